@@ -1,0 +1,31 @@
+/* Memory of one request, transaction or configuration: taken piece by piece, given back at once. Not thread-safe. */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+    const char *name; /* static; for debugging */
+    struct arena_block *blocks;
+    size_t total; /* bytes handed out since init or reset */
+};
+
+void arena_init(struct arena *arena, const char *name);
+
+/* Zeroed and aligned for any type. Never NULL: out of memory ends the process. */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* Frees everything but one block, which is used again: for loops. */
+void arena_reset(struct arena *arena);
+void arena_clear(struct arena *arena); /* frees everything; the arena may be used again */
+
+#define arena_new(arena, type)              ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_array(arena, type, count)     ((type *)arena_alloc((arena), sizeof(type) * (count)))
+
+/* Heap memory outside arenas, zeroed; out of memory ends the process. Freed with free(). */
+void *memory_new(size_t size);
+void *memory_resize(void *memory, size_t size);
+
+#endif

@@ -1,0 +1,19 @@
+/* The only readers of the system's clocks. Protocol code gets the time as an argument. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+#include "text.h"
+
+int64_t clock_wall_ms(void);      /* since 1970-01-01T00:00:00Z; may jump */
+int64_t clock_monotonic_ms(void); /* never goes back */
+
+/* "2026-01-05T10:00:00.123Z" and "Mon, 05 Jan 2026 10:00:00 GMT" (RFC 3339; RFC 9110 §5.6.7, RFC 3261 §20.17). */
+struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms);
+struct text clock_write_http_date(struct arena *arena, int64_t wall_ms);
+
+/* Parses xs:dateTime / RFC 3339 with any offset; a missing offset is read as UTC. */
+bool clock_parse_rfc3339(struct text text, int64_t *wall_ms_out);
+
+#endif

@@ -1,0 +1,51 @@
+/* Settings as a table: one row per setting says name, kind, default, bounds and meaning, and everything else
+ * (file, command line, --dump-defaults, docs/settings.md) follows from the table. */
+#ifndef BASE_SETTINGS_H
+#define BASE_SETTINGS_H
+
+#include <stdio.h>
+
+#include "status.h"
+#include "text.h"
+
+enum setting_kind {
+    SETTING_TEXT,   /* char *: freed by settings_clear */
+    SETTING_NUMBER, /* int64_t, between min and max */
+    SETTING_SWITCH  /* bool: true/false, yes/no, on/off */
+};
+
+struct setting {
+    const char *name; /* "http.listen"; in the file "http:" and below it "listen:" */
+    enum setting_kind kind;
+    size_t offset;        /* of the member in the program's settings struct */
+    const char *standard; /* default, as text */
+    int64_t min, max;     /* SETTING_NUMBER only, inclusive */
+    const char *unit;     /* "ms", "bytes", "" */
+    const char *meaning;  /* one sentence */
+};
+
+struct settings_table {
+    const struct setting *rows;
+    size_t count;
+};
+
+/* Every call that can refuse prints nothing: it leaves one line in `error` (what is wrong, where). */
+#define SETTINGS_ERROR_MAX 512
+
+void settings_init(const struct settings_table *table, void *target); /* all defaults */
+void settings_clear(const struct settings_table *table, void *target);
+enum status settings_set(const struct settings_table *table, void *target, const char *name, const char *value,
+                         char error[SETTINGS_ERROR_MAX]);
+
+/* YAML: a mapping of sections, each a mapping of scalars. Unknown names, wrong kinds and duplicates are refused with
+ * file and line. */
+enum status settings_read_file(const struct settings_table *table, void *target, const char *path,
+                               char error[SETTINGS_ERROR_MAX]);
+
+void settings_dump(const struct settings_table *table, const void *target, FILE *stream);    /* YAML, values in force */
+void settings_document(const struct settings_table *table, const char *program, FILE *stream); /* Markdown table */
+
+/* "HOST:PORT" with a name, IPv4 or [IPv6] host; false if it has another form. */
+bool address_split(const char *address, char *host_out, size_t host_size, uint16_t *port_out);
+
+#endif

@@ -1,0 +1,97 @@
+/* Slices of bytes and the little that is done with them. A slice owns nothing and is not NUL-terminated. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct arena;
+
+struct text {
+    const char *bytes; /* may be NULL when length is 0 */
+    size_t length;
+};
+
+#define TEXT(literal)      ((struct text){("" literal), sizeof(literal) - 1})
+#define TEXT_INIT(literal) {("" literal), sizeof(literal) - 1} /* for static tables */
+#define TEXT_ARG(text)     (int)(text).length, (text).bytes   /* for "%.*s" */
+
+static inline struct text text_of(const char *string)
+{
+    return (struct text){string, string ? strlen(string) : 0};
+}
+
+static inline struct text text_slice(struct text text, size_t begin, size_t end)
+{
+    return (struct text){text.bytes + begin, end - begin};
+}
+
+static inline bool text_equal(struct text a, struct text b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
+}
+
+bool text_equal_nocase(struct text a, struct text b); /* ASCII letters only */
+int text_compare(struct text a, struct text b);       /* bytewise, shorter first on a tie */
+bool text_starts_with(struct text text, struct text prefix);
+bool text_starts_with_nocase(struct text text, struct text prefix);
+bool text_ends_with(struct text text, struct text suffix);
+struct text text_trim(struct text text); /* space, tab, CR and LF at both ends */
+
+/* Position of the first `needle` in `text`, or text.length. */
+size_t text_find(struct text text, struct text needle);
+size_t text_find_char(struct text text, char character);
+
+/* Splits at the first `separator`: true and both sides, or false, *before_out = text, *after_out empty. */
+bool text_cut(struct text text, char separator, struct text *before_out, struct text *after_out);
+
+/* Decimal digits only, no sign, no overflow; false otherwise. */
+bool text_to_u64(struct text text, uint64_t *value_out);
+bool text_hex_to_u64(struct text text, uint64_t *value_out);
+
+/* Keyed hash for tables that hold what peers send; `seed` is random per process (text_hash_seed). */
+uint64_t text_hash(struct text text, uint64_t seed);
+uint64_t text_hash_seed(void);
+
+/* Copies into the arena. text_cstring adds a NUL; bytes after an embedded NUL are unreachable through it. */
+struct text text_copy(struct arena *arena, struct text text);
+char *text_cstring(struct arena *arena, struct text text);
+struct text text_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct text text_join(struct arena *arena, struct text a, struct text b);
+struct text text_lower(struct arena *arena, struct text text); /* ASCII */
+
+/* Shortest form, no surrogates, at most U+10FFFF (RFC 3629). */
+bool utf8_valid(struct text text);
+
+/* RFC 3986 §2.1. decode: false for a broken escape; "%00" decodes to NUL, callers that cannot take it must look.
+ * encode: keeps unreserved characters and those in `keep`. */
+bool percent_decode(struct arena *arena, struct text text, struct text *decoded_out);
+struct text percent_encode(struct arena *arena, struct text text, const char *keep);
+
+/* XML text and attribute content: & < > " ' as references. */
+struct text xml_escape(struct arena *arena, struct text text);
+
+struct text hex_encode(struct arena *arena, const void *bytes, size_t length); /* lower case */
+struct text base64_encode(struct arena *arena, struct text text);
+bool base64_decode(struct arena *arena, struct text text, struct text *decoded_out);
+
+/* Random from the kernel, for tags, branches, Call-IDs: `length` hex digits. */
+struct text random_hex(struct arena *arena, size_t length);
+
+/* Grows in an arena. */
+struct text_builder {
+    struct arena *arena;
+    char *bytes;
+    size_t length;
+    size_t capacity;
+};
+
+void builder_init(struct text_builder *builder, struct arena *arena);
+void builder_add(struct text_builder *builder, struct text text);
+void builder_add_char(struct text_builder *builder, char character);
+void builder_add_format(struct text_builder *builder, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct text builder_text(const struct text_builder *builder);
+
+#endif
