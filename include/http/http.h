@@ -1,0 +1,88 @@
+/* HTTP/1.1 server: complete requests in, responses out, many cores. What a peer can do wrong on the wire (smuggling,
+ * slowness, size) is answered here; handlers see only requests that are whole and within limits. One file
+ * (http_server_mhd.c) knows libmicrohttpd. */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include <sys/socket.h>
+
+#include "arena.h"
+#include "status.h"
+#include "text.h"
+
+#define HTTP_HEADERS_MAX 64 /* lines of one request; browsers send about 20 */
+
+struct http_header {
+    struct text name, value;
+};
+
+struct http_request {
+    struct text method;
+    struct text target; /* raw request target with query: not decoded, not normalised */
+    const struct http_header *headers;
+    size_t headers_count;
+    struct text body;
+    const struct sockaddr *peer;
+    struct arena *arena; /* lives until the response has been sent */
+    void *state;         /* the handler's own, NULL at first; memory from `arena` */
+};
+
+/* First header of that name (case-insensitive), false if absent; http_header_joined joins repeated ones with ", ". */
+bool http_header(const struct http_request *request, const char *name, struct text *value_out);
+struct text http_header_joined(const struct http_request *request, const char *name);
+
+struct http_response {
+    int status;
+    struct text body; /* in the request's arena, or static */
+    struct http_header headers[24];
+    size_t headers_count;
+};
+
+/* A value with CR, LF or NUL is a bug of the caller (assert). More than fit: assert. */
+void http_response_header(struct http_response *response, const char *name, struct text value);
+
+enum http_progress {
+    HTTP_DONE,   /* the response is filled in */
+    HTTP_WAITING /* call http_resume later, from any thread, exactly once: the handler is then called again */
+};
+
+typedef enum http_progress http_handler_fn(void *context, struct http_request *request, struct http_response *response);
+
+/* Called as soon as the header section is there and before a body is read (and before "100 Continue" is sent).
+ * True: go on. False: `response` is filled in and sent, the body is discarded. May be NULL. */
+typedef bool http_preview_fn(void *context, struct http_request *request, struct http_response *response);
+
+void http_resume(struct http_request *request);
+
+struct http_settings {
+    const char *host; /* address to listen on */
+    uint16_t port;    /* 0: any free one */
+    unsigned threads; /* 0: as many as cores */
+    unsigned connections_max;
+    size_t body_bytes_max;  /* 413 */
+    size_t header_bytes_max; /* 431, and 414 for the target */
+    int64_t header_ms_max;  /* from the first byte of a request to the end of its headers */
+    int64_t body_ms_max;    /* from there to the end of its body */
+    int64_t idle_ms_max;    /* between requests */
+    const char *server_token;
+};
+
+#define HTTP_SETTINGS_STANDARD                                                                                         \
+    ((struct http_settings){"127.0.0.1", 0, 0, 4096, 1u << 20, 32768, 10000, 30000, 120000, "xdms"})
+
+struct http_server;
+
+/* `error_out` gets one line ("address already in use: 127.0.0.1:8080"). */
+struct http_server *http_server_open(const struct http_settings *settings, http_handler_fn *handler,
+                                     http_preview_fn *preview, void *context, struct arena *arena,
+                                     struct text *error_out);
+uint16_t http_server_port(const struct http_server *server);
+
+/* Refuses new connections, waits for requests in progress (those waiting must be resumed by their owners), frees. */
+void http_server_close(struct http_server *server);
+
+/* True for an http: or https: peer address inside 127/8, ::1 or an IPv4-mapped form of it. */
+bool http_peer_is_loopback(const struct sockaddr *peer);
+struct text http_peer_text(const struct sockaddr *peer, struct arena *arena);
+
+#endif

@@ -1,0 +1,139 @@
+/* Keeps documents. All engines make the same promises; tests/store_contract.c states them.
+ *
+ * The store knows bytes, versions, claims and changes, and no XML. A pointer that it hands out lives in the caller's
+ * arena. Every call may be made from any thread. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "arena.h"
+#include "status.h"
+#include "text.h"
+
+#define STORE_PART_MAX    1024        /* bytes of one key part; longer is refused before it comes here */
+#define STORE_DOCUMENT_MAX (8u << 20) /* bytes of one document: bounds memory of a batch */
+#define STORE_CLAIMS_MAX  1024        /* claims of one document */
+#define STORE_PAGE_MAX    1000        /* entries of one page */
+
+/* Where a document stands. No part holds a NUL byte; any may be empty. */
+struct document_key {
+    struct text usage; /* AUID, or the name of an internal usage */
+    struct text owner; /* canonical XUI; empty in the global tree */
+    struct text name;
+};
+
+/* A value that leads to a document. A unique claim has one holder in the whole store ("group-uri" "sip:team@…");
+ * a shared one may have many and is for finding ("message-of" "sip:bob@…"). */
+struct claim {
+    struct text kind;
+    struct text value;
+    bool shared;
+};
+
+struct stored {
+    struct document_key key;
+    struct text bytes;
+    uint64_t version;    /* change number of the write: never used twice in a store, not even after a deletion */
+    int64_t modified_ms; /* wall clock */
+};
+
+#define VERSION_ANY    UINT64_MAX /* write whatever is there */
+#define VERSION_ABSENT 0          /* write only if there is none */
+
+/* One change of one document: all of it or nothing. The caller keeps it and all it points to until its result is known. */
+struct commit {
+    struct document_key key;
+    uint64_t expected; /* a version, VERSION_ANY or VERSION_ABSENT; another state there: CONFLICT */
+    bool deletion;     /* with VERSION_ANY a missing document is OK, and changes nothing */
+    struct text bytes;
+    const struct claim *claims; /* replace those the document held before */
+    size_t claims_count;
+    struct text who; /* for the change record */
+
+    /* results */
+    enum status status;  /* OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN */
+    uint64_t version;    /* OK: of this change; CONFLICT: the one that is there now (0: none) */
+    struct text taken_value; /* TAKEN: which claim (points into `claims`) */
+};
+
+struct store;
+
+/* `done` runs on the committer's thread (or inside store_submit, for the memory engine): it must not block. */
+typedef void commit_done_fn(void *context);
+
+/* Engines. The memory engine forgets at close and commits inside the call. */
+struct store *store_open_memory(void);
+
+/* One folder, many processes. `error_out` gets one line when it fails: not ours, newer format, no permission… */
+struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out);
+
+/* A wrapper for tests: the n-th call (1 = next) of a write fails with `status`, the rest pass through. Owns `inner`. */
+struct store *store_open_failing(struct store *inner, unsigned nth, enum status status);
+
+void store_close(struct store *store); /* waits for what was submitted */
+
+/* NOT_FOUND or FAILED. */
+enum status store_get(struct store *store, const struct document_key *key, struct arena *arena, struct stored *found_out);
+
+/* Version and time alone, without the bytes: what a conditional GET needs. */
+enum status store_head(struct store *store, const struct document_key *key, struct stored *found_out);
+
+/* Each commit gets its own result; one that fails never harms the others; all that are OK are durable on return.
+ * Later commits of the same call see earlier ones. Returns OK if every one is OK, else the first other status. */
+enum status store_commit(struct store *store, struct commit *commits, size_t count);
+
+/* Queued for the committer, which takes all that wait into one durable transaction. The queue is bounded
+ * (STORE_QUEUE_MAX commits): past it the results are FULL and `done` is called at once. */
+#define STORE_QUEUE_MAX 65536 /* some seconds of the fastest disk; more waiting means nobody waits for the answer */
+void store_submit(struct store *store, struct commit *commits, size_t count, commit_done_fn *done, void *context);
+
+/* Holder of a unique claim. */
+enum status store_find(struct store *store, struct text kind, struct text value, struct arena *arena,
+                       struct document_key *key_out);
+
+struct key_page {
+    struct document_key *keys;
+    uint64_t *versions;     /* same length; of the documents */
+    int64_t *modified_ms;
+    size_t *sizes;          /* bytes of the documents */
+    size_t count;
+    bool more;              /* continue after the last key */
+};
+
+/* Keys in byte order of (usage, owner, name), whose parts equal those of `prefix` that are given: an owner of
+ * {NULL, 0} stands for all owners, a name of {NULL, 0} for all names (an empty part with bytes != NULL is a value).
+ * `after` NULL: from the start. At most `limit` (1…STORE_PAGE_MAX). */
+enum status store_list(struct store *store, const struct document_key *prefix, const struct document_key *after,
+                       size_t limit, struct arena *arena, struct key_page *page_out);
+
+/* Documents holding a shared claim whose value starts with `value_prefix`, in byte order of (value, key).
+ * `after_value`/`after` NULL: from the start. `values_out`, when not NULL, gets the claim values. */
+enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
+                          const struct text *after_value, const struct document_key *after, size_t limit,
+                          struct arena *arena, struct key_page *page_out, struct text **values_out);
+
+/* Change records, oldest first. */
+struct change {
+    uint64_t number; /* 1, 2, 3… without gaps in the order of commit */
+    struct document_key key;
+    uint64_t previous; /* version before; 0: was created */
+    bool deletion;
+    int64_t when_ms;
+    struct text who;
+};
+
+struct change_page {
+    struct change *changes;
+    size_t count;
+    bool lost; /* records after `after` were dropped already: read the documents again */
+};
+
+enum status store_changes(struct store *store, uint64_t after, size_t limit, struct arena *arena,
+                          struct change_page *page_out);
+
+/* Number of the newest change (0: none yet): one cheap read, made before every use of a cache. */
+uint64_t store_last_change(struct store *store);
+
+/* Consistent copy into `folder` (made if absent, must be empty) while readers and writers go on. */
+enum status store_backup(struct store *store, const char *folder, struct arena *arena, struct text *error_out);
+
+#endif

@@ -1,0 +1,43 @@
+/* SIP, SIPS, TEL, IM and PRES URIs and the name-addr form around them. Reads slices, copies nothing unless it says so. */
+#ifndef URI_URI_H
+#define URI_URI_H
+
+#include "arena.h"
+#include "text.h"
+
+#define URI_LENGTH_MAX 1024 /* longer is refused: no real address comes near, and keys are built from it */
+
+struct uri {
+    struct text scheme;     /* as written: "sip", "SIPS", "tel" */
+    struct text user;       /* raw, without password; for tel the number */
+    struct text host;       /* without brackets for IPv6; empty for tel */
+    uint16_t port;          /* 0: not given */
+    struct text parameters; /* without the leading ';' */
+    struct text headers;    /* without the leading '?' */
+};
+
+/* False when it is not such a URI, holds control characters, white space, "%00", a broken escape, or is too long. */
+bool uri_parse(struct text text, struct uri *uri_out);
+
+/* Value of a URI or header parameter list ("transport=tcp;lr"): names case-insensitive; a flag has an empty value. */
+bool uri_parameter(struct text parameters, struct text name, struct text *value_out);
+
+/* The key under which an address of record is stored and compared (RFC 3261 §10.3 step 5): "sip:" for sip, sips, im and
+ * pres, host lower-case, user unescaped where needless and case-sensitive, no port, parameters, headers; tel without
+ * visual separators. A "sip:" URI with user=phone stays sip. Empty text when it cannot be read. */
+struct text uri_canonical(struct arena *arena, struct text text);
+
+/* Host of a canonical address; empty for tel. */
+struct text uri_domain(struct text canonical);
+
+/* RFC 3261 §20.10: `"Bob" <sip:bob@x;a=b>;tag=1`, `Bob <sip:bob@x>` or `sip:bob@x;tag=1` (then parameters are the
+ * header's). `rest_out` receives what follows a top-level comma, or empty. */
+struct name_addr {
+    struct text display; /* raw, without quotes */
+    struct text uri;
+    struct text parameters; /* of the header, without the leading ';' */
+};
+
+bool name_addr_parse(struct text text, struct name_addr *address_out, struct text *rest_out);
+
+#endif

@@ -1,0 +1,40 @@
+/* A small read-only tree in an arena, for code that reads documents (policies, groups, manifests). Nothing edits or
+ * serialises it: documents keep their bytes. */
+#ifndef XML_XML_TREE_H
+#define XML_XML_TREE_H
+
+#include "arena.h"
+#include "status.h"
+#include "text.h"
+
+struct xml_attribute {
+    struct text namespace; /* empty for an unprefixed attribute */
+    struct text local;
+    struct text value; /* as a parser reports it */
+    const struct xml_attribute *next;
+};
+
+struct xml_element {
+    struct text namespace;
+    struct text local;
+    const struct xml_attribute *attributes; /* without namespace declarations */
+    const struct xml_element *parent, *first_child, *next; /* elements only, in document order */
+    struct text text;  /* character data directly inside, joined; not trimmed */
+    size_t begin, end; /* offsets in the document, start tag to end tag */
+};
+
+#define XML_TREE_DEPTH_MAX 256 /* libxml2's own limit: nothing deeper was ever stored */
+
+/* REFUSED when the bytes are not namespace-well-formed or too deep. The tree refers to `document` and to the arena. */
+enum status xml_tree_read(struct text document, struct arena *arena, const struct xml_element **root_out);
+
+/* First child, next sibling of the same name; NULL when there is none. */
+const struct xml_element *xml_child(const struct xml_element *parent, struct text namespace, struct text local);
+const struct xml_element *xml_next_same(const struct xml_element *element);
+bool xml_is(const struct xml_element *element, struct text namespace, struct text local);
+
+/* Attribute without namespace, and with one. False when absent. */
+bool xml_attribute(const struct xml_element *element, struct text local, struct text *value_out);
+bool xml_attribute_ns(const struct xml_element *element, struct text namespace, struct text local, struct text *value_out);
+
+#endif
