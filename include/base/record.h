@@ -1,6 +1,6 @@
 /* The bytes of internal documents (users, bindings, stored messages, message fates): named binary fields.
- * Wire form per field: name length (1 byte), name, value length (4 bytes, big-endian), value. Unknown fields are kept by
- * whoever rewrites them with record_copy, so that an older program does not destroy what a newer one wrote. */
+ * Wire form per field: name length (1 byte), name, value length (4 bytes, big-endian), value. Unknown fields are kept
+ * by whoever rewrites them with record_copy, so that an older program does not destroy what a newer one wrote. */
 #ifndef BASE_RECORD_H
 #define BASE_RECORD_H
 
@@ -11,6 +11,9 @@
 
 void record_add(struct text_builder *record, const char *name, struct text value);
 void record_add_number(struct text_builder *record, const char *name, int64_t value);
+
+/* Appends the fields of `old` whose names are not among `known`: what this program does not understand. */
+void record_copy(struct text_builder *record, struct text old, const char *const *known, size_t known_count);
 
 /* First field with that name; false if there is none. */
 bool record_get(struct text record, const char *name, struct text *value_out);

@@ -14,9 +14,12 @@ struct text {
     size_t length;
 };
 
-#define TEXT(literal)      ((struct text){("" literal), sizeof(literal) - 1})
-#define TEXT_INIT(literal) {("" literal), sizeof(literal) - 1} /* for static tables */
-#define TEXT_ARG(text)     (int)(text).length, (text).bytes   /* for "%.*s" */
+#define TEXT(literal) ((struct text){("" literal), sizeof(literal) - 1})
+#define TEXT_INIT(literal)                                                                                             \
+    {                                                                                                                  \
+        ("" literal), sizeof(literal) - 1                                                                              \
+    }                                                   /* for static tables */
+#define TEXT_ARG(text) (int)(text).length, (text).bytes /* for "%.*s" */
 
 static inline struct text text_of(const char *string)
 {
@@ -25,7 +28,8 @@ static inline struct text text_of(const char *string)
 
 static inline struct text text_slice(struct text text, size_t begin, size_t end)
 {
-    return (struct text){text.bytes + begin, end - begin};
+    /* NULL plus nothing is undefined in C */
+    return (struct text){begin ? text.bytes + begin : text.bytes, end - begin};
 }
 
 static inline bool text_equal(struct text a, struct text b)

@@ -1,0 +1,137 @@
+/* Arenas are lists of blocks; the first block is the one being filled. Limits on every input keep memory small, so
+ * running out of it is the machine's trouble: the process ends and its supervisor starts it again. */
+#include "arena.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGNMENT      16             /* of malloc and of every type we store */
+#define BLOCK_SIZE_MIN 4096           /* one page: most requests need no second block */
+#define BLOCK_SIZE_MAX 65536          /* doubling stops here, so that little is left unused */
+#define REQUEST_MAX    (SIZE_MAX / 4) /* anything above is an overflowed calculation */
+
+static_assert(ALIGNMENT >= alignof(max_align_t), "any type must fit");
+
+/* AddressSanitizer sees an overflow only at the end of an allocation, so there each piece gets a block of its own. */
+#if defined(__SANITIZE_ADDRESS__)
+#define BLOCK_PER_PIECE true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BLOCK_PER_PIECE true
+#endif
+#endif
+#ifndef BLOCK_PER_PIECE
+#define BLOCK_PER_PIECE false
+#endif
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size; /* of bytes */
+    size_t used;
+    alignas(ALIGNMENT) char bytes[];
+};
+
+static _Noreturn void out_of_memory(size_t size, const char *where)
+{
+    fprintf(stderr, "out of memory: %zu bytes for %s\n", size, where);
+    abort();
+}
+
+void arena_init(struct arena *arena, const char *name)
+{
+    *arena = (struct arena){.name = name};
+}
+
+static struct arena_block *block_new(const struct arena *arena, size_t size)
+{
+    struct arena_block *block = malloc(sizeof(*block) + size);
+    if (!block)
+        out_of_memory(size, arena->name);
+    block->next = NULL;
+    block->size = size;
+    block->used = 0;
+    return block;
+}
+
+/* A block with room for `size` bytes. A big piece goes behind the block being filled, whose rest stays in use. */
+static struct arena_block *block_with_room(struct arena *arena, size_t size)
+{
+    struct arena_block *first = arena->blocks;
+    if (first && first->size - first->used >= size)
+        return first;
+    size_t regular = BLOCK_SIZE_MIN;
+    if (first && first->size >= BLOCK_SIZE_MIN)
+        regular = first->size < BLOCK_SIZE_MAX / 2 ? first->size * 2 : BLOCK_SIZE_MAX;
+    bool own = BLOCK_PER_PIECE || size > regular / 4;
+    struct arena_block *block = block_new(arena, own ? size : regular);
+    struct arena_block **place = own && first ? &first->next : &arena->blocks;
+    block->next = *place;
+    *place = block;
+    return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    if (size > REQUEST_MAX)
+        out_of_memory(size, arena->name);
+    arena->total += size;
+    if (!BLOCK_PER_PIECE)
+        size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    struct arena_block *block = block_with_room(arena, size);
+    void *piece = block->bytes + block->used;
+    block->used += size;
+    return memset(piece, 0, size);
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *kept = NULL;
+    struct arena_block *next;
+    for (struct arena_block *block = arena->blocks; block; block = next) {
+        next = block->next;
+        bool regular = block->size >= BLOCK_SIZE_MIN && block->size <= BLOCK_SIZE_MAX;
+        if (regular && !kept && !BLOCK_PER_PIECE)
+            kept = block;
+        else
+            free(block);
+    }
+    if (kept) {
+        kept->next = NULL;
+        kept->used = 0;
+    }
+    arena->blocks = kept;
+    arena->total = 0;
+}
+
+void arena_clear(struct arena *arena)
+{
+    struct arena_block *next;
+    for (struct arena_block *block = arena->blocks; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    arena->blocks = NULL;
+    arena->total = 0;
+}
+
+void *memory_new(size_t size)
+{
+    void *memory = calloc(1, size ? size : 1);
+    if (!memory)
+        out_of_memory(size, "the heap");
+    return memory;
+}
+
+void *memory_resize(void *memory, size_t size)
+{
+    void *resized = realloc(memory, size ? size : 1);
+    if (!resized)
+        out_of_memory(size, "the heap");
+    return resized;
+}

@@ -1,0 +1,158 @@
+/* Reading clocks and writing dates. Month and day names are English whatever the locale is. */
+#include "clock.h"
+
+#include <assert.h>
+#include <time.h>
+
+#include "arena.h"
+
+#define MS_PER_SECOND 1000
+#define SECONDS_MIN   (-62167219200) /* 0000-01-01T00:00:00Z */
+#define SECONDS_MAX   253402300799   /* 9999-12-31T23:59:59Z: both formats have four digits for the year */
+
+static int64_t read_clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    int error = clock_gettime(clock, &now);
+    assert(error == 0);
+    return (int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / 1000000;
+}
+
+int64_t clock_wall_ms(void)
+{
+    return read_clock_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic_ms(void)
+{
+    return read_clock_ms(CLOCK_MONOTONIC);
+}
+
+/* Splits into calendar fields and the milliseconds left over; what the formats cannot say becomes the nearest they can.
+ */
+static struct tm split(int64_t wall_ms, int *milliseconds_out)
+{
+    time_t seconds = wall_ms / MS_PER_SECOND;
+    int milliseconds = (int)(wall_ms % MS_PER_SECOND);
+    if (milliseconds < 0) {
+        milliseconds += MS_PER_SECOND;
+        seconds--;
+    }
+    if (seconds < SECONDS_MIN || seconds > SECONDS_MAX) {
+        milliseconds = seconds < SECONDS_MIN ? 0 : MS_PER_SECOND - 1;
+        seconds = seconds < SECONDS_MIN ? SECONDS_MIN : SECONDS_MAX;
+    }
+    struct tm fields;
+    struct tm *filled = gmtime_r(&seconds, &fields);
+    assert(filled);
+    *milliseconds_out = milliseconds;
+    return fields;
+}
+
+struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms)
+{
+    int milliseconds;
+    struct tm fields = split(wall_ms, &milliseconds);
+    return text_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", fields.tm_year + 1900, fields.tm_mon + 1,
+                       fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec, milliseconds);
+}
+
+struct text clock_write_http_date(struct arena *arena, int64_t wall_ms)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int milliseconds;
+    struct tm fields = split(wall_ms, &milliseconds);
+    return text_format(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[fields.tm_wday], fields.tm_mday,
+                       months[fields.tm_mon], fields.tm_year + 1900, fields.tm_hour, fields.tm_min, fields.tm_sec);
+}
+
+/* Takes exactly `count` digits from the front. */
+static bool take_digits(struct text *rest, size_t count, int *value_out)
+{
+    uint64_t value;
+    if (rest->length < count || !text_to_u64(text_slice(*rest, 0, count), &value))
+        return false;
+    *rest = text_slice(*rest, count, rest->length);
+    *value_out = (int)value;
+    return true;
+}
+
+static bool take_char(struct text *rest, const char *one_of)
+{
+    if (rest->length == 0 || rest->bytes[0] == '\0' || !strchr(one_of, rest->bytes[0]))
+        return false;
+    *rest = text_slice(*rest, 1, rest->length);
+    return true;
+}
+
+static bool take_date(struct text *rest, struct tm *fields_out)
+{
+    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year, month, day;
+    if (!take_digits(rest, 4, &year) || !take_char(rest, "-") || !take_digits(rest, 2, &month) ||
+        !take_char(rest, "-") || !take_digits(rest, 2, &day) || month < 1 || month > 12)
+        return false;
+    bool leap_year = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (day < 1 || day > month_days[month - 1] + (month == 2 && leap_year))
+        return false;
+    fields_out->tm_year = year - 1900;
+    fields_out->tm_mon = month - 1;
+    fields_out->tm_mday = day;
+    return true;
+}
+
+/* Digits behind the third are finer than we count. */
+static bool take_fraction(struct text *rest, int *milliseconds_out)
+{
+    *milliseconds_out = 0;
+    if (!take_char(rest, "."))
+        return true;
+    int digit;
+    int weight = 100;
+    size_t length = rest->length;
+    while (take_digits(rest, 1, &digit)) {
+        *milliseconds_out += digit * weight;
+        weight /= 10;
+    }
+    return rest->length < length;
+}
+
+/* 24:00:00 is the end of the day in xs:dateTime; second 60 is a leap second in RFC 3339. Both carry over. */
+static bool take_time(struct text *rest, struct tm *fields_out, int *milliseconds_out)
+{
+    if (!take_digits(rest, 2, &fields_out->tm_hour) || !take_char(rest, ":") ||
+        !take_digits(rest, 2, &fields_out->tm_min) || !take_char(rest, ":") ||
+        !take_digits(rest, 2, &fields_out->tm_sec) || !take_fraction(rest, milliseconds_out))
+        return false;
+    if (fields_out->tm_hour == 24)
+        return fields_out->tm_min == 0 && fields_out->tm_sec == 0 && *milliseconds_out == 0;
+    return fields_out->tm_hour < 24 && fields_out->tm_min < 60 && fields_out->tm_sec <= 60;
+}
+
+static bool take_offset(struct text *rest, int *minutes_out)
+{
+    *minutes_out = 0;
+    if (rest->length == 0 || take_char(rest, "Zz"))
+        return true;
+    int sign = rest->bytes[0] == '-' ? -1 : 1;
+    int hours, minutes;
+    if (!take_char(rest, "+-") || !take_digits(rest, 2, &hours) || !take_char(rest, ":") ||
+        !take_digits(rest, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *minutes_out = sign * (hours * 60 + minutes);
+    return true;
+}
+
+bool clock_parse_rfc3339(struct text text, int64_t *wall_ms_out)
+{
+    struct tm fields = {0};
+    int milliseconds, offset_minutes;
+    if (!take_date(&text, &fields) || !take_char(&text, "Tt") || !take_time(&text, &fields, &milliseconds) ||
+        !take_offset(&text, &offset_minutes) || text.length > 0)
+        return false;
+    int64_t seconds = (int64_t)timegm(&fields) - (int64_t)offset_minutes * 60;
+    *wall_ms_out = seconds * MS_PER_SECOND + milliseconds;
+    return true;
+}

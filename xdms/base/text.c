@@ -1,0 +1,180 @@
+/* Comparing, searching, copying and hashing slices. Letters are ASCII letters whatever the locale is. */
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "arena.h"
+#include "random.h"
+
+static char lower(char character)
+{
+    return character >= 'A' && character <= 'Z' ? (char)(character - 'A' + 'a') : character;
+}
+
+bool text_equal_nocase(struct text a, struct text b)
+{
+    return a.length == b.length && text_starts_with_nocase(a, b);
+}
+
+int text_compare(struct text a, struct text b)
+{
+    size_t shorter = a.length < b.length ? a.length : b.length;
+    int order = shorter ? memcmp(a.bytes, b.bytes, shorter) : 0;
+    return order ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+bool text_starts_with(struct text text, struct text prefix)
+{
+    return text.length >= prefix.length && text_equal(text_slice(text, 0, prefix.length), prefix);
+}
+
+bool text_starts_with_nocase(struct text text, struct text prefix)
+{
+    if (text.length < prefix.length)
+        return false;
+    for (size_t i = 0; i < prefix.length; i++) {
+        if (lower(text.bytes[i]) != lower(prefix.bytes[i]))
+            return false;
+    }
+    return true;
+}
+
+bool text_ends_with(struct text text, struct text suffix)
+{
+    return text.length >= suffix.length &&
+           text_equal(text_slice(text, text.length - suffix.length, text.length), suffix);
+}
+
+static bool is_space(char character)
+{
+    return character == ' ' || character == '\t' || character == '\r' || character == '\n';
+}
+
+struct text text_trim(struct text text)
+{
+    size_t begin = 0;
+    size_t end = text.length;
+    while (begin < end && is_space(text.bytes[begin]))
+        begin++;
+    while (end > begin && is_space(text.bytes[end - 1]))
+        end--;
+    return text_slice(text, begin, end);
+}
+
+size_t text_find(struct text text, struct text needle)
+{
+    if (needle.length == 0)
+        return 0;
+    if (text.length < needle.length)
+        return text.length;
+    const char *found = memmem(text.bytes, text.length, needle.bytes, needle.length);
+    return found ? (size_t)(found - text.bytes) : text.length;
+}
+
+size_t text_find_char(struct text text, char character)
+{
+    const char *found = text.length ? memchr(text.bytes, character, text.length) : NULL;
+    return found ? (size_t)(found - text.bytes) : text.length;
+}
+
+bool text_cut(struct text text, char separator, struct text *before_out, struct text *after_out)
+{
+    size_t position = text_find_char(text, separator);
+    *before_out = text_slice(text, 0, position);
+    bool found = position < text.length;
+    *after_out = found ? text_slice(text, position + 1, text.length) : (struct text){0};
+    return found;
+}
+
+bool text_to_u64(struct text text, uint64_t *value_out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.bytes[i] < '0' || text.bytes[i] > '9')
+            return false;
+        uint64_t digit = (uint64_t)(text.bytes[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *value_out = value;
+    return text.length > 0;
+}
+
+/* Another run puts other keys into the same bucket, so a peer cannot prepare keys that collide. */
+static uint64_t hash_seed;
+
+static void choose_hash_seed(void)
+{
+    random_fill(&hash_seed, sizeof(hash_seed));
+}
+
+uint64_t text_hash_seed(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int error = pthread_once(&once, choose_hash_seed);
+    assert(error == 0);
+    return hash_seed;
+}
+
+uint64_t text_hash(struct text text, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(text.length ? text.bytes : "", text.length, seed);
+}
+
+char *text_cstring(struct arena *arena, struct text text)
+{
+    char *bytes = arena_alloc(arena, text.length + 1);
+    if (text.length)
+        memcpy(bytes, text.bytes, text.length);
+    return bytes;
+}
+
+struct text text_copy(struct arena *arena, struct text text)
+{
+    if (text.length == 0)
+        return (struct text){"", 0};
+    return (struct text){memcpy(arena_alloc(arena, text.length), text.bytes, text.length), text.length};
+}
+
+struct text text_format(struct arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    assert(length >= 0);
+    char *bytes = arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(bytes, (size_t)length + 1, format, again);
+    va_end(again);
+    return (struct text){bytes, (size_t)length};
+}
+
+struct text text_join(struct arena *arena, struct text a, struct text b)
+{
+    size_t length = a.length + b.length;
+    char *bytes = arena_alloc(arena, length);
+    if (a.length)
+        memcpy(bytes, a.bytes, a.length);
+    if (b.length)
+        memcpy(bytes + a.length, b.bytes, b.length);
+    return (struct text){bytes, length};
+}
+
+struct text text_lower(struct arena *arena, struct text text)
+{
+    char *bytes = arena_alloc(arena, text.length);
+    for (size_t i = 0; i < text.length; i++)
+        bytes[i] = lower(text.bytes[i]);
+    return (struct text){bytes, text.length};
+}
