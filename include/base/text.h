@@ -14,12 +14,11 @@ struct text {
     size_t length;
 };
 
-#define TEXT(literal) ((struct text){("" literal), sizeof(literal) - 1})
-#define TEXT_INIT(literal)                                                                                             \
-    {                                                                                                                  \
-        ("" literal), sizeof(literal) - 1                                                                              \
-    }                                                   /* for static tables */
-#define TEXT_ARG(text) (int)(text).length, (text).bytes /* for "%.*s" */
+/* clang-format off */
+#define TEXT(literal)      ((struct text){("" literal), sizeof(literal) - 1})
+#define TEXT_INIT(literal) {("" literal), sizeof(literal) - 1} /* for static tables */
+#define TEXT_ARG(text)     (int)(text).length, (text).bytes   /* for "%.*s" */
+/* clang-format on */
 
 static inline struct text text_of(const char *string)
 {
