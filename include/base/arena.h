@@ -21,8 +21,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 void arena_reset(struct arena *arena);
 void arena_clear(struct arena *arena); /* frees everything; the arena may be used again */
 
-#define arena_new(arena, type)              ((type *)arena_alloc((arena), sizeof(type)))
-#define arena_array(arena, type, count)     ((type *)arena_alloc((arena), sizeof(type) * (count)))
+#define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
+#define arena_array(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
 
 /* Heap memory outside arenas, zeroed; out of memory ends the process. Freed with free(). */
 void *memory_new(size_t size);

@@ -1,4 +1,5 @@
-/* Counters and histograms in the text exposition format of Prometheus. Registered once at start, counted without locks. */
+/* Counters and histograms in the text exposition format of Prometheus. Registered once at start, counted without locks.
+ */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
 
@@ -6,8 +7,8 @@
 
 #include "text.h"
 
-#define METRICS_MAX         256 /* all series of one program; more is a cardinality mistake */
-#define METRICS_LABELS_MAX  128 /* bytes of one label set */
+#define METRICS_MAX        256 /* all series of one program; more is a cardinality mistake */
+#define METRICS_LABELS_MAX 128 /* bytes of one label set */
 
 struct metric;
 
@@ -15,7 +16,8 @@ struct metric;
  * and labels give the same metric. Never NULL: past METRICS_MAX all share one overflow counter. */
 struct metric *metric_counter(const char *name, const char *labels, const char *help);
 struct metric *metric_gauge(const char *name, const char *labels, const char *help);
-struct metric *metric_histogram(const char *name, const char *labels, const char *help); /* microseconds in, seconds out */
+struct metric *metric_histogram(const char *name, const char *labels,
+                                const char *help); /* microseconds in, seconds out */
 
 void metric_add(struct metric *metric, int64_t amount);
 void metric_set(struct metric *metric, int64_t value);

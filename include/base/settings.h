@@ -42,7 +42,7 @@ enum status settings_set(const struct settings_table *table, void *target, const
 enum status settings_read_file(const struct settings_table *table, void *target, const char *path,
                                char error[SETTINGS_ERROR_MAX]);
 
-void settings_dump(const struct settings_table *table, const void *target, FILE *stream);    /* YAML, values in force */
+void settings_dump(const struct settings_table *table, const void *target, FILE *stream); /* YAML, values in force */
 void settings_document(const struct settings_table *table, const char *program, FILE *stream); /* Markdown table */
 
 /* "HOST:PORT" with a name, IPv4 or [IPv6] host; false if it has another form. */

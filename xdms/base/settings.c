@@ -1,0 +1,285 @@
+/* One setting at a time, and what is printed about them. Reading files is in settings_file.c. */
+#include "settings.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <arpa/inet.h>
+
+#include "arena.h"
+#include "settings_row.h"
+
+#define HOST_MAX 253 /* RFC 1035 §3.1, without the final dot */
+
+static void *member(const struct setting *row, void *target)
+{
+    return (char *)target + row->offset;
+}
+
+static const void *const_member(const struct setting *row, const void *target)
+{
+    return (const char *)target + row->offset;
+}
+
+enum status settings_error(char error[SETTINGS_ERROR_MAX], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, SETTINGS_ERROR_MAX, format, arguments);
+    va_end(arguments);
+    return REFUSED;
+}
+
+const struct setting *settings_row(const struct settings_table *table, struct text name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (text_equal(text_of(table->rows[i].name), name))
+            return &table->rows[i];
+    }
+    return NULL;
+}
+
+static bool parse_number(struct text text, int64_t *value_out)
+{
+    bool negative = text_starts_with(text, TEXT("-"));
+    uint64_t magnitude;
+    if (!text_to_u64(negative ? text_slice(text, 1, text.length) : text, &magnitude) || magnitude > INT64_MAX)
+        return false;
+    *value_out = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return true;
+}
+
+static bool parse_switch(struct text text, bool *value_out)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"true", true}, {"false", false}, {"yes", true}, {"no", false}, {"on", true}, {"off", false}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (text_equal_nocase(text, text_of(words[i].word))) {
+            *value_out = words[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Control characters (C0, DEL, C1) mean a broken file, and are not needed in any value. */
+static bool is_printable(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.bytes[i];
+        bool c1 = byte >= 0x80 && byte <= 0x9F && i > 0 && (unsigned char)text.bytes[i - 1] == 0xC2;
+        if (byte < 0x20 || byte == 0x7F || c1)
+            return false;
+    }
+    return utf8_valid(text);
+}
+
+enum status settings_check(const struct setting *row, const char *value, char error[SETTINGS_ERROR_MAX])
+{
+    int64_t number;
+    bool on;
+    switch (row->kind) {
+    case SETTING_TEXT:
+        if (!is_printable(text_of(value)))
+            return settings_error(error, "setting '%s' has bytes that are not printable UTF-8", row->name);
+        break;
+    case SETTING_NUMBER:
+        if (!parse_number(text_of(value), &number))
+            return settings_error(error, "setting '%s' is '%.100s' and not a whole number", row->name, value);
+        if (number < row->min || number > row->max)
+            return settings_error(error, "setting '%s' is %" PRId64 " and not from %" PRId64 " to %" PRId64, row->name,
+                                  number, row->min, row->max);
+        break;
+    case SETTING_SWITCH:
+        if (!parse_switch(text_of(value), &on))
+            return settings_error(error, "setting '%s' is '%.100s' and not true or false", row->name, value);
+        break;
+    }
+    return OK;
+}
+
+void settings_store(const struct setting *row, void *target, const char *value)
+{
+    bool parsed = true;
+    switch (row->kind) {
+    case SETTING_TEXT: {
+        char **text = member(row, target);
+        struct text source = text_of(value);
+        char *copy = memory_new(source.length + 1);
+        memcpy(copy, source.bytes, source.length);
+        free(*text); /* after the copy: `value` may be the old value */
+        *text = copy;
+        break;
+    }
+    case SETTING_NUMBER: parsed = parse_number(text_of(value), member(row, target)); break;
+    case SETTING_SWITCH: parsed = parse_switch(text_of(value), member(row, target)); break;
+    }
+    assert(parsed);
+}
+
+void settings_init(const struct settings_table *table, void *target)
+{
+    char error[SETTINGS_ERROR_MAX];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct setting *row = &table->rows[i];
+        if (row->kind == SETTING_TEXT)
+            *(char **)member(row, target) = NULL;
+        enum status status = settings_check(row, row->standard, error);
+        assert(status == OK); /* a default that its own row refuses is a mistake in the table */
+        settings_store(row, target, row->standard);
+    }
+}
+
+void settings_clear(const struct settings_table *table, void *target)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->rows[i].kind != SETTING_TEXT)
+            continue;
+        char **text = member(&table->rows[i], target);
+        free(*text);
+        *text = NULL;
+    }
+}
+
+enum status settings_set(const struct settings_table *table, void *target, const char *name, const char *value,
+                         char error[SETTINGS_ERROR_MAX])
+{
+    const struct setting *row = settings_row(table, text_of(name));
+    if (!row)
+        return settings_error(error, "unknown setting '%.100s'", name);
+    enum status status = settings_check(row, value, error);
+    if (status == OK)
+        settings_store(row, target, value);
+    return status;
+}
+
+static struct text section_of(const struct setting *row)
+{
+    struct text section, rest;
+    text_cut(text_of(row->name), '.', &section, &rest);
+    return section;
+}
+
+static bool is_first_of_its_section(const struct settings_table *table, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (text_equal(section_of(&table->rows[i]), section_of(&table->rows[index])))
+            return false;
+    }
+    return true;
+}
+
+static void dump_row(const struct setting *row, const void *target, FILE *stream)
+{
+    const char *key = row->name + section_of(row).length + 1;
+    fprintf(stream, "  # %s\n  %s: ", row->meaning, key);
+    switch (row->kind) {
+    case SETTING_TEXT:
+        fputc('"', stream);
+        for (const char *byte = *(char *const *)const_member(row, target); *byte; byte++) {
+            if (*byte == '"' || *byte == '\\')
+                fputc('\\', stream);
+            fputc(*byte, stream);
+        }
+        fputs("\"\n", stream);
+        break;
+    case SETTING_NUMBER: fprintf(stream, "%" PRId64 "\n", *(const int64_t *)const_member(row, target)); break;
+    case SETTING_SWITCH: fprintf(stream, "%s\n", *(const bool *)const_member(row, target) ? "true" : "false"); break;
+    }
+}
+
+/* Rows of one section need not stand together in the table, but a section may stand in the file only once. */
+void settings_dump(const struct settings_table *table, const void *target, FILE *stream)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        struct text section = section_of(&table->rows[i]);
+        if (!is_first_of_its_section(table, i))
+            continue;
+        fprintf(stream, "%.*s:\n", TEXT_ARG(section));
+        for (size_t k = i; k < table->count; k++) {
+            if (text_equal(section_of(&table->rows[k]), section))
+                dump_row(&table->rows[k], target, stream);
+        }
+    }
+}
+
+static void document_cell(const char *content, FILE *stream)
+{
+    for (; *content; content++) {
+        if (*content == '|')
+            fputc('\\', stream);
+        fputc(*content, stream);
+    }
+}
+
+static void document_row(const struct setting *row, FILE *stream)
+{
+    fprintf(stream, "| `%s` | ", row->name);
+    if (*row->standard) {
+        fputc('`', stream);
+        document_cell(row->standard, stream);
+        fputc('`', stream);
+    } else {
+        fputs("(empty)", stream);
+    }
+    switch (row->kind) {
+    case SETTING_TEXT: fputs(" | text", stream); break;
+    case SETTING_NUMBER:
+        fprintf(stream, " | %" PRId64 " to %" PRId64 "%s%s", row->min, row->max, row->unit && *row->unit ? " " : "",
+                row->unit ? row->unit : "");
+        break;
+    case SETTING_SWITCH: fputs(" | true, false", stream); break;
+    }
+    fputs(" | ", stream);
+    document_cell(row->meaning, stream);
+    fputs(" |\n", stream);
+}
+
+void settings_document(const struct settings_table *table, const char *program, FILE *stream)
+{
+    fprintf(stream, "## Settings of %s\n\n| setting | default | range | meaning |\n| --- | --- | --- | --- |\n",
+            program);
+    for (size_t i = 0; i < table->count; i++)
+        document_row(&table->rows[i], stream);
+}
+
+static bool is_host_name(struct text host)
+{
+    for (size_t i = 0; i < host.length; i++) {
+        char c = host.bytes[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._", c))))
+            return false;
+    }
+    return host.length > 0 && host.length <= HOST_MAX;
+}
+
+/* The part before the port, out of its brackets. */
+static bool take_host(struct text text, struct text *host_out, bool *ipv6_out)
+{
+    *ipv6_out = text_starts_with(text, TEXT("[")) && text_ends_with(text, TEXT("]"));
+    *host_out = *ipv6_out ? text_slice(text, 1, text.length - 1) : text;
+    return *ipv6_out || is_host_name(text);
+}
+
+bool address_split(const char *address, char *host_out, size_t host_size, uint16_t *port_out)
+{
+    const char *colon = strrchr(address, ':');
+    struct text host;
+    bool ipv6;
+    uint64_t port;
+    struct in6_addr unused;
+    if (!colon || !text_to_u64(text_of(colon + 1), &port) || port > UINT16_MAX)
+        return false;
+    if (!take_host((struct text){address, (size_t)(colon - address)}, &host, &ipv6) || host.length >= host_size)
+        return false;
+    memcpy(host_out, host.bytes, host.length);
+    host_out[host.length] = '\0';
+    if (ipv6 && inet_pton(AF_INET6, host_out, &unused) != 1)
+        return false;
+    *port_out = (uint16_t)port;
+    return true;
+}
