@@ -6,6 +6,13 @@
 
 #include "text.h"
 
+/* Both clocks at one moment, as protocol code gets them. */
+struct instant {
+    int64_t monotonic_ms;
+    int64_t wall_ms;
+};
+
+struct instant clock_now(void);
 int64_t clock_wall_ms(void);      /* since 1970-01-01T00:00:00Z; may jump */
 int64_t clock_monotonic_ms(void); /* never goes back */
 

@@ -1,0 +1,27 @@
+/* Where bytes came from and where an answer goes: a UDP peer, or one connection of a stream transport. */
+#ifndef BASE_FLOW_H
+#define BASE_FLOW_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "text.h"
+
+enum flow_kind { FLOW_UDP, FLOW_TCP };
+
+struct flow {
+    enum flow_kind kind;
+    uint64_t connection; /* FLOW_TCP: number of an open connection, never used twice; 0: connect to `peer` */
+    struct sockaddr_storage peer;
+};
+
+/* "192.0.2.1:5060", "[2001:db8::1]:5060"; the address alone, for Via received. */
+struct text flow_peer_text(const struct flow *flow, struct arena *arena);
+struct text flow_address_text(const struct flow *flow, struct arena *arena);
+uint16_t flow_port(const struct flow *flow);
+
+/* From a numeric address; false if it is none. */
+bool flow_set_peer(struct flow *flow, const char *address, uint16_t port);
+socklen_t flow_peer_length(const struct flow *flow);
+
+#endif

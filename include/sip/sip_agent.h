@@ -1,0 +1,77 @@
+/* The transaction layer (RFC 3261 §17, RFC 6026; RFC 4320 for non-INVITE): bytes in, events and bytes out, next
+ * deadline. No socket, no clock, no thread; a few hundred bytes per transaction beside the message it must repeat.
+ *
+ * Call pattern: input or tick or a request/response of yours; then take events until false, outputs until false;
+ * sleep until the deadline. */
+#ifndef SIP_SIP_AGENT_H
+#define SIP_SIP_AGENT_H
+
+#include "flow.h"
+#include "sip_message.h"
+
+#define SIP_TRANSACTIONS_MAX 200000 /* beyond: new requests get 503; bounds memory near 1 GB */
+#define SIP_STREAM_MAX (SIP_HEADER_BYTES_MAX + SIP_BODY_MAX) /* buffered of one unfinished message */
+
+struct sip_agent;
+
+struct sip_agent_settings {
+    const char *host;       /* for Via sent-by: name or address that peers reach us at */
+    uint16_t port;
+    int64_t t1_ms, t2_ms, t4_ms; /* 500, 4000, 5000 (RFC 3261 table 4) */
+    size_t body_max;        /* larger is answered 513; at most SIP_BODY_MAX */
+};
+
+#define SIP_AGENT_SETTINGS_STANDARD ((struct sip_agent_settings){"127.0.0.1", 5060, 500, 4000, 5000, SIP_BODY_MAX})
+
+struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings);
+void sip_agent_free(struct sip_agent *agent);
+
+/* One datagram (FLOW_UDP), or any piece of a stream (FLOW_TCP): framing by Content-Length and CRLF keep-alive (RFC 5626
+ * §3.5.1) are done here. Retransmissions are absorbed and answered; what is broken is answered or dropped. */
+void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
+
+/* A connection ended, or could not be made: its client transactions fail. */
+void sip_agent_closed(struct sip_agent *agent, uint64_t connection, int64_t now_ms);
+void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int64_t now_ms);
+
+void sip_agent_tick(struct sip_agent *agent, int64_t now_ms); /* runs what is due */
+int64_t sip_agent_deadline(const struct sip_agent *agent);    /* INT64_MAX: none */
+
+enum sip_event_kind {
+    SIP_EVENT_REQUEST,  /* new request (not ACK, not CANCEL of a known INVITE): answer with sip_agent_respond */
+    SIP_EVENT_ACK,      /* ACK of a 2xx */
+    SIP_EVENT_RESPONSE, /* to a request of ours, provisional or final */
+    SIP_EVENT_FAILED    /* a request of ours got no answer: `failure` says why */
+};
+
+enum sip_failure { SIP_FAILURE_TIMEOUT, SIP_FAILURE_TRANSPORT };
+
+struct sip_event {
+    enum sip_event_kind kind;
+    uint64_t transaction;        /* SIP_EVENT_REQUEST: give it to sip_agent_respond */
+    struct sip_message *message; /* yours from here on: free it; NULL for SIP_EVENT_FAILED */
+    struct flow flow;            /* where it came from; for SIP_EVENT_FAILED where it was sent */
+    uint64_t cookie;             /* of sip_agent_request */
+    enum sip_failure failure;
+};
+
+bool sip_agent_event(struct sip_agent *agent, struct sip_event *event_out);
+
+struct sip_output {
+    struct flow flow;
+    struct text bytes;     /* valid until the next call on the agent */
+    bool close;            /* no bytes: close this connection (framing lost, limits) */
+};
+
+bool sip_agent_output(struct sip_agent *agent, struct sip_output *output_out);
+
+/* Takes the message over. A final response ends the transaction for the caller; an unknown transaction is ignored. */
+void sip_agent_respond(struct sip_agent *agent, uint64_t transaction, struct sip_message *response, int64_t now_ms);
+
+/* Takes the message over; adds the top Via (branch, rport). Exactly one final response or SIP_EVENT_FAILED follows. */
+void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
+                       int64_t now_ms);
+
+size_t sip_agent_transactions(const struct sip_agent *agent); /* live ones, for metrics */
+
+#endif

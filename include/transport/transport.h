@@ -1,0 +1,33 @@
+/* Sockets of the SIP side: UDP and TCP on one port, on one loop. Knows bytes and flows, and nothing of SIP. */
+#ifndef TRANSPORT_TRANSPORT_H
+#define TRANSPORT_TRANSPORT_H
+
+#include "flow.h"
+#include "loop.h"
+#include "status.h"
+
+#define TRANSPORT_CONNECTIONS_MAX 10000 /* file descriptors are raised to fit; more are refused at accept */
+#define TRANSPORT_QUEUE_BYTES_MAX (4u << 20) /* unsent bytes of one connection: a peer that does not read is cut */
+#define TRANSPORT_IDLE_MS_MAX     900000 /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
+
+struct transport;
+
+struct transport_handler {
+    void (*input)(void *context, const struct flow *flow, struct text bytes);
+    void (*closed)(void *context, uint64_t connection);
+    void (*unreachable)(void *context, const struct flow *flow); /* could not connect or send */
+    void *context;
+};
+
+/* `host`:`port` for both protocols. `error_out` gets one line ("address already in use: udp 127.0.0.1:5060"). */
+struct transport *transport_open(struct loop *loop, const char *host, uint16_t port,
+                                 const struct transport_handler *handler, struct arena *arena, struct text *error_out);
+uint16_t transport_port(const struct transport *transport);
+void transport_close(struct transport *transport);
+
+/* Never blocks: what the kernel does not take is queued (TCP) or dropped (UDP). A TCP flow without connection connects,
+ * or reuses an open connection to the same peer. */
+void transport_send(struct transport *transport, const struct flow *flow, struct text bytes);
+void transport_disconnect(struct transport *transport, uint64_t connection);
+
+#endif

@@ -1,0 +1,84 @@
+/* Document services as data: schemas/<auid>/ holds a manifest, an XSD, a constraint sheet and examples. A set is loaded
+ * whole or not at all and does not change afterwards, so threads share it freely. */
+#ifndef USAGE_USAGE_H
+#define USAGE_USAGE_H
+
+#include "policy.h"
+#include "xcap_target.h"
+
+struct usage_set;
+
+struct usage_prefix {
+    struct text name, namespace;
+};
+
+enum usage_document_kind { USAGE_STORED, USAGE_COMPUTED };
+
+struct usage_document { /* one <document> row of the manifest */
+    struct text pattern; /* name; '*' stands for any run of characters but '/'; sub-directories exist implicitly */
+    enum xcap_tree tree;
+    enum usage_document_kind kind; /* computed documents are read-only */
+};
+
+enum usage_role { USAGE_ANYONE, USAGE_USER, USAGE_OWNER, USAGE_SERVER, USAGE_OPERATOR, USAGE_NOBODY };
+enum usage_operation { USAGE_READ, USAGE_WRITE };
+
+struct usage {
+    struct text auid;
+    struct text mime;
+    struct text namespace; /* default document namespace */
+    struct text root;      /* local name of the document element */
+    const struct usage_prefix *prefixes;
+    size_t prefixes_count;
+    const struct usage_document *documents;
+    size_t documents_count;
+    size_t bytes_max;
+    unsigned depth_max;
+    struct policy_vocabulary vocabulary; /* empty when the manifest declares no permissions */
+};
+
+/* Loads every folder below `folder`. `error_out` gets one line: which folder, what is wrong. */
+enum status usage_set_load(const char *folder, struct usage_set **set_out, struct arena *arena, struct text *error_out);
+void usage_set_free(struct usage_set *set);
+
+/* By AUID or by one of its aliases; NULL if unknown. */
+const struct usage *usage_find(const struct usage_set *set, struct text auid);
+size_t usage_count(const struct usage_set *set);
+const struct usage *usage_at(const struct usage_set *set, size_t index); /* in byte order of the AUID */
+
+/* The manifest's row for a document name. NULL: no such name may exist here. */
+const struct usage_document *usage_document(const struct usage *usage, enum xcap_tree tree, struct text name);
+
+/* May a requester in this role do this in this tree? Roles that hold more include those that hold less:
+ * operator > server > owner > user > anyone. */
+bool usage_allows(const struct usage *usage, enum xcap_tree tree, enum usage_operation operation, enum usage_role role);
+
+/* A value of the document that is unique (or findable) in the whole server. */
+struct usage_claim {
+    struct text kind;
+    struct text value;
+    struct text field; /* node selector of the value, percent-encoded: for uniqueness-failure */
+    bool shared;
+};
+
+struct usage_subject { /* what the sheets may ask about the document: passed as parameters */
+    struct text owner; /* canonical XUI, empty in the global tree */
+    struct text name;
+    struct text root_uri; /* "http://host/xcap-root/", may be empty */
+};
+
+/* All checks of RFC 4825 §8.2.2 to §8.2.5 on a whole document: UTF-8, limits, well-formed, schema, constraints.
+ * OK: the claims that it makes. REFUSED: the first refusal in the RFC's order. */
+enum status usage_check(const struct usage *usage, const struct usage_subject *subject, struct text bytes,
+                        struct arena *arena, const struct usage_claim **claims_out, size_t *claims_count_out,
+                        struct refusal *refusal);
+
+/* Bytes of a computed document (xcap-caps). NOT_FOUND when `name` is not computed. */
+enum status usage_compute(const struct usage_set *set, const struct usage *usage, enum xcap_tree tree, struct text name,
+                          struct arena *arena, struct text *bytes_out);
+
+/* For authors (xdms --check-usage): loads the folder alone, runs its examples, prints one line per problem.
+ * OK when all is as the examples say. */
+enum status usage_check_folder(const char *folder, struct arena *arena, struct text *report_out);
+
+#endif
