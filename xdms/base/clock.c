@@ -18,6 +18,11 @@ static int64_t read_clock_ms(clockid_t clock)
     return (int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / 1000000;
 }
 
+struct instant clock_now(void)
+{
+    return (struct instant){.monotonic_ms = clock_monotonic_ms(), .wall_ms = clock_wall_ms()};
+}
+
 int64_t clock_wall_ms(void)
 {
     return read_clock_ms(CLOCK_REALTIME);
