@@ -1,0 +1,43 @@
+/* The IM server's procedures: registrar, page-mode messages to users and groups, store and forward. Bytes in, bytes out,
+ * next deadline; the store answers through conversation_wake. One thread; no socket, no clock. */
+#ifndef CONVERSATION_CONVERSATION_H
+#define CONVERSATION_CONVERSATION_H
+
+#include "clock.h"
+#include "digest.h"
+#include "group.h"
+#include "sip_agent.h"
+
+#define CONVERSATION_BINDINGS_MAX     10     /* contacts of one user */
+#define CONVERSATION_EXPIRES_S_MIN    60     /* shorter: 423 with Min-Expires */
+#define CONVERSATION_EXPIRES_S_MAX    86400
+#define CONVERSATION_EXPIRES_S        3600   /* when the client asks for nothing */
+#define CONVERSATION_DEFERRED_MAX     1000   /* messages kept for one user */
+#define CONVERSATION_DEFERRED_MS_MAX  604800000 /* 7 days, or the Expires of the message if that is sooner */
+
+struct conversation_settings {
+    struct text domain; /* served here; also the digest realm's users */
+    struct sip_agent_settings agent;
+};
+
+struct conversation;
+
+/* `wake` is called from other threads when conversation_tick should run soon (store results are there); it may be called
+ * inside any conversation function. Loads bindings and goes on with what was stored. */
+struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
+                                      struct digest *digest, struct groups *groups, void (*wake)(void *),
+                                      void *wake_context, struct instant now);
+void conversation_free(struct conversation *conversation); /* after the store has answered everything submitted */
+
+void conversation_input(struct conversation *conversation, const struct flow *flow, struct text bytes,
+                        struct instant now);
+void conversation_closed(struct conversation *conversation, uint64_t connection, struct instant now);
+void conversation_unreachable(struct conversation *conversation, const struct flow *flow, struct instant now);
+void conversation_tick(struct conversation *conversation, struct instant now);
+int64_t conversation_deadline(const struct conversation *conversation); /* monotonic ms; INT64_MAX: none */
+bool conversation_output(struct conversation *conversation, struct sip_output *output_out); /* until false */
+
+/* Requests whose answer waits for the store; 0 means that a stop loses nothing. */
+size_t conversation_pending(const struct conversation *conversation);
+
+#endif

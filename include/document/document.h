@@ -1,0 +1,118 @@
+/* The one way to read and change documents, for every program: XCAP requests, admin calls and the internal documents of
+ * im-glue alike. Works out the new document outside any transaction, then commits if nothing moved meanwhile. */
+#ifndef DOCUMENT_DOCUMENT_H
+#define DOCUMENT_DOCUMENT_H
+
+#include "store.h"
+#include "usage.h"
+#include "xcap_selector.h"
+
+#define DOCUMENT_TRIES_MAX 64 /* rounds that a change may lose to other writers before it is answered 503 */
+
+struct documents; /* a store and a usage set; shared by threads */
+
+struct documents *documents_new(struct store *store, const struct usage_set *usages);
+void documents_free(struct documents *documents); /* not the store, not the set */
+const struct usage_set *documents_usages(const struct documents *documents);
+
+/* Where an XCAP target stands: usage known, owner canonical, name allowed. */
+struct document_place {
+    const struct usage *usage;
+    const struct usage_document *row;
+    enum xcap_tree tree;
+    struct document_key key;
+};
+
+/* REFUSED: 404 for an unknown AUID or a name that the usage does not know (PUT into a missing sub-directory: 409
+ * no-parent), 400 for a node selector that does not parse. `selector_out` is NULL for a whole document. */
+enum status document_place(const struct documents *documents, const struct xcap_target *target, struct arena *arena,
+                           struct document_place *place_out, const struct xcap_selector **selector_out,
+                           struct refusal *refusal);
+
+/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED. */
+enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
+                          struct stored *found_out);
+enum status document_read_version(const struct documents *documents, const struct document_place *place,
+                                  struct stored *found_out);
+
+/* Entity tag of a version, with its quotes. */
+struct text document_etag(uint64_t version, struct arena *arena);
+
+/* If-Match / If-None-Match as sent (lists, "*", weak and unquoted forms; RFC 9110 §13.1). version 0: no document. */
+bool document_if_match(struct text header, uint64_t version);
+bool document_if_none_match(struct text header, uint64_t version); /* false: 304 or 412 */
+
+struct document_change {
+    const struct documents *documents;
+    struct document_place place;
+    const struct xcap_selector *selector; /* NULL: the whole document */
+    bool deletion;
+    struct text body;
+    const struct text *if_match, *if_none_match; /* raw header values; NULL when absent */
+    bool content_type_fits; /* checked by the caller; a mismatch is refused here, in its place of the order (415) */
+    struct text who;        /* canonical, for the change record */
+    struct text root_uri;
+    struct arena *arena;    /* lives as long as the change */
+
+    /* results, when document_change_run says DOCUMENT_FINISHED */
+    enum status status;     /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX) */
+    struct refusal refusal;
+    bool created;           /* 201 rather than 200 */
+    uint64_t version;       /* of the document after the change; 0 when it was deleted */
+
+    /* private */
+    struct commit commit;
+    const struct usage_claim *claims;
+    size_t claims_count;
+    unsigned tries;
+    bool waiting;
+};
+
+enum document_step { DOCUMENT_FINISHED, DOCUMENT_WAITING };
+
+/* Runs until finished or until it waits for the disk. After DOCUMENT_WAITING `done` is called once, from another thread
+ * or before this returns; only then call again. The order of refusals is that of RFC 4825 §8 (409 no-parent, 415, 412,
+ * 409 body, edit, schema, uniqueness, constraint). */
+enum document_step document_change_run(struct document_change *change, commit_done_fn *done, void *context);
+
+/* The same, waiting inside: for tools and tests. */
+void document_change_wait(struct document_change *change);
+
+/* Internal usages: their documents are records (record.h), their names start with '#', XCAP never serves them. */
+#define DOCUMENT_USERS    "#users"    /* owner: canonical address */
+#define DOCUMENT_BINDINGS "#bindings" /* owner: canonical address, name: of the contact */
+#define DOCUMENT_DEFERRED "#deferred" /* owner: recipient, name: order of arrival */
+#define DOCUMENT_FATES    "#fates"    /* owner: message id, name: recipient */
+
+enum status document_internal_read(const struct documents *documents, const struct document_key *key,
+                                   struct arena *arena, struct stored *found_out);
+enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,
+                                   const struct document_key *after, size_t limit, struct arena *arena,
+                                   struct key_page *page_out);
+enum status document_internal_holders(const struct documents *documents, struct text kind, struct text value_prefix,
+                                      const struct text *after_value, const struct document_key *after, size_t limit,
+                                      struct arena *arena, struct key_page *page_out, struct text **values_out);
+
+/* Queued; each commit gets its own result. Asserts that every key is of an internal usage. */
+void document_internal_submit(const struct documents *documents, struct commit *commits, size_t count,
+                              commit_done_fn *done, void *context);
+enum status document_internal_commit(const struct documents *documents, struct commit *commits, size_t count);
+
+/* Finds the XCAP document that holds a unique claim ("group-uri"). NOT_FOUND. */
+enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,
+                          struct arena *arena, struct stored *found_out);
+
+/* All documents of one owner in one usage, oldest name first, at most `limit`. */
+enum status document_list(const struct documents *documents, const struct usage *usage, struct text owner,
+                          const struct document_key *after, size_t limit, struct arena *arena,
+                          struct key_page *page_out);
+
+/* Follows an XCAP URI inside a document (external anchor, entry-ref): absolute or relative to the root, any of `roots`.
+ * Gives the bytes of the document or of the node. NOT_FOUND when it is not ours or not there. */
+enum status document_follow(const struct documents *documents, struct text uri, const struct text *roots,
+                            size_t roots_count, struct arena *arena, struct document_key *key_out,
+                            struct text *bytes_out);
+
+struct store *documents_store(const struct documents *documents); /* for feed_new and backups alone */
+
+#endif

@@ -1,0 +1,46 @@
+/* Digest authentication (RFC 7616, RFC 8760) for HTTP and SIP alike. Nonces are stateless: time and HMAC, good for many
+ * requests on any URL; the nonce count is checked against replay in a bounded window. Thread-safe. */
+#ifndef IDENTITY_DIGEST_H
+#define IDENTITY_DIGEST_H
+
+#include "document.h"
+
+#define DIGEST_NONCE_MS_MAX  300000 /* 5 min, then stale=true: the client tries again without asking its user */
+#define DIGEST_NONCES_MAX    65536  /* nonces whose counts are kept; the oldest is forgotten, and its nonce then stale */
+#define DIGEST_HEADER_MAX    4096   /* a longer Authorization is refused */
+
+struct digest;
+
+/* `key` (32 bytes) makes the nonces; give the same to every node that shares them. */
+struct digest *digest_new(struct text realm, struct text domain, const uint8_t key[32]);
+void digest_free(struct digest *digest);
+
+enum digest_algorithm { DIGEST_SHA256, DIGEST_MD5 }; /* offered in this order */
+
+/* Value of WWW-Authenticate or Proxy-Authenticate, one header per algorithm. */
+struct text digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, bool stale, int64_t now_ms,
+                             struct arena *arena);
+
+struct digest_request {
+    struct text authorization; /* value of the header; empty when absent */
+    struct text method;
+    struct text uri;           /* as on the request line; compared leniently with uri="…" (both decoded once) */
+    struct text body;          /* for auth-int */
+    bool sip;                  /* SIP: uri="…" need not equal the Request-URI, only name the same domain or address */
+};
+
+enum digest_result {
+    DIGEST_GOOD,
+    DIGEST_MISSING, /* no Digest credentials: challenge */
+    DIGEST_STALE,   /* right, but the nonce is old or its count is used up: challenge with stale=true */
+    DIGEST_WRONG,   /* unknown user, wrong password: challenge again */
+    DIGEST_BROKEN   /* header does not parse, other realm, algorithm or qop not offered: 400 */
+};
+
+/* DIGEST_GOOD: `user_out` is who it is (canonical address). Same work for unknown users as for wrong passwords.
+ * `info_out`, when not NULL, gets the value for Authentication-Info (rspauth, nextnonce when due), or empty. */
+enum digest_result digest_check(struct digest *digest, const struct documents *documents,
+                                const struct digest_request *request, int64_t now_ms, struct arena *arena,
+                                struct text *user_out, struct text *info_out);
+
+#endif

@@ -1,0 +1,38 @@
+/* Users that the server knows: an address of record, and what is needed to check a password, never the password. */
+#ifndef IDENTITY_USER_H
+#define IDENTITY_USER_H
+
+#include "document.h"
+
+#define USER_ADDRESS_MAX  256 /* bytes of a canonical address: fits one key part with room */
+#define USER_PASSWORD_MAX 256
+
+struct user {
+    struct text address;    /* canonical: "sip:alice@example.com" */
+    struct text realm;      /* the HA1 values are good for this realm alone */
+    struct text name;       /* digest user name: "alice" */
+    struct text ha1_md5;    /* lower-case hex */
+    struct text ha1_sha256;
+    struct text display_name;
+    int64_t created_ms;
+};
+
+/* Makes the record of a new password. `address` as typed: "alice", "alice@example.com", "sip:alice@example.com"
+ * (completed with `domain`). REFUSED: not an address, not of `domain`, empty or overlong parts. */
+enum status user_make(struct text address, struct text password, struct text display_name, struct text domain,
+                      struct text realm, int64_t now_ms, struct arena *arena, struct user *user_out,
+                      struct refusal *refusal);
+
+/* Canonical address of what was typed; empty when it is none. */
+struct text user_address(struct text typed, struct text domain, struct arena *arena);
+
+/* `expected`: VERSION_ABSENT to create only, VERSION_ANY to overwrite. CONFLICT when it exists already. */
+enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who);
+enum status user_delete(const struct documents *documents, struct text address, struct text who); /* NOT_FOUND */
+enum status user_get(const struct documents *documents, struct text address, struct arena *arena, struct user *user_out);
+
+/* In byte order of the address, after `after` (empty: from the start). */
+enum status user_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,
+                      struct user **users_out, size_t *count_out, bool *more_out);
+
+#endif

@@ -1,0 +1,34 @@
+/* The HTTP side of xdms: XCAP, the admin API and the management endpoints, each a handler for http_server_open. */
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
+
+#include "digest.h"
+#include "document.h"
+#include "http.h"
+
+struct service_settings {
+    const struct text *roots; /* XCAP root paths, each with '/' at both ends */
+    size_t roots_count;
+    struct text root_uri;     /* absolute URI of the first root, for sheets and Location */
+    struct text domain;       /* of user names without one */
+    struct text realm;
+    struct text admin_token;  /* Bearer token that the admin API wants; empty: none (loopback only) */
+};
+
+struct service; /* shared by all worker threads */
+
+struct service *service_new(const struct service_settings *settings, const struct documents *documents,
+                            struct digest *digest);
+void service_free(struct service *service);
+
+/* http_handler_fn / http_preview_fn with the service as context. */
+enum http_progress service_xcap(void *service, struct http_request *request, struct http_response *response);
+bool service_xcap_preview(void *service, struct http_request *request, struct http_response *response);
+enum http_progress service_admin(void *service, struct http_request *request, struct http_response *response);
+bool service_admin_preview(void *service, struct http_request *request, struct http_response *response);
+enum http_progress service_management(void *service, struct http_request *request, struct http_response *response);
+
+/* /readyz answers 503 until told so. */
+void service_set_ready(struct service *service, bool ready);
+
+#endif
