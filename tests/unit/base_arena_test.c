@@ -1,0 +1,104 @@
+/* Arenas: alignment, zeroes, big pieces, and what reset and clear leave. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+
+static void every_piece_is_aligned_and_zeroed(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, "test");
+    for (int round = 0; round < 3; round++) {
+        for (size_t size = 0; size < 2000; size += 7) {
+            char *piece = arena_alloc(&arena, size);
+            assert_non_null(piece);
+            assert_int_equal((uintptr_t)piece % 16, 0);
+            for (size_t i = 0; i < size; i++)
+                assert_int_equal(piece[i], 0);
+            memset(piece, 0xA5, size);
+        }
+        arena_reset(&arena);
+    }
+    arena_clear(&arena);
+}
+
+static void pieces_do_not_overlap_and_keep_their_bytes(void **state)
+{
+    (void)state;
+    enum { COUNT = 200 };
+    struct arena arena;
+    arena_init(&arena, "test");
+    unsigned char *pieces[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t size = i % 10 == 9 ? 100000 : i + 1;
+        pieces[i] = arena_alloc(&arena, size);
+        memset(pieces[i], (int)i, size);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t size = i % 10 == 9 ? 100000 : i + 1;
+        assert_int_equal(pieces[i][0], i);
+        assert_int_equal(pieces[i][size - 1], i);
+    }
+    arena_clear(&arena);
+}
+
+static void the_total_counts_what_was_asked_for(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, "test");
+    arena_array(&arena, int32_t, 10);
+    arena_alloc(&arena, 100000);
+    assert_int_equal(arena.total, 100040);
+    arena_reset(&arena);
+    assert_int_equal(arena.total, 0);
+    arena_alloc(&arena, 1);
+    assert_int_equal(arena.total, 1);
+    arena_clear(&arena);
+    assert_int_equal(arena.total, 0);
+    assert_null(arena.blocks);
+}
+
+static void an_arena_may_be_used_after_clear(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, "test");
+    arena_clear(&arena);
+    arena_reset(&arena);
+    assert_non_null(arena_alloc(&arena, 10));
+    arena_clear(&arena);
+    assert_non_null(arena_alloc(&arena, 10));
+    arena_clear(&arena);
+}
+
+static void heap_memory_is_zeroed_and_keeps_its_bytes_when_resized(void **state)
+{
+    (void)state;
+    char *memory = memory_new(8);
+    assert_memory_equal(memory, "\0\0\0\0\0\0\0\0", 8);
+    memcpy(memory, "12345678", 8);
+    memory = memory_resize(memory, 100000);
+    assert_memory_equal(memory, "12345678", 8);
+    free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_piece_is_aligned_and_zeroed),
+        cmocka_unit_test(pieces_do_not_overlap_and_keep_their_bytes),
+        cmocka_unit_test(the_total_counts_what_was_asked_for),
+        cmocka_unit_test(an_arena_may_be_used_after_clear),
+        cmocka_unit_test(heap_memory_is_zeroed_and_keeps_its_bytes_when_resized),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
