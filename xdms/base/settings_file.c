@@ -210,7 +210,7 @@ enum status settings_read_file(const struct settings_table *table, void *target,
     arena_init(&reader.arena, "settings file");
     reader.values = arena_array(&reader.arena, const char *, table->count);
     reader.sections = arena_array(&reader.arena, bool, table->count);
-    struct text bytes;
+    struct text bytes = {0};
     enum status status = read_bytes(&reader, fd, &bytes);
     close(fd);
     if (status == OK)
