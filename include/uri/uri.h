@@ -19,19 +19,22 @@ struct uri {
 /* False when it is not such a URI, holds control characters, white space, "%00", a broken escape, or is too long. */
 bool uri_parse(struct text text, struct uri *uri_out);
 
-/* Value of a URI or header parameter list ("transport=tcp;lr"): names case-insensitive; a flag has an empty value. */
+/* Value of a URI or header parameter list ("transport=tcp;lr"): names case-insensitive; a flag has an empty value,
+ * a quoted value comes without its quotes but with its escapes. */
 bool uri_parameter(struct text parameters, struct text name, struct text *value_out);
 
 /* The key under which an address of record is stored and compared (RFC 3261 §10.3 step 5): "sip:" for sip, sips, im and
  * pres, host lower-case, user unescaped where needless and case-sensitive, no port, parameters, headers; tel without
- * visual separators. A "sip:" URI with user=phone stays sip. Empty text when it cannot be read. */
+ * visual separators, a local number with its phone-context. A "sip:" URI with user=phone stays sip. Empty text when it
+ * cannot be read. */
 struct text uri_canonical(struct arena *arena, struct text text);
 
 /* Host of a canonical address; empty for tel. */
 struct text uri_domain(struct text canonical);
 
 /* RFC 3261 §20.10: `"Bob" <sip:bob@x;a=b>;tag=1`, `Bob <sip:bob@x>` or `sip:bob@x;tag=1` (then parameters are the
- * header's). `rest_out` receives what follows a top-level comma, or empty. */
+ * header's). `rest_out` receives what follows a top-level comma, or empty.
+ * The URI is not judged: hand it to uri_parse. Controls anywhere are refused. */
 struct name_addr {
     struct text display; /* raw, without quotes */
     struct text uri;
