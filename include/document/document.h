@@ -23,11 +23,12 @@ struct document_place {
     struct document_key key;
 };
 
-/* REFUSED: 404 for an unknown AUID or a name that the usage does not know (PUT into a missing sub-directory: 409
- * no-parent), 400 for a node selector that does not parse. `selector_out` is NULL for a whole document. */
-enum status document_place(const struct documents *documents, const struct xcap_target *target, struct arena *arena,
-                           struct document_place *place_out, const struct xcap_selector **selector_out,
-                           struct refusal *refusal);
+/* REFUSED: 404 for an unknown AUID, an owner that is no address, or a name that the usage does not know (`put`, into a
+ * missing sub-directory: 409 no-parent), 400 for a node selector that does not parse. `selector_out` is NULL for a
+ * whole document. */
+enum status document_place(const struct documents *documents, const struct xcap_target *target, bool put,
+                           struct arena *arena, struct document_place *place_out,
+                           const struct xcap_selector **selector_out, struct refusal *refusal);
 
 /* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED. */
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
@@ -52,18 +53,19 @@ struct document_change {
     bool content_type_fits; /* checked by the caller; a mismatch is refused here, in its place of the order (415) */
     struct text who;        /* canonical, for the change record */
     struct text root_uri;
-    struct arena *arena;    /* lives as long as the change */
+    struct arena *arena; /* lives as long as the change */
 
     /* results, when document_change_run says DOCUMENT_FINISHED */
-    enum status status;     /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX) */
+    enum status status; /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX) */
     struct refusal refusal;
-    bool created;           /* 201 rather than 200 */
-    uint64_t version;       /* of the document after the change; 0 when it was deleted */
+    bool created;     /* 201 rather than 200 */
+    uint64_t version; /* of the document after the change; 0 when it was deleted */
 
     /* private */
     struct commit commit;
     const struct usage_claim *claims;
     size_t claims_count;
+    struct arena round; /* of one try: a change that loses often must not keep every version it saw */
     unsigned tries;
     bool waiting;
 };
@@ -71,8 +73,8 @@ struct document_change {
 enum document_step { DOCUMENT_FINISHED, DOCUMENT_WAITING };
 
 /* Runs until finished or until it waits for the disk. After DOCUMENT_WAITING `done` is called once, from another thread
- * or before this returns; only then call again. The order of refusals is that of RFC 4825 §8 (409 no-parent, 415, 412,
- * 409 body, edit, schema, uniqueness, constraint). */
+ * or before this returns; only then call again, until DOCUMENT_FINISHED (which frees what the tries took). The order of
+ * refusals is that of RFC 4825 §8 (409 no-parent, 415, 412, 409 body, edit, schema, uniqueness, constraint). */
 enum document_step document_change_run(struct document_change *change, commit_done_fn *done, void *context);
 
 /* The same, waiting inside: for tools and tests. */
@@ -107,8 +109,9 @@ enum status document_list(const struct documents *documents, const struct usage 
                           const struct document_key *after, size_t limit, struct arena *arena,
                           struct key_page *page_out);
 
-/* Follows an XCAP URI inside a document (external anchor, entry-ref): absolute or relative to the root, any of `roots`.
- * Gives the bytes of the document or of the node. NOT_FOUND when it is not ours or not there. */
+/* Follows an XCAP URI inside a document (external anchor, entry-ref): absolute or relative to the root, any of `roots`
+ * (paths: which host an absolute URI names is not looked at). Gives the bytes of the document or of the node. NOT_FOUND
+ * when it is not ours or not there. */
 enum status document_follow(const struct documents *documents, struct text uri, const struct text *roots,
                             size_t roots_count, struct arena *arena, struct document_key *key_out,
                             struct text *bytes_out);

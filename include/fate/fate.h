@@ -26,10 +26,10 @@ struct fate_step {
 };
 
 struct fate {
-    struct text message_id; /* imdn.Message-ID if there is one, else the Call-ID */
+    struct text message_id;        /* imdn.Message-ID if there is one, else the Call-ID */
     struct text sender, recipient; /* canonical */
-    struct text group;   /* group URI it came through, or empty */
-    struct text call_id; /* of the request received */
+    struct text group;             /* group URI it came through, or empty */
+    struct text call_id;           /* of the request received */
     const struct fate_step *steps;
     size_t steps_count;
 };

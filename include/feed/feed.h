@@ -1,5 +1,5 @@
-/* A cursor over the changes of the store. Readers walk records; nobody announces anything. Not thread-safe: one feed per
- * reader. */
+/* A cursor over the changes of the store. Readers walk records; nobody announces anything. Not thread-safe: one feed
+ * per reader. */
 #ifndef FEED_FEED_H
 #define FEED_FEED_H
 
@@ -19,8 +19,9 @@ struct feed_change {
 struct feed *feed_new(struct store *store); /* starts at the newest change */
 void feed_free(struct feed *feed);
 
-/* Next change; false when there is none, which costs one read of a number. *lost_out: changes were dropped before they
- * were read, so every cache built on this feed must be emptied. The texts live until the next call. */
+/* Next change; false when there is none, which costs one read of a number. *lost_out is true only with false: changes
+ * were dropped before they were read, so every cache built on this feed must be emptied; the feed goes on from the
+ * newest change. The texts live until the next call. */
 bool feed_next(struct feed *feed, struct feed_change *change_out, bool *lost_out);
 
 #endif

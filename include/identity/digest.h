@@ -5,9 +5,9 @@
 
 #include "document.h"
 
-#define DIGEST_NONCE_MS_MAX  300000 /* 5 min, then stale=true: the client tries again without asking its user */
-#define DIGEST_NONCES_MAX    65536  /* nonces whose counts are kept; the oldest is forgotten, and its nonce then stale */
-#define DIGEST_HEADER_MAX    4096   /* a longer Authorization is refused */
+#define DIGEST_NONCE_MS_MAX 300000 /* 5 min, then stale=true: the client tries again without asking its user */
+#define DIGEST_NONCES_MAX   65536  /* nonces whose counts are kept; the oldest is forgotten, and its nonce then stale */
+#define DIGEST_HEADER_MAX   12288  /* a longer Authorization is refused; it repeats a request target of up to 8192 */
 
 struct digest;
 
@@ -24,17 +24,18 @@ struct text digest_challenge(const struct digest *digest, enum digest_algorithm 
 struct digest_request {
     struct text authorization; /* value of the header; empty when absent */
     struct text method;
-    struct text uri;           /* as on the request line; compared leniently with uri="…" (both decoded once) */
-    struct text body;          /* for auth-int */
-    bool sip;                  /* SIP: uri="…" need not equal the Request-URI, only name the same domain or address */
+    struct text uri;  /* as on the request line; compared leniently with uri="…" (both decoded once) */
+    struct text body; /* for auth-int */
+    bool sip;         /* SIP: uri="…" need not equal the Request-URI, only name the same domain or address */
 };
 
 enum digest_result {
     DIGEST_GOOD,
-    DIGEST_MISSING, /* no Digest credentials: challenge */
-    DIGEST_STALE,   /* right, but the nonce is old or its count is used up: challenge with stale=true */
+    DIGEST_MISSING, /* no Digest credentials, or those of another realm or opaque: challenge */
+    DIGEST_STALE,   /* right, but the nonce is old, not ours, or its count is used up: challenge with stale=true */
     DIGEST_WRONG,   /* unknown user, wrong password: challenge again */
-    DIGEST_BROKEN   /* header does not parse, other realm, algorithm or qop not offered: 400 */
+    DIGEST_BROKEN,  /* header does not parse, is of another request, algorithm or qop not offered: 400 */
+    DIGEST_FAILED   /* the users cannot be read: 500 */
 };
 
 /* DIGEST_GOOD: `user_out` is who it is (canonical address). Same work for unknown users as for wrong passwords.

@@ -8,11 +8,13 @@
 #define USER_PASSWORD_MAX 256
 
 struct user {
-    struct text address;    /* canonical: "sip:alice@example.com" */
-    struct text realm;      /* the HA1 values are good for this realm alone */
-    struct text name;       /* digest user name: "alice" */
-    struct text ha1_md5;    /* lower-case hex */
+    struct text address; /* canonical: "sip:alice@example.com" */
+    struct text realm;   /* the HA1 values are good for this realm alone */
+    struct text name;    /* digest user name: "alice" */
+    struct text ha1_md5; /* lower-case hex; of "alice" */
     struct text ha1_sha256;
+    struct text ha1_md5_full; /* of "alice@example.com": clients use either as their user name */
+    struct text ha1_sha256_full;
     struct text display_name;
     int64_t created_ms;
 };
@@ -29,7 +31,8 @@ struct text user_address(struct text typed, struct text domain, struct arena *ar
 /* `expected`: VERSION_ABSENT to create only, VERSION_ANY to overwrite. CONFLICT when it exists already. */
 enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who);
 enum status user_delete(const struct documents *documents, struct text address, struct text who); /* NOT_FOUND */
-enum status user_get(const struct documents *documents, struct text address, struct arena *arena, struct user *user_out);
+enum status user_get(const struct documents *documents, struct text address, struct arena *arena,
+                     struct user *user_out);
 
 /* In byte order of the address, after `after` (empty: from the start). */
 enum status user_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,
