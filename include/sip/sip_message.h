@@ -50,6 +50,7 @@ struct sip_message *sip_request_new(struct text method, struct text request_uri)
 /* Via, From, To, Call-ID, CSeq (and Record-Route for 1xx/2xx of dialog makers) of `request`; a To tag is added when
  * there is none and status > 100. */
 struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason, struct text to_tag);
+enum status sip_request_uri_set(struct sip_message *message, struct text request_uri);
 enum status sip_header_add(struct sip_message *message, const char *name, struct text value);
 enum status sip_header_set(struct sip_message *message, const char *name, struct text value); /* replaces all */
 void sip_header_remove(struct sip_message *message, const char *name);
