@@ -12,6 +12,7 @@
 #define STORE_PART_MAX    1024        /* bytes of one key part; longer is refused before it comes here */
 #define STORE_DOCUMENT_MAX (8u << 20) /* bytes of one document: bounds memory of a batch */
 #define STORE_CLAIMS_MAX  1024        /* claims of one document */
+#define STORE_VALUE_MAX   8192        /* bytes of a claim's value: a URI with parameters; no NUL in it or in its kind */
 #define STORE_PAGE_MAX    1000        /* entries of one page */
 
 /* Where a document stands. No part holds a NUL byte; any may be empty. */
@@ -66,7 +67,8 @@ struct store *store_open_memory(void);
 /* One folder, many processes. `error_out` gets one line when it fails: not ours, newer format, no permission… */
 struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out);
 
-/* A wrapper for tests: the n-th call (1 = next) of a write fails with `status`, the rest pass through. Owns `inner`. */
+/* A wrapper for tests: the n-th call (1 = next) of store_commit or store_submit fails with `status` for all its commits
+ * and changes nothing, the rest pass through. Owns `inner`. */
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status);
 
 void store_close(struct store *store); /* waits for what was submitted */
@@ -124,7 +126,8 @@ struct change {
 struct change_page {
     struct change *changes;
     size_t count;
-    bool lost; /* records after `after` were dropped already: read the documents again */
+    bool lost; /* records after `after` were dropped already, or `after` is ahead of the store (it was put back from a
+                * backup): read the documents again */
 };
 
 enum status store_changes(struct store *store, uint64_t after, size_t limit, struct arena *arena,

@@ -1,0 +1,162 @@
+/* The LMDB engine's own parts, seen by store_lmdb*.c and its tests. Nothing else knows LMDB.
+ *
+ * Databases of one folder (all numbers big-endian):
+ *   meta       "format" -> format name and number, "last-change" -> change number
+ *   heads      document key -> version, time, size, true key, claims
+ *   documents  version -> bytes; apart from heads, so that these stay small and bytes are written at the end
+ *   claims     kind, value -> holder, true kind and value (unique claims)
+ *   shared     kind, value, document key -> nothing, or the true parts if the key has a hash in it
+ *   changes    change number -> previous version, time, kind of change, true key, who
+ * Versions are change numbers. */
+#ifndef STORE_LMDB_H
+#define STORE_LMDB_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "store_engine.h"
+
+#define LMDB_FORMAT   1             /* raised when an older program could not read what a newer one wrote */
+#define CHANGES_KEPT  1000000       /* some 200 MB of change records: days for a reader that was down */
+#define MAP_BYTES     (64ull << 30) /* address space, not disk: large enough that it need never grow while in use */
+#define READERS_MAX   1024          /* slots of all processes on one folder; 64 bytes each */
+#define READ_TXNS_MAX 128           /* live read transactions of this process; more threads than cores only wait */
+
+/* --- keys: store_lmdb_key.c --------------------------------------------------------------------------------- */
+
+#define LMDB_KEY_MAX 511 /* compiled into LMDB */
+
+struct lmdb_key {
+    char bytes[LMDB_KEY_MAX];
+    size_t length;
+    bool hashed; /* the key alone does not tell the parts */
+};
+
+#define DOCUMENT_PARTS 3 /* usage, owner, name */
+#define CLAIM_PARTS    2 /* kind, value */
+#define SHARED_PARTS   5 /* kind, value, usage, owner, name */
+
+/* The first `given` of `count` parts: a whole key, or the prefix of all keys that begin with these parts. */
+void lmdb_key_write(struct lmdb_key *key, const struct text *parts, size_t given, size_t count);
+
+/* Prefix of the keys of shared claims whose value may start with `value_prefix`: those found are to be compared. */
+void lmdb_key_write_value_prefix(struct lmdb_key *key, struct text kind, struct text value_prefix);
+
+void lmdb_key_of_document(struct lmdb_key *key, const struct document_key *document);
+
+/* --- records: store_lmdb_record.c --------------------------------------------------------------------------- */
+
+struct head {
+    uint64_t version;
+    int64_t modified_ms;
+    uint64_t size;
+    struct document_key key;
+    struct text claims; /* as claims_write made them */
+};
+
+/* Texts that are read point into the record. Reading is false for damage. */
+struct text head_write(struct arena *arena, const struct head *head);
+bool head_read(struct text record, struct head *head_out);
+struct text claims_write(struct arena *arena, const struct claim *claims, size_t count);
+bool claims_next(struct text *rest, struct claim *claim_out); /* false at the end, too */
+struct text change_write(struct arena *arena, const struct change *change);
+bool change_read(struct text record, struct change *change_out);
+struct text parts_write(struct arena *arena, const struct text *parts, size_t count);
+bool parts_read(struct text record, struct text *parts_out, size_t count);
+bool parts_split(struct text key, struct text *parts_out, size_t count); /* of a key without a hash */
+
+struct number {
+    char bytes[8];
+};
+
+struct number number_write(uint64_t number);
+bool number_read(struct text record, uint64_t *number_out);
+
+/* --- the environment: store_lmdb.c -------------------------------------------------------------------------- */
+
+struct lmdb_store {
+    struct lmdb_store *next; /* of those open in this process */
+    dev_t device;
+    ino_t inode;
+    char *folder;
+
+    MDB_env *env;
+    MDB_dbi meta, heads, documents, claims, shared, changes;
+    uint64_t changes_kept;
+    struct store_queue *queue;
+
+    pthread_mutex_t lock; /* for what follows */
+    pthread_cond_t released;
+    MDB_txn *parked[READ_TXNS_MAX]; /* reset, to be renewed: saves the search for a reader slot */
+    size_t parked_count;
+    size_t active; /* transactions in use, the writer's too */
+    bool resizing; /* no transaction may start */
+
+    /* the committer's own */
+    struct arena scratch; /* of one commit */
+    int64_t readers_checked_ms;
+    bool full; /* said so in the log */
+};
+
+struct lmdb_options {
+    size_t map_bytes;
+    uint64_t changes_kept;
+};
+
+struct store *store_open_lmdb_with(const char *folder, const struct lmdb_options *options, struct arena *arena,
+                                   struct text *error_out);
+
+/* Both give 0 or an LMDB error, said in the log. What is read from a transaction is gone after its end. */
+int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out);
+void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn);
+
+int lmdb_write_begin(struct lmdb_store *store, MDB_txn **txn_out);
+int lmdb_write_end(struct lmdb_store *store, MDB_txn *txn, bool commit); /* durable when 0 */
+
+void lmdb_log(const struct lmdb_store *store, const char *what, int error);
+
+/* mdb_get; MDB_NOTFOUND is an ordinary answer. */
+int lmdb_value(MDB_txn *txn, MDB_dbi database, struct text key, struct text *value_out);
+
+static inline MDB_val val_of(struct text text)
+{
+    return (MDB_val){.mv_size = text.length, .mv_data = (void *)text.bytes};
+}
+
+static inline struct text text_of_val(MDB_val val)
+{
+    return (struct text){val.mv_data, val.mv_size};
+}
+
+static inline struct text key_text(const struct lmdb_key *key)
+{
+    return (struct text){key->bytes, key->length};
+}
+
+static inline struct text number_text(const struct number *number)
+{
+    return (struct text){number->bytes, sizeof(number->bytes)};
+}
+
+/* --- calls of the engine: store_lmdb_read.c, store_lmdb_write.c ----------------------------------------------- */
+
+enum status lmdb_read(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out);
+enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
+                      struct document_key *key_out);
+enum status lmdb_list(void *state, const struct document_key *prefix, const struct document_key *after, size_t limit,
+                      struct arena *arena, struct key_page *page_out);
+enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
+                         const struct document_key *after, size_t limit, struct arena *arena, struct key_page *page_out,
+                         struct text **values_out);
+enum status lmdb_changes(void *state, uint64_t after, size_t limit, struct arena *arena, struct change_page *page_out);
+uint64_t lmdb_last_change(void *state);
+void lmdb_commit(void *state, struct commit **commits, size_t count);
+
+#define META_FORMAT TEXT("format")
+#define META_LAST   TEXT("last-change")
+
+/* Number of the newest change as this transaction sees it. */
+int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out);
+
+#endif

@@ -1,0 +1,320 @@
+/* The committing half of the LMDB engine: turns a batch of commits into one durable transaction.
+ *
+ * Every commit is checked against the state inside the transaction before its first write, so that only lack of room
+ * or damage can stop it half way. Then the whole transaction is given up and each commit of the batch gets one of
+ * its own: those that fit succeed, and none sees half of another. */
+#include <assert.h>
+#include <errno.h>
+
+#include "clock.h"
+#include "log.h"
+#include "store_lmdb.h"
+
+#define READERS_CHECK_MS 60000 /* slots of killed processes keep old pages from reuse for so long at most */
+#define TRIM_MAX         4     /* old change records dropped per commit: catches up without a long transaction */
+
+/* One commit on its way into a transaction. */
+struct step {
+    struct lmdb_store *store;
+    MDB_txn *txn;
+    struct commit *commit;
+    struct lmdb_key place; /* of the document in heads */
+    struct head old;       /* in the scratch arena: the map changes under writes */
+    bool exists;
+    uint64_t number; /* of the change that this makes */
+    int64_t now_ms;
+};
+
+static int step_run(struct step *step);
+static int step_load(struct step *step);
+static bool step_allowed(struct step *step, struct text claims, int *error);
+static int document_write(struct step *step, struct text claims);
+static int document_delete(struct step *step);
+
+static enum status status_of(int error)
+{
+    switch (error) {
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return FULL;
+    default: return FAILED;
+    }
+}
+
+static void report(struct lmdb_store *store, int error)
+{
+    if (status_of(error) != FULL) {
+        lmdb_log(store, "commit", error);
+        return;
+    }
+    if (!store->full) /* once: every write until there is room again ends here */
+        log_error("store is full folder=%s error=%s", store->folder, mdb_strerror(error));
+    store->full = true;
+}
+
+/* Sets the status of every commit and returns 0, or gives everything up and returns why. */
+static int transaction_run(struct lmdb_store *store, struct commit **commits, size_t count)
+{
+    struct step step = {.store = store, .now_ms = clock_wall_ms()};
+    uint64_t before;
+    int error = lmdb_write_begin(store, &step.txn);
+    if (error)
+        return error;
+    error = lmdb_last(store, step.txn, &before);
+    step.number = before + 1;
+    for (size_t i = 0; !error && i < count; i++) {
+        step.commit = commits[i];
+        error = step_run(&step);
+        arena_reset(&store->scratch);
+    }
+    bool changed = step.number != before + 1;
+    if (!error && changed) {
+        struct number last = number_write(step.number - 1);
+        MDB_val key = val_of(META_LAST);
+        MDB_val value = val_of(number_text(&last));
+        error = mdb_put(step.txn, store->meta, &key, &value, 0);
+    }
+    if (error || !changed) {
+        lmdb_write_end(store, step.txn, false);
+        return error;
+    }
+    return lmdb_write_end(store, step.txn, true);
+}
+
+void lmdb_commit(void *state, struct commit **commits, size_t count)
+{
+    struct lmdb_store *store = state;
+    int64_t now_ms = clock_monotonic_ms();
+    if (now_ms - store->readers_checked_ms >= READERS_CHECK_MS) {
+        int dead = 0;
+        mdb_reader_check(store->env, &dead);
+        store->readers_checked_ms = now_ms;
+    }
+
+    int error = transaction_run(store, commits, count);
+    if (!error) {
+        store->full = false;
+        return;
+    }
+    int reported = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (count > 1)
+            error = transaction_run(store, &commits[i], 1);
+        if (!error)
+            continue;
+        commits_refuse(commits[i], 1, status_of(error));
+        if (error != reported)
+            report(store, error);
+        reported = error;
+    }
+}
+
+/* 0 with a status in the commit, whatever it is; else an LMDB error, and the transaction is lost. */
+static int step_run(struct step *step)
+{
+    struct commit *commit = step->commit;
+    struct text claims = {0};
+    int error = 0;
+    commits_refuse(commit, 1, FAILED);
+    if (!commit_within_limits(commit))
+        return 0;
+    error = step_load(step);
+    if (error)
+        return error;
+    if (!commit->deletion)
+        claims = claims_write(&step->store->scratch, commit->claims, commit->claims_count);
+    if (!step_allowed(step, claims, &error))
+        return error;
+
+    commit->status = OK;
+    if (commit->deletion && !step->exists)
+        return 0;
+    error = commit->deletion ? document_delete(step) : document_write(step, claims);
+    if (!error)
+        commit->version = step->number++;
+    return error;
+}
+
+static int step_load(struct step *step)
+{
+    struct text record;
+    step->old = (struct head){0};
+    lmdb_key_of_document(&step->place, &step->commit->key);
+    int error = lmdb_value(step->txn, step->store->heads, key_text(&step->place), &record);
+    step->exists = !error;
+    if (error)
+        return error == MDB_NOTFOUND ? 0 : error;
+    if (!head_read(text_copy(&step->store->scratch, record), &step->old))
+        return MDB_CORRUPTED;
+    /* Two keys with one SHA-256: neither may overwrite the other. */
+    return key_compare(&step->old.key, &step->commit->key) == 0 ? 0 : MDB_KEYEXIST;
+}
+
+/* Free, or held by this very document. */
+static int claim_is_free(struct step *step, const struct claim *claim, bool *free_out)
+{
+    const struct text wanted[CLAIM_PARTS] = {claim->kind, claim->value};
+    struct text parts[SHARED_PARTS];
+    struct lmdb_key place;
+    struct text record;
+    lmdb_key_write(&place, wanted, CLAIM_PARTS, CLAIM_PARTS);
+    int error = lmdb_value(step->txn, step->store->claims, key_text(&place), &record);
+    *free_out = error == MDB_NOTFOUND;
+    if (error)
+        return *free_out ? 0 : error;
+    if (!parts_read(record, parts, SHARED_PARTS))
+        return MDB_CORRUPTED;
+    const struct document_key holder = {parts[2], parts[3], parts[4]};
+    *free_out = key_compare(&holder, &step->commit->key) == 0;
+    return 0;
+}
+
+/* The state that was expected is there, and no claim is another document's. */
+static bool step_allowed(struct step *step, struct text claims, int *error)
+{
+    struct commit *commit = step->commit;
+    if (commit->expected != VERSION_ANY && commit->expected != step->old.version) {
+        commit->status = CONFLICT;
+        commit->version = step->old.version;
+        return false;
+    }
+    if (commit->deletion || text_equal(claims, step->old.claims))
+        return true;
+    for (size_t i = 0; i < commit->claims_count; i++) {
+        bool is_free = true;
+        if (!commit->claims[i].shared)
+            *error = claim_is_free(step, &commit->claims[i], &is_free);
+        if (*error)
+            return false;
+        if (!is_free) {
+            commit->status = TAKEN;
+            commit->taken_value = commit->claims[i].value;
+            return false;
+        }
+    }
+    return true;
+}
+
+static int value_put(struct step *step, MDB_dbi database, struct text key, struct text value, unsigned flags)
+{
+    MDB_val key_val = val_of(key);
+    MDB_val value_val = val_of(value);
+    return mdb_put(step->txn, database, &key_val, &value_val, flags);
+}
+
+/* What is not there need not be deleted: a document may name one claim twice. */
+static int value_delete(struct step *step, MDB_dbi database, struct text key)
+{
+    MDB_val key_val = val_of(key);
+    int error = mdb_del(step->txn, database, &key_val, NULL);
+    return error == MDB_NOTFOUND ? 0 : error;
+}
+
+static int claim_apply(struct step *step, const struct claim *claim, bool take)
+{
+    const struct document_key *key = &step->commit->key;
+    const struct text parts[SHARED_PARTS] = {claim->kind, claim->value, key->usage, key->owner, key->name};
+    MDB_dbi database = claim->shared ? step->store->shared : step->store->claims;
+    struct lmdb_key place;
+    size_t count = claim->shared ? SHARED_PARTS : CLAIM_PARTS;
+    lmdb_key_write(&place, parts, count, count);
+    if (!take)
+        return value_delete(step, database, key_text(&place));
+    struct text record = {0};
+    if (!claim->shared || place.hashed)
+        record = parts_write(&step->store->scratch, parts, SHARED_PARTS);
+    return value_put(step, database, key_text(&place), record, 0);
+}
+
+static int claims_apply(struct step *step, struct text claims, bool take)
+{
+    struct claim claim;
+    int error = 0;
+    while (!error && claims_next(&claims, &claim))
+        error = claim_apply(step, &claim, take);
+    return error;
+}
+
+/* Drops what is older than the newest that are kept. */
+static int changes_trim(struct step *step)
+{
+    uint64_t kept = step->store->changes_kept;
+    uint64_t oldest = 0;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    if (step->number <= kept)
+        return 0;
+    int error = mdb_cursor_open(step->txn, step->store->changes, &cursor);
+    if (error)
+        return error;
+    for (int i = 0; !error && i < TRIM_MAX; i++) {
+        error = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (!error && !number_read(text_of_val(key), &oldest))
+            error = MDB_CORRUPTED;
+        if (error || oldest > step->number - kept)
+            break;
+        error = mdb_cursor_del(cursor, 0);
+    }
+    mdb_cursor_close(cursor);
+    return error;
+}
+
+static int change_record(struct step *step)
+{
+    const struct change change = {
+        .key = step->commit->key,
+        .previous = step->old.version,
+        .deletion = step->commit->deletion,
+        .when_ms = step->now_ms,
+        .who = step->commit->who,
+    };
+    struct number number = number_write(step->number);
+    int error = value_put(step, step->store->changes, number_text(&number),
+                          change_write(&step->store->scratch, &change), MDB_APPEND);
+    return error ? error : changes_trim(step);
+}
+
+static int old_bytes_delete(struct step *step)
+{
+    if (!step->exists)
+        return 0;
+    struct number version = number_write(step->old.version);
+    return value_delete(step, step->store->documents, number_text(&version));
+}
+
+static int document_write(struct step *step, struct text claims)
+{
+    const struct commit *commit = step->commit;
+    const struct head head = {
+        .version = step->number,
+        .modified_ms = step->now_ms,
+        .size = commit->bytes.length,
+        .key = commit->key,
+        .claims = claims,
+    };
+    struct number version = number_write(head.version);
+    int error = old_bytes_delete(step);
+    if (!error)
+        error = value_put(step, step->store->documents, number_text(&version), commit->bytes, MDB_APPEND);
+    if (!error)
+        error =
+            value_put(step, step->store->heads, key_text(&step->place), head_write(&step->store->scratch, &head), 0);
+    if (!error && !text_equal(claims, step->old.claims)) {
+        error = claims_apply(step, step->old.claims, false);
+        if (!error)
+            error = claims_apply(step, claims, true);
+    }
+    return error ? error : change_record(step);
+}
+
+static int document_delete(struct step *step)
+{
+    int error = old_bytes_delete(step);
+    if (!error)
+        error = value_delete(step, step->store->heads, key_text(&step->place));
+    if (!error)
+        error = claims_apply(step, step->old.claims, false);
+    return error ? error : change_record(step);
+}

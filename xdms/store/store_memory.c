@@ -1,0 +1,394 @@
+/* Keeps documents in sorted arrays until it is closed: for tests and trials. One mutex, no thread of its own. Knows no
+ * disk; keeps all change records. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "store_engine.h"
+
+/* What one document holds. All text is in the arena, which goes with it. */
+struct document {
+    struct arena arena;
+    struct stored stored;
+    struct claim *claims;
+    size_t claims_count;
+};
+
+struct held {
+    const struct claim *claim; /* of the document */
+    const struct document *document;
+};
+
+/* Pointers in the order of a comparison. */
+struct sorted {
+    void **items;
+    size_t count;
+    size_t capacity;
+    int (*compare)(const void *a, const void *b);
+};
+
+struct memory {
+    pthread_mutex_t lock; /* for everything */
+    struct sorted documents;
+    struct sorted held; /* claims of all documents */
+    struct change *changes;
+    size_t changes_count;
+    size_t changes_capacity;
+    struct arena change_texts;
+};
+
+/* --- sorted arrays -------------------------------------------------------------------------------------------- */
+
+/* Position of the first item that is not before `wanted`. */
+static size_t sorted_position(const struct sorted *sorted, const void *wanted)
+{
+    size_t low = 0;
+    size_t high = sorted->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sorted->compare(sorted->items[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void *sorted_find(const struct sorted *sorted, const void *wanted)
+{
+    size_t position = sorted_position(sorted, wanted);
+    if (position < sorted->count && sorted->compare(sorted->items[position], wanted) == 0)
+        return sorted->items[position];
+    return NULL;
+}
+
+static void sorted_add(struct sorted *sorted, void *item)
+{
+    if (sorted->count == sorted->capacity) {
+        sorted->capacity = sorted->capacity ? sorted->capacity * 2 : 16;
+        sorted->items = memory_resize(sorted->items, sorted->capacity * sizeof(*sorted->items));
+    }
+    size_t position = sorted_position(sorted, item);
+    memmove(&sorted->items[position + 1], &sorted->items[position],
+            (sorted->count - position) * sizeof(*sorted->items));
+    sorted->items[position] = item;
+    sorted->count++;
+}
+
+static void *sorted_remove(struct sorted *sorted, const void *wanted)
+{
+    void *item = sorted_find(sorted, wanted);
+    if (!item)
+        return NULL;
+    size_t position = sorted_position(sorted, wanted);
+    sorted->count--;
+    memmove(&sorted->items[position], &sorted->items[position + 1],
+            (sorted->count - position) * sizeof(*sorted->items));
+    return item;
+}
+
+static int document_compare(const void *a, const void *b)
+{
+    const struct document *first = a;
+    const struct document *second = b;
+    return key_compare(&first->stored.key, &second->stored.key);
+}
+
+/* Unique ones first; then kind, value, and the key of the holder. A unique claim has one holder at most, so that it is
+ * found without knowing whose it is. */
+static int held_compare(const void *a, const void *b)
+{
+    const struct held *first = a;
+    const struct held *second = b;
+    int order = first->claim->shared - second->claim->shared;
+    if (order == 0)
+        order = text_compare(first->claim->kind, second->claim->kind);
+    if (order == 0)
+        order = text_compare(first->claim->value, second->claim->value);
+    if (order == 0 && first->claim->shared && first->document && second->document)
+        order = document_compare(first->document, second->document);
+    return order;
+}
+
+static struct document *document_find(const struct memory *memory, const struct document_key *key)
+{
+    const struct document wanted = {.stored.key = *key};
+    return sorted_find(&memory->documents, &wanted);
+}
+
+static const struct held *unique_find(const struct memory *memory, struct text kind, struct text value)
+{
+    const struct claim claim = {.kind = kind, .value = value};
+    const struct held wanted = {.claim = &claim};
+    return sorted_find(&memory->held, &wanted);
+}
+
+/* --- commit --------------------------------------------------------------------------------------------------- */
+
+static struct document *document_new(const struct commit *commit, uint64_t version, int64_t now_ms)
+{
+    struct document *document = memory_new(sizeof(*document));
+    struct arena *arena = &document->arena;
+    arena_init(arena, "document");
+    document->stored.key = key_copy(arena, &commit->key);
+    document->stored.bytes = text_copy(arena, commit->bytes);
+    document->stored.version = version;
+    document->stored.modified_ms = now_ms;
+    document->claims_count = commit->claims_count;
+    document->claims = arena_array(arena, struct claim, commit->claims_count);
+    for (size_t i = 0; i < commit->claims_count; i++)
+        document->claims[i] = (struct claim){text_copy(arena, commit->claims[i].kind),
+                                             text_copy(arena, commit->claims[i].value), commit->claims[i].shared};
+    return document;
+}
+
+static void document_free(struct document *document)
+{
+    arena_clear(&document->arena);
+    free(document);
+}
+
+static void document_add(struct memory *memory, struct document *document)
+{
+    sorted_add(&memory->documents, document);
+    for (size_t i = 0; i < document->claims_count; i++) {
+        const struct held held = {&document->claims[i], document};
+        if (sorted_find(&memory->held, &held))
+            continue; /* named twice by this document */
+        struct held *added = memory_new(sizeof(*added));
+        *added = held;
+        sorted_add(&memory->held, added);
+    }
+}
+
+static void document_remove(struct memory *memory, struct document *document)
+{
+    sorted_remove(&memory->documents, document);
+    for (size_t i = 0; i < document->claims_count; i++)
+        free(sorted_remove(&memory->held, &(struct held){&document->claims[i], document}));
+    document_free(document);
+}
+
+static void change_add(struct memory *memory, const struct commit *commit, uint64_t previous, int64_t now_ms)
+{
+    if (memory->changes_count == memory->changes_capacity) {
+        memory->changes_capacity = memory->changes_capacity ? memory->changes_capacity * 2 : 64;
+        memory->changes = memory_resize(memory->changes, memory->changes_capacity * sizeof(*memory->changes));
+    }
+    memory->changes[memory->changes_count] = (struct change){
+        .number = memory->changes_count + 1,
+        .key = key_copy(&memory->change_texts, &commit->key),
+        .previous = previous,
+        .deletion = commit->deletion,
+        .when_ms = now_ms,
+        .who = text_copy(&memory->change_texts, commit->who),
+    };
+    memory->changes_count++;
+}
+
+static bool claims_are_free(const struct memory *memory, struct commit *commit, const struct document *old)
+{
+    for (size_t i = 0; i < commit->claims_count; i++) {
+        const struct claim *claim = &commit->claims[i];
+        const struct held *held = claim->shared ? NULL : unique_find(memory, claim->kind, claim->value);
+        if (held && held->document != old) {
+            commit->taken_value = claim->value;
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum status commit_one(struct memory *memory, struct commit *commit)
+{
+    if (!commit_within_limits(commit))
+        return FAILED;
+    struct document *old = document_find(memory, &commit->key);
+    uint64_t version = old ? old->stored.version : VERSION_ABSENT;
+    if (commit->expected != VERSION_ANY && commit->expected != version) {
+        commit->version = version;
+        return CONFLICT;
+    }
+    if (!commit->deletion && !claims_are_free(memory, commit, old))
+        return TAKEN;
+    if (commit->deletion && !old)
+        return OK;
+
+    int64_t now_ms = clock_wall_ms();
+    if (old)
+        document_remove(memory, old);
+    change_add(memory, commit, version, now_ms);
+    commit->version = memory->changes_count;
+    if (!commit->deletion)
+        document_add(memory, document_new(commit, commit->version, now_ms));
+    return OK;
+}
+
+static void memory_submit(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context)
+{
+    struct memory *memory = state;
+    if (count > STORE_QUEUE_MAX) {
+        commits_refuse(commits, count, FULL);
+    } else {
+        pthread_mutex_lock(&memory->lock);
+        commits_refuse(commits, count, FAILED);
+        for (size_t i = 0; i < count; i++)
+            commits[i].status = commit_one(memory, &commits[i]);
+        pthread_mutex_unlock(&memory->lock);
+    }
+    done(context);
+}
+
+/* --- reads ---------------------------------------------------------------------------------------------------- */
+
+static enum status memory_read(void *state, const struct document_key *key, struct arena *arena,
+                               struct stored *found_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    const struct document *document = document_find(memory, key);
+    if (document) {
+        *found_out = document->stored;
+        found_out->key = arena ? key_copy(arena, key) : *key;
+        found_out->bytes = arena ? text_copy(arena, document->stored.bytes) : (struct text){0};
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return document ? OK : NOT_FOUND;
+}
+
+static enum status memory_find(void *state, struct text kind, struct text value, struct arena *arena,
+                               struct document_key *key_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    const struct held *held = unique_find(memory, kind, value);
+    if (held)
+        *key_out = key_copy(arena, &held->document->stored.key);
+    pthread_mutex_unlock(&memory->lock);
+    return held ? OK : NOT_FOUND;
+}
+
+/* False when the page is full. */
+static bool page_take(struct key_page *page, const struct stored *stored, size_t limit, struct arena *arena)
+{
+    page->more = page->count == limit;
+    if (page->more)
+        return false;
+    page_add(page, key_copy(arena, &stored->key), stored->version, stored->modified_ms, stored->bytes.length);
+    return true;
+}
+
+static enum status memory_list(void *state, const struct document_key *prefix, const struct document_key *after,
+                               size_t limit, struct arena *arena, struct key_page *page_out)
+{
+    struct memory *memory = state;
+    bool behind = after && key_compare(after, prefix) >= 0; /* parts not given sort as empty ones: before all */
+    const struct document first = {.stored.key = behind ? *after : *prefix};
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = sorted_position(&memory->documents, &first); i < memory->documents.count; i++) {
+        const struct document *document = memory->documents.items[i];
+        if (prefix->usage.bytes && !text_equal(document->stored.key.usage, prefix->usage))
+            break;
+        if (!key_matches(&document->stored.key, prefix) || (behind && document_compare(document, &first) <= 0))
+            continue;
+        if (!page_take(page_out, &document->stored, limit, arena))
+            break;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return OK;
+}
+
+static enum status memory_holders(void *state, struct text kind, struct text value_prefix,
+                                  const struct text *after_value, const struct document_key *after, size_t limit,
+                                  struct arena *arena, struct key_page *page_out, struct text **values_out)
+{
+    struct memory *memory = state;
+    const struct claim claim = {.kind = kind, .value = after ? *after_value : value_prefix, .shared = true};
+    struct document last = {.claims_count = 0};
+    if (after)
+        last.stored.key = *after;
+    const struct held first = {.claim = &claim, .document = after ? &last : NULL};
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = sorted_position(&memory->held, &first); i < memory->held.count; i++) {
+        const struct held *held = memory->held.items[i];
+        if (!held->claim->shared || !text_equal(held->claim->kind, kind))
+            break;
+        if (!text_starts_with(held->claim->value, value_prefix) || (after && held_compare(held, &first) <= 0))
+            continue;
+        if (!page_take(page_out, &held->document->stored, limit, arena))
+            break;
+        if (values_out)
+            (*values_out)[page_out->count - 1] = text_copy(arena, held->claim->value);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return OK;
+}
+
+static enum status memory_changes(void *state, uint64_t after, size_t limit, struct arena *arena,
+                                  struct change_page *page_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    page_out->lost = after > memory->changes_count;
+    for (uint64_t i = after; i < memory->changes_count && page_out->count < limit; i++) {
+        struct change change = memory->changes[i];
+        change.key = key_copy(arena, &change.key);
+        change.who = text_copy(arena, change.who);
+        page_out->changes[page_out->count++] = change;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return OK;
+}
+
+static uint64_t memory_last_change(void *state)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    uint64_t last = memory->changes_count;
+    pthread_mutex_unlock(&memory->lock);
+    return last;
+}
+
+static enum status memory_backup(void *state, const char *folder, struct arena *arena, struct text *error_out)
+{
+    (void)state;
+    *error_out = text_format(arena, "%s: a store in memory has no backup", folder);
+    return FAILED;
+}
+
+static void memory_close(void *state)
+{
+    struct memory *memory = state;
+    for (size_t i = 0; i < memory->held.count; i++)
+        free(memory->held.items[i]);
+    for (size_t i = 0; i < memory->documents.count; i++)
+        document_free(memory->documents.items[i]);
+    free(memory->held.items);
+    free(memory->documents.items);
+    free(memory->changes);
+    arena_clear(&memory->change_texts);
+    pthread_mutex_destroy(&memory->lock);
+    free(memory);
+}
+
+static const struct store_engine memory_engine = {
+    .close = memory_close,
+    .read = memory_read,
+    .submit = memory_submit,
+    .find = memory_find,
+    .list = memory_list,
+    .holders = memory_holders,
+    .changes = memory_changes,
+    .last_change = memory_last_change,
+    .backup = memory_backup,
+};
+
+struct store *store_open_memory(void)
+{
+    struct memory *memory = memory_new(sizeof(*memory));
+    pthread_mutex_init(&memory->lock, NULL);
+    memory->documents.compare = document_compare;
+    memory->held.compare = held_compare;
+    arena_init(&memory->change_texts, "changes");
+    return store_new(&memory_engine, memory);
+}
