@@ -1,0 +1,142 @@
+/* Sheets (XSLT): compiled once and shared; each run has its own context, may touch neither files nor network, and
+ * stops after so many operations. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include <libxml/parser.h>
+#include <libxslt/security.h>
+#include <libxslt/transform.h>
+#include <libxslt/variables.h>
+#include <libxslt/xsltutils.h>
+
+#include "xml_validate_library.h"
+
+/* A sheet over the largest document of a usage (256 KB, 20,000 elements) stays well below; a bomb costs some 10 ms. */
+#define SHEET_OPERATIONS_MAX 2000000
+#define SHEET_DEPTH_MAX      500 /* of templates calling templates: each level costs C stack */
+
+struct xml_sheet {
+    xsltStylesheetPtr compiled;
+    xsltSecurityPrefsPtr forbidden;
+};
+
+static enum status sheet_compile(const char *path, struct xml_sheet *sheet);
+static xsltSecurityPrefsPtr forbid_all(void);
+static xsltTransformContextPtr sheet_context(const struct xml_sheet *sheet, const struct xml_document *document,
+                                             const struct xml_parameter *parameters, size_t parameters_count);
+static void ignore_message(void *context, const char *format, ...);
+
+enum status xml_sheet_load(const char *path, struct arena *arena, struct xml_sheet **sheet_out, struct text *error_out)
+{
+    struct xml_sheet *sheet = memory_new(sizeof(*sheet));
+    struct xml_complaint complaint = {.arena = arena};
+    xml_loading_begin(&complaint);
+    enum status status = sheet_compile(path, sheet);
+    xml_loading_end();
+    if (status == OK) {
+        sheet->forbidden = forbid_all();
+        *sheet_out = sheet;
+        return OK;
+    }
+    xml_sheet_free(sheet);
+    *error_out = xml_complaint_line(&complaint, path);
+    return FAILED;
+}
+
+void xml_sheet_free(struct xml_sheet *sheet)
+{
+    if (!sheet)
+        return;
+    if (sheet->compiled)
+        xsltFreeStylesheet(sheet->compiled);
+    if (sheet->forbidden)
+        xsltFreeSecurityPrefs(sheet->forbidden);
+    free(sheet);
+}
+
+static enum status sheet_compile(const char *path, struct xml_sheet *sheet)
+{
+    xmlDocPtr source = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_NOCDATA);
+    if (!source) {
+        xml_loading_complain(TEXT("no such file, or not well-formed"));
+        return FAILED;
+    }
+    sheet->compiled = xsltParseStylesheetDoc(source);
+    if (!sheet->compiled) {
+        xmlFreeDoc(source);
+        return FAILED;
+    }
+    if (sheet->compiled->errors) {
+        xml_loading_complain(TEXT("the sheet has errors"));
+        return FAILED;
+    }
+    if (sheet->compiled->stripSpaces || sheet->compiled->stripAll) {
+        /* it would edit the document that the sheet is given */
+        xml_loading_complain(TEXT("xsl:strip-space is not allowed"));
+        return FAILED;
+    }
+    return OK;
+}
+
+static xsltSecurityPrefsPtr forbid_all(void)
+{
+    static const xsltSecurityOption options[] = {XSLT_SECPREF_READ_FILE, XSLT_SECPREF_WRITE_FILE,
+                                                 XSLT_SECPREF_CREATE_DIRECTORY, XSLT_SECPREF_READ_NETWORK,
+                                                 XSLT_SECPREF_WRITE_NETWORK};
+    xsltSecurityPrefsPtr preferences = xsltNewSecurityPrefs();
+    assert(preferences);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        xsltSetSecurityPrefs(preferences, options[i], xsltSecurityForbid);
+    return preferences;
+}
+
+enum status xml_sheet_apply(const struct xml_sheet *sheet, const struct xml_document *document,
+                            const struct xml_parameter *parameters, size_t parameters_count, struct arena *arena,
+                            struct text *output_out)
+{
+    xsltTransformContextPtr context = sheet_context(sheet, document, parameters, parameters_count);
+    if (!context)
+        return FAILED;
+    xmlDocPtr result = xsltApplyStylesheetUser(sheet->compiled, document->tree, NULL, NULL, NULL, context);
+    enum status status = result && context->state == XSLT_STATE_OK ? OK : FAILED;
+    xmlChar *bytes = NULL;
+    int length = 0;
+    /* a sheet that made nothing would still write an XML declaration */
+    if (status == OK && result->children && xsltSaveResultToString(&bytes, &length, result, sheet->compiled) != 0)
+        status = FAILED;
+    if (status == OK)
+        *output_out = text_copy(arena, (struct text){(const char *)bytes, (size_t)length});
+    xmlFree(bytes);
+    xmlFreeDoc(result);
+    xsltFreeTransformContext(context);
+    return status;
+}
+
+static xsltTransformContextPtr sheet_context(const struct xml_sheet *sheet, const struct xml_document *document,
+                                             const struct xml_parameter *parameters, size_t parameters_count)
+{
+    xsltTransformContextPtr context = xsltNewTransformContext(sheet->compiled, document->tree);
+    assert(context);
+    xsltSetTransformErrorFunc(context, context, ignore_message);
+    xsltSetCtxtSecurityPrefs(sheet->forbidden, context);
+    context->opLimit = SHEET_OPERATIONS_MAX;
+    context->xpathCtxt->opLimit = SHEET_OPERATIONS_MAX;
+    context->maxTemplateDepth = SHEET_DEPTH_MAX;
+    for (size_t i = 0; i < parameters_count; i++) {
+        struct text value = parameters[i].value;
+        xmlChar *copy = xmlStrndup(BAD_CAST(value.length ? value.bytes : ""), (int)value.length);
+        int set = xsltQuoteOneUserParam(context, BAD_CAST parameters[i].name, copy);
+        xmlFree(copy);
+        if (set != 0) {
+            xsltFreeTransformContext(context);
+            return NULL;
+        }
+    }
+    return context;
+}
+
+static void ignore_message(void *context, const char *format, ...)
+{
+    (void)context;
+    (void)format;
+}
