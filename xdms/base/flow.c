@@ -1,0 +1,106 @@
+/* Numeric addresses of peers, as text and back. Knows no names: resolving is the affair of who connects. */
+#include "flow.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "arena.h"
+
+#define ADDRESS_MAX (INET6_ADDRSTRLEN + 1 + IF_NAMESIZE) /* "fe80::1%eth0" */
+
+static bool read_ipv4(struct flow *flow, const char *address, uint16_t port)
+{
+    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    if (inet_pton(AF_INET, address, &ipv4.sin_addr) != 1)
+        return false;
+    memset(&flow->peer, 0, sizeof(flow->peer));
+    memcpy(&flow->peer, &ipv4, sizeof(ipv4));
+    return true;
+}
+
+/* A link-local address needs its interface: "fe80::1%eth0" (RFC 4007 §11). */
+static bool read_ipv6(struct flow *flow, const char *address, uint16_t port)
+{
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    char bare[INET6_ADDRSTRLEN];
+    size_t length = strcspn(address, "%");
+    if (length >= sizeof(bare))
+        return false;
+    memcpy(bare, address, length);
+    bare[length] = '\0';
+    if (inet_pton(AF_INET6, bare, &ipv6.sin6_addr) != 1)
+        return false;
+    if (address[length] == '%') {
+        ipv6.sin6_scope_id = if_nametoindex(address + length + 1);
+        if (ipv6.sin6_scope_id == 0)
+            return false;
+    }
+    memset(&flow->peer, 0, sizeof(flow->peer));
+    memcpy(&flow->peer, &ipv6, sizeof(ipv6));
+    return true;
+}
+
+bool flow_set_peer(struct flow *flow, const char *address, uint16_t port)
+{
+    return read_ipv4(flow, address, port) || read_ipv6(flow, address, port);
+}
+
+/* A dual-stack socket shows IPv4 peers as ::ffff:192.0.2.1; they are written as what they are. */
+static void write_address(const struct flow *flow, char address[ADDRESS_MAX], bool *is_ipv6_out)
+{
+    *is_ipv6_out = false;
+    address[0] = '\0';
+    if (flow->peer.ss_family == AF_INET) {
+        struct sockaddr_in ipv4;
+        memcpy(&ipv4, &flow->peer, sizeof(ipv4));
+        inet_ntop(AF_INET, &ipv4.sin_addr, address, ADDRESS_MAX);
+    } else if (flow->peer.ss_family == AF_INET6) {
+        struct sockaddr_in6 ipv6;
+        memcpy(&ipv6, &flow->peer, sizeof(ipv6));
+        if (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr)) {
+            inet_ntop(AF_INET, &ipv6.sin6_addr.s6_addr[12], address, ADDRESS_MAX);
+            return;
+        }
+        *is_ipv6_out = true;
+        inet_ntop(AF_INET6, &ipv6.sin6_addr, address, ADDRESS_MAX);
+    }
+}
+
+struct text flow_address_text(const struct flow *flow, struct arena *arena)
+{
+    char address[ADDRESS_MAX];
+    bool is_ipv6;
+    write_address(flow, address, &is_ipv6);
+    return text_copy(arena, text_of(address));
+}
+
+struct text flow_peer_text(const struct flow *flow, struct arena *arena)
+{
+    char address[ADDRESS_MAX];
+    bool is_ipv6;
+    write_address(flow, address, &is_ipv6);
+    return text_format(arena, is_ipv6 ? "[%s]:%u" : "%s:%u", address, (unsigned)flow_port(flow));
+}
+
+uint16_t flow_port(const struct flow *flow)
+{
+    if (flow->peer.ss_family == AF_INET) {
+        struct sockaddr_in ipv4;
+        memcpy(&ipv4, &flow->peer, sizeof(ipv4));
+        return ntohs(ipv4.sin_port);
+    }
+    if (flow->peer.ss_family == AF_INET6) {
+        struct sockaddr_in6 ipv6;
+        memcpy(&ipv6, &flow->peer, sizeof(ipv6));
+        return ntohs(ipv6.sin6_port);
+    }
+    return 0;
+}
+
+socklen_t flow_peer_length(const struct flow *flow)
+{
+    if (flow->peer.ss_family == AF_INET)
+        return sizeof(struct sockaddr_in);
+    return flow->peer.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
+}
