@@ -111,6 +111,7 @@ static void one_address_has_one_key(void **state)
     assert_canonical("tel:70-42;phone-context=Example.COM", "tel:7042;phone-context=example.com");
     assert_canonical("tel:70-42;phone-context=+1-2", "tel:7042;phone-context=+12");
     assert_canonical("tel:+1201;phone-context=x", "tel:+1201");
+    assert_canonical("tel:12;phone-context=X..", "tel:12;phone-context=x..");
     assert_canonical("tel:*31#12A", "tel:*31#12a");
     assert_canonical("nonsense", "");
 }

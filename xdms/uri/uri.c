@@ -186,7 +186,7 @@ static void add_host(struct text_builder *canonical, struct text host)
         builder_add_format(canonical, "[%s]", name);
         return;
     }
-    if (text_ends_with(host, TEXT(".")))
+    if (text_ends_with(host, TEXT(".")) && host_valid(host))
         host.length--;
     builder_add(canonical, text_lower(canonical->arena, host));
 }
