@@ -1,0 +1,144 @@
+/* The frame around the procedures: takes events of the transaction layer and results of the store, and says when to be
+ * called again. */
+#include "conversation_private.h"
+
+static void take_events(struct conversation *conversation);
+
+struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
+                                      struct digest *digest, struct groups *groups, void (*wake)(void *),
+                                      void *wake_context, struct instant now)
+{
+    struct conversation *conversation = memory_new(sizeof(*conversation));
+    conversation->settings = *settings;
+    conversation->documents = documents;
+    conversation->digest = digest;
+    conversation->groups = groups;
+    conversation->agent = sip_agent_new(&settings->agent);
+    conversation->wake = wake;
+    conversation->wake_context = wake_context;
+    conversation->now = now;
+    conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
+    conversation->completed_end = &conversation->completed;
+    TAILQ_INIT(&conversation->deliveries);
+    TAILQ_INIT(&conversation->relays);
+    pthread_mutex_init(&conversation->lock, NULL);
+    served_load(conversation);
+    return conversation;
+}
+
+static void drop_completed(struct conversation *conversation)
+{
+    while (conversation->completed) {
+        struct work *work = conversation->completed;
+        conversation->completed = work->next;
+        if (work->request)
+            request_free(work->request);
+        arena_clear(&work->arena);
+        free(work);
+    }
+}
+
+void conversation_free(struct conversation *conversation)
+{
+    drop_completed(conversation);
+    while (!TAILQ_EMPTY(&conversation->deliveries))
+        delivery_free(TAILQ_FIRST(&conversation->deliveries));
+    served_free_all(conversation);
+    sip_agent_free(conversation->agent);
+    pthread_mutex_destroy(&conversation->lock);
+    free(conversation);
+}
+
+void conversation_input(struct conversation *conversation, const struct flow *flow, struct text bytes,
+                        struct instant now)
+{
+    conversation->now = now;
+    sip_agent_input(conversation->agent, bytes, flow, now.monotonic_ms);
+    take_events(conversation);
+}
+
+void conversation_closed(struct conversation *conversation, uint64_t connection, struct instant now)
+{
+    conversation->now = now;
+    for (struct served *served = conversation->served; served; served = served->hh.next)
+        for (size_t i = 0; i < served->contacts_count; i++)
+            if (served->contacts[i].source.connection == connection)
+                served->contacts[i].source.connection = 0;
+    sip_agent_closed(conversation->agent, connection, now.monotonic_ms);
+    take_events(conversation);
+}
+
+void conversation_unreachable(struct conversation *conversation, const struct flow *flow, struct instant now)
+{
+    conversation->now = now;
+    sip_agent_unreachable(conversation->agent, flow, now.monotonic_ms);
+    take_events(conversation);
+}
+
+void conversation_tick(struct conversation *conversation, struct instant now)
+{
+    conversation->now = now;
+    work_run_completed(conversation);
+    sip_agent_tick(conversation->agent, now.monotonic_ms);
+    take_events(conversation);
+    delivery_run_deadlines(conversation);
+    if (now.monotonic_ms >= conversation->sweep_at_ms) {
+        served_sweep(conversation);
+        conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
+    }
+    work_run_completed(conversation);
+}
+
+int64_t conversation_deadline(const struct conversation *conversation)
+{
+    int64_t deadline = conversation->sweep_at_ms;
+    const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation)};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        deadline = others[i] < deadline ? others[i] : deadline;
+    return deadline;
+}
+
+bool conversation_output(struct conversation *conversation, struct sip_output *output_out)
+{
+    return sip_agent_output(conversation->agent, output_out);
+}
+
+size_t conversation_pending(const struct conversation *conversation)
+{
+    return conversation->pending;
+}
+
+static void take_request(struct conversation *conversation, struct sip_event *event)
+{
+    static const char allowed[] = "REGISTER, MESSAGE, OPTIONS";
+    struct request *request = request_new(conversation, event);
+    struct text method = sip_method(event->message);
+    if (conversation->pending >= CONVERSATION_PENDING_MAX)
+        request_answer_with(request, 503, NULL, "Retry-After", TEXT("5"));
+    else if (text_equal(method, TEXT("MESSAGE")))
+        pager_receive(request);
+    else if (text_equal(method, TEXT("REGISTER")))
+        registrar_receive(request);
+    else if (text_equal(method, TEXT("OPTIONS")))
+        request_answer_with(request, 200, NULL, "Allow", text_of(allowed));
+    else
+        request_answer_with(request, 405, NULL, "Allow", text_of(allowed));
+}
+
+static void take_events(struct conversation *conversation)
+{
+    struct sip_event event;
+    while (sip_agent_event(conversation->agent, &event)) {
+        struct branch *branch = (struct branch *)(uintptr_t)event.cookie;
+        switch (event.kind) {
+        case SIP_EVENT_REQUEST: take_request(conversation, &event); break;
+        case SIP_EVENT_ACK: sip_message_free(event.message); break;
+        case SIP_EVENT_RESPONSE:
+            if (sip_status(event.message) >= 200)
+                delivery_take_response(branch, sip_status(event.message));
+            sip_message_free(event.message);
+            break;
+        case SIP_EVENT_FAILED: delivery_take_response(branch, event.failure == SIP_FAILURE_TIMEOUT ? 408 : 503); break;
+        }
+    }
+}

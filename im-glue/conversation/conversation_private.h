@@ -1,0 +1,179 @@
+/* What the files of this module share: the server's state, a request being answered, users that are served, deliveries
+ * and work that waits for the store. */
+#ifndef CONVERSATION_PRIVATE_H
+#define CONVERSATION_PRIVATE_H
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#define uthash_fatal(message) abort() /* out of memory, as everywhere */
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "conversation.h"
+#include "fate.h"
+
+#define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
+#define CONVERSATION_ANSWER_MS_MAX                                                                                     \
+    10000                           /* a contact is silent: keep the message and tell the sender 202, long before      \
+                                     * his own transaction gives up at 32 s */
+#define CONVERSATION_SWEEP_MS 60000 /* expired bindings leave the store this late at most */
+
+/* One contact of a user, as its document in "#bindings" says. */
+struct contact {
+    char *name; /* of the document */
+    char *uri;
+    char *call_id;
+    uint32_t cseq;
+    int64_t expires_ms; /* wall clock */
+    struct flow source; /* where the REGISTER came from */
+    bool by_source;     /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
+};
+
+/* A user whose bindings or stored messages matter. Lives as long as the conversation: there are no more than users. */
+struct served {
+    UT_hash_handle hh;
+    char *address;
+    struct contact contacts[CONVERSATION_BINDINGS_MAX];
+    size_t contacts_count;
+    bool flushing;        /* a stored message is on its way; new ones queue behind it */
+    unsigned late_relays; /* stored after a silence, but perhaps still answered: the queue waits for them */
+    unsigned retries;     /* since the last registration or success */
+    int64_t retry_at_ms;  /* monotonic; 0: none planned */
+    int64_t stored_count; /* messages kept; -1: not counted yet */
+};
+
+/* A request from its arrival to its answer. */
+struct request {
+    struct conversation *conversation;
+    struct arena arena;
+    struct sip_message *message;
+    uint64_t transaction;
+    struct flow flow;
+    struct text user; /* authenticated, canonical; empty before */
+};
+
+/* Commits on their way to the disk, and what follows. */
+struct work;
+typedef void work_fn(struct conversation *conversation, struct work *work);
+struct work {
+    struct conversation *conversation;
+    struct arena arena; /* commits and all they point to */
+    struct commit *commits;
+    size_t count;
+    work_fn *then;
+    struct request *request; /* owned, may be NULL */
+    struct served *served;
+    struct delivery *delivery;
+    void *details; /* of `then`, in the arena */
+    struct work *next;
+};
+
+/* One message on its way to one user: to all his contacts at once, the first 2xx wins. */
+struct delivery {
+    struct conversation *conversation;
+    struct arena arena;
+    struct served *recipient;
+    struct fate fate;
+    struct text message;       /* as stored: a whole SIP message, to be addressed to each contact */
+    struct text call_id, from; /* of a copy out of a group, the same for all contacts; made at the first */
+    int64_t expires_ms;        /* wall clock: then it is no longer worth delivering */
+    struct text queue_name;    /* document in "#deferred"; empty while it is only relayed */
+    bool may_store;
+    bool finished;           /* the outcome is known; late answers of other branches change nothing */
+    bool storing;            /* a silent relay is being stored: it must outlive the commit */
+    bool late;               /* was stored after a silence, and may still be answered */
+    struct request *request; /* relayed: the sender waits; NULL once answered */
+    int64_t answer_by_ms;    /* monotonic */
+    unsigned branches;       /* requests without final answer */
+    int best;                /* most telling refusal so far; 0: nobody answered */
+    TAILQ_ENTRY(delivery) all;
+    TAILQ_ENTRY(delivery) relays; /* while answer_by_ms is set */
+};
+
+TAILQ_HEAD(delivery_list, delivery);
+
+struct branch {
+    struct delivery *delivery;
+    struct text contact;
+};
+
+struct conversation {
+    struct conversation_settings settings;
+    const struct documents *documents;
+    struct digest *digest;
+    struct groups *groups;
+    struct sip_agent *agent;
+    void (*wake)(void *);
+    void *wake_context;
+    struct instant now;
+    struct served *served; /* hash by address */
+    struct delivery_list deliveries;
+    struct delivery_list relays; /* in the order of answer_by_ms, as the delay is the same for all */
+    uint64_t last_order;         /* of stored messages: names must grow */
+    int64_t sweep_at_ms;         /* monotonic */
+    size_t pending;
+    pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
+    struct work *completed, **completed_end;
+};
+
+/* request.c */
+struct request *request_new(struct conversation *conversation, struct sip_event *event);
+void request_free(struct request *request);
+/* Answers and frees the request. `name`/`value` is one more header, or NULL. */
+void request_answer(struct request *request, int status, const char *reason);
+void request_answer_with(struct request *request, int status, const char *reason, const char *name, struct text value);
+struct sip_message *request_response(struct request *request, int status, const char *reason);
+void request_send(struct request *request, struct sip_message *response); /* frees the request too */
+struct text request_header(struct request *request, const char *name);    /* first field, or empty */
+/* True: request->user is set. False: the request has been answered and freed. */
+bool request_authenticate(struct request *request, bool proxy);
+
+/* work.c */
+struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then);
+void work_submit(struct work *work);
+void work_run_completed(struct conversation *conversation);
+enum status work_status(const struct work *work); /* the first that is not OK */
+void work_add_fate(struct work *work, const struct fate *fate);
+void work_add_deletion(struct work *work, const char *usage, struct text owner, struct text name);
+void work_ignore(struct conversation *conversation, struct work *work); /* `then` for what nobody waits for */
+
+/* served.c */
+char *text_keep(struct text text); /* heap copy with a NUL: free() */
+struct served *served_get(struct conversation *conversation, struct text address);
+void served_free_all(struct conversation *conversation);
+bool served_reachable(const struct conversation *conversation, const struct served *served);
+void served_set_contact(struct served *served, struct contact *contact); /* takes it over */
+void served_remove_contact(struct served *served, struct text name);
+void served_load(struct conversation *conversation); /* bindings, and what waits for delivery */
+void served_sweep(struct conversation *conversation);
+bool served_has_room(struct conversation *conversation, struct served *served);
+struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena);
+bool contact_flow(const struct contact *contact, struct flow *flow_out);
+void contact_clear(struct contact *contact);
+
+/* registrar.c, pager.c */
+void registrar_receive(struct request *request);
+void pager_receive(struct request *request);
+
+void pager_relay_finished(struct delivery *delivery, int status);
+void pager_store_silent(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
+
+/* delivery.c */
+struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);
+void delivery_free(struct delivery *delivery);
+void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
+void delivery_expect_answer(struct delivery *delivery);
+void delivery_take_response(struct branch *branch, int status);
+void delivery_settle(struct delivery *delivery); /* ends and frees it when nothing is outstanding any more */
+void delivery_run_deadlines(struct conversation *conversation);
+int64_t delivery_deadline(const struct conversation *conversation);
+
+/* queue.c: stored messages of one user, one after another */
+struct text queue_new_name(struct conversation *conversation, struct arena *arena);
+struct commit queue_commit(const struct delivery *delivery, struct text name, struct arena *arena);
+void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
+void queue_delivery_finished(struct delivery *delivery, int status);
+bool queue_may_try_again(int status); /* would the same message find the user later? */
+
+#endif

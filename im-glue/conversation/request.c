@@ -1,0 +1,127 @@
+/* A request from its arrival to its answer: who sent it, and how an answer is made. */
+#include <stdio.h>
+
+#include "conversation_private.h"
+#include "log.h"
+#include "metrics.h"
+
+struct request *request_new(struct conversation *conversation, struct sip_event *event)
+{
+    struct request *request = memory_new(sizeof(*request));
+    arena_init(&request->arena, "request");
+    request->conversation = conversation;
+    request->message = event->message;
+    request->transaction = event->transaction;
+    request->flow = event->flow;
+    return request;
+}
+
+void request_free(struct request *request)
+{
+    sip_message_free(request->message);
+    arena_clear(&request->arena);
+    free(request);
+}
+
+struct text request_header(struct request *request, const char *name)
+{
+    struct text value = {0};
+    return sip_header(request->message, name, 0, &request->arena, &value) ? value : (struct text){0};
+}
+
+struct sip_message *request_response(struct request *request, int status, const char *reason)
+{
+    struct sip_message *response = sip_response_new(request->message, status, reason ? reason : sip_reason(status),
+                                                    random_hex(&request->arena, 16));
+    sip_header_set(response, "Server", TEXT("IM-serv/OMA1.0 im-glue/" XDM_VERSION));
+    return response;
+}
+
+static void count_answer(struct text method, int status)
+{
+    char labels[METRICS_LABELS_MAX];
+    bool known = text_equal(method, TEXT("MESSAGE")) || text_equal(method, TEXT("REGISTER"));
+    snprintf(labels, sizeof(labels), "method=\"%.*s\",status=\"%d\"", known ? (int)method.length : 5,
+             known ? method.bytes : "other", status);
+    metric_add(metric_counter("im_glue_requests_total", labels, "Requests answered, by method and status."), 1);
+}
+
+void request_send(struct request *request, struct sip_message *response)
+{
+    struct conversation *conversation = request->conversation;
+    int status = sip_status(response);
+    struct text method = sip_method(request->message);
+    count_answer(method, status);
+    log_info("request method=%.*s status=%d user=%.*s call-id=%.*s peer=%.*s", TEXT_ARG(method), status,
+             TEXT_ARG(request->user), TEXT_ARG(sip_call_id(request->message, &request->arena)),
+             TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
+    sip_agent_respond(conversation->agent, request->transaction, response, conversation->now.monotonic_ms);
+    request_free(request);
+}
+
+void request_answer(struct request *request, int status, const char *reason)
+{
+    request_send(request, request_response(request, status, reason));
+}
+
+void request_answer_with(struct request *request, int status, const char *reason, const char *name, struct text value)
+{
+    struct sip_message *response = request_response(request, status, reason);
+    sip_header_add(response, name, value);
+    request_send(request, response);
+}
+
+static void challenge(struct request *request, bool proxy, bool stale)
+{
+    struct conversation *conversation = request->conversation;
+    const char *header = proxy ? "Proxy-Authenticate" : "WWW-Authenticate";
+    struct sip_message *response = request_response(request, proxy ? 407 : 401, NULL);
+    static const enum digest_algorithm order[] = {DIGEST_SHA256, DIGEST_MD5}; /* RFC 8760 §2.3: preferred first */
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+        sip_header_add(
+            response, header,
+            digest_challenge(conversation->digest, order[i], stale, conversation->now.wall_ms, &request->arena));
+    request_send(request, response);
+}
+
+/* Clients answer the challenge they got, and some put credentials of several realms: the first that is meant for us
+ * decides. */
+static enum digest_result check_credentials(struct request *request, const char *header)
+{
+    struct conversation *conversation = request->conversation;
+    enum digest_result result = DIGEST_MISSING;
+    struct digest_request check = {
+        .method = sip_method(request->message),
+        .uri = sip_request_uri(request->message, &request->arena),
+        .body = sip_body(request->message),
+        .sip = true,
+    };
+    for (size_t i = 0; sip_header(request->message, header, i, &request->arena, &check.authorization); i++) {
+        enum digest_result one = digest_check(conversation->digest, conversation->documents, &check,
+                                              conversation->now.wall_ms, &request->arena, &request->user, NULL);
+        if (one != DIGEST_BROKEN && one != DIGEST_MISSING)
+            return one;
+        result = one;
+    }
+    return result;
+}
+
+bool request_authenticate(struct request *request, bool proxy)
+{
+    enum digest_result result = check_credentials(request, proxy ? "Proxy-Authorization" : "Authorization");
+    if (result == DIGEST_MISSING)
+        result = check_credentials(request, proxy ? "Authorization" : "Proxy-Authorization");
+    switch (result) {
+    case DIGEST_GOOD: return true;
+    case DIGEST_BROKEN: request_answer(request, 400, "Bad Credentials"); return false;
+    case DIGEST_FAILED: request_answer(request, 500, "Users Not Readable"); return false;
+    case DIGEST_WRONG:
+        log_warning("authentication failed peer=%.*s", TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
+        metric_add(metric_counter("im_glue_authentication_failures_total", "", "Wrong user or password."), 1);
+        break;
+    case DIGEST_MISSING:
+    case DIGEST_STALE: break;
+    }
+    challenge(request, proxy, result == DIGEST_STALE);
+    return false;
+}
