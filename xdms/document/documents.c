@@ -1,0 +1,81 @@
+/* The handle over a store and a usage set, and reading of documents that XCAP names. */
+#include "documents.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define COMPUTED_BIT (UINT64_C(1) << 63) /* no store gets to so many changes: versions of both kinds never meet */
+
+struct documents *documents_new(struct store *store, const struct usage_set *usages)
+{
+    struct documents *documents = memory_new(sizeof(*documents));
+    documents->store = store;
+    documents->usages = usages;
+    return documents;
+}
+
+void documents_free(struct documents *documents)
+{
+    free(documents);
+}
+
+const struct usage_set *documents_usages(const struct documents *documents)
+{
+    return documents->usages;
+}
+
+struct store *documents_store(const struct documents *documents)
+{
+    return documents->store;
+}
+
+/* The seed is fixed: an entity tag must be the same in every process and after every start. */
+static uint64_t computed_version(struct text bytes)
+{
+    return (text_hash(bytes, 0) >> 2) | COMPUTED_BIT;
+}
+
+enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
+                          struct stored *found_out)
+{
+    if (place->row->kind != USAGE_COMPUTED)
+        return store_get(documents->store, &place->key, arena, found_out);
+    *found_out = (struct stored){.key = place->key};
+    enum status status =
+        usage_compute(documents->usages, place->usage, place->tree, place->key.name, arena, &found_out->bytes);
+    if (status == OK)
+        found_out->version = computed_version(found_out->bytes);
+    return status;
+}
+
+enum status document_read_version(const struct documents *documents, const struct document_place *place,
+                                  struct stored *found_out)
+{
+    if (place->row->kind != USAGE_COMPUTED)
+        return store_head(documents->store, &place->key, found_out);
+    struct arena arena;
+    arena_init(&arena, "computed");
+    enum status status = document_read(documents, place, &arena, found_out);
+    found_out->bytes = (struct text){0};
+    arena_clear(&arena);
+    return status;
+}
+
+enum status document_list(const struct documents *documents, const struct usage *usage, struct text owner,
+                          const struct document_key *after, size_t limit, struct arena *arena,
+                          struct key_page *page_out)
+{
+    /* Nothing and no bytes would mean all owners to the store; here it means the global tree. */
+    const struct document_key prefix = {.usage = usage->auid, .owner = owner.bytes ? owner : TEXT("")};
+    return store_list(documents->store, &prefix, after, limit, arena, page_out);
+}
+
+enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,
+                          struct arena *arena, struct stored *found_out)
+{
+    struct document_key key;
+    enum status status = store_find(documents->store, claim_kind, claim_value, arena, &key);
+    if (status != OK)
+        return status;
+    return documents_internal(&key) ? NOT_FOUND : store_get(documents->store, &key, arena, found_out);
+}

@@ -1,0 +1,43 @@
+/* Follows references from one document into another: anchors of external lists, entry-refs. Asks nobody whether the
+ * reader may: who follows has to know. */
+#include "documents.h"
+#include "xcap_edit.h"
+#include "xcap_target.h"
+
+static struct text absolute(struct text uri, const struct text *roots, size_t roots_count, struct arena *arena);
+
+enum status document_follow(const struct documents *documents, struct text uri, const struct text *roots,
+                            size_t roots_count, struct arena *arena, struct document_key *key_out,
+                            struct text *bytes_out)
+{
+    struct refusal refusal;
+    struct xcap_target target;
+    struct document_place place;
+    const struct xcap_selector *selector;
+    struct stored found;
+    struct text raw = absolute(text_trim(uri), roots, roots_count, arena);
+    if (raw.length == 0 || xcap_target_parse(raw, roots, roots_count, arena, &target, &refusal) != OK ||
+        document_place(documents, &target, false, arena, &place, &selector, &refusal) != OK)
+        return NOT_FOUND;
+    if (selector && selector->terminal != XCAP_ELEMENT)
+        return NOT_FOUND;
+    enum status status = document_read(documents, &place, arena, &found);
+    if (status != OK)
+        return status;
+    *key_out = place.key;
+    *bytes_out = found.bytes;
+    return selector ? xcap_get(found.bytes, selector, arena, bytes_out) : OK;
+}
+
+/* What stands in documents is relative to the root (RFC 4826 §3.2) or a whole URI; empty for another scheme. */
+static struct text absolute(struct text uri, const struct text *roots, size_t roots_count, struct arena *arena)
+{
+    if (uri.length == 0 || roots_count == 0)
+        return TEXT("");
+    if (uri.bytes[0] == '/' || text_starts_with_nocase(uri, TEXT("http://")) ||
+        text_starts_with_nocase(uri, TEXT("https://")))
+        return uri;
+    size_t colon = text_find_char(uri, ':');
+    size_t slash = text_find_char(uri, '/');
+    return colon < slash ? TEXT("") : text_join(arena, roots[0], uri);
+}

@@ -1,0 +1,51 @@
+/* Documents that are records and not XML: users, bindings, stored messages, fates. The same store as all else, and
+ * never in reach of an XCAP request. */
+#include <assert.h>
+
+#include "documents.h"
+
+bool documents_internal(const struct document_key *key)
+{
+    return key->usage.length > 0 && key->usage.bytes[0] == '#';
+}
+
+enum status document_internal_read(const struct documents *documents, const struct document_key *key,
+                                   struct arena *arena, struct stored *found_out)
+{
+    assert(documents_internal(key));
+    return store_get(documents->store, key, arena, found_out);
+}
+
+enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,
+                                   const struct document_key *after, size_t limit, struct arena *arena,
+                                   struct key_page *page_out)
+{
+    assert(documents_internal(prefix));
+    return store_list(documents->store, prefix, after, limit, arena, page_out);
+}
+
+enum status document_internal_holders(const struct documents *documents, struct text kind, struct text value_prefix,
+                                      const struct text *after_value, const struct document_key *after, size_t limit,
+                                      struct arena *arena, struct key_page *page_out, struct text **values_out)
+{
+    return store_holders(documents->store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out);
+}
+
+static void assert_internal(const struct commit *commits, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert(documents_internal(&commits[i].key));
+}
+
+void document_internal_submit(const struct documents *documents, struct commit *commits, size_t count,
+                              commit_done_fn *done, void *context)
+{
+    assert_internal(commits, count);
+    store_submit(documents->store, commits, count, done, context);
+}
+
+enum status document_internal_commit(const struct documents *documents, struct commit *commits, size_t count)
+{
+    assert_internal(commits, count);
+    return store_commit(documents->store, commits, count);
+}

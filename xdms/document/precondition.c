@@ -1,0 +1,77 @@
+/* Entity tags and the conditions made of them (RFC 9110 §13.1). Knows no document. */
+#include "document.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define TAG_MAX 24 /* quotes and the hex digits of a version */
+
+struct tag {
+    struct text opaque; /* without its quotes */
+    bool weak;
+};
+
+static bool next_tag(struct text *rest, struct tag *tag_out);
+
+static struct text tag_of(uint64_t version, char buffer[TAG_MAX])
+{
+    int length = snprintf(buffer, TAG_MAX, "%" PRIx64, version);
+    return (struct text){buffer, (size_t)length};
+}
+
+struct text document_etag(uint64_t version, struct arena *arena)
+{
+    char buffer[TAG_MAX];
+    return text_format(arena, "\"%.*s\"", TEXT_ARG(tag_of(version, buffer)));
+}
+
+/* `weak_fits`: the weak comparison of RFC 9110 §8.8.3.2. */
+static bool matches(struct text header, uint64_t version, bool weak_fits)
+{
+    char buffer[TAG_MAX];
+    struct text current = tag_of(version, buffer);
+    struct tag tag;
+    if (version == 0) /* no document, no tag, and nothing for "*" */
+        return false;
+    if (text_equal(text_trim(header), TEXT("*")))
+        return true;
+    while (next_tag(&header, &tag))
+        if (text_equal(tag.opaque, current) && (weak_fits || !tag.weak))
+            return true;
+    return false;
+}
+
+bool document_if_match(struct text header, uint64_t version)
+{
+    return matches(header, version, false);
+}
+
+bool document_if_none_match(struct text header, uint64_t version)
+{
+    return !matches(header, version, true);
+}
+
+/* Tolerates empty list members, blanks, tags without quotes, and a last tag whose quote is not closed. */
+static bool next_tag(struct text *rest, struct tag *tag_out)
+{
+    struct text text = *rest;
+    size_t at = 0;
+    while (at < text.length && (text.bytes[at] == ',' || text.bytes[at] == ' ' || text.bytes[at] == '\t'))
+        at++;
+    if (at == text.length)
+        return false;
+    text = text_slice(text, at, text.length);
+    *tag_out = (struct tag){.weak = text_starts_with_nocase(text, TEXT("W/"))};
+    if (tag_out->weak)
+        text = text_slice(text, 2, text.length);
+
+    bool quoted = text.length && text.bytes[0] == '"';
+    if (quoted)
+        text = text_slice(text, 1, text.length);
+    size_t end = text_find_char(text, quoted ? '"' : ',');
+    tag_out->opaque = text_slice(text, 0, end);
+    if (!quoted)
+        tag_out->opaque = text_trim(tag_out->opaque);
+    *rest = text_slice(text, end < text.length ? end + 1 : end, text.length);
+    return true;
+}

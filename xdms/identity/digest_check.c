@@ -1,0 +1,184 @@
+/* Is this request from whom it says? Takes the header apart with digest_header.c, computes what the response must be,
+ * and only then looks at the nonce. */
+#include "digest.h"
+#include "digest_parts.h"
+#include "uri.h"
+
+static bool uri_fits(const struct digest *digest, const struct digest_request *request, struct text written,
+                     struct arena *arena);
+static enum digest_result find_secret(const struct digest *digest, const struct documents *documents,
+                                      const struct digest_header *header, struct arena *arena, struct text *address_out,
+                                      struct text *secret_out);
+static struct text response_to(const struct digest_header *header, struct text secret, struct text method,
+                               const struct text *body, struct arena *arena);
+static struct text authentication_info(const struct digest *digest, const struct digest_header *header,
+                                       const struct nonce *nonce, struct text secret, int64_t now_ms,
+                                       struct arena *arena);
+
+enum digest_result digest_check(struct digest *digest, const struct documents *documents,
+                                const struct digest_request *request, int64_t now_ms, struct arena *arena,
+                                struct text *user_out, struct text *info_out)
+{
+    *user_out = TEXT("");
+    if (info_out)
+        *info_out = TEXT("");
+    struct digest_header header;
+    enum digest_result result = digest_header_parse(request->authorization, arena, &header);
+    if (result != DIGEST_GOOD)
+        return result;
+    if (!text_equal(header.realm, digest->realm) || (header.has_opaque && !text_equal(header.opaque, digest->opaque)))
+        return DIGEST_MISSING;
+    if (!uri_fits(digest, request, header.uri, arena))
+        return DIGEST_BROKEN;
+
+    struct text address, secret;
+    result = find_secret(digest, documents, &header, arena, &address, &secret);
+    if (result == DIGEST_FAILED)
+        return result;
+    struct text expected = response_to(&header, secret, request->method, &request->body, arena);
+    bool equal = identity_equal(header.response, expected);
+    if (result != DIGEST_GOOD || !equal)
+        return DIGEST_WRONG;
+
+    /* The password is right; what is wrong with the nonce costs the client a round trip, its user nothing. */
+    struct nonce nonce;
+    if (!nonce_read(digest->key, digest->realm, header.nonce, arena, &nonce) || !nonce_fresh(&nonce, now_ms))
+        return DIGEST_STALE;
+    if (header.protection != PROTECT_NOTHING && !nonce_table_take(digest->nonces, &nonce, header.count_value))
+        return DIGEST_STALE;
+    *user_out = address;
+    if (info_out)
+        *info_out = authentication_info(digest, &header, &nonce, secret, now_ms, arena);
+    return DIGEST_GOOD;
+}
+
+/* Path and query of an absolute http URI; other text as it is. */
+static struct text without_authority(struct text uri)
+{
+    if (!text_starts_with_nocase(uri, TEXT("http://")) && !text_starts_with_nocase(uri, TEXT("https://")))
+        return uri;
+    struct text rest = text_slice(uri, text_find(uri, TEXT("://")) + 3, uri.length);
+    size_t slash = text_find_char(rest, '/');
+    return slash == rest.length ? TEXT("/") : text_slice(rest, slash, rest.length);
+}
+
+static bool sip_uri_fits(const struct digest *digest, struct text asked, struct text written, struct arena *arena)
+{
+    struct uri asked_uri, written_uri;
+    if (text_equal(asked, written))
+        return true;
+    if (!uri_parse(written, &written_uri) || !uri_parse(asked, &asked_uri))
+        return false;
+    /* Proxies may have changed the Request-URI on its way (RFC 3261 §22.4 item 5). */
+    if (written_uri.host.length)
+        return text_equal_nocase(written_uri.host, asked_uri.host) ||
+               text_equal_nocase(written_uri.host, digest->domain);
+    return text_equal(uri_canonical(arena, written), uri_canonical(arena, asked));
+}
+
+static bool uri_fits(const struct digest *digest, const struct digest_request *request, struct text written,
+                     struct arena *arena)
+{
+    if (request->sip)
+        return sip_uri_fits(digest, request->uri, written, arena);
+    struct text asked = without_authority(request->uri);
+    written = without_authority(written);
+    if (text_equal(asked, written))
+        return true;
+    struct text asked_decoded, written_decoded;
+    return percent_decode(arena, asked, &asked_decoded) && percent_decode(arena, written, &written_decoded) &&
+           text_equal(asked_decoded, written_decoded);
+}
+
+static struct text user_secret(const struct user *user, enum digest_algorithm algorithm, bool full)
+{
+    if (algorithm == DIGEST_MD5)
+        return full ? user->ha1_md5_full : user->ha1_md5;
+    return full ? user->ha1_sha256_full : user->ha1_sha256;
+}
+
+/* Reads the user whom the header names, and whether by the full name. */
+static enum status read_user(const struct digest *digest, const struct documents *documents,
+                             const struct digest_header *header, struct arena *arena, struct user *user_out,
+                             bool *full_out)
+{
+    struct text username = header->username;
+    if (header->user_hashed) {
+        username = text_lower(arena, username);
+        enum status status = user_find_hash(documents, username, digest->domain, arena, user_out);
+        if (status != OK)
+            return status;
+        const struct text parts[] = {user_full_name(user_out, arena), digest->realm};
+        *full_out = identity_equal(identity_hash(header->algorithm, parts, 2, arena), username);
+        return OK;
+    }
+    *full_out = text_find_char(username, '@') < username.length;
+    struct text address = user_address(username, digest->domain, arena);
+    enum status status = address.length ? user_get(documents, address, arena, user_out) : NOT_FOUND;
+    if (status != OK)
+        return status;
+    /* "sip:alice@…", "ALICE@…" and the like lead to a user but are no names that a hash is kept of. */
+    struct text name = *full_out ? user_full_name(user_out, arena) : user_out->name;
+    return text_equal(name, username) ? OK : NOT_FOUND;
+}
+
+/* DIGEST_GOOD, or DIGEST_WRONG with a secret that nobody has, so that an unknown user costs what a known one does. */
+static enum digest_result find_secret(const struct digest *digest, const struct documents *documents,
+                                      const struct digest_header *header, struct arena *arena, struct text *address_out,
+                                      struct text *secret_out)
+{
+    const struct text parts[] = {TEXT("nobody"), header->username};
+    *secret_out = identity_mac(digest->key, parts, 2, header->algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
+    *address_out = TEXT("");
+    struct user user = {0};
+    bool full = false;
+    enum status status = read_user(digest, documents, header, arena, &user, &full);
+    if (status != OK)
+        return status == NOT_FOUND ? DIGEST_WRONG : DIGEST_FAILED;
+    struct text secret = user_secret(&user, header->algorithm, full);
+    if (!text_equal(user.realm, digest->realm) || secret.length == 0)
+        return DIGEST_WRONG;
+    *secret_out = secret;
+    *address_out = user.address;
+    return DIGEST_GOOD;
+}
+
+/* RFC 7616 §3.4.1 to §3.4.3; with an empty method and no body that of rspauth (§3.5). */
+static struct text response_to(const struct digest_header *header, struct text secret, struct text method,
+                               const struct text *body, struct arena *arena)
+{
+    struct text request[3] = {method, header->uri};
+    size_t request_count = 2;
+    if (header->protection == PROTECT_BODY)
+        request[request_count++] = identity_hash(header->algorithm, body, 1, arena);
+    struct text request_hash = identity_hash(header->algorithm, request, request_count, arena);
+    if (header->protection == PROTECT_NOTHING) {
+        const struct text parts[] = {secret, header->nonce, request_hash}; /* RFC 2069 §2.1.2 */
+        return identity_hash(header->algorithm, parts, 3, arena);
+    }
+    const struct text parts[] = {secret, header->nonce, header->count, header->cnonce, header->qop, request_hash};
+    return identity_hash(header->algorithm, parts, 6, arena);
+}
+
+/* With auth-int the answer's body would have to be known: then there is no rspauth, which is optional. */
+static struct text authentication_info(const struct digest *digest, const struct digest_header *header,
+                                       const struct nonce *nonce, struct text secret, int64_t now_ms,
+                                       struct arena *arena)
+{
+    struct text_builder info;
+    builder_init(&info, arena);
+    if (header->protection == PROTECT_REQUEST) {
+        struct text answer = response_to(header, secret, TEXT(""), NULL, arena);
+        builder_add_format(&info, "rspauth=\"%.*s\", qop=auth, cnonce=\"", TEXT_ARG(answer));
+        for (size_t i = 0; i < header->cnonce.length; i++) {
+            if (header->cnonce.bytes[i] == '"' || header->cnonce.bytes[i] == '\\')
+                builder_add_char(&info, '\\');
+            builder_add_char(&info, header->cnonce.bytes[i]);
+        }
+        builder_add_format(&info, "\", nc=%.*s", TEXT_ARG(header->count));
+    }
+    if (now_ms - nonce->made_ms > DIGEST_NONCE_MS_MAX / 2)
+        builder_add_format(&info, "%snextnonce=\"%.*s\"", info.length ? ", " : "",
+                           TEXT_ARG(nonce_make(digest->key, digest->realm, now_ms, arena)));
+    return builder_text(&info);
+}

@@ -1,0 +1,86 @@
+/* What the parts of digest authentication are to each other. Seen by the identity module alone. */
+#ifndef IDENTITY_DIGEST_PARTS_H
+#define IDENTITY_DIGEST_PARTS_H
+
+#include <pthread.h>
+
+#include "arena.h"
+#include "digest.h"
+#include "user.h"
+
+/* --- identity_hash.c --- */
+
+#define HASH_TEXT_MAX 64 /* hex digits of the longest hash */
+
+/* Lower-case hex of the hash over `parts` with ':' between them. */
+struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena);
+
+/* First `length` hex digits of HMAC-SHA-256 over `parts` with ':' between them. */
+struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t count, size_t length,
+                         struct arena *arena);
+
+/* Equal, in a time that tells nothing but the lengths. */
+bool identity_equal(struct text a, struct text b);
+
+/* --- digest_header.c --- */
+
+enum digest_protection { PROTECT_NOTHING, PROTECT_REQUEST, PROTECT_BODY }; /* no qop (RFC 2069), auth, auth-int */
+
+struct digest_header {
+    struct text username, realm, nonce, uri, response, opaque;
+    struct text cnonce, count, qop; /* as sent, which is how they are hashed */
+    uint32_t count_value;
+    bool has_opaque, user_hashed;
+    enum digest_algorithm algorithm;
+    enum digest_protection protection;
+};
+
+/* DIGEST_GOOD when it is one, DIGEST_MISSING for another scheme, DIGEST_BROKEN. */
+enum digest_result digest_header_parse(struct text value, struct arena *arena, struct digest_header *header_out);
+
+/* --- digest_nonce.c --- */
+
+#define NONCE_ID_LENGTH 32 /* time and random part, in hex */
+
+struct nonce {
+    char id[NONCE_ID_LENGTH];
+    int64_t made_ms;
+};
+
+/* Nonces whose counts were seen. */
+struct nonce_table;
+
+struct nonce_table *nonce_table_new(void);
+void nonce_table_free(struct nonce_table *table);
+
+struct text nonce_make(const uint8_t key[32], struct text realm, int64_t now_ms, struct arena *arena);
+
+/* False when it was not made with this key for this realm. */
+bool nonce_read(const uint8_t key[32], struct text realm, struct text written, struct arena *arena,
+                struct nonce *nonce_out);
+bool nonce_fresh(const struct nonce *nonce, int64_t now_ms);
+
+/* Takes a count once: false for one seen before, too far behind the highest, or of a nonce that was forgotten. */
+bool nonce_table_take(struct nonce_table *table, const struct nonce *nonce, uint32_t count);
+
+/* --- digest.c --- */
+
+struct digest {
+    struct text realm, domain, opaque;
+    uint8_t key[32];
+    struct arena arena; /* of the texts above */
+    struct nonce_table *nonces;
+};
+
+/* --- user.c --- */
+
+#define USER_HASH_CLAIM "user-hash" /* kind of the shared claims that userhash=true is looked up by */
+
+/* Both forms of a user's digest name: "alice" and "alice@example.com". */
+struct text user_full_name(const struct user *user, struct arena *arena);
+
+/* The user who holds `hash` (RFC 7616 §3.4.4), of `domain` if there are several. NOT_FOUND, FAILED. */
+enum status user_find_hash(const struct documents *documents, struct text hash, struct text domain, struct arena *arena,
+                           struct user *user_out);
+
+#endif

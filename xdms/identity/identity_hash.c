@@ -1,0 +1,64 @@
+/* The three hash functions of digest authentication, over parts with colons between them. Knows nettle, and nothing of
+ * users or headers. */
+#include <nettle/hmac.h>
+#include <nettle/md5.h>
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
+
+#include <assert.h>
+
+#include "digest_parts.h"
+
+static struct text hash_md5(const struct text *parts, size_t count, struct arena *arena)
+{
+    struct md5_ctx context;
+    uint8_t hash[MD5_DIGEST_SIZE];
+    md5_init(&context);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            md5_update(&context, 1, (const uint8_t *)":");
+        md5_update(&context, parts[i].length, (const uint8_t *)parts[i].bytes);
+    }
+    md5_digest(&context, sizeof(hash), hash);
+    return hex_encode(arena, hash, sizeof(hash));
+}
+
+static struct text hash_sha256(const struct text *parts, size_t count, struct arena *arena)
+{
+    struct sha256_ctx context;
+    uint8_t hash[SHA256_DIGEST_SIZE];
+    sha256_init(&context);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            sha256_update(&context, 1, (const uint8_t *)":");
+        sha256_update(&context, parts[i].length, (const uint8_t *)parts[i].bytes);
+    }
+    sha256_digest(&context, sizeof(hash), hash);
+    return hex_encode(arena, hash, sizeof(hash));
+}
+
+struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena)
+{
+    return algorithm == DIGEST_MD5 ? hash_md5(parts, count, arena) : hash_sha256(parts, count, arena);
+}
+
+struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t count, size_t length,
+                         struct arena *arena)
+{
+    struct hmac_sha256_ctx context;
+    uint8_t mac[SHA256_DIGEST_SIZE];
+    hmac_sha256_set_key(&context, 32, key);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            hmac_sha256_update(&context, 1, (const uint8_t *)":");
+        hmac_sha256_update(&context, parts[i].length, (const uint8_t *)parts[i].bytes);
+    }
+    hmac_sha256_digest(&context, sizeof(mac), mac);
+    assert(length <= 2 * sizeof(mac));
+    return text_slice(hex_encode(arena, mac, sizeof(mac)), 0, length);
+}
+
+bool identity_equal(struct text a, struct text b)
+{
+    return a.length == b.length && (a.length == 0 || memeql_sec(a.bytes, b.bytes, a.length));
+}

@@ -1,0 +1,238 @@
+/* Users as internal documents: what is kept of a password is the two hashes that digest authentication works with, for
+ * both names that clients log in by. Knows no header and no nonce. */
+#include "user.h"
+
+#include "digest_parts.h"
+#include "record.h"
+#include "uri.h"
+
+#define DISPLAY_NAME_MAX 256 /* bytes; phones show some twenty characters */
+#define HOLDERS_MAX      16  /* domains that a user of the same name and realm is looked for in */
+
+static const char *const known_fields[] = {"address",      "realm",           "name",         "ha1-md5", "ha1-sha256",
+                                           "ha1-md5-full", "ha1-sha256-full", "display-name", "created"};
+#define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
+
+static struct text name_of(struct text address);
+static struct text record_of(const struct user *user, struct text old, struct arena *arena);
+static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[4]);
+
+struct text user_address(struct text typed, struct text domain, struct arena *arena)
+{
+    typed = text_trim(typed);
+    size_t colon = text_find_char(typed, ':');
+    size_t at = text_find_char(typed, '@');
+    struct text written = typed;
+    if (typed.length == 0 || typed.length > USER_ADDRESS_MAX)
+        return TEXT("");
+    if (at == typed.length && colon == typed.length)
+        written = text_format(arena, "sip:%.*s@%.*s", TEXT_ARG(typed), TEXT_ARG(domain));
+    else if (at < colon)
+        written = text_join(arena, TEXT("sip:"), typed);
+    struct text address = uri_canonical(arena, written);
+    return address.length <= USER_ADDRESS_MAX ? address : TEXT("");
+}
+
+static bool has_control(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if ((unsigned char)text.bytes[i] < 0x20 || text.bytes[i] == 0x7f)
+            return true;
+    return false;
+}
+
+enum status user_make(struct text address, struct text password, struct text display_name, struct text domain,
+                      struct text realm, int64_t now_ms, struct arena *arena, struct user *user_out,
+                      struct refusal *refusal)
+{
+    struct text canonical = user_address(address, domain, arena);
+    struct text name = name_of(canonical);
+    if (name.length == 0)
+        return refuse(refusal, REFUSAL_SYNTAX, "The address of a user is NAME, NAME@DOMAIN or sip:NAME@DOMAIN.");
+    if (!text_equal_nocase(uri_domain(canonical), domain))
+        return refuse(refusal, REFUSAL_SYNTAX, "The address is not of a domain served here.");
+    if (password.length == 0 || password.length > USER_PASSWORD_MAX)
+        return refuse(refusal, REFUSAL_SYNTAX, "A password has 1 to 256 bytes.");
+    if (display_name.length > DISPLAY_NAME_MAX || has_control(display_name) || !utf8_valid(display_name))
+        return refuse(refusal, REFUSAL_SYNTAX, "A display name is up to 256 bytes of UTF-8 text.");
+
+    *user_out = (struct user){
+        .address = canonical,
+        .realm = text_copy(arena, realm),
+        .name = name,
+        .display_name = text_copy(arena, display_name),
+        .created_ms = now_ms,
+    };
+    const struct text parts[] = {name, realm, password};
+    const struct text full_parts[] = {user_full_name(user_out, arena), realm, password};
+    user_out->ha1_md5 = identity_hash(DIGEST_MD5, parts, 3, arena);
+    user_out->ha1_sha256 = identity_hash(DIGEST_SHA256, parts, 3, arena);
+    user_out->ha1_md5_full = identity_hash(DIGEST_MD5, full_parts, 3, arena);
+    user_out->ha1_sha256_full = identity_hash(DIGEST_SHA256, full_parts, 3, arena);
+    return OK;
+}
+
+/* User part of a canonical address; empty when there is none. */
+static struct text name_of(struct text address)
+{
+    struct text name, host;
+    if (!text_starts_with(address, TEXT("sip:")))
+        return TEXT("");
+    return text_cut(text_slice(address, 4, address.length), '@', &name, &host) ? name : TEXT("");
+}
+
+struct text user_full_name(const struct user *user, struct arena *arena)
+{
+    struct text name = name_of(user->address);
+    return text_format(arena, "%.*s@%.*s", TEXT_ARG(name), TEXT_ARG(uri_domain(user->address)));
+}
+
+static struct document_key key_of(struct text address)
+{
+    return (struct document_key){TEXT(DOCUMENT_USERS), address, TEXT("")};
+}
+
+enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who)
+{
+    struct arena arena;
+    arena_init(&arena, "user");
+    struct commit commit = {.key = key_of(user->address), .expected = expected, .who = who};
+    struct stored old = {0};
+    enum status status = OK;
+    if (expected != VERSION_ABSENT)
+        status = document_internal_read(documents, &commit.key, &arena, &old);
+    if (status == OK || status == NOT_FOUND) {
+        struct claim claims[4];
+        commit.bytes = record_of(user, old.bytes, &arena);
+        commit.claims = claims;
+        commit.claims_count = hash_claims(user, &arena, claims);
+        status = document_internal_commit(documents, &commit, 1);
+    }
+    arena_clear(&arena);
+    return status;
+}
+
+static struct text record_of(const struct user *user, struct text old, struct arena *arena)
+{
+    struct text_builder record;
+    builder_init(&record, arena);
+    record_add(&record, "address", user->address);
+    record_add(&record, "realm", user->realm);
+    record_add(&record, "name", user->name);
+    record_add(&record, "ha1-md5", user->ha1_md5);
+    record_add(&record, "ha1-sha256", user->ha1_sha256);
+    record_add(&record, "ha1-md5-full", user->ha1_md5_full);
+    record_add(&record, "ha1-sha256-full", user->ha1_sha256_full);
+    record_add(&record, "display-name", user->display_name);
+    record_add_number(&record, "created", user->created_ms);
+    record_copy(&record, old, known_fields, KNOWN_FIELDS_COUNT);
+    return builder_text(&record);
+}
+
+/* Shared, not unique: alice of one domain must not keep alice of another out of the same realm. */
+static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[4])
+{
+    const struct text name[] = {user->name, user->realm};
+    const struct text full_name[] = {user_full_name(user, arena), user->realm};
+    size_t count = 0;
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm <= DIGEST_MD5; algorithm++) {
+        const struct text values[] = {identity_hash(algorithm, name, 2, arena),
+                                      identity_hash(algorithm, full_name, 2, arena)};
+        for (size_t i = 0; i < 2; i++)
+            claims_out[count++] = (struct claim){.kind = TEXT(USER_HASH_CLAIM), .value = values[i], .shared = true};
+    }
+    return count;
+}
+
+enum status user_delete(const struct documents *documents, struct text address, struct text who)
+{
+    struct arena arena;
+    arena_init(&arena, "user");
+    enum status status = CONFLICT;
+    /* A deletion of any version would not tell whether there was something to delete. */
+    for (unsigned tries = 0; tries < DOCUMENT_TRIES_MAX && status == CONFLICT; tries++) {
+        struct commit commit = {.key = key_of(address), .deletion = true, .who = who};
+        struct stored old;
+        arena_reset(&arena);
+        status = document_internal_read(documents, &commit.key, &arena, &old);
+        if (status == OK) {
+            commit.expected = old.version;
+            status = document_internal_commit(documents, &commit, 1);
+        }
+    }
+    arena_clear(&arena);
+    return status;
+}
+
+enum status user_get(const struct documents *documents, struct text address, struct arena *arena, struct user *user_out)
+{
+    const struct document_key key = key_of(address);
+    struct stored found;
+    enum status status = document_internal_read(documents, &key, arena, &found);
+    if (status != OK)
+        return status;
+    struct text record = found.bytes;
+    if (!record_valid(record) || !text_equal(record_text(record, "address"), address))
+        return FAILED;
+    *user_out = (struct user){
+        .address = record_text(record, "address"),
+        .realm = record_text(record, "realm"),
+        .name = record_text(record, "name"),
+        .ha1_md5 = record_text(record, "ha1-md5"),
+        .ha1_sha256 = record_text(record, "ha1-sha256"),
+        .ha1_md5_full = record_text(record, "ha1-md5-full"),
+        .ha1_sha256_full = record_text(record, "ha1-sha256-full"),
+        .display_name = record_text(record, "display-name"),
+        .created_ms = record_number(record, "created", 0),
+    };
+    return OK;
+}
+
+enum status user_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,
+                      struct user **users_out, size_t *count_out, bool *more_out)
+{
+    const struct document_key prefix = {.usage = TEXT(DOCUMENT_USERS)};
+    const struct document_key last = key_of(after);
+    struct key_page page;
+    enum status status = document_internal_list(documents, &prefix, after.length ? &last : NULL, limit, arena, &page);
+    if (status != OK)
+        return status;
+    *users_out = arena_array(arena, struct user, page.count);
+    *count_out = 0;
+    *more_out = page.more;
+    for (size_t i = 0; i < page.count; i++) {
+        status = user_get(documents, page.keys[i].owner, arena, &(*users_out)[*count_out]);
+        if (status == OK)
+            ++*count_out;
+        else if (status != NOT_FOUND) /* deleted since the page was read */
+            return status;
+    }
+    return OK;
+}
+
+static bool is_hash(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (!memchr("0123456789abcdef", text.bytes[i], 16))
+            return false;
+    return text.length == 32 || text.length == HASH_TEXT_MAX;
+}
+
+enum status user_find_hash(const struct documents *documents, struct text hash, struct text domain, struct arena *arena,
+                           struct user *user_out)
+{
+    struct key_page page;
+    struct text *values;
+    if (!is_hash(hash))
+        return NOT_FOUND;
+    enum status status = document_internal_holders(documents, TEXT(USER_HASH_CLAIM), hash, NULL, NULL, HOLDERS_MAX,
+                                                   arena, &page, &values);
+    if (status != OK)
+        return status;
+    size_t best = page.count;
+    for (size_t i = page.count; i-- > 0;)
+        if (text_equal(values[i], hash) &&
+            (best == page.count || text_equal_nocase(uri_domain(page.keys[i].owner), domain)))
+            best = i;
+    return best < page.count ? user_get(documents, page.keys[best].owner, arena, user_out) : NOT_FOUND;
+}
