@@ -46,33 +46,30 @@ static bool folder_make(const char *folder, struct arena *arena, struct text *er
     return true;
 }
 
-/* True if there is nothing but what LMDB or the file system made. */
-static bool folder_is_bare(DIR *entries)
-{
-    static const char *const ours[] = {".", "..", "lock.mdb", "lost+found"};
-    for (const struct dirent *entry; (entry = readdir(entries));) {
-        bool known = false;
-        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-            known = known || strcmp(entry->d_name, ours[i]) == 0;
-        if (!known)
-            return false;
-    }
-    return true;
-}
+struct folder_content {
+    bool database;
+    bool others; /* neither LMDB nor the file system made them */
+};
 
-static bool folder_holds_data(const char *folder, struct arena *arena)
+/* One look at the whole: another process may be making the database at this moment. */
+static bool folder_look(const char *folder, struct folder_content *content_out, struct arena *arena,
+                        struct text *error_out)
 {
-    return access(text_cstring(arena, text_format(arena, "%s/data.mdb", folder)), F_OK) == 0;
-}
-
-static bool folder_check_bare(const char *folder, struct arena *arena, struct text *error_out)
-{
+    static const char *const usual[] = {".", "..", "lock.mdb", "lost+found"};
     DIR *entries = opendir(folder);
     if (!entries)
         return say(arena, error_out, folder, strerror(errno));
-    bool bare = folder_is_bare(entries);
+    *content_out = (struct folder_content){0};
+    for (const struct dirent *entry; (entry = readdir(entries));) {
+        bool database = strcmp(entry->d_name, "data.mdb") == 0;
+        bool known = database;
+        for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+            known = known || strcmp(entry->d_name, usual[i]) == 0;
+        content_out->database = content_out->database || database;
+        content_out->others = content_out->others || !known;
+    }
     closedir(entries);
-    return bare || say(arena, error_out, folder, "holds files that are not of a store");
+    return true;
 }
 
 static int sync_path(const char *path, int flags)
@@ -205,8 +202,11 @@ struct store *store_open_lmdb(const char *folder, struct arena *arena, struct te
 
 static bool environment_open(struct lmdb_store *store, size_t map_bytes, struct arena *arena, struct text *error_out)
 {
-    if (!folder_holds_data(store->folder, arena) && !folder_check_bare(store->folder, arena, error_out))
+    struct folder_content content;
+    if (!folder_look(store->folder, &content, arena, error_out))
         return false;
+    if (content.others && !content.database)
+        return say(arena, error_out, store->folder, "holds files that are not of a store");
     int error = mdb_env_create(&store->env);
     if (!error)
         error = mdb_env_set_mapsize(store->env, map_bytes);
@@ -428,14 +428,13 @@ int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out)
 static enum status lmdb_backup(void *state, const char *folder, struct arena *arena, struct text *error_out)
 {
     struct lmdb_store *store = state;
-    if (!folder_make(folder, arena, error_out))
+    struct folder_content content;
+    if (!folder_make(folder, arena, error_out) || !folder_look(folder, &content, arena, error_out))
         return FAILED;
-    if (folder_holds_data(folder, arena)) {
+    if (content.database || content.others) {
         say(arena, error_out, folder, "is not empty");
         return FAILED;
     }
-    if (!folder_check_bare(folder, arena, error_out))
-        return FAILED;
 
     enter(store, false); /* LMDB takes a read transaction of its own */
     int error = mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
