@@ -30,6 +30,9 @@ enum status xml_parse(struct text bytes, const struct xml_limits *limits, struct
                       struct xml_document **document_out, struct refusal *refusal);
 void xml_document_free(struct xml_document *document);
 
+/* Local name and namespace of the document element; they live as long as the document. */
+struct text xml_document_root(const struct xml_document *document, struct text *namespace_out);
+
 /* One well-balanced element as it would stand under `scope`: "xmlns=…" declarations in force, ready to be put into a
  * start tag. REFUSED: not-xml-frag or not-utf-8. */
 enum status xml_check_fragment(struct text fragment, struct text scope, const struct xml_limits *limits,

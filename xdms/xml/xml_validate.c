@@ -81,6 +81,13 @@ void xml_document_free(struct xml_document *document)
     free(document);
 }
 
+struct text xml_document_root(const struct xml_document *document, struct text *namespace_out)
+{
+    xmlNodePtr root = xmlDocGetRootElement(document->tree);
+    *namespace_out = text_of(root->ns ? (const char *)root->ns->href : "");
+    return text_of((const char *)root->name);
+}
+
 enum status xml_check_fragment(struct text fragment, struct text scope, const struct xml_limits *limits,
                                struct arena *arena, struct refusal *refusal)
 {

@@ -1,0 +1,132 @@
+/* Runs the examples of a folder: what is under valid/ must be accepted, what is under invalid/ refused as its leading
+ * comment says. The author of a usage needs no test code. */
+#include "usage_own.h"
+
+/* Who puts the examples: usages that look at the owner can count on it (docs/new-usage.md). */
+#define EXAMPLE_OWNER    "sip:ann@example.com"
+#define EXAMPLE_ROOT_URI "http://xdm.example.com/xcap-root/"
+
+struct examples {
+    const struct usage_loaded *loaded;
+    struct arena *arena;
+    struct text_builder report;
+};
+
+static void run_folder(struct examples *examples, const char *kind);
+static void run_example(struct examples *examples, const char *kind, struct text name);
+static struct text example_document(const struct usage *usage);
+static bool expectation(struct text bytes, struct text *element_out, struct text *phrase_out);
+static void check_refusal(struct examples *examples, const char *where, struct text bytes, enum status status,
+                          const struct refusal *refusal);
+static struct text parent_of(struct arena *arena, struct text folder);
+
+enum status usage_check_folder(const char *folder, struct arena *arena, struct text *report_out)
+{
+    struct text path = text_of(folder);
+    while (path.length > 1 && text_ends_with(path, TEXT("/")))
+        path.length--;
+    struct xml_schema *manifest_schema = NULL;
+    struct usage_loaded *loaded = NULL;
+    const char *schema_path = usage_path_join(arena, parent_of(arena, path), "manifest.xsd");
+    enum status status = xml_schema_load(schema_path, arena, &manifest_schema, report_out);
+    if (status == OK)
+        status = usage_folder_load(path, manifest_schema, arena, &loaded, report_out);
+    xml_schema_free(manifest_schema);
+    if (status != OK)
+        return status;
+    struct examples examples = {.loaded = loaded, .arena = arena};
+    builder_init(&examples.report, arena);
+    run_folder(&examples, "valid");
+    run_folder(&examples, "invalid");
+    usage_folder_free(loaded);
+    *report_out = builder_text(&examples.report);
+    return examples.report.length ? REFUSED : OK;
+}
+
+static struct text parent_of(struct arena *arena, struct text folder)
+{
+    size_t end = folder.length;
+    while (end > 0 && folder.bytes[end - 1] != '/')
+        end--;
+    return end ? text_copy(arena, text_slice(folder, 0, end - 1)) : TEXT(".");
+}
+
+static void run_folder(struct examples *examples, const char *kind)
+{
+    struct arena *arena = examples->arena;
+    struct text folder = text_format(arena, "%.*s/examples/%s", TEXT_ARG(examples->loaded->folder), kind);
+    struct text *names;
+    size_t count = 0;
+    if (usage_folder_list(text_cstring(arena, folder), arena, &names, &count) != OK || count == 0) {
+        builder_add_format(&examples->report, "%.*s: there are no examples\n", TEXT_ARG(folder));
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        run_example(examples, kind, names[i]);
+}
+
+static void run_example(struct examples *examples, const char *kind, struct text name)
+{
+    struct arena *arena = examples->arena;
+    const char *where = text_cstring(
+        arena, text_format(arena, "%.*s/examples/%s/%.*s", TEXT_ARG(examples->loaded->folder), kind, TEXT_ARG(name)));
+    struct text bytes;
+    if (usage_file_read(where, arena, &bytes) != OK) {
+        builder_add_format(&examples->report, "%s: cannot be read\n", where);
+        return;
+    }
+    struct usage_subject subject = {TEXT(EXAMPLE_OWNER), example_document(&examples->loaded->usage),
+                                    TEXT(EXAMPLE_ROOT_URI)};
+    struct refusal refusal = {0};
+    const struct usage_claim *claims;
+    size_t claims_count;
+    enum status status =
+        usage_check(&examples->loaded->usage, &subject, bytes, arena, &claims, &claims_count, &refusal);
+    if (status == FAILED)
+        builder_add_format(&examples->report, "%s: the constraint sheet fails\n", where);
+    else if (strcmp(kind, "invalid") == 0)
+        check_refusal(examples, where, bytes, status, &refusal);
+    else if (status != OK)
+        builder_add_format(&examples->report, "%s: refused: %s: %.*s\n", where, refusal.element,
+                           TEXT_ARG(refusal.phrase));
+}
+
+/* The first name without '*', or "index". */
+static struct text example_document(const struct usage *usage)
+{
+    for (size_t i = 0; i < usage->documents_count; i++) {
+        struct text pattern = usage->documents[i].pattern;
+        if (text_find_char(pattern, '*') == pattern.length)
+            return pattern;
+    }
+    return TEXT("index");
+}
+
+static void check_refusal(struct examples *examples, const char *where, struct text bytes, enum status status,
+                          const struct refusal *refusal)
+{
+    struct text element, phrase;
+    if (!expectation(bytes, &element, &phrase))
+        builder_add_format(&examples->report, "%s: does not start with <!-- expect: NAME -->\n", where);
+    else if (status == OK)
+        builder_add_format(&examples->report, "%s: expected %.*s, but it is accepted\n", where, TEXT_ARG(element));
+    else if (!text_equal(element, text_of(refusal->element)) ||
+             (phrase.length && text_find(refusal->phrase, phrase) == refusal->phrase.length))
+        builder_add_format(&examples->report, "%s: expected %.*s, got %s: %.*s\n", where, TEXT_ARG(element),
+                           refusal->element, TEXT_ARG(refusal->phrase));
+}
+
+/* "<!-- expect: constraint-failure -->" or "<!-- expect: constraint-failure; part of the phrase -->". */
+static bool expectation(struct text bytes, struct text *element_out, struct text *phrase_out)
+{
+    struct text opening = TEXT("<!-- expect:");
+    size_t begin = text_find(bytes, opening);
+    size_t end = text_find(bytes, TEXT("-->"));
+    if (begin == bytes.length || end < begin)
+        return false;
+    struct text element, phrase;
+    text_cut(text_slice(bytes, begin + opening.length, end), ';', &element, &phrase);
+    *element_out = text_trim(element);
+    *phrase_out = text_trim(phrase);
+    return element_out->length > 0;
+}

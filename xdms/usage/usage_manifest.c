@@ -1,0 +1,248 @@
+/* From the tree of a manifest to the rows that the rest of the module works with. The manifest's schema has said yes
+ * before, so only what a schema cannot say is checked here. Opens no file. */
+#include "usage_own.h"
+
+#include <assert.h>
+
+static void read_head(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
+static void read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
+static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded);
+static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                               struct text *error_out);
+static enum status read_policy(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                               struct text *error_out);
+
+static struct text value_of(const struct xml_element *element, const char *name)
+{
+    struct text value = {0};
+    xml_attribute(element, text_of(name), &value);
+    return text_trim(value);
+}
+
+static bool named(const struct xml_element *element, const char *name)
+{
+    return text_equal(element->local, text_of(name));
+}
+
+static size_t count_named(const struct xml_element *parent, const char *name)
+{
+    size_t count = 0;
+    for (const struct xml_element *child = parent->first_child; child; child = child->next)
+        count += named(child, name);
+    return count;
+}
+
+static uint64_t number_of(const struct xml_element *element, const char *name, uint64_t if_absent)
+{
+    uint64_t number = if_absent;
+    return text_to_u64(value_of(element, name), &number) ? number : if_absent;
+}
+
+static enum xcap_tree tree_of(const struct xml_element *element)
+{
+    return text_equal(value_of(element, "scope"), TEXT("global")) ? XCAP_GLOBAL : XCAP_USERS;
+}
+
+enum status usage_manifest_read(const struct xml_element *manifest, struct arena *memory,
+                                struct usage_loaded *loaded_out, struct text *error_out)
+{
+    read_head(manifest, memory, loaded_out);
+    struct text root = value_of(manifest, "root");
+    if (!usage_name_resolve(loaded_out, root, false, &loaded_out->root_namespace, &loaded_out->usage.root)) {
+        *error_out = text_format(memory, "root '%.*s' has a prefix that is not declared", TEXT_ARG(root));
+        return FAILED;
+    }
+    read_documents(manifest, memory, loaded_out);
+    read_access(manifest, loaded_out);
+    if (read_claims(manifest, memory, loaded_out, error_out) != OK)
+        return FAILED;
+    return read_policy(manifest, memory, loaded_out, error_out);
+}
+
+static void read_head(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
+{
+    struct usage *usage = &loaded->usage;
+    usage->auid = value_of(manifest, "auid");
+    usage->mime = value_of(manifest, "mime");
+    usage->namespace = value_of(manifest, "namespace");
+    usage->bytes_max = USAGE_BYTES_MAX;
+    usage->depth_max = USAGE_DEPTH_MAX;
+    struct usage_prefix *prefixes = arena_array(memory, struct usage_prefix, count_named(manifest, "prefix") + 1);
+    struct text *aliases = arena_array(memory, struct text, count_named(manifest, "alias") + 1);
+    for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
+        if (named(row, "prefix")) {
+            prefixes[usage->prefixes_count].name = value_of(row, "name");
+            prefixes[usage->prefixes_count++].namespace = value_of(row, "namespace");
+        } else if (named(row, "alias")) {
+            aliases[loaded->aliases_count++] = value_of(row, "auid");
+        } else if (named(row, "limit")) {
+            usage->bytes_max = number_of(row, "bytes", USAGE_BYTES_MAX);
+            usage->depth_max = (unsigned)number_of(row, "depth", USAGE_DEPTH_MAX);
+        }
+    }
+    usage->prefixes = prefixes;
+    loaded->aliases = aliases;
+}
+
+static void read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
+{
+    size_t count = count_named(manifest, "document");
+    struct usage_document *documents = arena_array(memory, struct usage_document, count + 1);
+    loaded->computed = arena_array(memory, struct usage_computed, count + 1);
+    size_t used = 0;
+    for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
+        if (!named(row, "document"))
+            continue;
+        loaded->computed[used].sheet = value_of(row, "computed");
+        documents[used].pattern = value_of(row, "name");
+        documents[used].tree = tree_of(row);
+        documents[used].kind = loaded->computed[used].sheet.length ? USAGE_COMPUTED : USAGE_STORED;
+        used++;
+    }
+    loaded->usage.documents = documents;
+    loaded->usage.documents_count = used;
+}
+
+static enum usage_role role_of(struct text name, enum usage_role if_absent)
+{
+    static const struct text names[] = {
+        [USAGE_ANYONE] = TEXT_INIT("anyone"),     [USAGE_USER] = TEXT_INIT("user"),
+        [USAGE_OWNER] = TEXT_INIT("owner"),       [USAGE_SERVER] = TEXT_INIT("server"),
+        [USAGE_OPERATOR] = TEXT_INIT("operator"), [USAGE_NOBODY] = TEXT_INIT("nobody"),
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (text_equal(names[i], name))
+            return (enum usage_role)i;
+    }
+    return if_absent;
+}
+
+static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded)
+{
+    /* RFC 4825 §5.7: what holds where a usage says nothing */
+    loaded->roles[XCAP_USERS][USAGE_READ] = USAGE_OWNER;
+    loaded->roles[XCAP_USERS][USAGE_WRITE] = USAGE_OWNER;
+    loaded->roles[XCAP_GLOBAL][USAGE_READ] = USAGE_USER;
+    loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = USAGE_OPERATOR;
+    for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
+        if (!named(row, "access"))
+            continue;
+        enum usage_role *roles = loaded->roles[tree_of(row)];
+        roles[USAGE_READ] = role_of(value_of(row, "read"), roles[USAGE_READ]);
+        roles[USAGE_WRITE] = role_of(value_of(row, "write"), roles[USAGE_WRITE]);
+    }
+}
+
+static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                               struct text *error_out)
+{
+    size_t count = count_named(manifest, "unique") + count_named(manifest, "findable");
+    struct usage_claim_row *claims = arena_array(memory, struct usage_claim_row, count + 1);
+    loaded->claims = claims;
+    for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
+        bool shared = named(row, "findable");
+        if (!shared && !named(row, "unique"))
+            continue;
+        struct usage_claim_row *claim = &claims[loaded->claims_count++];
+        struct text written = value_of(row, "value");
+        claim->kind = value_of(row, "kind");
+        claim->shared = shared;
+        claim->canonical = text_equal(value_of(row, "canonical"), TEXT("address"));
+        if (!usage_path_parse(loaded, written, &claim->path)) {
+            *error_out =
+                text_format(memory, "'%.*s' is not a path such as //prefix:element/@attribute", TEXT_ARG(written));
+            return FAILED;
+        }
+    }
+    return OK;
+}
+
+static void read_values(const struct xml_element *row, struct arena *memory, struct policy_permission *permission)
+{
+    size_t count = count_named(row, "value");
+    if (count == 0)
+        return;
+    struct policy_value *values = arena_array(memory, struct policy_value, count);
+    for (const struct xml_element *value = row->first_child; value; value = value->next) {
+        values[permission->values_count].name = value_of(value, "name");
+        values[permission->values_count++].rank = (int64_t)number_of(value, "rank", 0);
+    }
+    permission->values = values;
+}
+
+static enum status read_policy(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                               struct text *error_out)
+{
+    const struct xml_element *policy = xml_child(manifest, TEXT(""), TEXT("policy"));
+    if (!policy)
+        return OK;
+    struct policy_vocabulary *vocabulary = &loaded->usage.vocabulary;
+    size_t count = count_named(policy, "permission");
+    struct policy_permission *permissions = arena_array(memory, struct policy_permission, count + 1);
+    if (count >= POLICY_PERMISSIONS_MAX) {
+        *error_out = text_format(memory, "more than %d permissions", POLICY_PERMISSIONS_MAX - 1);
+        return FAILED;
+    }
+    for (const struct xml_element *row = policy->first_child; row; row = row->next) {
+        struct policy_permission *permission = &permissions[vocabulary->permissions_count++];
+        struct text element = value_of(row, "element");
+        permission->name = value_of(row, "name");
+        permission->attribute = value_of(row, "attribute");
+        permission->combine = text_equal(value_of(row, "combine"), TEXT("max")) ? POLICY_MAX : POLICY_OR;
+        read_values(row, memory, permission);
+        if (!usage_name_resolve(loaded, element, false, &permission->namespace, &permission->local)) {
+            *error_out = text_format(memory, "permission '%.*s': the prefix of '%.*s' is not declared",
+                                     TEXT_ARG(permission->name), TEXT_ARG(element));
+            return FAILED;
+        }
+    }
+    vocabulary->permissions = permissions;
+    vocabulary->layering = text_equal(value_of(policy, "layering"), TEXT("layers")) ? POLICY_LAYERS : POLICY_UNION;
+    return OK;
+}
+
+bool usage_name_resolve(const struct usage_loaded *loaded, struct text written, bool attribute,
+                        struct text *namespace_out, struct text *local_out)
+{
+    struct text prefix, local;
+    if (!text_cut(written, ':', &prefix, &local)) {
+        *namespace_out = attribute ? TEXT("") : loaded->usage.namespace;
+        *local_out = written;
+        return written.length > 0;
+    }
+    *local_out = local;
+    for (size_t i = 0; i < loaded->usage.prefixes_count; i++) {
+        if (text_equal(loaded->usage.prefixes[i].name, prefix)) {
+            *namespace_out = loaded->usage.prefixes[i].namespace;
+            return local.length > 0;
+        }
+    }
+    return false;
+}
+
+bool usage_path_parse(const struct usage_loaded *loaded, struct text written, struct usage_path *path_out)
+{
+    *path_out = (struct usage_path){0};
+    path_out->anywhere = text_starts_with(written, TEXT("//"));
+    if (!text_starts_with(written, TEXT("/")))
+        return false;
+    struct text rest = text_slice(written, path_out->anywhere ? 2 : 1, written.length);
+    while (rest.length && !path_out->has_attribute) {
+        struct text step, after;
+        text_cut(rest, '/', &step, &after);
+        rest = after;
+        if (text_starts_with(step, TEXT("@"))) {
+            path_out->has_attribute = true;
+            if (!usage_name_resolve(loaded, text_slice(step, 1, step.length), true, &path_out->attribute_namespace,
+                                    &path_out->attribute))
+                return false;
+        } else {
+            if (path_out->steps_count == USAGE_STEPS_MAX)
+                return false;
+            struct usage_step *next = &path_out->steps[path_out->steps_count++];
+            if (!usage_name_resolve(loaded, step, false, &next->namespace, &next->local))
+                return false;
+        }
+    }
+    return rest.length == 0 && path_out->steps_count > 0;
+}

@@ -1,0 +1,198 @@
+/* Loads schemas/ whole or not at all: every folder, every alias, and the documents that are computed from the set
+ * itself. What is loaded never changes, so threads share it without locks. */
+#include <stdlib.h>
+
+#include "usage_own.h"
+
+static enum status load_folders(struct usage_set *set, struct text folder, const struct xml_schema *manifest_schema,
+                                struct text *error_out);
+static enum status name_all(struct usage_set *set, struct text *error_out);
+static struct text listing(const struct usage_set *set, struct arena *arena);
+static enum status compute_all(struct usage_set *set, struct text *error_out);
+static enum status compute(struct usage_set *set, struct usage_loaded *loaded, size_t row,
+                           const struct xml_document *input, struct text *error_out);
+
+enum status usage_set_load(const char *folder, struct usage_set **set_out, struct arena *arena, struct text *error_out)
+{
+    struct usage_set *set = memory_new(sizeof(*set));
+    arena_init(&set->memory, "usages");
+    struct xml_schema *manifest_schema = NULL;
+    struct text error = {0};
+    const char *schema_path = usage_path_join(&set->memory, text_of(folder), "manifest.xsd");
+    enum status status = xml_schema_load(schema_path, &set->memory, &manifest_schema, &error);
+    if (status == OK)
+        status = load_folders(set, text_of(folder), manifest_schema, &error);
+    xml_schema_free(manifest_schema);
+    if (status == OK)
+        status = name_all(set, &error);
+    if (status == OK)
+        status = compute_all(set, &error);
+    if (status == OK) {
+        *set_out = set;
+        return OK;
+    }
+    *error_out = text_copy(arena, error);
+    usage_set_free(set);
+    return status;
+}
+
+void usage_set_free(struct usage_set *set)
+{
+    if (!set)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        usage_folder_free(set->usages[i]);
+    arena_clear(&set->memory);
+    free(set);
+}
+
+static enum status load_folders(struct usage_set *set, struct text folder, const struct xml_schema *manifest_schema,
+                                struct text *error_out)
+{
+    struct text *names;
+    size_t count;
+    if (usage_folder_list(text_cstring(&set->memory, folder), &set->memory, &names, &count) != OK) {
+        *error_out = text_format(&set->memory, "%.*s: cannot be read", TEXT_ARG(folder));
+        return FAILED;
+    }
+    set->usages = arena_array(&set->memory, struct usage_loaded *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const char *path = usage_path_join(&set->memory, folder, text_cstring(&set->memory, names[i]));
+        bool is_folder = usage_file_exists(usage_path_join(&set->memory, text_of(path), "."));
+        if (!is_folder || text_equal(names[i], TEXT(USAGE_FOLDER_COMMON)))
+            continue;
+        struct usage_loaded *loaded = NULL;
+        if (usage_folder_load(text_of(path), manifest_schema, &set->memory, &loaded, error_out) != OK)
+            return FAILED;
+        set->usages[set->count++] = loaded;
+    }
+    return OK;
+}
+
+static int name_order(const void *a, const void *b)
+{
+    return text_compare(((const struct usage_name *)a)->name, ((const struct usage_name *)b)->name);
+}
+
+static enum status name_all(struct usage_set *set, struct text *error_out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += 1 + set->usages[i]->aliases_count;
+    set->names = arena_array(&set->memory, struct usage_name, count + 1);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct usage_loaded *loaded = set->usages[i];
+        set->names[set->names_count++] = (struct usage_name){loaded->usage.auid, loaded};
+        for (size_t k = 0; k < loaded->aliases_count; k++)
+            set->names[set->names_count++] = (struct usage_name){loaded->aliases[k], loaded};
+    }
+    qsort(set->names, set->names_count, sizeof(set->names[0]), name_order);
+    for (size_t i = 1; i < set->names_count; i++) {
+        const struct usage_name *first = &set->names[i - 1], *second = &set->names[i];
+        if (!text_equal(first->name, second->name))
+            continue;
+        *error_out = text_format(&set->memory, "%.*s: '%.*s' is also a name of %.*s", TEXT_ARG(second->loaded->folder),
+                                 TEXT_ARG(second->name), TEXT_ARG(first->loaded->folder));
+        return FAILED;
+    }
+    return OK;
+}
+
+const struct usage *usage_find(const struct usage_set *set, struct text auid)
+{
+    struct usage_name key = {.name = auid};
+    const struct usage_name *found =
+        set->names_count ? bsearch(&key, set->names, set->names_count, sizeof(key), name_order) : NULL;
+    return found ? &found->loaded->usage : NULL;
+}
+
+size_t usage_count(const struct usage_set *set)
+{
+    return set->count;
+}
+
+const struct usage *usage_at(const struct usage_set *set, size_t index)
+{
+    return index < set->count ? &set->usages[index]->usage : NULL;
+}
+
+static enum status compute_all(struct usage_set *set, struct text *error_out)
+{
+    struct xml_document *input = NULL;
+    struct refusal refusal;
+    if (xml_parse(listing(set, &set->memory), &XML_LIMITS_STANDARD, &set->memory, &input, &refusal) != OK) {
+        *error_out = text_format(&set->memory, "the list of usages: %.*s", TEXT_ARG(refusal.phrase));
+        return FAILED;
+    }
+    enum status status = OK;
+    for (size_t i = 0; i < set->count && status == OK; i++) {
+        for (size_t row = 0; row < set->usages[i]->usage.documents_count && status == OK; row++) {
+            if (set->usages[i]->usage.documents[row].kind == USAGE_COMPUTED)
+                status = compute(set, set->usages[i], row, input, error_out);
+        }
+    }
+    xml_document_free(input);
+    return status;
+}
+
+/* A set does not change, so a computed document is made once, and must be as valid as one that a client puts. */
+static enum status compute(struct usage_set *set, struct usage_loaded *loaded, size_t row,
+                           const struct xml_document *input, struct text *error_out)
+{
+    struct arena *memory = &set->memory;
+    struct usage_computed *computed = &loaded->computed[row];
+    struct xml_sheet *sheet = NULL;
+    const char *path = usage_path_join(memory, loaded->folder, text_cstring(memory, computed->sheet));
+    if (xml_sheet_load(path, memory, &sheet, error_out) != OK)
+        return FAILED;
+    enum status status = xml_sheet_apply(sheet, input, NULL, 0, memory, &computed->bytes);
+    xml_sheet_free(sheet);
+    if (status != OK) {
+        *error_out = text_format(memory, "%s: the sheet fails", path);
+        return FAILED;
+    }
+    struct usage_subject subject = {.name = loaded->usage.documents[row].pattern};
+    struct refusal refusal = {0};
+    const struct usage_claim *claims;
+    size_t claims_count;
+    if (usage_check(&loaded->usage, &subject, computed->bytes, memory, &claims, &claims_count, &refusal) != OK) {
+        *error_out =
+            text_format(memory, "%s: makes a document that its usage refuses: %.*s", path, TEXT_ARG(refusal.phrase));
+        return FAILED;
+    }
+    return OK;
+}
+
+/* What computed sheets see: <usages><usage auid="…"><alias auid="…"/><namespace>…</namespace></usage></usages>. */
+static struct text listing(const struct usage_set *set, struct arena *arena)
+{
+    struct text_builder list;
+    builder_init(&list, arena);
+    builder_add(&list, TEXT("<usages>"));
+    for (size_t i = 0; i < set->count; i++) {
+        const struct usage_loaded *loaded = set->usages[i];
+        builder_add_format(&list, "<usage auid=\"%.*s\" mime=\"%.*s\">",
+                           TEXT_ARG(xml_escape(arena, loaded->usage.auid)),
+                           TEXT_ARG(xml_escape(arena, loaded->usage.mime)));
+        for (size_t k = 0; k < loaded->aliases_count; k++)
+            builder_add_format(&list, "<alias auid=\"%.*s\"/>", TEXT_ARG(xml_escape(arena, loaded->aliases[k])));
+        struct text *namespaces;
+        size_t count = xml_schema_namespaces(loaded->schema, arena, &namespaces);
+        for (size_t k = 0; k < count; k++)
+            builder_add_format(&list, "<namespace>%.*s</namespace>", TEXT_ARG(xml_escape(arena, namespaces[k])));
+        builder_add(&list, TEXT("</usage>"));
+    }
+    builder_add(&list, TEXT("</usages>"));
+    return builder_text(&list);
+}
+
+enum status usage_compute(const struct usage_set *set, const struct usage *usage, enum xcap_tree tree, struct text name,
+                          struct arena *arena, struct text *bytes_out)
+{
+    (void)set;
+    const struct usage_document *row = usage_document(usage, tree, name);
+    if (!row || row->kind != USAGE_COMPUTED)
+        return NOT_FOUND;
+    *bytes_out = text_copy(arena, usage_loaded(usage)->computed[row - usage->documents].bytes);
+    return OK;
+}
