@@ -1,0 +1,93 @@
+/* What the files of this module share: compiled entries, what they were made of, sets of addresses. */
+#ifndef GROUP_PRIVATE_H
+#define GROUP_PRIVATE_H
+
+#include <stdlib.h>
+#define uthash_fatal(message) abort() /* out of memory, as everywhere */
+#include <uthash.h>
+
+#include "feed.h"
+#include "group.h"
+
+/* Canonical addresses in the order in which they came, and quick to ask. In an arena. */
+struct address_set {
+    struct arena *arena;
+    struct text *addresses;
+    size_t count, capacity;
+    uint32_t *slots; /* index + 1; 0: free */
+    size_t slots_count;
+    bool too_many; /* more than GROUP_MEMBERS_MAX */
+};
+
+void address_set_init(struct address_set *set, struct arena *arena);
+void address_set_add(struct address_set *set, struct text canonical);
+bool address_set_has(const struct address_set *set, struct text canonical);
+
+/* An external list, resolved. */
+struct resolved_list {
+    struct text anchor;
+    struct address_set members;
+};
+
+/* A document that an entry was made of: when one of them moves, the entry is made again. */
+struct dependency {
+    struct document_key key;
+    uint64_t version; /* 0: it was not there */
+    struct dependency *next;
+};
+
+/* What groups and rules have in common. */
+struct entry {
+    UT_hash_handle hh;
+    struct arena arena;
+    struct text name;    /* group URI or recipient */
+    uint64_t checked_at; /* newest change when it was last found true */
+    struct dependency *dependencies;
+    struct resolved_list *lists; /* of the anchors in its policy */
+    size_t lists_count;
+    struct text *missing; /* anchors that could not be followed */
+    size_t missing_count;
+    const struct policy *policy; /* NULL: no rules */
+};
+
+#define MISSING_MAX 64 /* named per entry; an operator needs the first few */
+
+struct group {
+    struct entry entry;
+    struct text uri, display_name;
+    struct address_set members;
+    bool pager_mode; /* supported-services lets messages through */
+};
+
+struct rules {
+    struct entry entry;
+    uint64_t *versions; /* of the owner's rule documents, in the order of their names */
+    size_t versions_count;
+};
+
+struct groups {
+    const struct documents *documents;
+    struct group_settings settings;
+    struct feed *feed;
+    uint64_t changed_at;                           /* newest change of a document that XCAP serves */
+    const struct usage *group_usage, *rules_usage; /* NULL: not loaded */
+    size_t join_handling;                          /* indices of permissions */
+    size_t reject_invite, invite, offline_storage, defer, store;
+    struct entry *group_cache, *rules_cache;
+};
+
+/* group_list.c */
+void entry_init(struct entry *entry, struct text name);
+void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version);
+bool entry_holds(const struct groups *groups, const struct entry *entry); /* no dependency has moved */
+void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry);
+void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set);
+bool entry_in_list(void *entry, struct text anchor, struct text identity); /* policy_in_list_fn */
+
+/* groups.c */
+void groups_refresh(struct groups *groups);
+struct entry *cache_find(struct entry **cache, struct text name);
+void cache_add(struct entry **cache, struct entry *entry);
+void cache_remove(struct entry **cache, struct entry *entry);
+
+#endif

@@ -1,0 +1,164 @@
+/* The rules of one recipient: every document of his im-rules home, compiled as one ruleset, so that a rule that names
+ * the sender wins over a general one in whichever document it stands. */
+#include "group_private.h"
+#include "xml_tree.h"
+
+#define RULE_DOCUMENTS_MAX 32 /* of one user that count; more are not read */
+
+static struct rules *compile(struct groups *groups, struct text recipient, const struct key_page *page);
+static void decide(const struct groups *groups, const struct rules *rules, const struct group_sender *sender,
+                   struct arena *arena, struct group_decision *decision_out);
+
+/* Are the documents still those that it was made of? New and vanished ones show in the list. */
+static bool rules_hold(const struct groups *groups, const struct rules *rules, const struct key_page *page)
+{
+    if (rules->versions_count != page->count)
+        return false;
+    for (size_t i = 0; i < page->count; i++)
+        if (rules->versions[i] != page->versions[i])
+            return false;
+    return entry_holds(groups, &rules->entry);
+}
+
+static enum status rules_find(struct groups *groups, struct text recipient, const struct rules **rules_out)
+{
+    struct arena arena;
+    struct key_page page = {0};
+    struct entry *entry = cache_find(&groups->rules_cache, recipient);
+    if (entry && entry->checked_at >= groups->changed_at) {
+        *rules_out = (struct rules *)entry;
+        return OK;
+    }
+    arena_init(&arena, "rules");
+    enum status status =
+        document_list(groups->documents, groups->rules_usage, recipient, NULL, RULE_DOCUMENTS_MAX, &arena, &page);
+    if (status == OK && entry && !rules_hold(groups, (struct rules *)entry, &page)) {
+        cache_remove(&groups->rules_cache, entry);
+        entry = NULL;
+    }
+    if (status == OK && !entry) {
+        struct rules *rules = compile(groups, recipient, &page);
+        cache_add(&groups->rules_cache, &rules->entry);
+        entry = &rules->entry;
+    }
+    arena_clear(&arena);
+    if (status != OK)
+        return FAILED;
+    entry->checked_at = groups->changed_at;
+    *rules_out = (struct rules *)entry;
+    return OK;
+}
+
+enum status group_decide(struct groups *groups, struct text recipient, const struct group_sender *sender,
+                         struct arena *arena, struct group_decision *decision_out)
+{
+    const struct rules *rules;
+    groups_refresh(groups);
+    *decision_out = (struct group_decision){
+        .verdict = groups->settings.accept_by_default ? GROUP_DELIVER : GROUP_BLOCK,
+        .may_store = groups->settings.store_by_default,
+    };
+    if (!groups->rules_usage)
+        return OK;
+    enum status status = rules_find(groups, recipient, &rules);
+    if (status == OK && rules->entry.policy)
+        decide(groups, rules, sender, arena, decision_out);
+    return status;
+}
+
+/* Rules of all documents become children of one ruleset element, which no document holds. */
+static const struct xml_element *join(struct groups *groups, struct rules *rules, const struct key_page *page)
+{
+    struct arena *arena = &rules->entry.arena;
+    struct xml_element *ruleset = arena_new(arena, struct xml_element);
+    const struct xml_element **end = &ruleset->first_child;
+    *ruleset = (struct xml_element){
+        .namespace = TEXT("urn:ietf:params:xml:ns:common-policy"),
+        .local = TEXT("ruleset"),
+    };
+    for (size_t i = 0; i < page->count; i++) {
+        struct document_place place = {.usage = groups->rules_usage, .key = page->keys[i]};
+        struct stored stored;
+        const struct xml_element *root;
+        if (document_read(groups->documents, &place, arena, &stored) != OK ||
+            xml_tree_read(stored.bytes, arena, &root) != OK)
+            continue; /* gone since the list was made: the next use sees it */
+        if (i == 0)
+            *ruleset = *root, ruleset->first_child = NULL, ruleset->next = NULL;
+        for (const struct xml_element *rule = root->first_child; rule; rule = rule->next) {
+            struct xml_element *copy = arena_new(arena, struct xml_element);
+            *copy = *rule;
+            copy->parent = ruleset;
+            copy->next = NULL;
+            *end = copy;
+            end = &copy->next;
+        }
+    }
+    return ruleset->first_child ? ruleset : NULL;
+}
+
+static struct rules *compile(struct groups *groups, struct text recipient, const struct key_page *page)
+{
+    struct rules *rules = memory_new(sizeof(*rules));
+    entry_init(&rules->entry, recipient);
+    rules->versions = arena_array(&rules->entry.arena, uint64_t, page->count + 1);
+    rules->versions_count = page->count;
+    if (page->count)
+        memcpy(rules->versions, page->versions, page->count * sizeof(*rules->versions));
+    const struct xml_element *ruleset = join(groups, rules, page);
+    if (ruleset &&
+        policy_compile(ruleset, &groups->rules_usage->vocabulary, &rules->entry.arena, &rules->entry.policy) != OK)
+        rules->entry.policy = NULL;
+    entry_resolve_policy_lists(groups, &rules->entry);
+    return rules;
+}
+
+struct answer {
+    bool present;
+    int64_t rank;
+    struct text rule;
+};
+
+static struct answer ask(const struct policy_decision *decision, size_t permission)
+{
+    if (permission == POLICY_PERMISSIONS_MAX)
+        return (struct answer){0};
+    return (struct answer){
+        decision->permissions[permission].present,
+        decision->permissions[permission].rank,
+        decision->permissions[permission].rule,
+    };
+}
+
+static void decide(const struct groups *groups, const struct rules *rules, const struct group_sender *sender,
+                   struct arena *arena, struct group_decision *decision_out)
+{
+    struct policy_decision decision;
+    struct policy_request request = {
+        .identities = sender->identities,
+        .identities_count = sender->identities_count,
+        .anonymous = sender->anonymous,
+        .wall_ms = sender->wall_ms,
+        .media = TEXT("pager-mode-message"),
+        .in_list = entry_in_list,
+        .in_list_context = (void *)(uintptr_t)&rules->entry,
+    };
+    policy_decide(rules->entry.policy, &request, &decision);
+    struct answer reject = ask(&decision, groups->reject_invite), invite = ask(&decision, groups->invite);
+    if (reject.present && reject.rank > 0) {
+        decision_out->verdict = GROUP_BLOCK;
+        decision_out->rule = text_copy(arena, reject.rule);
+    } else if (invite.present) {
+        decision_out->verdict = invite.rank > 0 ? GROUP_DELIVER : GROUP_BLOCK;
+        decision_out->rule = text_copy(arena, invite.rule);
+    }
+    const size_t storing[] = {groups->offline_storage, groups->defer, groups->store};
+    bool said = false, allowed = false;
+    for (size_t i = 0; i < sizeof(storing) / sizeof(storing[0]); i++) {
+        struct answer answer = ask(&decision, storing[i]);
+        said = said || answer.present;
+        allowed = allowed || (answer.present && answer.rank > 0);
+    }
+    if (said)
+        decision_out->may_store = allowed;
+}
