@@ -15,6 +15,7 @@ struct instant {
 struct instant clock_now(void);
 int64_t clock_wall_ms(void);      /* since 1970-01-01T00:00:00Z; may jump */
 int64_t clock_monotonic_ms(void); /* never goes back */
+int64_t clock_monotonic_us(void); /* for measuring */
 
 /* "2026-01-05T10:00:00.123Z" and "Mon, 05 Jan 2026 10:00:00 GMT" (RFC 3339; RFC 9110 §5.6.7, RFC 3261 §20.17). */
 struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms);

@@ -25,7 +25,8 @@ struct document_place {
 
 /* REFUSED: 404 for an unknown AUID, an owner that is no address, or a name that the usage does not know (`put`, into a
  * missing sub-directory: 409 no-parent), 400 for a node selector that does not parse. `selector_out` is NULL for a
- * whole document. */
+ * whole document. What was understood before a refusal is in `place_out` all the same, so that whoever may not know is
+ * told nothing: its usage is NULL for an unknown AUID or an owner that is no address. */
 enum status document_place(const struct documents *documents, const struct xcap_target *target, bool put,
                            struct arena *arena, struct document_place *place_out,
                            const struct xcap_selector **selector_out, struct refusal *refusal);
@@ -108,6 +109,11 @@ enum status document_find(const struct documents *documents, struct text claim_k
 enum status document_list(const struct documents *documents, const struct usage *usage, struct text owner,
                           const struct document_key *after, size_t limit, struct arena *arena,
                           struct key_page *page_out);
+
+/* All documents of one usage, whoever owns them, in byte order of (owner, name). */
+enum status document_list_all(const struct documents *documents, const struct usage *usage,
+                              const struct document_key *after, size_t limit, struct arena *arena,
+                              struct key_page *page_out);
 
 /* Follows an XCAP URI inside a document (external anchor, entry-ref): absolute or relative to the root, any of `roots`
  * (paths: which host an absolute URI names is not looked at). Gives the bytes of the document or of the node. NOT_FOUND

@@ -33,6 +33,14 @@ int64_t clock_monotonic_ms(void)
     return read_clock_ms(CLOCK_MONOTONIC);
 }
 
+int64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+    int error = clock_gettime(CLOCK_MONOTONIC, &now);
+    assert(error == 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* Splits into calendar fields and the milliseconds left over; what the formats cannot say becomes the nearest they can.
  */
 static struct tm split(int64_t wall_ms, int *milliseconds_out)

@@ -70,6 +70,14 @@ enum status document_list(const struct documents *documents, const struct usage 
     return store_list(documents->store, &prefix, after, limit, arena, page_out);
 }
 
+enum status document_list_all(const struct documents *documents, const struct usage *usage,
+                              const struct document_key *after, size_t limit, struct arena *arena,
+                              struct key_page *page_out)
+{
+    const struct document_key prefix = {.usage = usage->auid};
+    return store_list(documents->store, &prefix, after, limit, arena, page_out);
+}
+
 enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,
                           struct arena *arena, struct stored *found_out)
 {

@@ -12,6 +12,7 @@ enum status document_place(const struct documents *documents, const struct xcap_
 {
     struct document_place place = {.tree = target->tree};
     *selector_out = NULL;
+    *place_out = place;
     place.usage = usage_find(documents->usages, target->auid);
     if (!place.usage)
         return refuse(refusal, REFUSAL_ABSENT, "This server has no such application usage.");
@@ -22,9 +23,9 @@ enum status document_place(const struct documents *documents, const struct xcap_
             return refuse(refusal, REFUSAL_ABSENT, "The XCAP user identifier is not an address.");
     }
     place.row = usage_document(place.usage, place.tree, target->name);
+    *place_out = place;
     if (!place.row)
         return refuse_name(target, put, refusal);
-    *place_out = place;
     if (!target->has_node)
         return OK;
     struct xcap_selector *selector = arena_new(arena, struct xcap_selector);
