@@ -9,11 +9,11 @@
 #include "status.h"
 #include "text.h"
 
-#define STORE_PART_MAX    1024        /* bytes of one key part; longer is refused before it comes here */
+#define STORE_PART_MAX     1024       /* bytes of one key part; longer is refused before it comes here */
 #define STORE_DOCUMENT_MAX (8u << 20) /* bytes of one document: bounds memory of a batch */
-#define STORE_CLAIMS_MAX  1024        /* claims of one document */
-#define STORE_VALUE_MAX   8192        /* bytes of a claim's value: a URI with parameters; no NUL in it or in its kind */
-#define STORE_PAGE_MAX    1000        /* entries of one page */
+#define STORE_CLAIMS_MAX   1024       /* claims of one document */
+#define STORE_VALUE_MAX    8192       /* bytes of a claim's value: a URI with parameters; no NUL in it or in its kind */
+#define STORE_PAGE_MAX     1000       /* entries of one page */
 
 /* Where a document stands. No part holds a NUL byte; any may be empty. */
 struct document_key {
@@ -40,7 +40,8 @@ struct stored {
 #define VERSION_ANY    UINT64_MAX /* write whatever is there */
 #define VERSION_ABSENT 0          /* write only if there is none */
 
-/* One change of one document: all of it or nothing. The caller keeps it and all it points to until its result is known. */
+/* One change of one document: all of it or nothing. The caller keeps it and all it points to until its result is known.
+ */
 struct commit {
     struct document_key key;
     uint64_t expected; /* a version, VERSION_ANY or VERSION_ABSENT; another state there: CONFLICT */
@@ -51,8 +52,8 @@ struct commit {
     struct text who; /* for the change record */
 
     /* results */
-    enum status status;  /* OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN */
-    uint64_t version;    /* OK: of this change; CONFLICT: the one that is there now (0: none) */
+    enum status status;      /* OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN */
+    uint64_t version;        /* OK: of this change; CONFLICT: the one that is there now (0: none) */
     struct text taken_value; /* TAKEN: which claim (points into `claims`) */
 };
 
@@ -74,7 +75,8 @@ struct store *store_open_failing(struct store *inner, unsigned nth, enum status 
 void store_close(struct store *store); /* waits for what was submitted */
 
 /* NOT_FOUND or FAILED. */
-enum status store_get(struct store *store, const struct document_key *key, struct arena *arena, struct stored *found_out);
+enum status store_get(struct store *store, const struct document_key *key, struct arena *arena,
+                      struct stored *found_out);
 
 /* Version and time alone, without the bytes: what a conditional GET needs. */
 enum status store_head(struct store *store, const struct document_key *key, struct stored *found_out);
@@ -94,11 +96,11 @@ enum status store_find(struct store *store, struct text kind, struct text value,
 
 struct key_page {
     struct document_key *keys;
-    uint64_t *versions;     /* same length; of the documents */
+    uint64_t *versions; /* same length; of the documents */
     int64_t *modified_ms;
-    size_t *sizes;          /* bytes of the documents */
+    size_t *sizes; /* bytes of the documents */
     size_t count;
-    bool more;              /* continue after the last key */
+    bool more; /* continue after the last key */
 };
 
 /* Keys in byte order of (usage, owner, name), whose parts equal those of `prefix` that are given: an owner of

@@ -409,7 +409,7 @@ int lmdb_value(MDB_txn *txn, MDB_dbi database, struct text key, struct text *val
     MDB_val key_val = val_of(key);
     MDB_val value = {0};
     int error = mdb_get(txn, database, &key_val, &value);
-    *value_out = error ? (struct text){0} : text_of_val(value);
+    *value_out = text_of_val(value); /* untouched by an error */
     return error;
 }
 

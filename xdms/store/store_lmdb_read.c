@@ -92,10 +92,10 @@ struct walk {
 
 static int walk_take(struct walk *walk, MDB_val key, MDB_val value, int error)
 {
-    walk->key = error ? (struct text){0} : text_of_val(key);
-    walk->value = error ? (struct text){0} : text_of_val(value);
     if (error)
         return error;
+    walk->key = text_of_val(key);
+    walk->value = text_of_val(value);
     return text_starts_with(walk->key, walk->prefix) ? 0 : MDB_NOTFOUND;
 }
 

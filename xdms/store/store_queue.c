@@ -122,7 +122,7 @@ static struct submission *take_batch(struct store_queue *queue, size_t *count_ou
 
 static void commit_batch(struct store_queue *queue, struct submission *batch, size_t count)
 {
-    struct commit **commits = memory_new(sizeof(*commits) * (count + 1));
+    struct commit **commits = memory_new(sizeof(struct commit *) * (count + 1));
     size_t filled = 0;
     for (struct submission *submission = batch; submission; submission = submission->next)
         for (size_t i = 0; i < submission->count; i++)
