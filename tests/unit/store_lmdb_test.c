@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -402,10 +403,31 @@ static int child_grow(const char *unused)
     return good ? 0 : 1;
 }
 
+/* A file that may not grow stands for a disk that is full. */
+static int child_fill(const char *unused)
+{
+    (void)unused;
+    const struct rlimit limit = {300000, 300000};
+    char *large = arena_alloc(&arena, LARGE);
+    struct document_key where = key("large");
+    struct stored found;
+    struct store *store = opened(folder);
+    bool good = put(store, "small", TEXT("1")) == OK;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    struct commit commits[] = {change("a", TEXT("1")), change("large", (struct text){large, LARGE})};
+    good = good && store_commit(store, commits, 2) == FULL && commits[0].status == OK && commits[1].status == FULL;
+    good = good && put(store, "large", (struct text){large, LARGE}) == FULL;
+    good = good && store_head(store, &where, &found) == NOT_FOUND;
+    good = good && put(store, "small", TEXT("2")) == OK && store_last_change(store) == 3;
+    store_close(store);
+    return good ? 0 : 1;
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *argument);
-} children[] = {{"add", child_add}, {"acknowledge", child_acknowledge}, {"grow", child_grow}};
+} children[] = {{"add", child_add}, {"acknowledge", child_acknowledge}, {"grow", child_grow}, {"fill", child_fill}};
 
 static int child_main(const char *name, const char *argument)
 {
@@ -514,6 +536,17 @@ static void a_map_grown_by_another_process_is_followed(void **state)
     store_close(store);
 }
 
+static void a_full_disk_refuses_what_does_not_fit_and_goes_on(void **state)
+{
+    (void)state;
+    assert_ended_well(started("fill", "", STDERR_FILENO));
+    struct store *store = opened(folder);
+    assert_bytes(store, "small", "2");
+    assert_bytes(store, "a", "1");
+    assert_int_equal(store_last_change(store), 3);
+    store_close(store);
+}
+
 /* --- batches and faults ----------------------------------------------------------------------------------------- */
 
 static void a_batch_larger_than_one_transaction_is_committed(void **state)
@@ -572,6 +605,7 @@ int main(int count, char **arguments)
         TEST(two_processes_write_at_once_without_loss),
         TEST(a_killed_writer_loses_nothing_acknowledged),
         TEST(a_map_grown_by_another_process_is_followed),
+        TEST(a_full_disk_refuses_what_does_not_fit_and_goes_on),
         TEST(a_batch_larger_than_one_transaction_is_committed),
         TEST(a_failing_store_fails_the_nth_write),
     };

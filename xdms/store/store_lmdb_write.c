@@ -5,12 +5,15 @@
  * its own: those that fit succeed, and none sees half of another. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "log.h"
 #include "store_lmdb.h"
 
 #define READERS_CHECK_MS 60000 /* slots of killed processes keep old pages from reuse for so long at most */
+#define PROBE_BYTES      4096  /* less may still fit into the last block */
 #define TRIM_MAX         4     /* old change records dropped per commit: catches up without a long transaction */
 
 /* One commit on its way into a transaction. */
@@ -41,6 +44,17 @@ static enum status status_of(int error)
     case EFBIG: return FULL;
     default: return FAILED;
     }
+}
+
+/* LMDB says EIO for a write that a full disk cut short: asking for one page more tells which it was. */
+static int true_reason(struct lmdb_store *store, int error)
+{
+    mdb_filehandle_t file;
+    struct stat about;
+    if (error != EIO || mdb_env_get_fd(store->env, &file) != 0 || fstat(file, &about) != 0)
+        return error;
+    int reason = posix_fallocate(file, about.st_size, PROBE_BYTES);
+    return status_of(reason) == FULL ? reason : error;
 }
 
 static void report(struct lmdb_store *store, int error)
@@ -104,6 +118,7 @@ void lmdb_commit(void *state, struct commit **commits, size_t count)
             error = transaction_run(store, &commits[i], 1);
         if (!error)
             continue;
+        error = true_reason(store, error);
         commits_refuse(commits[i], 1, status_of(error));
         if (error != reported)
             report(store, error);
