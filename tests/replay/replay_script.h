@@ -1,0 +1,59 @@
+/* The parts of the replay runner: a world without sockets and clocks, and the words of a script. */
+#ifndef REPLAY_SCRIPT_H
+#define REPLAY_SCRIPT_H
+
+#include "arena.h"
+#include "conversation.h"
+
+#define REPLAY_ACTORS_MAX 32
+#define REPLAY_INBOX_MAX  256
+
+/* A SIP client of the script: an address, and what has arrived there. */
+struct actor {
+    struct text name;
+    struct flow flow;
+    struct text last;  /* bytes sent */
+    unsigned requests; /* sent so far: makes Call-IDs and CSeqs */
+    struct sip_message *inbox[REPLAY_INBOX_MAX];
+    size_t inbox_count;
+    struct sip_message *answerable; /* the last request taken from the inbox */
+};
+
+struct world {
+    struct arena arena;
+    struct usage_set *usages;
+    struct store *store;
+    struct documents *documents;
+    struct digest *digest;
+    struct groups *groups;
+    struct conversation *conversation;
+    struct instant now;
+    struct text root;
+    struct actor actors[REPLAY_ACTORS_MAX];
+    size_t actors_count;
+    char problem[512]; /* why the script failed; empty while it is good */
+};
+
+void world_open(struct world *world);
+void world_close(struct world *world);
+void world_restart(struct world *world); /* im-glue ends and starts again on the same store */
+struct actor *world_actor(struct world *world, struct text name);
+void world_input(struct world *world, struct actor *actor, struct text bytes);
+void world_wait(struct world *world, int64_t duration_ms);
+void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool world_failed(const struct world *world);
+
+void world_put(struct world *world, struct text auid, struct text owner, struct text name, struct text body);
+void world_delete(struct world *world, struct text auid, struct text owner, struct text name);
+
+/* Takes the oldest message from the inbox; NULL and a failure when it is empty. */
+struct sip_message *actor_take(struct world *world, struct actor *actor);
+
+/* A request with credentials, if `challenge` (a 401 or 407) is given. */
+struct text client_request(struct world *world, struct actor *actor, struct text method, struct text uri,
+                           struct text extra_headers, struct text body, const struct sip_message *challenge);
+
+/* One line of the script and the "| " lines after it. */
+void script_run(struct world *world, struct text line, struct text block);
+
+#endif

@@ -1,0 +1,198 @@
+/* The world of a replay: the real conversation, groups, documents and usages on the memory engine, with time and the
+ * network under control of the script. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "replay_script.h"
+#include "user.h"
+
+static void no_wake(void *context)
+{
+    (void)context; /* the world ticks after each input anyway */
+}
+
+static void open_conversation(struct world *world)
+{
+    struct conversation_settings settings = {.domain = TEXT("example.com"), .agent = SIP_AGENT_SETTINGS_STANDARD};
+    struct group_settings groups = GROUP_SETTINGS_STANDARD(&world->root, 1);
+    settings.agent.host = "192.0.2.100";
+    world->groups = groups_new(world->documents, &groups);
+    world->conversation =
+        conversation_new(&settings, world->documents, world->digest, world->groups, no_wake, world, world->now);
+}
+
+void world_open(struct world *world)
+{
+    static const uint8_t key[32] = {7};
+    struct text error;
+    *world = (struct world){.now = {1000000, 1767607200000}, .root = TEXT("/xcap-root/")}; /* 2026-01-05T10:00:00Z */
+    arena_init(&world->arena, "replay");
+    if (usage_set_load("schemas", &world->usages, &world->arena, &error) != OK)
+        return world_fail(world, "%.*s", TEXT_ARG(error));
+    world->store = store_open_memory();
+    world->documents = documents_new(world->store, world->usages);
+    world->digest = digest_new(TEXT("example.com"), TEXT("example.com"), key);
+    open_conversation(world);
+}
+
+static void close_conversation(struct world *world)
+{
+    conversation_free(world->conversation);
+    groups_free(world->groups);
+}
+
+void world_restart(struct world *world)
+{
+    close_conversation(world);
+    open_conversation(world);
+    world_wait(world, 0);
+}
+
+void world_close(struct world *world)
+{
+    for (size_t i = 0; i < world->actors_count; i++) {
+        for (size_t j = 0; j < world->actors[i].inbox_count; j++)
+            sip_message_free(world->actors[i].inbox[j]);
+        sip_message_free(world->actors[i].answerable);
+    }
+    if (world->store) {
+        close_conversation(world);
+        digest_free(world->digest);
+        documents_free(world->documents);
+        store_close(world->store);
+        usage_set_free(world->usages);
+    }
+    arena_clear(&world->arena);
+}
+
+void world_fail(struct world *world, const char *format, ...)
+{
+    va_list arguments;
+    if (world->problem[0])
+        return;
+    va_start(arguments, format);
+    vsnprintf(world->problem, sizeof(world->problem), format, arguments);
+    va_end(arguments);
+}
+
+bool world_failed(const struct world *world)
+{
+    return world->problem[0] != '\0';
+}
+
+/* Known by name; a new one gets the next address of 192.0.2.0/24. */
+struct actor *world_actor(struct world *world, struct text name)
+{
+    for (size_t i = 0; i < world->actors_count; i++)
+        if (text_equal(world->actors[i].name, name))
+            return &world->actors[i];
+    assert(world->actors_count < REPLAY_ACTORS_MAX);
+    struct actor *actor = &world->actors[world->actors_count++];
+    char address[32];
+    snprintf(address, sizeof(address), "192.0.2.%zu", world->actors_count);
+    actor->name = text_copy(&world->arena, name);
+    actor->flow = (struct flow){.kind = FLOW_UDP};
+    flow_set_peer(&actor->flow, address, 5060);
+    return actor;
+}
+
+static void deliver(struct world *world, const struct sip_output *output)
+{
+    struct sip_fault fault;
+    struct text to = flow_peer_text(&output->flow, &world->arena);
+    for (size_t i = 0; i < world->actors_count; i++) {
+        struct actor *actor = &world->actors[i];
+        if (!text_equal(flow_peer_text(&actor->flow, &world->arena), to))
+            continue;
+        if (actor->inbox_count == REPLAY_INBOX_MAX)
+            return world_fail(world, "inbox of %.*s is full", TEXT_ARG(actor->name));
+        struct sip_message *message = NULL;
+        if (sip_message_parse(output->bytes, &message, &fault) != OK)
+            world_fail(world, "what %.*s got does not parse: %s", TEXT_ARG(actor->name), fault.reason);
+        else
+            actor->inbox[actor->inbox_count++] = message;
+    }
+}
+
+static void settle(struct world *world)
+{
+    struct sip_output output;
+    do {
+        conversation_tick(world->conversation, world->now);
+        while (conversation_output(world->conversation, &output))
+            if (!output.close)
+                deliver(world, &output);
+    } while (conversation_pending(world->conversation));
+    while (conversation_output(world->conversation, &output))
+        deliver(world, &output);
+}
+
+void world_input(struct world *world, struct actor *actor, struct text bytes)
+{
+    actor->last = bytes;
+    conversation_input(world->conversation, &actor->flow, bytes, world->now);
+    settle(world);
+}
+
+/* From deadline to deadline, as the loop would. */
+void world_wait(struct world *world, int64_t duration_ms)
+{
+    int64_t end_ms = world->now.monotonic_ms + duration_ms;
+    settle(world);
+    while (conversation_deadline(world->conversation) < end_ms) {
+        int64_t next_ms = conversation_deadline(world->conversation);
+        if (next_ms < world->now.monotonic_ms)
+            next_ms = world->now.monotonic_ms;
+        world->now.wall_ms += next_ms - world->now.monotonic_ms;
+        world->now.monotonic_ms = next_ms;
+        settle(world);
+    }
+    world->now.wall_ms += end_ms - world->now.monotonic_ms;
+    world->now.monotonic_ms = end_ms;
+    settle(world);
+}
+
+static void change(struct world *world, struct text auid, struct text owner, struct text name, struct text body,
+                   bool deletion)
+{
+    struct document_change change = {
+        .documents = world->documents,
+        .deletion = deletion,
+        .body = body,
+        .content_type_fits = true,
+        .who = owner,
+        .arena = &world->arena,
+    };
+    change.place.usage = usage_find(world->usages, auid);
+    if (!change.place.usage)
+        return world_fail(world, "no usage '%.*s'", TEXT_ARG(auid));
+    change.place.row = usage_document(change.place.usage, XCAP_USERS, name);
+    change.place.key = (struct document_key){change.place.usage->auid, owner, name};
+    document_change_wait(&change);
+    if (change.status != OK)
+        world_fail(world, "document refused: %s %s %.*s", status_name(change.status),
+                   change.refusal.element ? change.refusal.element : "", TEXT_ARG(change.refusal.phrase));
+}
+
+void world_put(struct world *world, struct text auid, struct text owner, struct text name, struct text body)
+{
+    change(world, auid, owner, name, body, false);
+}
+
+void world_delete(struct world *world, struct text auid, struct text owner, struct text name)
+{
+    change(world, auid, owner, name, (struct text){0}, true);
+}
+
+struct sip_message *actor_take(struct world *world, struct actor *actor)
+{
+    if (actor->inbox_count == 0) {
+        world_fail(world, "%.*s got nothing", TEXT_ARG(actor->name));
+        return NULL;
+    }
+    struct sip_message *message = actor->inbox[0];
+    actor->inbox_count--;
+    memmove(actor->inbox, actor->inbox + 1, actor->inbox_count * sizeof(actor->inbox[0]));
+    return message;
+}
