@@ -10,9 +10,9 @@
 
 struct cpim_header {
     struct text prefix_uri; /* namespace its prefix was bound to by NS; empty: the CPIM core headers */
-    struct text name;       /* without prefix */
-    struct text parameters;
-    struct text value;
+    struct text name;       /* without prefix; with it when nobody bound the prefix */
+    struct text parameters; /* without the leading ';' */
+    struct text value;      /* raw: escapes stand as written; free of control characters but tab */
 };
 
 struct cpim_message {
@@ -22,7 +22,7 @@ struct cpim_message {
     struct text to;           /* first To */
     struct text message_id;   /* imdn.Message-ID (RFC 5438 §6.3), empty if absent */
     struct text disposition;  /* imdn.Disposition-Notification, empty if absent */
-    struct text content_type; /* of the enclosed content */
+    struct text content_type; /* of the enclosed content, empty if absent; may hold folded lines (CRLF and a space) */
     struct text content;      /* octets, untouched */
 };
 
