@@ -1,0 +1,176 @@
+"""Starts the real programs on free loopback ports with a scratch folder, and speaks to them through programs that are not
+ours (curl, sipp) or raw sockets."""
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GROUPS = "org.openmobilealliance.groups"
+RULES = "org.openmobilealliance.im-rules"
+START_SECONDS = 60  # sanitizer builds on a busy machine
+GROUP_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<group xmlns="urn:oma:xml:poc:list-service" xmlns:cp="urn:ietf:params:xml:ns:common-policy">
+  <list-service uri="{uri}">
+    <display-name>The team</display-name>
+    <list>{entries}</list>
+    <cp:ruleset><cp:rule id="members"><cp:conditions><is-list-member/></cp:conditions>
+      <cp:actions><join-handling>true</join-handling></cp:actions></cp:rule></cp:ruleset>
+  </list-service>
+</group>
+"""
+
+
+def group_xml(uri, members):
+    return GROUP_XML.format(uri=uri, entries="".join(f'<entry uri="sip:{m}@example.com"/>' for m in members))
+
+
+class Program:
+    """One daemon: its process, and the addresses of its ready line."""
+
+    def __init__(self, arguments, log_path):
+        self.log_path = log_path
+        self.log = open(log_path, "ab")
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=self.log, cwd=SOURCE)
+        self.addresses = {}
+        line = self.read_line()
+        for word in line.split()[2:]:
+            name, _, address = word.partition("=")
+            host, _, port = address.rpartition(":")
+            self.addresses[name] = (host, int(port))
+        if not self.addresses:
+            self.kill()
+            raise AssertionError(f"{arguments[0]} did not start: {self.tail()}")
+
+    def read_line(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if select.select([self.process.stdout], [], [], 0.2)[0]:
+                return self.process.stdout.readline().decode()
+            if self.process.poll() is not None:
+                return ""
+        return ""
+
+    def tail(self):
+        return open(self.log_path, errors="replace").read()[-3000:]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        assert code == 0, f"exit code {code}: {self.tail()}"
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+
+class System:
+    """xdms and im-glue on one data folder."""
+
+    def __init__(self, build, users=("alice", "bob", "carol", "dave")):
+        self.build = build
+        self.folder = tempfile.mkdtemp(prefix="xdm-wire-")
+        self.xdms = self.glue = None
+        self.ports = {"http": 0, "management": 0, "admin": 0, "sip": 0}
+        self.start()
+        for user in users:
+            self.ctl("user", "add", user, user)
+
+    def start(self):
+        """The second time on the same ports, as after a crash."""
+        ports = self.ports
+        self.xdms = Program([os.path.join(self.build, "xdms"), "--data", self.path("data"), "--schemas", "schemas",
+                             "--http", f"127.0.0.1:{ports['http']}", "--admin", f"127.0.0.1:{ports['admin']}",
+                             "--management", f"127.0.0.1:{ports['management']}"], self.path("xdms.log"))
+        self.glue = Program([os.path.join(self.build, "im-glue"), "--data", self.path("data"), "--schemas", "schemas",
+                             "--sip", f"127.0.0.1:{ports['sip']}"], self.path("im-glue.log"))
+        for name, (_, port) in {**self.xdms.addresses, **self.glue.addresses}.items():
+            ports[name] = port
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def stop(self):
+        self.glue.stop()
+        self.xdms.stop()
+
+    def kill(self):
+        for program in (self.glue, self.xdms):
+            if program:
+                program.kill()
+
+    def close(self, keep=False):
+        self.kill()
+        if not keep:
+            shutil.rmtree(self.folder)
+
+    def ctl(self, *arguments, check=True):
+        done = subprocess.run([os.path.join(self.build, "xdmctl"), "--admin", f"127.0.0.1:{self.ports['admin']}",
+                               *arguments], capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, f"xdmctl {arguments}: {done.stderr}"
+        return done.stdout
+
+    def url(self, usage, user, name, node=""):
+        return (f"http://127.0.0.1:{self.ports['http']}/xcap-root/{usage}/users/sip:{user}@example.com/{name}"
+                + (f"/~~/{node}" if node else ""))
+
+    def curl(self, method, url, user=None, body=None, content_type=None, headers=()):
+        """Status and body, as curl with digest sees them."""
+        arguments = ["curl", "-sS", "-g", "--max-time", "60", "-X", method, "-w", "\n%{http_code}", url]
+        if user:
+            arguments += ["--digest", "-u", f"{user}:{user}"]
+        if body is not None:
+            arguments += ["--data-binary", "@-", "-H", f"Content-Type: {content_type}"]
+        for header in headers:
+            arguments += ["-H", header]
+        done = subprocess.run(arguments, input=(body or "").encode(), capture_output=True, timeout=120)
+        assert done.returncode == 0, f"curl {url}: {done.stderr.decode()}"
+        text, _, status = done.stdout.decode().rpartition("\n")
+        return int(status), text
+
+    def sipp(self, scenario, *arguments, port=None, background=False, transport="u1"):
+        """Runs a scenario of tests/wire/sipp against im-glue; exit code 0 means it went as written."""
+        command = ["sipp", f"127.0.0.1:{self.ports['sip']}", "-sf", os.path.join(SOURCE, "tests/wire/sipp", scenario),
+                   "-m", "1", "-i", "127.0.0.1", "-t", transport, "-timeout", "60s", "-timeout_error", "-nostdin",
+                   "-trace_err", "-error_file", self.path(f"{scenario}-{time.monotonic_ns()}.err"), *arguments]
+        if port:
+            command += ["-p", str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
+        if background:
+            return process
+        code = process.wait(timeout=90)
+        assert code == 0, f"sipp {scenario} {arguments}: exit {code}\n{self.sipp_errors()}\n{self.glue.tail()}"
+        return process
+
+    def sipp_errors(self):
+        return "\n".join(open(os.path.join(self.folder, name), errors="replace").read()[-2000:]
+                         for name in sorted(os.listdir(self.folder)) if name.endswith(".err"))
+
+
+def main(test):
+    """Runs test(system) and cleans up; keeps the folder when it fails."""
+    system = None
+    try:
+        system = System(sys.argv[1])
+        test(system)
+        system.stop()
+        for program in (system.xdms, system.glue):
+            log = open(program.log_path, errors="replace").read()
+            assert "ERROR: " not in log and "runtime error" not in log, f"sanitizer report:\n{log[-6000:]}"
+    except BaseException:
+        if system:
+            print(f"kept for inspection: {system.folder}", file=sys.stderr)
+            for program in (system.xdms, system.glue):
+                if program:
+                    print(program.tail(), file=sys.stderr)
+            system.close(keep=True)
+        raise
+    system.close()
+    print("good")

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""The tour of the README with curl and sipp: a group by XCAP, a message to it that arrives, is refused and is kept, a
+restart of both programs, and the hand-over to the member who comes back."""
+import os
+import socket
+
+import harness
+
+BLOCK_ALICE = """<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:oxe="urn:oma:xml:xdm:extensions">
+  <rule id="no-alice">
+    <conditions><identity><one id="sip:alice@example.com"/></identity></conditions>
+    <actions><oxe:allow-reject-invite>true</oxe:allow-reject-invite></actions>
+  </rule>
+</ruleset>
+"""
+GROUP_TYPE = "application/vnd.oma.poc.groups+xml"
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def scenario(system, name, **words):
+    """sipp has no variables in <recv>: the answer and the body are written into a copy of the scenario."""
+    text = open(os.path.join(harness.SOURCE, "tests/wire/sipp", name), encoding="utf-8").read()
+    for word, value in words.items():
+        text = text.replace(word, value)
+    path = system.path("-".join([name.removesuffix(".xml"), *words.values()]).replace(" ", "_") + ".xml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def receive(system, port, body, transport="u1"):
+    return system.sipp(scenario(system, "receive.xml", BODY=body), port=port, background=True, transport=transport)
+
+
+def arrived(system, process, what):
+    code = process.wait(timeout=90)
+    assert code == 0, f"{what}: exit {code}\n{system.sipp_errors()}\n{system.glue.tail()}"
+
+
+def register(system, user, contact_port, transport="u1"):
+    system.sipp("register.xml", "-s", user, "-key", "contact_port", str(contact_port), transport=transport)
+
+
+def send(system, user, target, body, answer, transport="u1"):
+    system.sipp(scenario(system, "send.xml", ANSWER=answer), "-s", user, "-key", "target", target, "-key", "body", body,
+                transport=transport)
+
+
+def tour(system):
+    team = harness.group_xml("sip:team@example.com", ["alice", "bob", "carol", "dave"])
+    url = system.url(harness.GROUPS, "alice", "team")
+    assert system.curl("PUT", url, "alice", team, GROUP_TYPE)[0] == 201
+    assert system.curl("GET", url, "alice") == (200, team)
+    assert system.curl("GET", url)[0] == 401
+    assert system.curl("GET", url, "bob")[0] == 403
+    assert system.curl("PUT", system.url(harness.RULES, "carol", "im-rules"), "carol", BLOCK_ALICE,
+                       "application/auth-policy+xml")[0] == 201
+
+    bob, carol, dave = free_port(), free_port(), free_port()
+    bob_got = receive(system, bob, "to the team")
+    register(system, "bob", bob)
+    register(system, "carol", carol)
+    send(system, "alice", "team", "to the team", "202")
+    arrived(system, bob_got, "bob gets the group message")
+    for attempt in range(50): # the record of bob's 200 is written after it
+        story = system.ctl("trace", "alice")
+        if "delivered" in story:
+            break
+    assert "delivered" in story and "no-alice" in story and "stored" in story, story
+
+    system.stop()
+    system.start()
+    dave_got = receive(system, dave, "to the team")
+    register(system, "dave", dave)
+    arrived(system, dave_got, "dave gets what was kept")
+
+    bob_got = receive(system, bob, "after the restart")
+    send(system, "alice", "bob", "after the restart", "200")
+    arrived(system, bob_got, "bob's binding survived")
+    send(system, "alice", "carol", "hello", "403")
+    send(system, "alice", "nobody", "hello", "404")
+
+    tcp = free_port()
+    tcp_got = receive(system, tcp, "over TCP", transport="t1")
+    register(system, "alice", tcp, transport="t1")
+    send(system, "bob", "alice", "over TCP", "200", transport="t1")
+    arrived(system, tcp_got, "alice gets a message over TCP")
+    assert system.ctl("user", "list").split()[:1] != []
+    assert "sip:team@example.com" in system.ctl("group", "show", "sip:team@example.com")
+    system.ctl("backup", system.path("backup"))
+    assert os.listdir(system.path("backup"))
+
+
+harness.main(tour)

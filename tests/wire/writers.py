@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""8 writers that each PUT 200 different entries into one list by element PUT, at once: all 1,600 are there at the end."""
+import threading
+
+import clients
+import harness
+
+WRITERS = 8
+ENTRIES = 200
+EMPTY = '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="all"></list></resource-lists>'
+PATH = "/xcap-root/resource-lists/users/sip:alice@example.com/index"
+
+
+def write(system, number, problems):
+    client = clients.Http(system.ports["http"], "alice")
+    for serial in range(ENTRIES):
+        uri = f"sip:w{number}e{serial}@example.com"
+        node = f"{PATH}/~~/resource-lists/list%5B@name=%22all%22%5D/entry%5B@uri=%22{uri}%22%5D"
+        status, text, _ = client.request("PUT", node, f'<entry uri="{uri}"/>', "application/xcap-el+xml")
+        if status != 201:
+            problems.append((uri, status, text))
+
+
+def writers(system):
+    reader = clients.Http(system.ports["http"], "alice")
+    assert reader.request("PUT", PATH, EMPTY, "application/resource-lists+xml")[0] == 201
+    problems = []
+    threads = [threading.Thread(target=write, args=(system, number, problems)) for number in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems[:3]
+    text = reader.request("GET", PATH)[1].decode()
+    missing = [f"w{w}e{e}" for w in range(WRITERS) for e in range(ENTRIES) if f'"sip:w{w}e{e}@example.com"' not in text]
+    assert not missing, f"{len(missing)} lost, such as {missing[0]}"
+    assert text.count("<entry ") == WRITERS * ENTRIES
+
+
+harness.main(writers)
