@@ -138,7 +138,7 @@ enum status store_changes(struct store *store, uint64_t after, size_t limit, str
 /* Number of the newest change (0: none yet): one cheap read, made before every use of a cache. */
 uint64_t store_last_change(struct store *store);
 
-/* Consistent copy into `folder` (made if absent, must be empty) while readers and writers go on. */
+/* Consistent copy into `folder` (made if absent) while readers and writers go on. CONFLICT: it is not empty. */
 enum status store_backup(struct store *store, const char *folder, struct arena *arena, struct text *error_out);
 
 #endif

@@ -330,9 +330,9 @@ static void a_backup_opens_as_a_store_with_the_same_documents(void **state)
     }
     assert_int_equal(store_backup(store, copy, &arena, &error), OK);
     assert_int_equal(put(store, "later", TEXT("x")), OK);
-    assert_int_equal(store_backup(store, copy, &arena, &error), FAILED);
+    assert_int_equal(store_backup(store, copy, &arena, &error), CONFLICT);
     assert_true(text_ends_with(error, TEXT("is not empty")));
-    assert_int_equal(store_backup(store, folder, &arena, &error), FAILED);
+    assert_int_equal(store_backup(store, folder, &arena, &error), CONFLICT);
 
     struct store *backup = opened(copy);
     for (int i = 0; i < 50; i++) {
@@ -356,7 +356,7 @@ static void a_backup_into_a_folder_of_other_files_is_refused(void **state)
     mkdir(copy, 0700);
     close(open(file, O_CREAT | O_WRONLY, 0600));
     struct store *store = opened(folder);
-    assert_int_equal(store_backup(store, copy, &arena, &error), FAILED);
+    assert_int_equal(store_backup(store, copy, &arena, &error), CONFLICT);
     store_close(store);
 }
 

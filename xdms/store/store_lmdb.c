@@ -433,7 +433,7 @@ static enum status lmdb_backup(void *state, const char *folder, struct arena *ar
         return FAILED;
     if (content.database || content.others) {
         say(arena, error_out, folder, "is not empty");
-        return FAILED;
+        return CONFLICT;
     }
 
     enter(store, false); /* LMDB takes a read transaction of its own */
