@@ -1,0 +1,198 @@
+/* The admin port: who may come in, and which function answers which path. Knows nothing of what those do. */
+#include <string.h>
+
+#include "clock.h"
+#include "service_admin.h"
+
+#define BODY_ANY SIZE_MAX /* as large as the port lets in */
+
+struct admin_route {
+    const char *method;
+    const char *path; /* '*' stands for one segment, given to the handler as `argument` */
+    admin_handler_fn *handle;
+    size_t body_max;
+};
+
+static const struct admin_route routes[] = {
+    {"GET", "/api/v1/users", admin_users_list, 0},
+    {"POST", "/api/v1/users", admin_users_create, ADMIN_JSON_MAX},
+    {"GET", "/api/v1/users/*", admin_user_show, 0},
+    {"PUT", "/api/v1/users/*", admin_user_put, ADMIN_JSON_MAX},
+    {"DELETE", "/api/v1/users/*", admin_user_delete, 0},
+    {"GET", "/api/v1/users/*/messages", admin_user_messages, 0},
+    {"GET", "/api/v1/groups", admin_groups_list, 0},
+    {"GET", "/api/v1/groups/*", admin_group_show, 0},
+    {"PUT", "/api/v1/groups/*", admin_group_put, BODY_ANY},
+    {"DELETE", "/api/v1/groups/*", admin_group_delete, 0},
+    {"GET", "/api/v1/messages/*", admin_message_show, 0},
+    {"POST", "/api/v1/backup", admin_backup, ADMIN_JSON_MAX},
+};
+
+#define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+static struct admin_call *call_new(struct service *service, struct http_request *request);
+static bool admit(struct admin_call *call);
+static bool check_caller(struct admin_call *call);
+static bool find_route(struct admin_call *call);
+static bool path_matches(struct text pattern, struct text path, struct text *argument_out);
+static void finish(const struct admin_call *call);
+
+bool service_admin_preview(void *service, struct http_request *request, struct http_response *response)
+{
+    struct admin_call *call = call_new(service, request);
+    struct text length_text;
+    uint64_t length;
+    call->response = response;
+    bool admitted = admit(call);
+    if (admitted && call->route->body_max && http_header(request, "Content-Length", &length_text) &&
+        text_to_u64(length_text, &length) && length > call->route->body_max) {
+        admin_error(call, 413, TEXT("The body is too large."));
+        admitted = false;
+    }
+    if (!admitted)
+        finish(call);
+    return admitted;
+}
+
+enum http_progress service_admin(void *service, struct http_request *request, struct http_response *response)
+{
+    struct admin_call *call = request->state ? request->state : call_new(service, request);
+    call->response = response;
+    if (call->route || admit(call)) {
+        if (call->route->body_max && request->body.length > call->route->body_max)
+            admin_error(call, 413, TEXT("The body is too large."));
+        else if (call->route->handle(call) == HTTP_WAITING)
+            return HTTP_WAITING;
+    }
+    finish(call);
+    return HTTP_DONE;
+}
+
+static struct admin_call *call_new(struct service *service, struct http_request *request)
+{
+    struct admin_call *call = arena_new(request->arena, struct admin_call);
+    call->service = service;
+    call->request = request;
+    call->began_us = clock_monotonic_us();
+    request->state = call;
+    return call;
+}
+
+static void finish(const struct admin_call *call)
+{
+    service_account(call->service, SERVICE_ADMIN, call->request, call->response, TEXT("admin"), call->began_us);
+}
+
+static bool admit(struct admin_call *call)
+{
+    return check_caller(call) && find_route(call);
+}
+
+/* The same work wherever the first difference is. */
+static bool equal_in_constant_time(struct text given, struct text secret)
+{
+    unsigned difference = given.length != secret.length;
+    for (size_t i = 0; i < given.length; i++)
+        difference |= (unsigned char)given.bytes[i] ^ (unsigned char)secret.bytes[i % secret.length];
+    return difference == 0;
+}
+
+static bool has_token(const struct admin_call *call)
+{
+    struct text value;
+    if (!http_header(call->request, "Authorization", &value) || !text_starts_with_nocase(value, TEXT("Bearer ")))
+        return false;
+    return equal_in_constant_time(text_trim(text_slice(value, 7, value.length)), call->service->settings.admin_token);
+}
+
+static bool host_is_loopback(struct text host)
+{
+    if (text_starts_with(host, TEXT("[")))
+        return text_equal(host, TEXT("[::1]")) || text_starts_with(host, TEXT("[::1]:"));
+    struct text name, port, octet, rest;
+    uint64_t number;
+    text_cut(host, ':', &name, &port);
+    if (text_equal_nocase(name, TEXT("localhost")))
+        return true;
+    rest = name;
+    for (int i = 0; i < 4; i++) { /* "127.evil.example" must not pass */
+        bool more = text_cut(rest, '.', &octet, &rest);
+        if (more != (i < 3) || !text_to_u64(octet, &number) || number > 255 || (i == 0 && number != 127))
+            return false;
+    }
+    return true;
+}
+
+/* Without a token the loopback interface is the guard, and any page in a browser of this machine can reach that: such a
+ * request carries Origin, or, after a name was rebound to 127.0.0.1, the name in Host. */
+static bool check_caller(struct admin_call *call)
+{
+    struct text value;
+    if (call->service->settings.admin_token.length) {
+        if (has_token(call))
+            return true;
+        admin_error(call, 401, TEXT("The admin token is missing or wrong."));
+        http_response_header(call->response, "WWW-Authenticate", TEXT("Bearer realm=\"admin\""));
+        return false;
+    }
+    const char *refusal = NULL;
+    if (!http_peer_is_loopback(call->request->peer))
+        refusal = "Without an admin token only this machine may use the admin API.";
+    else if (http_header(call->request, "Origin", &value))
+        refusal = "Without an admin token no web page may use the admin API.";
+    else if (http_header(call->request, "Host", &value) && !host_is_loopback(value))
+        refusal = "Without an admin token the admin API is reached by a loopback address only.";
+    if (refusal)
+        admin_error(call, 403, text_of(refusal));
+    return !refusal;
+}
+
+static bool find_route(struct admin_call *call)
+{
+    struct arena *arena = call->request->arena;
+    struct text method = call->request->method, path;
+    struct text_builder allow;
+    builder_init(&allow, arena);
+    text_cut(call->request->target, '?', &path, &call->query);
+    if (text_equal(method, TEXT("HEAD")))
+        method = TEXT("GET");
+    for (size_t i = 0; i < ROUTES_COUNT; i++) {
+        struct text raw = {0};
+        if (!path_matches(text_of(routes[i].path), path, &raw))
+            continue;
+        if (text_equal(method, text_of(routes[i].method))) {
+            call->route = &routes[i];
+            if (percent_decode(arena, raw, &call->argument) && utf8_valid(call->argument) &&
+                text_find_char(call->argument, '\0') == call->argument.length)
+                return true;
+            call->route = NULL;
+            admin_error(call, 400, TEXT("The path has a broken escape."));
+            return false;
+        }
+        builder_add_format(&allow, "%s%s", allow.length ? ", " : "", routes[i].method);
+        if (strcmp(routes[i].method, "GET") == 0)
+            builder_add(&allow, TEXT(", HEAD"));
+    }
+    if (allow.length == 0) {
+        admin_error(call, 404, TEXT("The admin API has no such path."));
+        return false;
+    }
+    admin_error(call, 405, TEXT("This method is not allowed here."));
+    http_response_header(call->response, "Allow", builder_text(&allow));
+    return false;
+}
+
+static bool path_matches(struct text pattern, struct text path, struct text *argument_out)
+{
+    struct text want, have;
+    bool more_pattern, more_path;
+    do {
+        more_pattern = text_cut(pattern, '/', &want, &pattern);
+        more_path = text_cut(path, '/', &have, &path);
+        if (text_equal(want, TEXT("*")) && have.length)
+            *argument_out = have;
+        else if (!text_equal(want, have))
+            return false;
+    } while (more_pattern && more_path);
+    return more_pattern == more_path;
+}

@@ -1,0 +1,265 @@
+/* Groups by the admin API: named by their URI instead of by owner and document, changed by the same road as by any
+ * client. */
+#include "service_admin.h"
+#include "uri.h"
+#include "user.h"
+#include "xml_scan.h"
+
+#define GROUP_USAGE TEXT("org.openmobilealliance.groups")
+#define GROUP_CLAIM TEXT("group-uri")
+
+static enum status find_group(struct admin_call *call, struct stored *found_out);
+static bool place_of(const struct usage *usage, const struct document_key *key, struct document_place *place_out);
+static enum http_progress no_group(struct admin_call *call, enum status status);
+static json_t *group_json(struct admin_call *call, const struct document_key *key, struct text bytes);
+static bool begin_put(struct admin_call *call);
+static bool owner_is_known(struct admin_call *call, struct text address);
+static bool check_body(struct admin_call *call, const struct document_place *place);
+static bool begin_delete(struct admin_call *call);
+static enum http_progress run_change(struct admin_call *call);
+
+enum http_progress admin_group_show(struct admin_call *call)
+{
+    struct stored found;
+    enum status status = find_group(call, &found);
+    if (status != OK)
+        return no_group(call, status);
+    const struct usage *usage = usage_find(documents_usages(call->service->documents), found.key.usage);
+    respond_document(call->response, 200, usage ? usage->mime : TEXT("application/xml"), found.bytes);
+    http_response_header(call->response, "ETag", document_etag(found.version, call->request->arena));
+    http_response_header(call->response, "Cache-Control", TEXT("private, no-cache"));
+    return HTTP_DONE;
+}
+
+static enum status find_group(struct admin_call *call, struct stored *found_out)
+{
+    struct arena *arena = call->request->arena;
+    struct text uri = uri_canonical(arena, call->argument);
+    if (uri.length == 0)
+        return NOT_FOUND;
+    return document_find(call->service->documents, GROUP_CLAIM, uri, arena, found_out);
+}
+
+/* False for what an older set of document services has left behind. */
+static bool place_of(const struct usage *usage, const struct document_key *key, struct document_place *place_out)
+{
+    enum xcap_tree tree = key->owner.length ? XCAP_USERS : XCAP_GLOBAL;
+    const struct usage_document *row = usage ? usage_document(usage, tree, key->name) : NULL;
+    *place_out = (struct document_place){usage, row, tree, *key};
+    return row != NULL;
+}
+
+static enum http_progress no_group(struct admin_call *call, enum status status)
+{
+    if (status == NOT_FOUND)
+        return admin_error(call, 404, TEXT("There is no group of that URI."));
+    return admin_refused(call, status, NULL);
+}
+
+/* "after" is what "next" said: owner and name, which a key is made of. */
+static bool read_after(const struct admin_call *call, const struct usage *usage, struct document_key *after_out)
+{
+    struct text after, owner, name;
+    if (!admin_parameter(call, "after", &after) || !text_cut(after, '/', &owner, &name))
+        return false;
+    *after_out = (struct document_key){usage->auid, owner, name};
+    return true;
+}
+
+enum http_progress admin_groups_list(struct admin_call *call)
+{
+    const struct documents *documents = call->service->documents;
+    const struct usage *usage = usage_find(documents_usages(documents), GROUP_USAGE);
+    struct arena *arena = call->request->arena;
+    struct document_key after;
+    struct key_page page = {0};
+    size_t limit;
+    if (!admin_limit(call, &limit))
+        return HTTP_DONE;
+    enum status status = OK;
+    if (usage)
+        status =
+            document_list_all(documents, usage, read_after(call, usage, &after) ? &after : NULL, limit, arena, &page);
+    if (status != OK)
+        return admin_refused(call, status, NULL);
+    json_t *list = json_array();
+    for (size_t i = 0; i < page.count; i++) {
+        struct document_place place;
+        struct stored found;
+        if (place_of(usage, &page.keys[i], &place) &&
+            document_read(documents, &place, arena, &found) == OK) /* else deleted meanwhile */
+            json_array_append_new(list, group_json(call, &page.keys[i], found.bytes));
+    }
+    json_t *body = json_pack("{s:o}", "groups", list);
+    if (page.more && page.count) {
+        const struct document_key *last = &page.keys[page.count - 1];
+        struct text next = text_format(arena, "%.*s/%.*s", TEXT_ARG(last->owner), TEXT_ARG(last->name));
+        json_object_set_new(body, "next", admin_string(call, next));
+    }
+    return admin_answer(call, 200, body);
+}
+
+/* The stored bytes are valid: the first list-service has the address that the claim was made of. */
+static struct text group_uri(struct text bytes, struct arena *arena)
+{
+    struct xml_scanner scanner;
+    struct xml_tag tag;
+    xml_scan_init(&scanner, bytes);
+    while (xml_scan_next(&scanner, &tag)) {
+        struct xml_attribute_span attribute;
+        struct text value;
+        size_t cursor = 0;
+        if (tag.kind == XML_END || !text_equal(tag.local, TEXT("list-service")))
+            continue;
+        while (xml_attribute_next(bytes, &tag, &cursor, &attribute))
+            if (text_equal(attribute.name, TEXT("uri")) && xml_unescape(arena, attribute.raw, true, &value))
+                return value;
+    }
+    return TEXT("");
+}
+
+static json_t *group_json(struct admin_call *call, const struct document_key *key, struct text bytes)
+{
+    return json_pack("{s:o, s:o, s:o}", "uri", admin_string(call, group_uri(bytes, call->request->arena)), "owner",
+                     admin_string(call, key->owner), "name", admin_string(call, key->name));
+}
+
+enum http_progress admin_group_put(struct admin_call *call)
+{
+    if (!call->changing && !begin_put(call))
+        return HTTP_DONE;
+    return run_change(call);
+}
+
+enum http_progress admin_group_delete(struct admin_call *call)
+{
+    if (!call->changing && !begin_delete(call))
+        return HTTP_DONE;
+    return run_change(call);
+}
+
+static enum http_progress run_change(struct admin_call *call)
+{
+    struct document_change *change = &call->change;
+    if (document_change_run(change, change_done, call->request) == DOCUMENT_WAITING)
+        return HTTP_WAITING;
+    change_count(call->service, change);
+    if (change->status != OK && change->deletion)
+        return change->status == NOT_FOUND ? no_group(call, NOT_FOUND)
+                                           : admin_refused(call, change->status, &change->refusal);
+    if (change->status != OK)
+        return admin_refused(call, change->status, &change->refusal);
+    if (change->deletion) {
+        call->response->status = 204;
+        return HTTP_DONE;
+    }
+    admin_answer(call, change->created ? 201 : 200, group_json(call, &change->place.key, call->request->body));
+    http_response_header(call->response, "ETag", document_etag(change->version, call->request->arena));
+    return HTTP_DONE;
+}
+
+static bool begin_delete(struct admin_call *call)
+{
+    struct stored found;
+    struct document_place place;
+    enum status status = find_group(call, &found);
+    if (status == OK &&
+        !place_of(usage_find(documents_usages(call->service->documents), found.key.usage), &found.key, &place))
+        status = NOT_FOUND;
+    if (status != OK) {
+        no_group(call, status);
+        return false;
+    }
+    change_begin(&call->change, call->service, call->request, &place);
+    call->change.who = TEXT("admin");
+    call->changing = true;
+    return true;
+}
+
+/* Owner and name as asked; else where the group is now; else, for a new one, a document named like it. */
+static bool choose_target(struct admin_call *call, struct xcap_target *target_out)
+{
+    struct arena *arena = call->request->arena;
+    struct stored found = {0};
+    struct text typed, user, rest;
+    enum status status = find_group(call, &found);
+    if (status != OK && status != NOT_FOUND) {
+        no_group(call, status);
+        return false;
+    }
+    bool exists = status == OK;
+    bool asked = admin_parameter(call, "owner", &typed);
+    *target_out = (struct xcap_target){.auid = GROUP_USAGE, .xui = found.key.owner, .name = found.key.name};
+    target_out->tree = exists && !asked && found.key.owner.length == 0 ? XCAP_GLOBAL : XCAP_USERS;
+    if (asked)
+        target_out->xui = user_address(typed, call->service->settings.domain, arena);
+    else if (!exists) {
+        admin_error(call, 400, TEXT("A new group needs an owner."));
+        return false;
+    }
+    if (!admin_parameter(call, "name", &target_out->name) && !exists) {
+        text_cut(uri_canonical(arena, call->argument), ':', &user, &rest);
+        text_cut(rest, '@', &target_out->name, &rest);
+    }
+    return target_out->tree == XCAP_GLOBAL || owner_is_known(call, target_out->xui);
+}
+
+static bool owner_is_known(struct admin_call *call, struct text address)
+{
+    struct user owner;
+    enum status status = user_get(call->service->documents, address, call->request->arena, &owner);
+    if (status == NOT_FOUND)
+        admin_error(call, 400, TEXT("The owner is no user of this server."));
+    else if (status != OK)
+        admin_refused(call, status, NULL);
+    return status == OK;
+}
+
+static bool begin_put(struct admin_call *call)
+{
+    struct xcap_target target;
+    struct document_place place;
+    const struct xcap_selector *selector;
+    struct refusal refusal = {0};
+    if (!choose_target(call, &target))
+        return false;
+    enum status status =
+        document_place(call->service->documents, &target, true, call->request->arena, &place, &selector, &refusal);
+    if (status != OK) {
+        admin_refused(call, status, &refusal);
+        return false;
+    }
+    if (content_fit(call->request, place.usage->mime) != CONTENT_FITS) {
+        admin_error(
+            call, 415,
+            text_format(call->request->arena, "The content type must be %.*s, in UTF-8.", TEXT_ARG(place.usage->mime)));
+        return false;
+    }
+    if (!check_body(call, &place))
+        return false;
+    change_begin(&call->change, call->service, call->request, &place);
+    call->change.who = TEXT("admin");
+    call->changing = true;
+    return true;
+}
+
+/* The claims of the document say which groups it makes: the one of the path must be among them. */
+static bool check_body(struct admin_call *call, const struct document_place *place)
+{
+    struct arena *arena = call->request->arena;
+    const struct usage_subject subject = {place->key.owner, place->key.name, call->service->settings.root_uri};
+    const struct usage_claim *claims;
+    struct refusal refusal = {0};
+    size_t count;
+    enum status status = usage_check(place->usage, &subject, call->request->body, arena, &claims, &count, &refusal);
+    if (status != OK) {
+        admin_refused(call, status, &refusal);
+        return false;
+    }
+    struct text uri = uri_canonical(arena, call->argument);
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(claims[i].kind, GROUP_CLAIM) && text_equal(claims[i].value, uri))
+            return true;
+    admin_error(call, 400, TEXT("The group in the body is not the one of the path."));
+    return false;
+}

@@ -1,0 +1,36 @@
+/* Who asks: digest credentials of an XCAP request to a canonical address. Knows nothing of documents. */
+#include "clock.h"
+#include "log.h"
+#include "service_own.h"
+
+enum status xcap_authenticate(struct xcap_call *call, struct refusal *refusal)
+{
+    const struct http_request *request = call->request;
+    const struct digest_request asked = {
+        .authorization = http_header_joined(request, "Authorization"),
+        .method = request->method,
+        .uri = request->target,
+        .body = request->body,
+    };
+    struct service *service = call->service;
+    enum digest_result result = digest_check(service->digest, service->documents, &asked, clock_wall_ms(),
+                                             request->arena, &call->user, &call->auth_info);
+    if (result == DIGEST_GOOD)
+        return OK;
+    metric_add(service->metrics.auth_failures[result], 1);
+    call->user = TEXT("");
+    call->stale = result == DIGEST_STALE;
+    switch (result) {
+    case DIGEST_BROKEN: return refuse(refusal, REFUSAL_SYNTAX, "The Authorization header is malformed.");
+    case DIGEST_FAILED: return FAILED;
+    case DIGEST_WRONG: return refuse(refusal, REFUSAL_UNAUTHENTICATED, "The user name or the password is wrong.");
+    default: return refuse(refusal, REFUSAL_UNAUTHENTICATED, "Authentication is required.");
+    }
+}
+
+/* qop=auth-int. To find the word where it means something else costs no more than the wait for the body. */
+bool xcap_protects_body(const struct http_request *request)
+{
+    struct text authorization = text_lower(request->arena, http_header_joined(request, "Authorization"));
+    return text_find(authorization, TEXT("auth-int")) < authorization.length;
+}

@@ -1,0 +1,106 @@
+/* The service as the worker threads share it: what it was told at start, its metrics, and whether it is ready. */
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "clock.h"
+#include "log.h"
+#include "service_own.h"
+
+static const char *const method_names[METHODS] = {"GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "other"};
+
+struct service *service_new(const struct service_settings *settings, const struct documents *documents,
+                            struct digest *digest)
+{
+    struct service *service = memory_new(sizeof(*service));
+    struct arena *arena = &service->arena;
+    arena_init(arena, "service");
+    struct text *roots = arena_array(arena, struct text, settings->roots_count);
+    for (size_t i = 0; i < settings->roots_count; i++)
+        roots[i] = text_copy(arena, settings->roots[i]);
+    service->settings = (struct service_settings){
+        .roots = roots,
+        .roots_count = settings->roots_count,
+        .root_uri = text_copy(arena, settings->root_uri),
+        .domain = text_copy(arena, settings->domain),
+        .realm = text_copy(arena, settings->realm),
+        .admin_token = text_copy(arena, settings->admin_token),
+    };
+    service->documents = documents;
+    service->digest = digest;
+    service_metrics_register(&service->metrics);
+    json_object_seed(0); /* before several threads could want to */
+    json_set_alloc_funcs(memory_new, free);
+    return service;
+}
+
+void service_free(struct service *service)
+{
+    arena_clear(&service->arena);
+    free(service);
+}
+
+void service_set_ready(struct service *service, bool ready)
+{
+    atomic_store(&service->ready, ready);
+}
+
+static void register_port(struct service_metrics *metrics, enum service_port port, const char *name,
+                          struct arena *arena)
+{
+    for (int method = 0; method < METHODS; method++)
+        for (int class = 0; class < SERVICE_STATUS_CLASSES; class ++) {
+            struct text labels =
+                text_format(arena, "port=\"%s\",method=\"%s\",status=\"%dxx\"", name, method_names[method], class + 2);
+            metrics->requests[port][method][class] =
+                metric_counter("xdms_http_requests_total", text_cstring(arena, labels), "Requests answered.");
+        }
+    metrics->latency[port] =
+        metric_histogram("xdms_http_request_seconds", text_cstring(arena, text_format(arena, "port=\"%s\"", name)),
+                         "Time from the header section of a request to its answer.");
+}
+
+void service_metrics_register(struct service_metrics *metrics)
+{
+    static const char *const auth_labels[SERVICE_AUTH_RESULTS] = {
+        [DIGEST_MISSING] = "result=\"missing\"", [DIGEST_STALE] = "result=\"stale\"",
+        [DIGEST_WRONG] = "result=\"wrong\"",     [DIGEST_BROKEN] = "result=\"broken\"",
+        [DIGEST_FAILED] = "result=\"failed\"",
+    };
+    struct arena arena;
+    arena_init(&arena, "metrics");
+    register_port(metrics, SERVICE_XCAP, "xcap", &arena);
+    register_port(metrics, SERVICE_ADMIN, "admin", &arena);
+    for (int result = DIGEST_MISSING; result <= DIGEST_FAILED; result++)
+        metrics->auth_failures[result] =
+            metric_counter("xdms_auth_failures_total", auth_labels[result], "Requests without good credentials.");
+    static const char changes[] = "xdms_documents_changed_total", help[] = "Changes of documents, by kind.";
+    metrics->created = metric_counter(changes, "change=\"created\"", help);
+    metrics->replaced = metric_counter(changes, "change=\"replaced\"", help);
+    metrics->deleted = metric_counter(changes, "change=\"deleted\"", help);
+    arena_clear(&arena);
+}
+
+enum service_method service_method_of(struct text method)
+{
+    for (int i = 0; i < METHOD_OTHER; i++)
+        if (text_equal(method, text_of(method_names[i])))
+            return (enum service_method)i;
+    return METHOD_OTHER;
+}
+
+void service_account(const struct service *service, enum service_port port, const struct http_request *request,
+                     const struct http_response *response, struct text user, int64_t began_us)
+{
+    int64_t took_us = clock_monotonic_us() - began_us;
+    int class = response->status / 100 - 2;
+    bool known = class >= 0 && class < SERVICE_STATUS_CLASSES;
+    if (known)
+        metric_add(service->metrics.requests[port][service_method_of(request->method)][class], 1);
+    metric_observe(service->metrics.latency[port], took_us);
+    struct text peer = http_peer_text(request->peer, request->arena);
+    /* The target comes last: it is the one part that may be cut, or hold what looks like the others. */
+    log_info("request method=%.*s status=%d user=%.*s bytes=%zu us=%lld peer=%.*s target=%.*s",
+             TEXT_ARG(request->method), response->status, TEXT_ARG(user.length ? user : TEXT("-")),
+             response->body.length, (long long)took_us, TEXT_ARG(peer), TEXT_ARG(request->target));
+}

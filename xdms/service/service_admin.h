@@ -1,0 +1,52 @@
+/* What the files of the admin API share: one request on its way and the JSON of its answer. */
+#ifndef SERVICE_ADMIN_H
+#define SERVICE_ADMIN_H
+
+#include <jansson.h>
+
+#include "service_own.h"
+
+#define ADMIN_LIMIT_STANDARD 100   /* entries of a page when the request does not say */
+#define ADMIN_LIMIT_MAX      1000  /* STORE_PAGE_MAX */
+#define ADMIN_JSON_MAX       65536 /* bytes of a JSON body: a password and a name, with much room */
+
+struct admin_route;
+
+struct admin_call {
+    struct service *service;
+    struct http_request *request;
+    struct http_response *response; /* of this run of the handler */
+    int64_t began_us;
+    const struct admin_route *route;
+    struct text argument; /* the one segment of the path that is a value, decoded */
+    struct text query;    /* raw */
+    bool changing;
+    struct document_change change;
+};
+
+typedef enum http_progress admin_handler_fn(struct admin_call *call);
+
+admin_handler_fn admin_users_list, admin_users_create, admin_user_show, admin_user_put, admin_user_delete;
+admin_handler_fn admin_groups_list, admin_group_show, admin_group_put, admin_group_delete;
+admin_handler_fn admin_message_show, admin_user_messages;
+admin_handler_fn admin_backup;
+
+/* All answer and return HTTP_DONE. `body` is taken over. */
+enum http_progress admin_answer(struct admin_call *call, int status, json_t *body);
+enum http_progress admin_error(struct admin_call *call, int status, struct text sentence);
+enum http_progress admin_refused(struct admin_call *call, enum status status, const struct refusal *refusal);
+
+/* False when the request was answered already: no JSON object, too large. Freed with json_decref. */
+bool admin_body(struct admin_call *call, json_t **body_out);
+
+/* NULL and absent give false; what is there but no string too, with *broken_out set. */
+bool admin_member(const json_t *body, const char *name, struct text *value_out, bool *broken_out);
+
+/* A JSON string of bytes that may not be UTF-8. */
+json_t *admin_string(struct admin_call *call, struct text text);
+
+/* Value of "name=value" in the query, percent-decoded ('+' stands for itself: telephone numbers begin with it). */
+bool admin_parameter(const struct admin_call *call, const char *name, struct text *value_out);
+bool admin_limit(struct admin_call *call, size_t *limit_out); /* false when the request was answered: no such number */
+
+#endif

@@ -1,0 +1,104 @@
+/* What the files of this module share: the service itself, one XCAP request on its way, and how answers are filled. */
+#ifndef SERVICE_OWN_H
+#define SERVICE_OWN_H
+
+#include <stdatomic.h>
+
+#include "metrics.h"
+#include "service.h"
+
+enum service_port { SERVICE_XCAP, SERVICE_ADMIN, SERVICE_PORTS };
+
+/* Also the methods that are counted apart; a peer can make up any number of others. */
+enum service_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_POST,
+    METHOD_OPTIONS,
+    METHOD_OTHER,
+    METHODS
+};
+
+#define SERVICE_STATUS_CLASSES 4 /* 2xx to 5xx */
+#define SERVICE_AUTH_RESULTS   (DIGEST_FAILED + 1)
+
+struct service_metrics {
+    struct metric *requests[SERVICE_PORTS][METHODS][SERVICE_STATUS_CLASSES];
+    struct metric *latency[SERVICE_PORTS];
+    struct metric *auth_failures[SERVICE_AUTH_RESULTS];
+    struct metric *created, *replaced, *deleted;
+};
+
+struct service {
+    struct service_settings settings; /* all text in `arena` */
+    struct arena arena;
+    const struct documents *documents;
+    struct digest *digest;
+    atomic_bool ready;
+    struct service_metrics metrics;
+};
+
+void service_metrics_register(struct service_metrics *metrics);
+enum service_method service_method_of(struct text method);
+
+/* The last thing done to a request: one access line, one count. */
+void service_account(const struct service *service, enum service_port port, const struct http_request *request,
+                     const struct http_response *response, struct text user, int64_t began_us);
+
+/* One XCAP request, from its header section to its answer. Lies in the request's arena as its `state`. */
+struct xcap_call {
+    struct service *service;
+    struct http_request *request;
+    int64_t began_us;
+    enum service_method method;
+    struct text user;      /* canonical; empty: nobody had to say who it is */
+    struct text auth_info; /* value of Authentication-Info, or empty */
+    bool stale;            /* 401 because of the nonce alone */
+    struct document_place place;
+    const struct xcap_selector *selector;
+    bool admitted; /* what the header section allows to refuse has been looked at */
+    bool changing; /* `change` is filled in */
+    struct document_change change;
+};
+
+/* DIGEST_GOOD, or refusals that tell nothing but that: 401, 400. FAILED: the users cannot be read. */
+enum status xcap_authenticate(struct xcap_call *call, struct refusal *refusal);
+
+/* True if the response must be made from the whole body: the header section says nothing yet. */
+bool xcap_protects_body(const struct http_request *request);
+
+/* Authentication, place, permission, method: all that is decided before a body is needed. */
+enum status xcap_admit(struct xcap_call *call, struct refusal *refusal);
+
+/* OK: the response is filled in, 304 included. */
+enum status xcap_read(struct xcap_call *call, struct http_response *response, struct refusal *refusal);
+
+/* What the header section says of the body. */
+enum content_fit { CONTENT_FITS, CONTENT_OTHER_TYPE, CONTENT_CODED, CONTENT_OTHER_CHARSET };
+enum content_fit content_fit(const struct http_request *request, struct text type_wanted);
+struct text content_type_of(const struct document_place *place, const struct xcap_selector *selector);
+
+/* A PUT that its header section dooms, refused in the order of all refusals and without its body. OK: it is not. */
+enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal);
+
+/* DOCUMENT_WAITING: call again when the request is resumed. */
+enum document_step xcap_change(struct xcap_call *call, struct http_response *response, enum status *status_out,
+                               struct refusal *refusal);
+
+/* Fills a change with what any request to change a document says. */
+void change_begin(struct document_change *change, const struct service *service, const struct http_request *request,
+                  const struct document_place *place);
+void change_count(const struct service *service, const struct document_change *change);
+void change_done(void *request); /* commit_done_fn */
+
+/* HTTP status of a refusal or of a failed call. */
+int respond_code(enum status status, const struct refusal *refusal);
+const char *respond_phrase(enum status status);
+void respond_text(struct http_response *response, int status, struct text line);
+void respond_document(struct http_response *response, int status, struct text type, struct text bytes);
+void respond_xcap_refusal(const struct xcap_call *call, enum status status, const struct refusal *refusal,
+                          struct http_response *response);
+
+#endif

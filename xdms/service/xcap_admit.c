@@ -1,0 +1,157 @@
+/* XCAP requests from header section to answer, and what is refused before a body is needed. The order is: form of the
+ * target, who asks, may they, then all that would tell them something (RFC 4825 §8 without its account probing). */
+#include "clock.h"
+#include "log.h"
+#include "service_own.h"
+#include "user.h"
+
+static struct xcap_call *call_new(struct service *service, struct http_request *request);
+static void finish(struct xcap_call *call, enum status status, const struct refusal *refusal,
+                   struct http_response *response);
+static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced);
+static enum status authorise(const struct xcap_call *call, struct refusal *refusal);
+static struct text allowed_methods(const struct xcap_call *call);
+static bool is_read(enum service_method method);
+
+bool service_xcap_preview(void *service, struct http_request *request, struct http_response *response)
+{
+    struct xcap_call *call = call_new(service, request);
+    struct refusal refusal = {0};
+    if (xcap_protects_body(request))
+        return true;
+    enum status status = xcap_admit(call, &refusal);
+    if (status == OK && call->method == METHOD_PUT)
+        status = xcap_check_content(call, &refusal);
+    if (status == OK)
+        return true;
+    finish(call, status, &refusal, response);
+    return false;
+}
+
+enum http_progress service_xcap(void *service, struct http_request *request, struct http_response *response)
+{
+    struct xcap_call *call = request->state ? request->state : call_new(service, request);
+    struct refusal refusal = {0};
+    enum status status = OK;
+    if (!call->admitted) {
+        status = xcap_admit(call, &refusal);
+        if (status == OK && call->method == METHOD_PUT)
+            status = xcap_check_content(call, &refusal);
+    }
+    if (status == OK && call->method == METHOD_OPTIONS) {
+        response->status = 200;
+        http_response_header(response, "Allow", allowed_methods(call));
+    } else if (status == OK && is_read(call->method)) {
+        status = xcap_read(call, response, &refusal);
+    } else if (status == OK) {
+        if (xcap_change(call, response, &status, &refusal) == DOCUMENT_WAITING)
+            return HTTP_WAITING;
+    }
+    finish(call, status, &refusal, response);
+    return HTTP_DONE;
+}
+
+static struct xcap_call *call_new(struct service *service, struct http_request *request)
+{
+    struct xcap_call *call = arena_new(request->arena, struct xcap_call);
+    call->service = service;
+    call->request = request;
+    call->began_us = clock_monotonic_us();
+    call->method = service_method_of(request->method);
+    request->state = call;
+    return call;
+}
+
+static void finish(struct xcap_call *call, enum status status, const struct refusal *refusal,
+                   struct http_response *response)
+{
+    if (status != OK)
+        respond_xcap_refusal(call, status, refusal, response);
+    if (call->auth_info.length)
+        http_response_header(response, "Authentication-Info", call->auth_info);
+    service_account(call->service, SERVICE_XCAP, call->request, response, call->user, call->began_us);
+}
+
+static bool is_read(enum service_method method)
+{
+    return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS;
+}
+
+enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
+{
+    struct refusal unplaced = {0};
+    call->admitted = true;
+    enum status status = locate(call, refusal, &unplaced);
+    if (status != OK)
+        return status;
+    const struct document_place *place = &call->place;
+    bool open =
+        place->usage && is_read(call->method) && usage_allows(place->usage, place->tree, USAGE_READ, USAGE_ANYONE);
+    if (!open)
+        status = xcap_authenticate(call, refusal);
+    if (status == OK && place->usage)
+        status = authorise(call, refusal);
+    if (status != OK)
+        return status;
+    if (unplaced.kind) {
+        *refusal = unplaced;
+        return REFUSED;
+    }
+    struct text allowed = allowed_methods(call);
+    bool known = is_read(call->method) || call->method == METHOD_PUT || call->method == METHOD_DELETE;
+    bool changeable = text_find(allowed, TEXT("PUT")) < allowed.length;
+    if (known && (is_read(call->method) || changeable))
+        return OK;
+    refuse(refusal, REFUSAL_METHOD, "This method is not allowed here.");
+    refusal->allow = allowed;
+    return REFUSED;
+}
+
+/* REFUSED: the target itself is malformed, which is no secret. `unplaced` is what may be said after authorisation. */
+static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced)
+{
+    const struct service_settings *settings = &call->service->settings;
+    struct arena *arena = call->request->arena;
+    struct xcap_target target;
+    enum status status =
+        xcap_target_parse(call->request->target, settings->roots, settings->roots_count, arena, &target, refusal);
+    if (status != OK && refusal->kind != REFUSAL_ABSENT)
+        return status;
+    if (status != OK) {
+        *unplaced = *refusal;
+        return OK;
+    }
+    status = document_place(call->service->documents, &target, call->method == METHOD_PUT, arena, &call->place,
+                            &call->selector, unplaced);
+    return status == REFUSED ? OK : status;
+}
+
+/* A write of what nobody can write is no question of permission: it is answered 405. */
+static enum usage_operation operation_of(const struct xcap_call *call)
+{
+    bool fixed = (call->place.row && call->place.row->kind == USAGE_COMPUTED) ||
+                 (call->selector && call->selector->terminal == XCAP_NAMESPACES);
+    bool write = call->method == METHOD_PUT || call->method == METHOD_DELETE;
+    return write && !fixed ? USAGE_WRITE : USAGE_READ;
+}
+
+static enum status authorise(const struct xcap_call *call, struct refusal *refusal)
+{
+    const struct document_place *place = &call->place;
+    bool owned = place->tree == XCAP_USERS && call->user.length && text_equal(place->key.owner, call->user);
+    enum usage_role role = owned ? USAGE_OWNER : call->user.length ? USAGE_USER : USAGE_ANYONE;
+    if (!usage_allows(place->usage, place->tree, operation_of(call), role))
+        return refuse(refusal, REFUSAL_FORBIDDEN, "You may not do this here.");
+    if (place->tree == XCAP_GLOBAL || owned)
+        return OK;
+    struct user owner;
+    enum status status = user_get(call->service->documents, place->key.owner, call->request->arena, &owner);
+    return status == NOT_FOUND ? refuse(refusal, REFUSAL_ABSENT, "This server knows no such user.") : status;
+}
+
+static struct text allowed_methods(const struct xcap_call *call)
+{
+    bool fixed =
+        call->place.row->kind == USAGE_COMPUTED || (call->selector && call->selector->terminal == XCAP_NAMESPACES);
+    return fixed ? TEXT("GET, HEAD") : TEXT("GET, HEAD, PUT, DELETE");
+}

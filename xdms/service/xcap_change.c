@@ -1,0 +1,94 @@
+/* PUT and DELETE: fills a document_change with what the request says and answers with what became of it. */
+#include <assert.h>
+
+#include "service_own.h"
+
+static const struct text *header_kept(const struct http_request *request, const char *name);
+
+void change_begin(struct document_change *change, const struct service *service, const struct http_request *request,
+                  const struct document_place *place)
+{
+    *change = (struct document_change){
+        .documents = service->documents,
+        .place = *place,
+        .deletion = service_method_of(request->method) == METHOD_DELETE,
+        .body = request->body,
+        .if_match = header_kept(request, "If-Match"),
+        .if_none_match = header_kept(request, "If-None-Match"),
+        .content_type_fits = true,
+        .root_uri = service->settings.root_uri,
+        .arena = request->arena,
+    };
+}
+
+static const struct text *header_kept(const struct http_request *request, const char *name)
+{
+    struct text value;
+    if (!http_header(request, name, &value))
+        return NULL;
+    struct text *kept = arena_new(request->arena, struct text);
+    *kept = http_header_joined(request, name);
+    return kept;
+}
+
+void change_done(void *request)
+{
+    http_resume(request);
+}
+
+void change_count(const struct service *service, const struct document_change *change)
+{
+    const struct service_metrics *metrics = &service->metrics;
+    if (change->status == OK)
+        metric_add(change->version == 0 ? metrics->deleted : change->created ? metrics->created : metrics->replaced, 1);
+}
+
+static void begin(struct xcap_call *call)
+{
+    change_begin(&call->change, call->service, call->request, &call->place);
+    call->change.selector = call->selector;
+    call->change.who = call->user;
+    call->changing = true;
+}
+
+/* A missing document or parent is told before a wrong type, so the change itself says which it is: it comes to its end
+ * at the latest at the type, and needs no body for that. */
+enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal)
+{
+    struct text wanted = content_type_of(&call->place, call->selector);
+    enum content_fit fit = content_fit(call->request, wanted);
+    if (fit == CONTENT_OTHER_CHARSET)
+        return refuse_conflict(refusal, "not-utf-8", TEXT("The body is not in UTF-8, says its content type."));
+    if (fit == CONTENT_FITS)
+        return OK;
+    begin(call);
+    call->change.body = TEXT("");
+    call->change.content_type_fits = false;
+    document_change_wait(&call->change);
+    assert(call->change.status != OK);
+    *refusal = call->change.refusal;
+    if (call->change.status == REFUSED && refusal->kind == REFUSAL_MEDIA_TYPE)
+        refusal->phrase = fit == CONTENT_CODED
+                              ? TEXT("The content must not be coded.")
+                              : text_format(call->request->arena, "The content type must be %.*s.", TEXT_ARG(wanted));
+    return call->change.status;
+}
+
+enum document_step xcap_change(struct xcap_call *call, struct http_response *response, enum status *status_out,
+                               struct refusal *refusal)
+{
+    struct document_change *change = &call->change;
+    if (!call->changing)
+        begin(call);
+    if (document_change_run(change, change_done, call->request) == DOCUMENT_WAITING)
+        return DOCUMENT_WAITING;
+    *status_out = change->status;
+    *refusal = change->refusal;
+    change_count(call->service, change);
+    if (change->status == OK) {
+        response->status = change->created ? 201 : 200;
+        if (change->version != 0)
+            http_response_header(response, "ETag", document_etag(change->version, call->request->arena));
+    }
+    return DOCUMENT_FINISHED;
+}

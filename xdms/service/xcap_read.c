@@ -1,0 +1,77 @@
+/* GET and HEAD: a document, or the node of it that a selector names, unless the client has it already. */
+#include "clock.h"
+#include "service_own.h"
+#include "xcap_edit.h"
+
+static int precondition_code(const struct http_request *request, uint64_t version);
+static enum status answer_unchanged(const struct xcap_call *call, const struct stored *found,
+                                    struct http_response *response, struct refusal *refusal, bool *answered_out);
+static void add_version(const struct xcap_call *call, const struct stored *found, struct http_response *response);
+
+/* A condition counts only where the answer would else be 200 (RFC 9110 §13.2.1). For a whole document its version says
+ * so without a look at the bytes; of a node only the bytes tell whether it is there. */
+enum status xcap_read(struct xcap_call *call, struct http_response *response, struct refusal *refusal)
+{
+    const struct documents *documents = call->service->documents;
+    struct arena *arena = call->request->arena;
+    struct stored found;
+    bool answered = false;
+    if (!call->selector) {
+        enum status status = document_read_version(documents, &call->place, &found);
+        if (status == OK)
+            status = answer_unchanged(call, &found, response, refusal, &answered);
+        if (status != OK || answered)
+            return status;
+    }
+    enum status status = document_read(documents, &call->place, arena, &found);
+    struct text bytes = found.bytes;
+    if (status == OK && call->selector) {
+        status = xcap_get(found.bytes, call->selector, arena, &bytes);
+        if (status == OK)
+            status = answer_unchanged(call, &found, response, refusal, &answered);
+    }
+    if (status != OK || answered)
+        return status;
+    response->status = 200;
+    response->body = bytes;
+    http_response_header(response, "Content-Type", content_type_of(&call->place, call->selector));
+    http_response_header(response, "X-Content-Type-Options", TEXT("nosniff"));
+    add_version(call, &found, response);
+    return OK;
+}
+
+static enum status answer_unchanged(const struct xcap_call *call, const struct stored *found,
+                                    struct http_response *response, struct refusal *refusal, bool *answered_out)
+{
+    int code = precondition_code(call->request, found->version);
+    if (code == 412)
+        return refuse(refusal, REFUSAL_PRECONDITION, "The document is not the one named by If-Match.");
+    *answered_out = code == 304;
+    if (*answered_out) {
+        response->status = 304;
+        add_version(call, found, response);
+    }
+    return OK;
+}
+
+static int precondition_code(const struct http_request *request, uint64_t version)
+{
+    struct text value;
+    if (http_header(request, "If-Match", &value) &&
+        !document_if_match(http_header_joined(request, "If-Match"), version))
+        return 412;
+    if (http_header(request, "If-None-Match", &value) &&
+        !document_if_none_match(http_header_joined(request, "If-None-Match"), version))
+        return 304;
+    return 200;
+}
+
+static void add_version(const struct xcap_call *call, const struct stored *found, struct http_response *response)
+{
+    struct arena *arena = call->request->arena;
+    http_response_header(response, "ETag", document_etag(found->version, arena));
+    if (found->modified_ms > 0) /* what is computed has no time */
+        http_response_header(response, "Last-Modified", clock_write_http_date(arena, found->modified_ms));
+    /* A cache cannot know that the change of one node changes others (RFC 4825 §9). */
+    http_response_header(response, "Cache-Control", TEXT("private, no-cache"));
+}
