@@ -1,0 +1,60 @@
+/* What the files of xdmctl share: one run of the program, calls of the admin API, and how to leave. */
+#ifndef CTL_H
+#define CTL_H
+
+#include <jansson.h>
+
+#include "arena.h"
+#include "text.h"
+
+enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
+
+struct ctl {
+    struct arena arena;
+    const char *admin; /* HOST:PORT */
+    const char *token; /* NULL: none */
+};
+
+struct ctl_request {
+    const char *method;
+    struct text path; /* below /api/v1/, with escapes and query */
+    const char *content_type;
+    struct text body;
+    bool may_take_long; /* no limit on the time of the answer */
+};
+
+struct ctl_answer {
+    long status;
+    struct text body;
+    json_t *json; /* NULL when the body is no JSON; lives as long as the program */
+};
+
+/* OK: there is an answer, whatever it says. UNREACHABLE: that has been said on standard error. */
+enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out);
+
+/* The same; an answer that is no 2xx is said on standard error too: REFUSED. */
+enum ctl_exit ctl_call(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out);
+enum ctl_exit ctl_refused(const struct ctl_answer *answer);
+
+/* Calls GET PATH page by page and `print` for each entry of the array `list`. */
+enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void (*print)(const json_t *entry));
+
+/* Commands get what stands after their own words. USAGE: the caller prints how they are called. */
+typedef enum ctl_exit ctl_command_fn(struct ctl *ctl, int count, char **arguments);
+
+ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list;
+ctl_command_fn ctl_group_put, ctl_group_show, ctl_group_del, ctl_group_list;
+ctl_command_fn ctl_trace, ctl_backup;
+
+/* Takes "--name VALUE" (or a flag, when `value_out` is NULL) at the front of the arguments; false if there is none. */
+bool ctl_option(int *count, char ***arguments, const char *name, const char **value_out);
+
+struct text ctl_segment(struct ctl *ctl, const char *value);    /* as one segment of a path */
+const char *ctl_string(const json_t *object, const char *name); /* "" if absent */
+
+/* To standard output; control characters, which peers may have chosen, as '?'. */
+void ctl_print(const char *text);
+
+enum ctl_exit ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one line; CTL_REFUSED */
+
+#endif

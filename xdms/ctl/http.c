@@ -1,0 +1,119 @@
+/* Calls of the admin API. The one file of xdmctl that knows the HTTP library. */
+#include <curl/curl.h>
+
+#include "ctl.h"
+
+#define ANSWER_BYTES_MAX   (64u << 20) /* a page of 1000 entries is far below; more is not our server */
+#define CONNECT_MS_MAX     5000
+#define ANSWER_MS_MAX      30000
+#define PAGES_MAX          100000 /* a server that never ends its list must not keep us for ever */
+#define SEGMENT_CHARACTERS ":@"
+
+static struct curl_slist *headers_of(struct ctl *ctl, const struct ctl_request *request);
+static size_t receive(char *bytes, size_t size, size_t count, void *context);
+
+enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out)
+{
+    char reason[CURL_ERROR_SIZE] = "";
+    struct text url = text_format(&ctl->arena, "http://%s/api/v1/%.*s", ctl->admin, TEXT_ARG(request->path));
+    struct text_builder body;
+    builder_init(&body, &ctl->arena);
+    CURL *curl = curl_easy_init();
+    if (!curl)
+        return ctl_error("the HTTP library does not start"), CTL_UNREACHABLE;
+    struct curl_slist *headers = headers_of(ctl, request);
+    curl_easy_setopt(curl, CURLOPT_URL, text_cstring(&ctl->arena, url));
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* the admin port is here; a proxy is for elsewhere */
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS_MAX);
+    if (!request->may_take_long)
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS_MAX);
+    if (request->body.bytes) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.bytes);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+    }
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+    CURLcode code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer_out->status);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    if (code != CURLE_OK)
+        return ctl_error("%s: %s", ctl->admin, reason[0] ? reason : curl_easy_strerror(code)), CTL_UNREACHABLE;
+    answer_out->body = builder_text(&body);
+    answer_out->json = json_loadb(body.length ? body.bytes : "", body.length, 0, NULL);
+    return CTL_OK;
+}
+
+static struct curl_slist *headers_of(struct ctl *ctl, const struct ctl_request *request)
+{
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    if (request->content_type)
+        headers = curl_slist_append(
+            headers, text_cstring(&ctl->arena, text_format(&ctl->arena, "Content-Type: %s", request->content_type)));
+    if (ctl->token && ctl->token[0])
+        headers = curl_slist_append(
+            headers, text_cstring(&ctl->arena, text_format(&ctl->arena, "Authorization: Bearer %s", ctl->token)));
+    return headers;
+}
+
+static size_t receive(char *bytes, size_t size, size_t count, void *context)
+{
+    struct text_builder *body = context;
+    if (body->length + size * count > ANSWER_BYTES_MAX)
+        return 0;
+    builder_add(body, (struct text){bytes, size * count});
+    return size * count;
+}
+
+enum ctl_exit ctl_call(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out)
+{
+    enum ctl_exit code = ctl_ask(ctl, request, answer_out);
+    if (code == CTL_OK && answer_out->status / 100 != 2)
+        return ctl_refused(answer_out);
+    return code;
+}
+
+enum ctl_exit ctl_refused(const struct ctl_answer *answer)
+{
+    const char *sentence = ctl_string(answer->json, "error");
+    if (!sentence[0])
+        return ctl_error("the server answers %ld", answer->status);
+    return ctl_error("%s", sentence);
+}
+
+enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void (*print)(const json_t *entry))
+{
+    struct text next = text_of(path);
+    for (int pages = 0; pages < PAGES_MAX && next.length; pages++) {
+        const struct ctl_request request = {.method = "GET", .path = next};
+        struct ctl_answer answer;
+        enum ctl_exit code = ctl_call(ctl, &request, &answer);
+        if (code != CTL_OK)
+            return code;
+        const json_t *entries = json_object_get(answer.json, list);
+        for (size_t i = 0; i < json_array_size(entries); i++)
+            print(json_array_get(entries, i));
+        const char *last = ctl_string(answer.json, "next");
+        next = TEXT("");
+        if (last[0])
+            next = text_format(&ctl->arena, "%s?after=%.*s", path, TEXT_ARG(ctl_segment(ctl, last)));
+        json_decref(answer.json);
+    }
+    return CTL_OK;
+}
+
+struct text ctl_segment(struct ctl *ctl, const char *value)
+{
+    return percent_encode(&ctl->arena, text_of(value), SEGMENT_CHARACTERS);
+}
+
+const char *ctl_string(const json_t *object, const char *name)
+{
+    const char *value = json_string_value(json_object_get(object, name));
+    return value ? value : "";
+}

@@ -1,0 +1,132 @@
+/* xdmctl: the admin API on the command line. Knows nothing of the server but that API. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#define ADMIN_STANDARD "127.0.0.1:8081"
+
+struct command {
+    const char *group; /* first word */
+    const char *verb;  /* second word, or NULL */
+    ctl_command_fn *run;
+    const char *arguments;
+    const char *meaning;
+};
+
+static const struct command commands[] = {
+    {"user", "add", ctl_user_add, "[--if-absent] [--display-name N] NAME [PASSWORD]",
+     "make a user; the password is read from standard input if it is not given"},
+    {"user", "del", ctl_user_del, "NAME", "delete a user and the contacts registered for it; documents stay"},
+    {"user", "list", ctl_user_list, "", "print all users"},
+    {"group", "put", ctl_group_put, "[--owner NAME] [--name DOC] FILE",
+     "make or replace the group that FILE (- for standard input) describes"},
+    {"group", "show", ctl_group_show, "URI", "print the document of a group"},
+    {"group", "del", ctl_group_del, "URI", "delete a group"},
+    {"group", "list", ctl_group_list, "", "print all groups: URI, owner, document"},
+    {"trace", NULL, ctl_trace, "MESSAGE-ID|USER", "tell what became of a message, or of the newest of a user"},
+    {"backup", NULL, ctl_backup, "DIR", "copy the data of the running server into a new or empty folder"},
+};
+
+#define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static int run(struct ctl *ctl, int count, char **arguments);
+static const struct command *find(int *count, char ***arguments);
+static void print_usage(FILE *stream);
+
+int main(int argc, char **argv)
+{
+    struct ctl ctl = {.admin = getenv("XDM_ADMIN"), .token = getenv("XDM_TOKEN")};
+    if (!ctl.admin || !ctl.admin[0])
+        ctl.admin = ADMIN_STANDARD;
+    arena_init(&ctl.arena, "xdmctl");
+    int code = run(&ctl, argc - 1, argv + 1);
+    arena_clear(&ctl.arena);
+    if (fflush(stdout) != 0 && code == CTL_OK)
+        code = ctl_error("cannot write to standard output");
+    return code;
+}
+
+static int run(struct ctl *ctl, int count, char **arguments)
+{
+    for (;;) {
+        if (ctl_option(&count, &arguments, "--admin", &ctl->admin) ||
+            ctl_option(&count, &arguments, "--token", &ctl->token))
+            continue;
+        break;
+    }
+    if (count && (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "help") == 0)) {
+        print_usage(stdout);
+        return CTL_OK;
+    }
+    if (count && strcmp(arguments[0], "--version") == 0) {
+        printf("xdmctl " XDM_VERSION "\n");
+        return CTL_OK;
+    }
+    const struct command *command = find(&count, &arguments);
+    if (!command) {
+        print_usage(stderr);
+        return CTL_USAGE;
+    }
+    enum ctl_exit code = command->run(ctl, count, arguments);
+    if (code == CTL_USAGE)
+        fprintf(stderr, "usage: xdmctl [--admin HOST:PORT] [--token T] %s%s%s %s\n", command->group,
+                command->verb ? " " : "", command->verb ? command->verb : "", command->arguments);
+    return code;
+}
+
+static const struct command *find(int *count, char ***arguments)
+{
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        int words = commands[i].verb ? 2 : 1;
+        if (*count < words || strcmp((*arguments)[0], commands[i].group) != 0 ||
+            (words == 2 && strcmp((*arguments)[1], commands[i].verb) != 0))
+            continue;
+        *count -= words;
+        *arguments += words;
+        return &commands[i];
+    }
+    return NULL;
+}
+
+static void print_usage(FILE *stream)
+{
+    fprintf(stream, "usage: xdmctl [--admin HOST:PORT] [--token T] COMMAND\n\n");
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        fprintf(stream, "  %s%s%s %s\n        %s\n", commands[i].group, commands[i].verb ? " " : "",
+                commands[i].verb ? commands[i].verb : "", commands[i].arguments, commands[i].meaning);
+    fprintf(stream, "\nThe admin API is looked for at XDM_ADMIN, else at " ADMIN_STANDARD
+                    "; its token is taken from XDM_TOKEN.\n"
+                    "Exit code: 0 done, 1 refused, 2 wrong usage, 3 server not reached.\n");
+}
+
+bool ctl_option(int *count, char ***arguments, const char *name, const char **value_out)
+{
+    int words = value_out ? 2 : 1;
+    if (*count < words || strcmp((*arguments)[0], name) != 0)
+        return false;
+    if (value_out)
+        *value_out = (*arguments)[1];
+    *count -= words;
+    *arguments += words;
+    return true;
+}
+
+void ctl_print(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+enum ctl_exit ctl_error(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("xdmctl: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return CTL_REFUSED;
+}
