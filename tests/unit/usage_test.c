@@ -1,0 +1,634 @@
+/* Manifests and what they promise: names, roles, claims, and the order of checks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "usage.h"
+#include "xml_validate.h"
+
+static struct arena arena;
+static char folder[32];        /* a schemas folder of the running test */
+static struct usage_set *real; /* the one that the product ships */
+
+static void file(const char *name, const char *content)
+{
+    const char *path = text_cstring(&arena, text_format(&arena, "%s/%s", folder, name));
+    FILE *stream = fopen(path, "w");
+    assert_non_null(stream);
+    fputs(content, stream);
+    fclose(stream);
+}
+
+static void subfolder(const char *name)
+{
+    assert_int_equal(mkdir(text_cstring(&arena, text_format(&arena, "%s/%s", folder, name)), 0700), 0);
+}
+
+#define NOTES_XSD                                                                                                      \
+    "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' targetNamespace='urn:notes' xmlns='urn:notes' "            \
+    "elementFormDefault='qualified'><xs:element name='notes'><xs:complexType><xs:sequence><xs:element name='note' "    \
+    "minOccurs='0' maxOccurs='unbounded'><xs:complexType><xs:attribute name='id'/><xs:attribute name='to'/>"           \
+    "<xs:attribute name='tag'/></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element></xs:schema>"
+
+#define NOTES_HEAD "<usage auid='notes' mime='application/notes+xml' namespace='urn:notes' root='notes'>"
+
+/* A folder "notes" with this between <usage> and </usage>. */
+static void notes(const char *rows)
+{
+    subfolder("notes");
+    file("notes/document.xsd", NOTES_XSD);
+    file("notes/manifest.xml", text_cstring(&arena, text_format(&arena, "%s%s</usage>", NOTES_HEAD, rows)));
+}
+
+static enum status load(struct usage_set **set_out, struct text *error_out)
+{
+    *set_out = NULL;
+    *error_out = (struct text){0};
+    return usage_set_load(folder, set_out, &arena, error_out);
+}
+
+static struct usage_set *loaded(void)
+{
+    struct usage_set *set;
+    struct text error;
+    if (load(&set, &error) != OK)
+        fail_msg("%.*s", TEXT_ARG(error));
+    return set;
+}
+
+static void load_fails(const char *where, const char *what)
+{
+    struct usage_set *set;
+    struct text error;
+    assert_int_equal(load(&set, &error), FAILED);
+    assert_int_equal(text_find_char(error, '\n'), error.length);
+    const char *line = text_cstring(&arena, error);
+    if (!strstr(line, where) || !strstr(line, what))
+        fail_msg("error: %s", line);
+}
+
+static void a_manifest_that_its_schema_refuses_is_named(void **state)
+{
+    (void)state;
+    notes("\n<document name='*' scope='everywhere'/>");
+    load_fails("/notes: manifest.xml, line 2", "scope");
+}
+
+static void a_manifest_with_an_unknown_row_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><colour/>");
+    load_fails("/notes: manifest.xml, line 1", "'colour'");
+}
+
+static void a_manifest_that_is_not_xml_is_named(void **state)
+{
+    (void)state;
+    notes("<document");
+    load_fails("/notes: manifest.xml, line 1", "");
+}
+
+static void a_folder_without_manifest_is_named(void **state)
+{
+    (void)state;
+    subfolder("empty");
+    load_fails("/empty", "no manifest.xml");
+}
+
+static void a_folder_of_another_name_than_its_auid_is_named(void **state)
+{
+    (void)state;
+    subfolder("other");
+    file("other/document.xsd", NOTES_XSD);
+    file("other/manifest.xml", NOTES_HEAD "<document name='*'/></usage>");
+    load_fails("/other", "'notes'");
+}
+
+static void a_folder_without_schema_is_named(void **state)
+{
+    (void)state;
+    subfolder("notes");
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/></usage>");
+    load_fails("/notes", "document.xsd");
+}
+
+static void a_broken_sheet_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/>");
+    file("notes/constraints.xsl", "<xsl:stylesheet");
+    load_fails("/notes", "constraints.xsl");
+}
+
+static void a_prefix_without_binding_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><unique kind='k' value='//q:note/@id'/>");
+    load_fails("/notes", "//q:note/@id");
+}
+
+static void a_claim_that_is_no_path_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><unique kind='k' value='note/@id'/>");
+    load_fails("/notes", "'note/@id' is not a path");
+}
+
+static void a_permission_with_an_unbound_prefix_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><policy layering='union'><permission name='p' element='q:p' combine='or'/></policy>");
+    load_fails("/notes", "permission 'p'");
+}
+
+static void an_alias_that_is_taken_is_named(void **state)
+{
+    (void)state;
+    notes("<alias auid='notes'/><document name='*'/>");
+    load_fails("/notes", "'notes' is also a name");
+}
+
+static void a_computed_document_that_its_schema_refuses_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='all' scope='global' computed='all.xsl'/>");
+    file("notes/all.xsl", "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>"
+                          "<xsl:template match='/'><memo/></xsl:template></xsl:stylesheet>");
+    load_fails("/notes/all.xsl", "'notes'");
+}
+
+static void a_missing_schemas_folder_is_named(void **state)
+{
+    (void)state;
+    struct usage_set *set;
+    struct text error = {0};
+    assert_int_equal(usage_set_load("/nonexistent/schemas", &set, &arena, &error), FAILED);
+    assert_true(text_find(error, TEXT("/nonexistent/schemas")) < error.length);
+}
+
+static void an_alias_finds_the_usage(void **state)
+{
+    (void)state;
+    const struct usage *rules = usage_find(real, TEXT("org.openmobilealliance.im-rules"));
+    assert_non_null(rules);
+    assert_ptr_equal(usage_find(real, TEXT("org.openmobilealliance.access-rules")), rules);
+    assert_null(usage_find(real, TEXT("org.openmobilealliance.im-rule")));
+    assert_null(usage_find(real, TEXT("")));
+    assert_null(usage_find(real, TEXT("common")));
+}
+
+static void usages_stand_in_byte_order(void **state)
+{
+    (void)state;
+    assert_true(usage_count(real) >= 6);
+    for (size_t i = 1; i < usage_count(real); i++)
+        assert_true(text_compare(usage_at(real, i - 1)->auid, usage_at(real, i)->auid) < 0);
+    assert_null(usage_at(real, usage_count(real)));
+}
+
+static void the_manifest_is_read_whole(void **state)
+{
+    (void)state;
+    const struct usage *rules = usage_find(real, TEXT("org.openmobilealliance.im-rules"));
+    assert_true(text_equal(rules->mime, TEXT("application/auth-policy+xml")));
+    assert_true(text_equal(rules->namespace, TEXT("urn:ietf:params:xml:ns:common-policy")));
+    assert_true(text_equal(rules->root, TEXT("ruleset")));
+    assert_int_equal(rules->prefixes_count, 3);
+    assert_true(text_equal(rules->prefixes[0].name, TEXT("oxe")));
+    assert_int_equal(rules->bytes_max, 262144);
+    assert_int_equal(rules->depth_max, 32);
+    assert_int_equal(rules->vocabulary.layering, POLICY_LAYERS);
+    assert_int_equal(rules->vocabulary.permissions_count, 8);
+    const struct policy_permission *invite = &rules->vocabulary.permissions[0];
+    assert_true(text_equal(invite->namespace, TEXT("urn:oma:xml:poc:poc-rules")));
+    assert_true(text_equal(invite->local, TEXT("allow-invite")));
+    assert_int_equal(invite->combine, POLICY_MAX);
+    assert_int_equal(invite->values_count, 3);
+    assert_true(text_equal(invite->values[2].name, TEXT("accept")));
+    assert_int_equal(invite->values[2].rank, 20);
+    const struct policy_permission *storage = &rules->vocabulary.permissions[2];
+    assert_true(text_equal(storage->attribute, TEXT("allow")));
+    assert_int_equal(storage->combine, POLICY_OR);
+}
+
+static bool has_document(const struct usage *usage, enum xcap_tree tree, const char *name)
+{
+    return usage_document(usage, tree, text_of(name)) != NULL;
+}
+
+static void a_pattern_does_not_cross_a_slash(void **state)
+{
+    (void)state;
+    notes("<document name='index'/><document name='note-*.xml'/><document name='by*/*/x'/>"
+          "<document name='*' scope='global'/>");
+    struct usage_set *set = loaded();
+    const struct usage *usage = usage_find(set, TEXT("notes"));
+    assert_true(has_document(usage, XCAP_USERS, "index"));
+    assert_false(has_document(usage, XCAP_USERS, "index2"));
+    assert_false(has_document(usage, XCAP_USERS, "Index"));
+    assert_true(has_document(usage, XCAP_USERS, "note-.xml"));
+    assert_true(has_document(usage, XCAP_USERS, "note-a.xml.xml"));
+    assert_false(has_document(usage, XCAP_USERS, "note-a/b.xml"));
+    assert_false(has_document(usage, XCAP_USERS, "note-a.xm"));
+    assert_true(has_document(usage, XCAP_USERS, "by/a/x"));
+    assert_true(has_document(usage, XCAP_USERS, "byGroup/a*/x"));
+    assert_false(has_document(usage, XCAP_USERS, "by/a/b/x"));
+    assert_true(has_document(usage, XCAP_GLOBAL, "anything at all"));
+    assert_false(has_document(usage, XCAP_GLOBAL, "a/b"));
+    assert_false(has_document(usage, XCAP_GLOBAL, ""));
+    usage_set_free(set);
+}
+
+static void roles_above_include_those_below(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><access scope='users' read='user' write='server'/>"
+          "<access scope='global' read='anyone' write='nobody'/>");
+    struct usage_set *set = loaded();
+    const struct usage *usage = usage_find(set, TEXT("notes"));
+    static const bool expected[][6] = {
+        /* anyone, user, owner, server, operator, nobody */
+        {false, true, true, true, true, false},
+        {false, false, false, true, true, false},
+        {true, true, true, true, true, false},
+        {false, false, false, false, false, false},
+    };
+    for (enum usage_role role = USAGE_ANYONE; role <= USAGE_NOBODY; role++) {
+        assert_int_equal(usage_allows(usage, XCAP_USERS, USAGE_READ, role), expected[0][role]);
+        assert_int_equal(usage_allows(usage, XCAP_USERS, USAGE_WRITE, role), expected[1][role]);
+        assert_int_equal(usage_allows(usage, XCAP_GLOBAL, USAGE_READ, role), expected[2][role]);
+        assert_int_equal(usage_allows(usage, XCAP_GLOBAL, USAGE_WRITE, role), expected[3][role]);
+    }
+    usage_set_free(set);
+}
+
+/* RFC 4825 §5.7 */
+static void without_access_rows_the_defaults_hold(void **state)
+{
+    (void)state;
+    const struct usage *lists = usage_find(real, TEXT("resource-lists"));
+    assert_true(usage_allows(lists, XCAP_USERS, USAGE_READ, USAGE_OWNER));
+    assert_false(usage_allows(lists, XCAP_USERS, USAGE_READ, USAGE_USER));
+    assert_true(usage_allows(lists, XCAP_USERS, USAGE_WRITE, USAGE_OWNER));
+    assert_true(usage_allows(lists, XCAP_GLOBAL, USAGE_READ, USAGE_USER));
+    assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_READ, USAGE_ANYONE));
+    assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_WRITE, USAGE_SERVER));
+    assert_true(usage_allows(lists, XCAP_GLOBAL, USAGE_WRITE, USAGE_OPERATOR));
+}
+
+struct outcome {
+    enum status status;
+    struct refusal refusal;
+    const struct usage_claim *claims;
+    size_t claims_count;
+};
+
+static struct outcome checked(const struct usage *usage, const char *bytes)
+{
+    struct usage_subject subject = {TEXT("sip:ann@example.com"), TEXT("index"), TEXT("http://h/xcap-root/")};
+    struct outcome outcome = {0};
+    outcome.status =
+        usage_check(usage, &subject, text_of(bytes), &arena, &outcome.claims, &outcome.claims_count, &outcome.refusal);
+    return outcome;
+}
+
+static void refused_as(const struct usage *usage, const char *bytes, const char *element)
+{
+    struct outcome outcome = checked(usage, bytes);
+    assert_int_equal(outcome.status, REFUSED);
+    assert_int_equal(outcome.refusal.kind, REFUSAL_CONFLICT);
+    if (strcmp(outcome.refusal.element, element) != 0)
+        fail_msg("%s: %.*s", outcome.refusal.element, TEXT_ARG(outcome.refusal.phrase));
+}
+
+#define GROUP(services) "<group xmlns='urn:oma:xml:poc:list-service'>" services "</group>"
+
+static void an_address_is_claimed_in_canonical_form(void **state)
+{
+    (void)state;
+    const struct usage *groups = usage_find(real, TEXT("org.openmobilealliance.groups"));
+    struct outcome outcome = checked(groups, GROUP("<list-service uri='SIP:Hikers@CONF.example.com:5060;x=y'/>"));
+    assert_int_equal(outcome.status, OK);
+    assert_int_equal(outcome.claims_count, 1);
+    assert_true(text_equal(outcome.claims[0].kind, TEXT("group-uri")));
+    assert_true(text_equal(outcome.claims[0].value, TEXT("sip:Hikers@conf.example.com")));
+    assert_true(text_equal(outcome.claims[0].field, TEXT("group/list-service/@uri")));
+    assert_false(outcome.claims[0].shared);
+}
+
+static void claims_of_siblings_have_positions(void **state)
+{
+    (void)state;
+    const struct usage *groups = usage_find(real, TEXT("org.openmobilealliance.groups"));
+    struct outcome outcome =
+        checked(groups, GROUP("<list-service uri='sip:a@example.com'/><list-service uri='sip:b@example.com'/>"));
+    assert_int_equal(outcome.claims_count, 2);
+    assert_true(text_equal(outcome.claims[1].field, TEXT("group/list-service%5B2%5D/@uri")));
+}
+
+static void a_unique_value_twice_in_a_document_is_refused_with_its_field(void **state)
+{
+    (void)state;
+    const struct usage *groups = usage_find(real, TEXT("org.openmobilealliance.groups"));
+    const char *twice = GROUP("<list-service uri='sip:a@example.com'/><list-service uri='sip:a@EXAMPLE.com'/>");
+    refused_as(groups, twice, "uniqueness-failure");
+    assert_true(
+        text_equal(checked(groups, twice).refusal.content, TEXT("<exists field=\"group/list-service%5B2%5D/@uri\"/>")));
+}
+
+static void a_sheet_names_the_field_too(void **state)
+{
+    (void)state;
+    const struct usage *lists = usage_find(real, TEXT("resource-lists"));
+    struct outcome outcome =
+        checked(lists, "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='a'/>"
+                       "<list name='b'><entry uri='sip:b@h'/><entry uri='sip:b@h'/></list></resource-lists>");
+    assert_int_equal(outcome.status, REFUSED);
+    assert_string_equal(outcome.refusal.element, "uniqueness-failure");
+    const char *content = text_cstring(&arena, outcome.refusal.content);
+    assert_non_null(strstr(content, "\"resource-lists/list%5B2%5D/entry%5B2%5D/@uri\""));
+}
+
+static void shared_claims_may_repeat_and_be_empty(void **state)
+{
+    (void)state;
+    notes("<prefix name='n' namespace='urn:notes'/><document name='*'/>"
+          "<findable kind='tag' value='/notes/n:note/@tag'/>"
+          "<findable kind='to' value='//note/@to' canonical='address'/>");
+    struct usage_set *set = loaded();
+    struct outcome outcome = checked(usage_find(set, TEXT("notes")),
+                                     "<notes xmlns='urn:notes'><note tag='x' to='tel:+1-555-0100'/><note tag='x'/>"
+                                     "<note tag='' to='nowhere'/></notes>");
+    assert_int_equal(outcome.status, OK);
+    assert_int_equal(outcome.claims_count, 3);
+    assert_true(outcome.claims[0].shared);
+    assert_true(text_equal(outcome.claims[0].value, TEXT("x")));
+    assert_true(text_equal(outcome.claims[1].value, TEXT("tel:+15550100")));
+    assert_true(text_equal(outcome.claims[1].field, TEXT("notes/note%5B1%5D/@to")));
+    usage_set_free(set);
+}
+
+static void more_claims_than_a_transaction_takes_are_refused(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><findable kind='tag' value='//note/@tag'/>");
+    struct usage_set *set = loaded();
+    struct text_builder bytes;
+    builder_init(&bytes, &arena);
+    builder_add(&bytes, TEXT("<notes xmlns='urn:notes'>"));
+    for (unsigned i = 0; i < 300; i++)
+        builder_add_format(&bytes, "<note tag='%u'/>", i);
+    builder_add(&bytes, TEXT("</notes>"));
+    refused_as(usage_find(set, TEXT("notes")), text_cstring(&arena, builder_text(&bytes)), "constraint-failure");
+    usage_set_free(set);
+}
+
+/* RFC 4825 §8.2.5: what is wrong in several ways is refused for the first of them. */
+static void checks_come_in_the_order_of_the_rfc(void **state)
+{
+    (void)state;
+    const struct usage *lists = usage_find(real, TEXT("resource-lists"));
+#define LISTS "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>"
+#define WRONG "<list name='a'><entry-ref ref='/x'/></list>"
+    refused_as(lists, LISTS WRONG "<list name='a'/><wrong/></resource-list>", "not-well-formed");
+    refused_as(lists, LISTS WRONG "<list name='a'/><wrong/></resource-lists>", "schema-validation-error");
+    refused_as(lists, LISTS WRONG "<list name='a'/></resource-lists>", "uniqueness-failure");
+    refused_as(lists, LISTS WRONG "</resource-lists>", "constraint-failure");
+    const struct usage *groups = usage_find(real, TEXT("org.openmobilealliance.groups"));
+    refused_as(groups, GROUP("<list-service uri=''/><list-service uri='sip:a@h'/><list-service uri='sip:a@h'/>"),
+               "uniqueness-failure");
+}
+
+static void limits_come_from_the_manifest(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><limit bytes='60' depth='1'/>");
+    struct usage_set *set = loaded();
+    const struct usage *usage = usage_find(set, TEXT("notes"));
+    assert_int_equal(checked(usage, "<notes xmlns='urn:notes'/>").status, OK);
+    refused_as(usage, "<notes xmlns='urn:notes'><note/></notes>", "constraint-failure");
+    refused_as(usage, "<notes xmlns='urn:notes'>                                             </notes>",
+               "constraint-failure");
+    usage_set_free(set);
+}
+
+static void a_sheet_that_emits_something_else_is_our_failure(void **state)
+{
+    (void)state;
+    notes("<document name='*'/>");
+    file("notes/constraints.xsl", "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>"
+                                  "<xsl:template match='/'><nonsense/></xsl:template></xsl:stylesheet>");
+    struct usage_set *set = loaded();
+    assert_int_equal(checked(usage_find(set, TEXT("notes")), "<notes xmlns='urn:notes'/>").status, FAILED);
+    usage_set_free(set);
+}
+
+static void capabilities_list_usages_aliases_and_namespaces(void **state)
+{
+    (void)state;
+    const struct usage *caps = usage_find(real, TEXT("xcap-caps"));
+    struct text bytes;
+    assert_int_equal(usage_compute(real, caps, XCAP_GLOBAL, TEXT("index"), &arena, &bytes), OK);
+    static const char *const expected[] = {
+        "<auid>xcap-caps</auid>",
+        "<auid>resource-lists</auid>",
+        "<auid>org.openmobilealliance.groups</auid>",
+        "<auid>org.openmobilealliance.access-rules</auid>",
+        "<namespace>urn:ietf:params:xml:ns:xcap-caps</namespace>",
+        "<namespace>urn:ietf:params:xml:ns:xcap-error</namespace>",
+        "<namespace>urn:oma:xml:poc:list-service</namespace>",
+        "<namespace>urn:oma:xml:xdm:extensions</namespace>",
+    };
+    const char *document = text_cstring(&arena, bytes);
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        const char *first = strstr(document, expected[i]);
+        if (!first)
+            fail_msg("%s is missing in %s", expected[i], document);
+        assert_null(strstr(first + 1, expected[i]));
+    }
+    assert_null(strstr(document, "http://www.w3.org/XML"));
+    assert_int_equal(checked(caps, document).status, OK);
+    assert_int_equal(usage_compute(real, caps, XCAP_USERS, TEXT("index"), &arena, &bytes), NOT_FOUND);
+    assert_int_equal(usage_compute(real, caps, XCAP_GLOBAL, TEXT("other"), &arena, &bytes), NOT_FOUND);
+    const struct usage *lists = usage_find(real, TEXT("resource-lists"));
+    assert_int_equal(usage_compute(real, lists, XCAP_GLOBAL, TEXT("index"), &arena, &bytes), NOT_FOUND);
+}
+
+static void report_says(const char *what)
+{
+    struct text report = {0};
+    const char *path = text_cstring(&arena, text_format(&arena, "%s/notes", folder));
+    assert_int_not_equal(usage_check_folder(path, &arena, &report), OK);
+    if (!strstr(text_cstring(&arena, report), what))
+        fail_msg("report: %.*s", TEXT_ARG(report));
+}
+
+static void examples_that_do_not_hold_are_reported(void **state)
+{
+    (void)state;
+    notes("<document name='*'/>");
+    report_says("/notes/examples/valid: there are no examples");
+    report_says("/notes/examples/invalid: there are no examples");
+    subfolder("notes/examples");
+    subfolder("notes/examples/valid");
+    subfolder("notes/examples/invalid");
+    file("notes/examples/valid/good.xml", "<notes xmlns='urn:notes'/>");
+    file("notes/examples/invalid/bad.xml", "<!-- expect: schema-validation-error; 'memo' -->\n"
+                                           "<notes xmlns='urn:notes'><memo/></notes>");
+    struct text report = {0};
+    const char *path = text_cstring(&arena, text_format(&arena, "%s/notes/", folder));
+    assert_int_equal(usage_check_folder(path, &arena, &report), OK);
+    assert_int_equal(report.length, 0);
+    file("notes/examples/valid/wrong.xml", "<notes/>");
+    report_says("valid/wrong.xml: refused: schema-validation-error");
+    file("notes/examples/invalid/silent.xml", "<notes/>");
+    report_says("invalid/silent.xml: does not start with <!-- expect");
+    file("notes/examples/invalid/accepted.xml", "<!-- expect: not-utf-8 --><notes xmlns='urn:notes'/>");
+    report_says("invalid/accepted.xml: expected not-utf-8, but it is accepted");
+    file("notes/examples/invalid/other.xml", "<!-- expect: uniqueness-failure --><notes/>");
+    report_says("invalid/other.xml: expected uniqueness-failure, got schema-validation-error");
+    file("notes/examples/invalid/words.xml", "<!-- expect: schema-validation-error; other words --><notes/>");
+    report_says("invalid/words.xml: expected schema-validation-error, got schema-validation-error");
+}
+
+static void *check_again_and_again(void *data)
+{
+    unsigned *good = data;
+    struct arena memory;
+    arena_init(&memory, "thread");
+    const struct usage *lists = usage_find(real, TEXT("resource-lists"));
+    struct text valid = TEXT("<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='a'>"
+                             "<entry uri='sip:b@h'/></list></resource-lists>");
+    struct text repeated = TEXT("<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list name='a'/>"
+                                "<list name='a'/></resource-lists>");
+    for (unsigned i = 0; i < 30; i++) {
+        struct usage_subject subject = {0};
+        const struct usage_claim *claims;
+        size_t count;
+        struct refusal refusal;
+        *good += usage_check(lists, &subject, valid, &memory, &claims, &count, &refusal) == OK;
+        *good += usage_check(lists, &subject, repeated, &memory, &claims, &count, &refusal) == REFUSED;
+        arena_reset(&memory);
+    }
+    arena_clear(&memory);
+    return NULL;
+}
+
+static void threads_share_a_set(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    unsigned good[3] = {0};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, check_again_and_again, &good[i]), 0);
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(good[i], 60);
+    }
+}
+
+static int copy_manifest_schema(void)
+{
+    FILE *from = fopen("schemas/manifest.xsd", "r");
+    FILE *to = fopen(text_cstring(&arena, text_format(&arena, "%s/manifest.xsd", folder)), "w");
+    if (!from || !to)
+        return -1;
+    char piece[4096];
+    size_t length;
+    while ((length = fread(piece, 1, sizeof(piece), from)) > 0)
+        fwrite(piece, 1, length, to);
+    fclose(from);
+    return fclose(to);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    memcpy(folder, "/tmp/usage_XXXXXX", sizeof("/tmp/usage_XXXXXX"));
+    return mkdtemp(folder) ? copy_manifest_schema() : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *position)
+{
+    (void)status;
+    (void)kind;
+    (void)position;
+    return remove(path);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int open_all(void **state)
+{
+    (void)state;
+    xml_open();
+    arena_init(&arena, "test");
+    struct text error;
+    if (usage_set_load("schemas", &real, &arena, &error) == OK)
+        return 0;
+    print_error("%.*s\n", TEXT_ARG(error));
+    return -1;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    usage_set_free(real);
+    arena_clear(&arena);
+    xml_close();
+    return 0;
+}
+
+#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_folder(a_manifest_that_its_schema_refuses_is_named),
+        in_folder(a_manifest_with_an_unknown_row_is_named),
+        in_folder(a_manifest_that_is_not_xml_is_named),
+        in_folder(a_folder_without_manifest_is_named),
+        in_folder(a_folder_of_another_name_than_its_auid_is_named),
+        in_folder(a_folder_without_schema_is_named),
+        in_folder(a_broken_sheet_is_named),
+        in_folder(a_prefix_without_binding_is_named),
+        in_folder(a_claim_that_is_no_path_is_named),
+        in_folder(a_permission_with_an_unbound_prefix_is_named),
+        in_folder(an_alias_that_is_taken_is_named),
+        in_folder(a_computed_document_that_its_schema_refuses_is_named),
+        cmocka_unit_test(a_missing_schemas_folder_is_named),
+        cmocka_unit_test(an_alias_finds_the_usage),
+        cmocka_unit_test(usages_stand_in_byte_order),
+        cmocka_unit_test(the_manifest_is_read_whole),
+        in_folder(a_pattern_does_not_cross_a_slash),
+        in_folder(roles_above_include_those_below),
+        cmocka_unit_test(without_access_rows_the_defaults_hold),
+        cmocka_unit_test(an_address_is_claimed_in_canonical_form),
+        cmocka_unit_test(claims_of_siblings_have_positions),
+        cmocka_unit_test(a_unique_value_twice_in_a_document_is_refused_with_its_field),
+        cmocka_unit_test(a_sheet_names_the_field_too),
+        in_folder(shared_claims_may_repeat_and_be_empty),
+        in_folder(more_claims_than_a_transaction_takes_are_refused),
+        cmocka_unit_test(checks_come_in_the_order_of_the_rfc),
+        in_folder(limits_come_from_the_manifest),
+        in_folder(a_sheet_that_emits_something_else_is_our_failure),
+        cmocka_unit_test(capabilities_list_usages_aliases_and_namespaces),
+        in_folder(examples_that_do_not_hold_are_reported),
+        cmocka_unit_test(threads_share_a_set),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
