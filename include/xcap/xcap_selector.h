@@ -17,6 +17,7 @@ struct xcap_step {
     struct text attribute_namespace;
     struct text attribute_local;
     struct text attribute_value; /* references expanded */
+    bool prefixed;               /* some name in it needs the query to be understood */
     struct text written;         /* the step as in the selector, for phrases and "ancestor" */
 };
 

@@ -6,14 +6,8 @@
 
 #include <cmocka.h>
 
+#include "assert_text.h"
 #include "uri.h"
-
-#define assert_text(actual, expected)                                                                                  \
-    do {                                                                                                               \
-        struct text text_ = (actual);                                                                                  \
-        assert_int_equal(text_.length, strlen(expected));                                                              \
-        assert_memory_equal(text_.length ? text_.bytes : "", expected, text_.length);                                  \
-    } while (0)
 
 static bool parses(const char *text)
 {

@@ -7,14 +7,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "assert_text.h"
 #include "xml_scope.h"
-
-#define assert_text(actual, expected)                                                                                  \
-    do {                                                                                                               \
-        struct text text_ = (actual);                                                                                  \
-        assert_int_equal(text_.length, strlen(expected));                                                              \
-        assert_memory_equal(text_.length ? text_.bytes : "", expected, text_.length);                                  \
-    } while (0)
 
 /* "+name" for a start tag, "-name" for an end tag, "=name" for an empty element, "!" at damage. */
 static void write_tags(struct text input, char *out, size_t size)

@@ -1,0 +1,231 @@
+/* The four things that are done with nodes. Each edit is tried on the bytes and then looked at again through its own
+ * selector: RFC 4825 §8.2.3 and §8.4 define success by what a GET would give afterwards. */
+#include "xcap_edit.h"
+
+#include <assert.h>
+
+#include "xcap_find.h"
+#include "xcap_insert.h"
+#include "xml_tree.h"
+
+static const struct xcap_step *last_step(const struct xcap_selector *selector)
+{
+    return &selector->steps[selector->steps_count - 1];
+}
+
+/* What a selector names: bytes [begin, end) of the document. */
+struct selected {
+    size_t begin, end;
+    struct xml_tag tag;                  /* the element, or the one that has the attribute */
+    struct xml_attribute_span attribute; /* XCAP_ATTRIBUTE */
+};
+
+static bool select_node(struct text document, const struct xcap_selector *selector, struct arena *arena,
+                        struct xcap_finder *finder, struct selected *selected_out);
+static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
+                               struct arena *arena, struct splice *splice, struct refusal *refusal);
+static enum status put_attribute(struct text document, const struct xcap_selector *selector, struct text body,
+                                 struct arena *arena, struct splice *splice, struct refusal *refusal);
+
+enum status xcap_get(struct text document, const struct xcap_selector *selector, struct arena *arena,
+                     struct text *node_out)
+{
+    struct xcap_finder finder;
+    struct selected selected;
+    if (!select_node(document, selector, arena, &finder, &selected))
+        return NOT_FOUND;
+    *node_out = text_slice(document, selected.begin, selected.end);
+    if (selector->terminal != XCAP_NAMESPACES)
+        return OK;
+    struct text_builder node;
+    builder_init(&node, arena);
+    builder_add_char(&node, '<');
+    builder_add(&node, selected.tag.name);
+    builder_add(&node, xml_scope_declarations(&finder.scope, arena));
+    builder_add(&node, TEXT("/>"));
+    *node_out = builder_text(&node);
+    return OK;
+}
+
+static bool select_node(struct text document, const struct xcap_selector *selector, struct arena *arena,
+                        struct xcap_finder *finder, struct selected *selected_out)
+{
+    if (!xcap_find_place(finder, document, selector, selector->steps_count, arena))
+        return false;
+    struct selected selected = {.tag = finder->place.tag};
+    if (selector->terminal == XCAP_ATTRIBUTE) {
+        if (!xcap_find_attribute(finder, selector->attribute_namespace, selector->attribute_local, &selected.attribute))
+            return false;
+        selected.begin = selected.attribute.value_begin - 1;
+        selected.end = selected.attribute.value_end + 1;
+    } else {
+        selected.begin = selected.tag.begin;
+        selected.end = xcap_element_end(document, &selected.tag);
+    }
+    *selected_out = selected;
+    return true;
+}
+
+/* Bytes of a path segment that stay as they are (RFC 3986 §3.3 pchar). */
+#define PCHAR_KEPT "!$&'()*+,;=:@"
+
+/* RFC 4825 §11: the nearest element that exists, as a selector that can be put behind "~~/". */
+static struct text write_ancestor(const struct xcap_selector *selector, size_t steps_count, struct arena *arena)
+{
+    struct text_builder ancestor;
+    bool prefixed = false;
+    builder_init(&ancestor, arena);
+    for (size_t i = 0; i < steps_count; i++) {
+        if (i)
+            builder_add_char(&ancestor, '/');
+        builder_add(&ancestor, percent_encode(arena, selector->steps[i].written, PCHAR_KEPT));
+        prefixed |= selector->steps[i].prefixed;
+    }
+    if (prefixed) {
+        builder_add_char(&ancestor, '?');
+        builder_add(&ancestor, percent_encode(arena, selector->query, PCHAR_KEPT "/?"));
+    }
+    return builder_text(&ancestor);
+}
+
+enum status xcap_check_parent(struct text document, const struct xcap_selector *selector, struct arena *arena,
+                              struct refusal *refusal)
+{
+    struct xcap_finder finder;
+    size_t steps_count = selector->steps_count - (selector->terminal == XCAP_ELEMENT);
+    if (xcap_find_place(&finder, document, selector, steps_count, arena))
+        return OK;
+    struct text phrase = text_format(arena, "there is not exactly one parent: look at step '%.*s'",
+                                     TEXT_ARG(selector->steps[finder.steps_done].written));
+    refuse_conflict(refusal, "no-parent", phrase);
+    if (finder.steps_done) {
+        struct text ancestor = xml_escape(arena, write_ancestor(selector, finder.steps_done, arena));
+        refusal->content = text_format(arena, "<ancestor>%.*s</ancestor>", TEXT_ARG(ancestor));
+    }
+    return REFUSED;
+}
+
+static enum status refuse_method(struct refusal *refusal)
+{
+    refuse(refusal, REFUSAL_METHOD, "namespace bindings can only be read");
+    refusal->allow = TEXT("GET, HEAD");
+    return REFUSED;
+}
+
+static struct text apply(struct text document, const struct splice *splice, struct arena *arena)
+{
+    struct text_builder result;
+    builder_init(&result, arena);
+    builder_add(&result, text_slice(document, 0, splice->begin));
+    builder_add(&result, splice->before);
+    builder_add(&result, splice->node);
+    builder_add(&result, splice->after);
+    builder_add(&result, text_slice(document, splice->end, document.length));
+    return builder_text(&result);
+}
+
+enum status xcap_put(struct text document, const struct xcap_selector *selector, struct text body, struct arena *arena,
+                     struct text *document_out, bool *created_out, struct refusal *refusal)
+{
+    if (selector->terminal == XCAP_NAMESPACES)
+        return refuse_method(refusal);
+    if (xcap_check_parent(document, selector, arena, refusal) != OK)
+        return REFUSED;
+    if (!utf8_valid(body))
+        return refuse_conflict(refusal, "not-utf-8", TEXT("the body is not UTF-8"));
+    struct splice splice = {0};
+    enum status status = selector->terminal == XCAP_ATTRIBUTE
+                             ? put_attribute(document, selector, body, arena, &splice, refusal)
+                             : put_element(document, selector, body, arena, &splice, refusal);
+    if (status != OK)
+        return status;
+    struct text result = apply(document, &splice, arena);
+    struct xcap_finder finder;
+    struct selected selected;
+    size_t begin = splice.begin + splice.before.length;
+    if (!select_node(result, selector, arena, &finder, &selected) || selected.begin != begin ||
+        selected.end != begin + splice.node.length)
+        return refuse_conflict(refusal, "cannot-insert", TEXT("the URI would not select what was put"));
+    *document_out = result;
+    *created_out = splice.created;
+    return OK;
+}
+
+static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
+                               struct arena *arena, struct splice *splice, struct refusal *refusal)
+{
+    struct xcap_finder finder;
+    const struct xml_element *element;
+    struct xml_tag target;
+    bool parent_there = xcap_find_place(&finder, document, selector, selector->steps_count - 1, arena);
+    assert(parent_there);
+    struct text fragment = text_trim(body);
+    if (xml_tree_read_in(fragment, &finder.scope, arena, &element) != OK)
+        return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is not one well-formed element"));
+    if (element->begin != 0 || element->end != fragment.length)
+        return refuse_conflict(refusal, "not-xml-frag", TEXT("the body holds something beside its element"));
+    switch (xcap_find_children(&finder, last_step(selector), &target)) {
+    case 0:
+        if (!xcap_insert_element(&finder, last_step(selector), element, fragment, splice))
+            return refuse_conflict(refusal, "cannot-insert", TEXT("there is no such position for a new element"));
+        return OK;
+    case 1:
+        *splice = (struct splice){
+            .begin = target.begin, .end = xcap_element_end(document, &target), .node = fragment, .created = false};
+        return OK;
+    default: return refuse_conflict(refusal, "cannot-insert", TEXT("the URI selects several elements"));
+    }
+}
+
+static enum status put_attribute(struct text document, const struct xcap_selector *selector, struct text body,
+                                 struct arena *arena, struct splice *splice, struct refusal *refusal)
+{
+    struct xcap_finder finder;
+    struct xml_attribute_span attribute;
+    struct text value;
+    bool element_there = xcap_find_place(&finder, document, selector, selector->steps_count, arena);
+    assert(element_there);
+    if (!xcap_attribute_value(body, arena, &value))
+        return refuse_conflict(refusal, "not-xml-att-value", TEXT("the body is not the value of an attribute"));
+    if (xcap_find_attribute(&finder, selector->attribute_namespace, selector->attribute_local, &attribute)) {
+        *splice = (struct splice){.begin = attribute.value_begin - 1, .end = attribute.value_end + 1, .node = value};
+        return OK;
+    }
+    if (!xcap_insert_attribute(&finder, selector, value, arena, splice))
+        return refuse_conflict(refusal, "cannot-insert", TEXT("the element cannot have such an attribute"));
+    return OK;
+}
+
+/* An attribute goes with the white space before it, so that putting and deleting it leaves nothing behind. */
+static size_t attribute_begin_with_space(const struct selected *selected)
+{
+    struct text attributes = selected->tag.attributes;
+    size_t at = (size_t)(selected->attribute.name.bytes - attributes.bytes);
+    size_t begin = selected->attribute.begin;
+    while (at > 0 && strchr(" \t\r\n", attributes.bytes[at - 1])) {
+        at--;
+        begin--;
+    }
+    return begin;
+}
+
+enum status xcap_delete(struct text document, const struct xcap_selector *selector, struct arena *arena,
+                        struct text *document_out, struct refusal *refusal)
+{
+    struct xcap_finder finder;
+    struct selected selected;
+    if (selector->terminal == XCAP_NAMESPACES)
+        return refuse_method(refusal);
+    if (!select_node(document, selector, arena, &finder, &selected))
+        return NOT_FOUND;
+    struct splice splice = {.begin = selected.begin, .end = selected.end};
+    if (selector->terminal == XCAP_ATTRIBUTE)
+        splice.begin = attribute_begin_with_space(&selected);
+    else if (selector->steps_count == 1)
+        return refuse_conflict(refusal, "schema-validation-error", TEXT("a document needs its root element"));
+    struct text result = apply(document, &splice, arena);
+    if (select_node(result, selector, arena, &finder, &selected))
+        return refuse_conflict(refusal, "cannot-delete", TEXT("the URI would select another node afterwards"));
+    *document_out = result;
+    return OK;
+}
