@@ -73,6 +73,8 @@ void entry_depends(struct entry *entry, const struct document_key *key, uint64_t
 
 bool entry_holds(const struct groups *groups, const struct entry *entry)
 {
+    if (entry->missing_count) /* what could not be followed has no version, but may be there now */
+        return false;
     for (const struct dependency *dependency = entry->dependencies; dependency; dependency = dependency->next) {
         struct document_place place = {.key = dependency->key};
         struct stored stored = {0};
