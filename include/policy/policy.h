@@ -28,7 +28,9 @@ struct policy_permission {
     struct text local;
     struct text attribute; /* value stands in this attribute (any namespace) if present, else in the content */
     enum policy_combine combine;
-    const struct policy_value *values; /* POLICY_MAX with names; none: a number */
+    /* POLICY_MAX: names and their ranks; none: a number. POLICY_OR: words besides true, false, 1 and 0, where rank 0
+     * is false. An empty element of a POLICY_OR permission says true. */
+    const struct policy_value *values;
     size_t values_count;
 };
 
@@ -60,25 +62,27 @@ size_t policy_anchors(const struct policy *policy, const struct text **anchors_o
 typedef bool policy_in_list_fn(void *context, struct text anchor, struct text identity);
 
 struct policy_request {
-    const struct text *identities; /* canonical (uri_canonical); none: unauthenticated */
+    /* Canonical (uri_canonical); none: unauthenticated, which counts as anonymous. Only the first
+     * POLICY_IDENTITIES_MAX are looked at. */
+    const struct text *identities;
     size_t identities_count;
-    bool anonymous;     /* asked for privacy: only rules for anonymous requests, or without identity, can match */
-    int64_t wall_ms;    /* for validity */
-    struct text sphere; /* of the owner; empty: unknown */
-    struct text media;  /* OMA media kind asked for: "pager-mode-message", "message-session"; empty: any */
+    bool anonymous;      /* asked for privacy: only rules for anonymous requests, or without identity, can match */
+    int64_t wall_ms;     /* for validity */
+    struct text sphere;  /* of the owner; empty: unknown */
+    struct text media;   /* OMA media kind asked for: "pager-mode-message", "message-session"; empty: any */
     struct text service; /* enabler, for service-list; empty: any */
-    bool is_member;     /* ls:is-list-member */
+    bool is_member;      /* ls:is-list-member */
     policy_in_list_fn *in_list; /* NULL: no list matches */
     void *in_list_context;
 };
 
 struct policy_decision {
     struct {
-        bool present; /* some matching rule holds the permission at all */
-        int64_t rank; /* POLICY_OR: 0 or 1 */
-        struct text rule; /* id of the rule that gave this rank; empty if none did */
+        bool present;     /* some matching rule holds the permission at all */
+        int64_t rank;     /* POLICY_OR: 0 or 1 */
+        struct text rule; /* id of the first rule that gave this rank; empty if none did */
     } permissions[POLICY_PERMISSIONS_MAX];
-    unsigned rules_matched;
+    unsigned rules_matched; /* and were combined: with POLICY_LAYERS those of the deciding layer */
 };
 
 void policy_decide(const struct policy *policy, const struct policy_request *request,
