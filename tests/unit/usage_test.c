@@ -433,6 +433,42 @@ static void a_sheet_that_emits_something_else_is_our_failure(void **state)
     usage_set_free(set);
 }
 
+static struct text many(const char *before, const char *piece, unsigned times, const char *after)
+{
+    struct text_builder builder;
+    builder_init(&builder, &arena);
+    builder_add(&builder, text_of(before));
+    for (unsigned i = 0; i < times; i++)
+        builder_add(&builder, text_of(piece));
+    builder_add(&builder, text_of(after));
+    return builder_text(&builder);
+}
+
+static void the_largest_lists_can_be_checked(void **state)
+{
+    (void)state;
+    const struct usage *lists = usage_find(real, TEXT("resource-lists"));
+    struct text bytes = many(LISTS, "<list/>", 37000, "</resource-lists>");
+    assert_int_equal(checked(lists, text_cstring(&arena, bytes)).status, OK);
+    bytes = many(LISTS "<list>", "<entry uri=''/>", 17000, "</list></resource-lists>");
+    refused_as(lists, text_cstring(&arena, bytes), "uniqueness-failure");
+}
+
+static void a_document_that_takes_too_much_work_is_refused(void **state)
+{
+    (void)state;
+    notes("<document name='*'/>");
+    file("notes/constraints.xsl",
+         "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'><xsl:template match='/'>"
+         "<xsl:if test='//*[count(//*[@id = current()/@id]) > 1000000]'><x/></xsl:if></xsl:template></xsl:stylesheet>");
+    struct usage_set *set = loaded();
+    const struct usage *usage = usage_find(set, TEXT("notes"));
+    assert_int_equal(checked(usage, "<notes xmlns='urn:notes'><note/></notes>").status, OK);
+    refused_as(usage, text_cstring(&arena, many("<notes xmlns='urn:notes'>", "<note/>", 30000, "</notes>")),
+               "constraint-failure");
+    usage_set_free(set);
+}
+
 static void capabilities_list_usages_aliases_and_namespaces(void **state)
 {
     (void)state;
@@ -626,6 +662,8 @@ int main(void)
         cmocka_unit_test(checks_come_in_the_order_of_the_rfc),
         in_folder(limits_come_from_the_manifest),
         in_folder(a_sheet_that_emits_something_else_is_our_failure),
+        cmocka_unit_test(the_largest_lists_can_be_checked),
+        in_folder(a_document_that_takes_too_much_work_is_refused),
         cmocka_unit_test(capabilities_list_usages_aliases_and_namespaces),
         in_folder(examples_that_do_not_hold_are_reported),
         cmocka_unit_test(threads_share_a_set),

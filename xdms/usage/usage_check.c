@@ -76,6 +76,8 @@ static enum status check_constraints(const struct usage_loaded *loaded, const st
     struct text output;
     enum status status = xml_sheet_apply(loaded->constraints, document, parameters,
                                          sizeof(parameters) / sizeof(parameters[0]), arena, &output);
+    if (status == FULL)
+        return refuse_conflict(refusal, "constraint-failure", TEXT("the document is too large to be checked"));
     if (status != OK)
         return status;
     if (text_trim(output).length == 0)
