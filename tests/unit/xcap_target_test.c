@@ -195,7 +195,6 @@ static void broken_targets_are_400(void **state)
         HOME "/i?%00",
         HOME "/a%2Fb",
         HOME "/a%0Ab",
-        ,
     };
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
         assert_refused(broken[i], REFUSAL_SYNTAX);
