@@ -1,0 +1,357 @@
+/* The admin API over HTTP: users, groups, backups, and who is kept out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "assert_text.h"
+#include "fate.h"
+#include "record.h"
+#include "service_fixture.h"
+
+#define JSON     "Content-Type: application/json"
+#define GROUP    "Content-Type: application/vnd.oma.poc.groups+xml"
+#define TEAM     "/api/v1/groups/sip:team@example.com"
+#define TEAM_XML "<group xmlns=\"urn:oma:xml:poc:list-service\"><list-service uri=\"sip:team@example.com\"/></group>"
+
+static struct fixture *fixture;
+
+static int begin(void **state)
+{
+    (void)state;
+    fixture = fixture_open(NULL, "");
+    fixture_user(fixture, "alice");
+    return 0;
+}
+
+static int begin_with_token(void **state)
+{
+    (void)state;
+    fixture = fixture_open(NULL, "secret");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fixture_close(fixture);
+    return 0;
+}
+
+/* A member of the JSON object in the body; members of members with a dot. */
+static const char *member(struct answer answer, const char *path)
+{
+    json_t *json = json_loadb(answer.body.bytes, answer.body.length, 0, NULL);
+    const json_t *at = json;
+    struct text rest = text_of(path), name;
+    uint64_t index;
+    bool more = true;
+    while (more && at) {
+        more = text_cut(rest, '.', &name, &rest);
+        at = text_to_u64(name, &index) ? json_array_get(at, index)
+                                       : json_object_get(at, text_cstring(&fixture->arena, name));
+    }
+    const char *value = json_string_value(at);
+    value = value ? text_cstring(&fixture->arena, text_of(value)) : "";
+    json_decref(json);
+    return value;
+}
+
+static void assert_error(struct answer answer, long status)
+{
+    assert_int_equal(answer.status, status);
+    assert_text(answer_header(&answer, "Content-Type", 0), "application/json");
+    assert_true(member(answer, "error")[0]);
+}
+
+static void a_user_is_made_read_changed_and_deleted(void **state)
+{
+    (void)state;
+    struct answer made = ASK_ADMIN(fixture, "POST", "/api/v1/users", NULL, {JSON},
+                                   "{\"name\":\"bob\",\"password\":\"b\",\"displayName\":\"Bob B\xc3\xb6\"}");
+    assert_int_equal(made.status, 201);
+    assert_string_equal(member(made, "address"), "sip:bob@example.com");
+    assert_text(answer_header(&made, "Location", 0), "/api/v1/users/sip:bob@example.com");
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/users", NULL, {JSON}, "{\"name\":\"bob\",\"password\":\"b\"}"),
+                 409);
+
+    struct answer read = ASK_ADMIN(fixture, "GET", "/api/v1/users/bob");
+    assert_int_equal(read.status, 200);
+    assert_string_equal(member(read, "displayName"), "Bob B\xc3\xb6");
+    assert_true(strstr(member(read, "created"), "T") != NULL);
+    assert_false(answer_holds(&read, "ha1"));
+
+    /* what is not given stays: the password still works after the name changed */
+    assert_int_equal(
+        ASK_ADMIN(fixture, "PUT", "/api/v1/users/bob", NULL, {JSON}, "{\"displayName\":\"Robert\"}").status, 200);
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", "/api/v1/users/bob", NULL, {JSON}, "{\"password\":\"bob\"}").status,
+                     200);
+    read = ASK_ADMIN(fixture, "GET", "/api/v1/users/sip:bob@example.com");
+    assert_string_equal(member(read, "displayName"), "Robert");
+    assert_int_equal(
+        ASK_XCAP(fixture, "GET", "/xcap-root/resource-lists/users/sip:bob@example.com/index", "bob").status, 404);
+
+    assert_int_equal(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/bob").status, 204);
+    assert_error(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/bob"), 404);
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/bob"), 404);
+}
+
+static void a_user_can_be_made_only_if_absent(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"password\":\"x\",\"ifAbsent\":true}";
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", "/api/v1/users/bob", NULL, {JSON}, body).status, 201);
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", "/api/v1/users/bob", NULL, {JSON}, body).status, 200);
+    assert_error(ASK_ADMIN(fixture, "PUT", "/api/v1/users/bob", NULL, {JSON, "If-None-Match: *"}, body), 412);
+    /* alice's password is what it was */
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", "/api/v1/users/alice", NULL, {JSON}, body).status, 200);
+    assert_int_equal(
+        ASK_XCAP(fixture, "GET", "/xcap-root/resource-lists/users/sip:alice@example.com/index", "alice").status, 404);
+}
+
+static void users_are_listed_by_pages(void **state)
+{
+    (void)state;
+    fixture_user(fixture, "bob");
+    fixture_user(fixture, "carol");
+    struct answer first = ASK_ADMIN(fixture, "GET", "/api/v1/users?limit=2");
+    assert_string_equal(member(first, "users.1.name"), "bob");
+    assert_string_equal(member(first, "next"), "sip:bob@example.com");
+    struct answer second = ASK_ADMIN(fixture, "GET", "/api/v1/users?limit=2&after=sip%3Abob@example.com");
+    assert_string_equal(member(second, "users.0.name"), "carol");
+    assert_string_equal(member(second, "next"), "");
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users?limit=0"), 400);
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users?limit=1001"), 400);
+}
+
+static void the_contacts_of_a_deleted_user_go_with_him(void **state)
+{
+    (void)state;
+    const struct document_key key = {TEXT(DOCUMENT_BINDINGS), TEXT("sip:alice@example.com"), TEXT("contact")};
+    const struct document_key other = {TEXT(DOCUMENT_BINDINGS), TEXT("sip:alice@example.com.org"), TEXT("contact")};
+    struct commit commits[] = {{.key = key, .expected = VERSION_ANY, .bytes = TEXT("x")},
+                               {.key = other, .expected = VERSION_ANY, .bytes = TEXT("x")}};
+    struct stored found;
+    assert_int_equal(document_internal_commit(fixture->documents, commits, 2), OK);
+    assert_int_equal(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice").status, 204);
+    assert_int_equal(document_internal_read(fixture->documents, &key, &fixture->arena, &found), NOT_FOUND);
+    assert_int_equal(document_internal_read(fixture->documents, &other, &fixture->arena, &found), OK);
+}
+
+static void bad_bodies_are_refused_in_a_sentence(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"",
+                                         "{",
+                                         "[]",
+                                         "\"x\"",
+                                         "{\"name\":\"x\"}",
+                                         "{\"name\":1,\"password\":\"x\"}",
+                                         "{\"name\":\"x\",\"password\":null}",
+                                         "{\"name\":\"x\",\"password\":\"\"}",
+                                         "{\"name\":\"x\",\"name\":\"y\",\"password\":\"x\"}",
+                                         "{\"name\":\"x y\",\"password\":\"x\"}",
+                                         "{\"name\":\"x@elsewhere.org\",\"password\":\"x\"}",
+                                         "{\"name\":\"x\\u0000\",\"password\":\"x\"}"};
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct answer answer = ASK_ADMIN(fixture, "POST", "/api/v1/users", NULL, {JSON}, bodies[i]);
+        if (answer.status != 400 || !member(answer, "error")[0])
+            fail_msg("%s: %ld", bodies[i], answer.status);
+    }
+    char *large = memory_new(70000);
+    memset(large, ' ', 69999);
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/users", NULL, {JSON}, large), 413);
+    free(large);
+}
+
+static void unknown_paths_and_methods_are_refused(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/",
+                                        "/api/v1",
+                                        "/api/v1/",
+                                        "/api/v1/users/",
+                                        "/api/v1/users/a/b",
+                                        "/api/v1/users/a/messages/",
+                                        "/api/v1/Users",
+                                        "/api/v1/users//messages"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        assert_error(ASK_ADMIN(fixture, "GET", paths[i]), 404);
+    struct answer wrong = ASK_ADMIN(fixture, "PATCH", "/api/v1/users/alice");
+    assert_error(wrong, 405);
+    assert_text(answer_header(&wrong, "Allow", 0), "GET, HEAD, PUT, DELETE");
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/backup"), 405);
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/%zz"), 400);
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/%ff"), 400);
+}
+
+static void a_web_page_is_kept_out(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"Origin: http://evil.example",
+                                      "Origin: null",
+                                      "Host: evil.example",
+                                      "Host: 127.evil.example",
+                                      "Host: 127.0.0.1.evil.example:80",
+                                      "Host: localhost.evil.example",
+                                      "Host: [::1].evil.example",
+                                      "Host: 10.0.0.1"};
+    static const char *const good[] = {"Host: localhost", "Host: LOCALHOST:8081", "Host: 127.0.0.1",
+                                       "Host: 127.1.2.3:1", "Host: [::1]:8081"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users", NULL, {bad[i]}), 403);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users", NULL, {good[i]}).status, 200);
+}
+
+static void a_token_is_asked_for_when_there_is_one(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"Authorization: Bearer secre", "Authorization: Bearer secrett",
+                                      "Authorization: Bearer ", "Authorization: secret", "X-Nothing: x"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct answer answer = ASK_ADMIN(fixture, "GET", "/api/v1/users", NULL, {bad[i]});
+        assert_error(answer, 401);
+        assert_true(text_starts_with(answer_header(&answer, "WWW-Authenticate", 0), TEXT("Bearer")));
+    }
+    assert_error(ASK_ADMIN(fixture, "GET", "/unknown"), 401);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users", NULL, {"Authorization: bearer secret"}).status, 200);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users", NULL,
+                               {"Authorization: Bearer secret", "Host: admin.example.com", "Origin: https://x"})
+                         .status,
+                     200);
+}
+
+static void a_group_is_put_shown_listed_and_deleted(void **state)
+{
+    (void)state;
+    struct answer made = ASK_ADMIN(fixture, "PUT", TEAM "?owner=alice", NULL, {GROUP}, TEAM_XML);
+    assert_int_equal(made.status, 201);
+    assert_string_equal(member(made, "uri"), "sip:team@example.com");
+    assert_string_equal(member(made, "owner"), "sip:alice@example.com");
+    assert_string_equal(member(made, "name"), "team");
+    assert_true(answer_header(&made, "ETag", 0).length > 2);
+    /* the owner sees it, and the holder is found without being named */
+    assert_int_equal(
+        ASK_XCAP(fixture, "GET", "/xcap-root/org.openmobilealliance.groups/users/sip:alice@example.com/team", "alice")
+            .status,
+        200);
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", TEAM, NULL, {GROUP}, TEAM_XML "\n").status, 200);
+
+    struct answer shown = ASK_ADMIN(fixture, "GET", TEAM);
+    assert_text(shown.body, TEAM_XML "\n");
+    assert_text(answer_header(&shown, "Content-Type", 0), "application/vnd.oma.poc.groups+xml");
+    struct answer list = ASK_ADMIN(fixture, "GET", "/api/v1/groups");
+    assert_string_equal(member(list, "groups.0.uri"), "sip:team@example.com");
+    assert_string_equal(member(list, "groups.0.owner"), "sip:alice@example.com");
+    assert_string_equal(member(list, "groups.0.name"), "team");
+
+    assert_int_equal(ASK_ADMIN(fixture, "DELETE", TEAM).status, 204);
+    assert_error(ASK_ADMIN(fixture, "DELETE", TEAM), 404);
+    assert_error(ASK_ADMIN(fixture, "GET", TEAM), 404);
+}
+
+static void groups_are_listed_by_pages(void **state)
+{
+    (void)state;
+    for (char name[] = "a"; name[0] < 'd'; name[0]++) {
+        struct text path = text_format(&fixture->arena, "/api/v1/groups/sip:%s@example.com?owner=alice", name);
+        struct text body = text_format(&fixture->arena,
+                                       "<group xmlns=\"urn:oma:xml:poc:list-service\">"
+                                       "<list-service uri=\"sip:%s@example.com\"/></group>",
+                                       name);
+        struct answer made = ASK_ADMIN(fixture, "PUT", text_cstring(&fixture->arena, path), NULL, {GROUP},
+                                       text_cstring(&fixture->arena, body));
+        assert_int_equal(made.status, 201);
+    }
+    struct answer first = ASK_ADMIN(fixture, "GET", "/api/v1/groups?limit=2");
+    assert_string_equal(member(first, "groups.1.name"), "b");
+    struct text next = text_format(&fixture->arena, "/api/v1/groups?limit=2&after=%s", member(first, "next"));
+    struct answer second = ASK_ADMIN(fixture, "GET", text_cstring(&fixture->arena, next));
+    assert_string_equal(member(second, "groups.0.name"), "c");
+    assert_string_equal(member(second, "groups.1.name"), "");
+    assert_string_equal(member(second, "next"), "");
+}
+
+static void a_group_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    assert_error(ASK_ADMIN(fixture, "PUT", TEAM, NULL, {GROUP}, TEAM_XML), 400);
+    assert_error(ASK_ADMIN(fixture, "PUT", TEAM "?owner=nobody", NULL, {GROUP}, TEAM_XML), 400);
+    assert_error(ASK_ADMIN(fixture, "PUT", "/api/v1/groups/sip:other@example.com?owner=alice", NULL, {GROUP}, TEAM_XML),
+                 400);
+    assert_error(ASK_ADMIN(fixture, "PUT", TEAM "?owner=alice", NULL, {JSON}, TEAM_XML), 415);
+    struct answer broken = ASK_ADMIN(fixture, "PUT", TEAM "?owner=alice", NULL, {GROUP}, "<group");
+    assert_error(broken, 409);
+    assert_string_equal(member(broken, "conflict"), "not-well-formed");
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", TEAM "?owner=alice", NULL, {GROUP}, TEAM_XML).status, 201);
+    struct answer twice = ASK_ADMIN(fixture, "PUT", TEAM "?owner=alice&name=second", NULL, {GROUP}, TEAM_XML);
+    assert_error(twice, 409);
+    assert_string_equal(member(twice, "conflict"), "uniqueness-failure");
+}
+
+static void the_story_of_a_message_is_told(void **state)
+{
+    (void)state;
+    const struct fate_step received = {FATE_RECEIVED, 1767607200123, TEXT("")};
+    struct fate fate = {TEXT("m/1@example.com"),
+                        TEXT("sip:alice@example.com"),
+                        TEXT("sip:bob@elsewhere.org"),
+                        TEXT("sip:team@example.com"),
+                        TEXT("call"),
+                        &received,
+                        1};
+    fate = fate_with(&fate, FATE_DELIVERED, 1767607200456, TEXT("sip:bob@10.0.0.1 200 \xff"), &fixture->arena);
+    struct commit commit = fate_commit(&fate, &fixture->arena);
+    assert_int_equal(document_internal_commit(fixture->documents, &commit, 1), OK);
+
+    struct answer answer = ASK_ADMIN(fixture, "GET", "/api/v1/messages/m%2F1@example.com");
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(member(answer, "fates.0.recipient"), "sip:bob@elsewhere.org");
+    assert_string_equal(member(answer, "fates.0.group"), "sip:team@example.com");
+    assert_string_equal(member(answer, "fates.0.steps.0.time"), "2026-01-05T10:00:00.123Z");
+    assert_string_equal(member(answer, "fates.0.steps.0.step"), "received");
+    assert_string_equal(member(answer, "fates.0.steps.1.detail"), "sip:bob@10.0.0.1 200 ?");
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/users/alice/messages?limit=1");
+    assert_string_equal(member(answer, "fates.0.messageId"), "m/1@example.com");
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/users/bob@elsewhere.org/messages");
+    assert_string_equal(member(answer, "fates.0.messageId"), "m/1@example.com");
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/messages/other"), 404);
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/nobody/messages"), 404);
+    fixture_user(fixture, "dave");
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/dave/messages").status, 200);
+}
+
+static void a_backup_that_fails_says_why(void **state)
+{
+    (void)state;
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/backup", NULL, {JSON}, "{\"folder\":\"relative\"}"), 400);
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/backup", NULL, {JSON}, "{}"), 400);
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/backup", NULL, {JSON}, "{\"folder\":\"/tmp/x\\u0000y\"}"), 400);
+    /* a store in memory has none */
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/backup", NULL, {JSON}, "{\"folder\":\"/tmp/x\"}"), 500);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_user_is_made_read_changed_and_deleted, begin, end),
+        cmocka_unit_test_setup_teardown(a_user_can_be_made_only_if_absent, begin, end),
+        cmocka_unit_test_setup_teardown(users_are_listed_by_pages, begin, end),
+        cmocka_unit_test_setup_teardown(the_contacts_of_a_deleted_user_go_with_him, begin, end),
+        cmocka_unit_test_setup_teardown(bad_bodies_are_refused_in_a_sentence, begin, end),
+        cmocka_unit_test_setup_teardown(unknown_paths_and_methods_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_web_page_is_kept_out, begin, end),
+        cmocka_unit_test_setup_teardown(a_token_is_asked_for_when_there_is_one, begin_with_token, end),
+        cmocka_unit_test_setup_teardown(a_group_is_put_shown_listed_and_deleted, begin, end),
+        cmocka_unit_test_setup_teardown(groups_are_listed_by_pages, begin, end),
+        cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(the_story_of_a_message_is_told, begin, end),
+        cmocka_unit_test_setup_teardown(a_backup_that_fails_says_why, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
