@@ -1,11 +1,12 @@
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- Offline storage is granted by an attribute or, as many clients write it, by content: one of the two must say so. -->
+<!-- Offline storage is granted by an attribute or, as many clients write it, by content: one of the two must say
+     so. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
     xmlns:oxe="urn:oma:xml:xdm:extensions" exclude-result-prefixes="oxe">
   <xsl:include href="../common/constraints.xsl"/>
 
-  <xsl:variable name="silent" select="//oxe:allow-offline-storage[not(@oxe:allow)][not(normalize-space(text()) = 'true' or
-      normalize-space(text()) = 'false' or normalize-space(text()) = '1' or normalize-space(text()) = '0')]"/>
+  <xsl:variable name="silent" select="//oxe:allow-offline-storage[not(@oxe:allow)]
+      [not(contains(' true false 1 0 ', concat(' ', normalize-space(), ' '))) or normalize-space() = '']"/>
 
   <xsl:template match="/">
     <xsl:if test="$silent">

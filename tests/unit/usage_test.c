@@ -326,6 +326,15 @@ static void an_address_is_claimed_in_canonical_form(void **state)
     assert_false(outcome.claims[0].shared);
 }
 
+static void a_byte_order_mark_hides_no_claim(void **state)
+{
+    (void)state;
+    const struct usage *groups = usage_find(real, TEXT("org.openmobilealliance.groups"));
+    struct outcome outcome = checked(groups, "\xEF\xBB\xBF" GROUP("<list-service uri='sip:a@example.com'/>"));
+    assert_int_equal(outcome.status, OK);
+    assert_int_equal(outcome.claims_count, 1);
+}
+
 static void claims_of_siblings_have_positions(void **state)
 {
     (void)state;
@@ -654,6 +663,7 @@ int main(void)
         in_folder(roles_above_include_those_below),
         cmocka_unit_test(without_access_rows_the_defaults_hold),
         cmocka_unit_test(an_address_is_claimed_in_canonical_form),
+        cmocka_unit_test(a_byte_order_mark_hides_no_claim),
         cmocka_unit_test(claims_of_siblings_have_positions),
         cmocka_unit_test(a_unique_value_twice_in_a_document_is_refused_with_its_field),
         cmocka_unit_test(a_sheet_names_the_field_too),

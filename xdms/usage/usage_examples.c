@@ -32,8 +32,10 @@ enum status usage_check_folder(const char *folder, struct arena *arena, struct t
     if (status == OK)
         status = usage_folder_load(path, manifest_schema, arena, &loaded, report_out);
     xml_schema_free(manifest_schema);
-    if (status != OK)
+    if (status != OK) {
+        *report_out = text_format(arena, "%.*s\n", TEXT_ARG(*report_out));
         return status;
+    }
     struct examples examples = {.loaded = loaded, .arena = arena};
     builder_init(&examples.report, arena);
     run_folder(&examples, "valid");
