@@ -5,75 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "digest.h"
-#include "digest_client.h"
-#include "user.h"
-
-#define DOMAIN TEXT("example.com")
-#define REALM  TEXT("im.example.com")
-#define URI    TEXT("/xcap-root/resource-lists/users/sip:alice@example.com/index")
-#define NOW    INT64_C(1767225600000)
-
-static const uint8_t key[32] = "a key that only the tests know!";
-static struct arena arena;
-static struct store *store;
-static struct documents *documents;
-static struct digest *digest;
-
-static void add_user(struct text address, struct text password, struct text realm, struct text domain)
-{
-    struct user user;
-    struct refusal refusal;
-    assert_int_equal(user_make(address, password, TEXT(""), domain, realm, NOW, &arena, &user, &refusal), OK);
-    assert_int_equal(user_put(documents, &user, VERSION_ANY, TEXT("admin")), OK);
-}
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    store = store_open_memory();
-    documents = documents_new(store, NULL);
-    digest = digest_new(REALM, DOMAIN, key);
-    add_user(TEXT("alice"), TEXT("secret"), REALM, DOMAIN);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    digest_free(digest);
-    documents_free(documents);
-    store_close(store);
-    arena_clear(&arena);
-    return 0;
-}
-
-static struct digest_client client_of(const struct digest *server, enum digest_algorithm algorithm, int64_t now_ms)
-{
-    struct text challenge = digest_challenge(server, algorithm, false, now_ms, &arena);
-    return (struct digest_client){
-        .username = TEXT("alice"),
-        .password = TEXT("secret"),
-        .realm = challenge_value(challenge, "realm", &arena),
-        .nonce = challenge_value(challenge, "nonce", &arena),
-        .opaque = challenge_value(challenge, "opaque", &arena),
-        .method = TEXT("GET"),
-        .uri = URI,
-        .cnonce = TEXT("f2/wE4q74E6zIJEtWaHKaf5wv"),
-        .qop = TEXT("auth"),
-        .count = 1,
-        .sha256 = algorithm == DIGEST_SHA256,
-    };
-}
-
-static struct digest_client fresh_client(void)
-{
-    return client_of(digest, DIGEST_SHA256, NOW);
-}
+#include "digest_server.h"
 
 static enum digest_result check_header(struct text authorization, struct text uri)
 {
@@ -83,24 +17,6 @@ static enum digest_result check_header(struct text authorization, struct text ur
     assert_true(result == DIGEST_GOOD ? text_equal(user, TEXT("sip:alice@example.com")) : user.length == 0);
     assert_true(result == DIGEST_GOOD || info.length == 0);
     return result;
-}
-
-static enum digest_result check_on(struct digest *server, const struct digest_client *client, int64_t now_ms,
-                                   struct text *info_out)
-{
-    const struct digest_request request = {
-        .authorization = client_authorization(client, &arena),
-        .method = client->method,
-        .uri = client->uri,
-        .body = client->body,
-    };
-    struct text user;
-    return digest_check(server, documents, &request, now_ms, &arena, &user, info_out);
-}
-
-static enum digest_result check(const struct digest_client *client)
-{
-    return check_on(digest, client, NOW, NULL);
 }
 
 static void a_challenge_offers_what_clients_need(void **state)
@@ -447,123 +363,6 @@ static void a_sip_uri_need_only_be_of_the_same_domain(void **state)
     }
 }
 
-static void one_nonce_is_good_for_many_requests_on_any_url(void **state)
-{
-    (void)state;
-    struct digest_client client = fresh_client();
-    for (client.count = 1; client.count <= 300; client.count++) {
-        client.uri = text_format(&arena, "/x/%u", client.count);
-        assert_int_equal(check(&client), DIGEST_GOOD);
-    }
-}
-
-static void a_replay_is_stale(void **state)
-{
-    (void)state;
-    struct digest_client client = fresh_client();
-    assert_int_equal(check(&client), DIGEST_GOOD);
-    assert_int_equal(check(&client), DIGEST_STALE);
-    client.count = 2;
-    assert_int_equal(check(&client), DIGEST_GOOD);
-    client.count = 1;
-    assert_int_equal(check(&client), DIGEST_STALE);
-}
-
-static void requests_may_overtake_each_other_within_the_window(void **state)
-{
-    (void)state;
-    enum { WINDOW = 128 };
-    struct digest_client client = fresh_client();
-    const unsigned far[] = {1, 1000, 1000 + 63, 1000 + 63 + 64, 1000 + 63 + 64 + WINDOW, 100000, 0xFFFFFFFF};
-    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
-        client.count = far[i];
-        assert_int_equal(check(&client), DIGEST_GOOD);
-        assert_int_equal(check(&client), DIGEST_STALE);
-        if (far[i] < WINDOW)
-            continue;
-        client.count = far[i] - WINDOW; /* just behind */
-        assert_int_equal(check(&client), DIGEST_STALE);
-    }
-    client = fresh_client();
-    for (unsigned i = 0; i < WINDOW; i++) { /* backwards */
-        client.count = WINDOW - i;
-        assert_int_equal(check(&client), DIGEST_GOOD);
-    }
-    for (unsigned i = 1; i <= WINDOW; i++) {
-        client.count = i;
-        assert_int_equal(check(&client), DIGEST_STALE);
-    }
-}
-
-static void an_old_nonce_is_stale_and_a_wrong_password_stays_wrong(void **state)
-{
-    (void)state;
-    struct digest_client client = fresh_client();
-    assert_int_equal(check_on(digest, &client, NOW + DIGEST_NONCE_MS_MAX + 1, NULL), DIGEST_STALE);
-    assert_int_equal(check_on(digest, &client, NOW + DIGEST_NONCE_MS_MAX, NULL), DIGEST_GOOD);
-    client = client_of(digest, DIGEST_MD5, NOW + 3600000); /* from a clock far ahead */
-    assert_int_equal(check(&client), DIGEST_STALE);
-    client.password = TEXT("guess");
-    assert_int_equal(check(&client), DIGEST_WRONG);
-}
-
-static void a_forged_nonce_is_stale(void **state)
-{
-    (void)state;
-    struct digest_client client = fresh_client();
-    struct text nonce = client.nonce;
-    for (size_t i = 0; i < nonce.length; i++) {
-        char *bytes = text_cstring(&arena, nonce);
-        bytes[i] = bytes[i] == '0' ? '1' : '0';
-        client.nonce = (struct text){bytes, nonce.length};
-        assert_int_equal(check(&client), DIGEST_STALE);
-    }
-    const struct text others[] = {TEXT(""), TEXT("x"), text_slice(nonce, 0, nonce.length - 1),
-                                  text_join(&arena, nonce, TEXT("0"))};
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        client.nonce = others[i];
-        assert_int_equal(check(&client), DIGEST_STALE);
-    }
-}
-
-static void nodes_that_share_a_key_take_each_others_nonces(void **state)
-{
-    (void)state;
-    const uint8_t other_key[32] = "not the same";
-    struct digest *second = digest_new(REALM, DOMAIN, key);
-    struct digest *stranger = digest_new(REALM, DOMAIN, other_key);
-    struct digest_client client = client_of(digest, DIGEST_SHA256, NOW);
-    assert_int_equal(check_on(second, &client, NOW, NULL), DIGEST_GOOD);
-    assert_int_equal(check_on(second, &client, NOW, NULL), DIGEST_STALE);
-    /* Its opaque is the same, so that a client is told "stale" and does not ask its user. */
-    assert_int_equal(check_on(stranger, &client, NOW, NULL), DIGEST_STALE);
-    digest_free(second);
-    digest_free(stranger);
-}
-
-static void forgotten_nonces_are_stale_and_new_ones_good(void **state)
-{
-    (void)state;
-    struct arena *outer = &arena;
-    struct digest_client first = fresh_client(), client = {0};
-    assert_int_equal(check_on(digest, &first, NOW, NULL), DIGEST_GOOD);
-    first.nonce = text_copy(outer, first.nonce);
-    struct arena kept = arena;
-    for (int i = 1; i <= DIGEST_NONCES_MAX + 10; i++) {
-        arena_init(&arena, "loop");
-        client = client_of(digest, DIGEST_MD5, NOW + i);
-        assert_int_equal(check_on(digest, &client, NOW + i, NULL), DIGEST_GOOD);
-        arena_clear(&arena);
-    }
-    arena = kept;
-    first.count = 2; /* would be good if its counts were known */
-    assert_int_equal(check_on(digest, &first, NOW + 1000, NULL), DIGEST_STALE);
-    first.count = 1;
-    assert_int_equal(check_on(digest, &first, NOW + 1000, NULL), DIGEST_STALE);
-    client = client_of(digest, DIGEST_MD5, NOW + DIGEST_NONCES_MAX + 20);
-    assert_int_equal(check_on(digest, &client, NOW + DIGEST_NONCES_MAX + 20, NULL), DIGEST_GOOD);
-}
-
 static void the_server_proves_that_it_knows_the_password(void **state)
 {
     (void)state;
@@ -578,19 +377,6 @@ static void the_server_proves_that_it_knows_the_password(void **state)
     client.qop = TEXT("");
     assert_int_equal(check_on(digest, &client, NOW, &info), DIGEST_GOOD);
     assert_int_equal(info.length, 0);
-}
-
-static void an_ageing_nonce_brings_the_next_one(void **state)
-{
-    (void)state;
-    struct text info;
-    struct digest_client client = fresh_client();
-    int64_t later_ms = NOW + DIGEST_NONCE_MS_MAX / 2 + 1;
-    assert_int_equal(check_on(digest, &client, later_ms, &info), DIGEST_GOOD);
-    struct digest_client next = client;
-    next.nonce = challenge_value(info, "nextnonce", &arena);
-    assert_true(next.nonce.length > 0);
-    assert_int_equal(check_on(digest, &next, later_ms + DIGEST_NONCE_MS_MAX, &info), DIGEST_GOOD);
 }
 
 static void users_that_cannot_be_read_are_a_failure(void **state)
@@ -620,51 +406,6 @@ static void names_shared_by_two_domains_are_told_apart(void **state)
     }
 }
 
-enum { THREADS = 4, ROUNDS = 100 };
-
-struct racer {
-    pthread_t thread;
-    struct digest_client client;
-    unsigned good;
-};
-
-/* Each thread sends the same counts of the same nonce. */
-static void *race(void *context)
-{
-    struct racer *racer = context;
-    struct arena own;
-    arena_init(&own, "racer");
-    for (unsigned i = 1; i <= ROUNDS; i++) {
-        struct text user;
-        racer->client.count = i;
-        const struct digest_request request = {client_authorization(&racer->client, &own), racer->client.method,
-                                               racer->client.uri, TEXT(""), false};
-        racer->good += digest_check(digest, documents, &request, NOW, &own, &user, NULL) == DIGEST_GOOD;
-        digest_challenge(digest, DIGEST_MD5, false, NOW, &own);
-    }
-    arena_clear(&own);
-    return NULL;
-}
-
-static void each_count_is_good_once_whatever_threads_do(void **state)
-{
-    (void)state;
-    struct racer racers[THREADS];
-    struct digest_client client = fresh_client();
-    unsigned good = 0;
-    for (int i = 0; i < THREADS; i++) {
-        racers[i] = (struct racer){.client = client};
-        assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(racers[i].thread, NULL);
-        good += racers[i].good;
-    }
-    assert_int_equal(good, ROUNDS);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -687,18 +428,9 @@ int main(void)
         TEST(uris_with_raw_quotes_and_brackets_are_read),
         TEST(the_uri_is_compared_decoded_and_without_host),
         TEST(a_sip_uri_need_only_be_of_the_same_domain),
-        TEST(one_nonce_is_good_for_many_requests_on_any_url),
-        TEST(a_replay_is_stale),
-        TEST(requests_may_overtake_each_other_within_the_window),
-        TEST(an_old_nonce_is_stale_and_a_wrong_password_stays_wrong),
-        TEST(a_forged_nonce_is_stale),
-        TEST(nodes_that_share_a_key_take_each_others_nonces),
-        TEST(forgotten_nonces_are_stale_and_new_ones_good),
         TEST(the_server_proves_that_it_knows_the_password),
-        TEST(an_ageing_nonce_brings_the_next_one),
         TEST(users_that_cannot_be_read_are_a_failure),
         TEST(names_shared_by_two_domains_are_told_apart),
-        TEST(each_count_is_good_once_whatever_threads_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

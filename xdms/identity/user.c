@@ -212,9 +212,11 @@ enum status user_list(const struct documents *documents, struct text after, size
 
 static bool is_hash(struct text text)
 {
-    for (size_t i = 0; i < text.length; i++)
-        if (!memchr("0123456789abcdef", text.bytes[i], 16))
+    for (size_t i = 0; i < text.length; i++) {
+        char digit = text.bytes[i];
+        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
             return false;
+    }
     return text.length == 32 || text.length == HASH_TEXT_MAX;
 }
 
