@@ -93,7 +93,7 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
         http_response_header(response, "Allow", refusal->allow);
     if (code == 503)
         http_response_header(response, "Retry-After", TEXT(RETRY_AFTER_S));
-    if (code >= 500)
+    if (code >= 500 && code != 503) /* a lost race is nobody's failure */
         log_error("request failed status=%d reason=%s usage=%.*s owner=%.*s name=%.*s", code, status_name(status),
                   TEXT_ARG(call->place.key.usage), TEXT_ARG(call->place.key.owner), TEXT_ARG(call->place.key.name));
 }
