@@ -39,6 +39,5 @@ enum ctl_exit ctl_backup(struct ctl *ctl, int count, char **arguments)
     fputs("backup in ", stdout);
     ctl_print(ctl_string(answer.json, "folder"));
     putchar('\n');
-    json_decref(answer.json);
     return CTL_OK;
 }

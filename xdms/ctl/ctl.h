@@ -13,6 +13,7 @@ struct ctl {
     struct arena arena;
     const char *admin; /* HOST:PORT */
     const char *token; /* NULL: none */
+    json_t *json;      /* of the last answer */
 };
 
 struct ctl_request {
@@ -26,7 +27,7 @@ struct ctl_request {
 struct ctl_answer {
     long status;
     struct text body;
-    json_t *json; /* NULL when the body is no JSON; lives as long as the program */
+    json_t *json; /* NULL when the body is no JSON; lives until the next call */
 };
 
 /* OK: there is an answer, whatever it says. UNREACHABLE: that has been said on standard error. */

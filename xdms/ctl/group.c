@@ -49,7 +49,6 @@ enum ctl_exit ctl_group_put(struct ctl *ctl, int count, char **arguments)
     printf("%s ", answer.status == 201 ? "added" : "replaced");
     ctl_print(ctl_string(answer.json, "uri"));
     putchar('\n');
-    json_decref(answer.json);
     return CTL_OK;
 }
 

@@ -43,9 +43,11 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     if (code != CURLE_OK)
-        return ctl_error("%s: %s", ctl->admin, reason[0] ? reason : curl_easy_strerror(code)), CTL_UNREACHABLE;
+        return ctl_error("%s cannot be reached: %s", ctl->admin, reason[0] ? reason : curl_easy_strerror(code)),
+               CTL_UNREACHABLE;
     answer_out->body = builder_text(&body);
-    answer_out->json = json_loadb(body.length ? body.bytes : "", body.length, 0, NULL);
+    json_decref(ctl->json);
+    answer_out->json = ctl->json = json_loadb(body.length ? body.bytes : "", body.length, 0, NULL);
     return CTL_OK;
 }
 
@@ -102,7 +104,6 @@ enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void
         next = TEXT("");
         if (last[0])
             next = text_format(&ctl->arena, "%s?after=%.*s", path, TEXT_ARG(ctl_segment(ctl, last)));
-        json_decref(answer.json);
     }
     return CTL_OK;
 }

@@ -34,6 +34,7 @@ static const struct command commands[] = {
 
 static int run(struct ctl *ctl, int count, char **arguments);
 static const struct command *find(int *count, char ***arguments);
+static void print_call(FILE *stream, const struct command *command);
 static void print_usage(FILE *stream);
 
 int main(int argc, char **argv)
@@ -43,6 +44,7 @@ int main(int argc, char **argv)
         ctl.admin = ADMIN_STANDARD;
     arena_init(&ctl.arena, "xdmctl");
     int code = run(&ctl, argc - 1, argv + 1);
+    json_decref(ctl.json);
     arena_clear(&ctl.arena);
     if (fflush(stdout) != 0 && code == CTL_OK)
         code = ctl_error("cannot write to standard output");
@@ -71,9 +73,10 @@ static int run(struct ctl *ctl, int count, char **arguments)
         return CTL_USAGE;
     }
     enum ctl_exit code = command->run(ctl, count, arguments);
-    if (code == CTL_USAGE)
-        fprintf(stderr, "usage: xdmctl [--admin HOST:PORT] [--token T] %s%s%s %s\n", command->group,
-                command->verb ? " " : "", command->verb ? command->verb : "", command->arguments);
+    if (code == CTL_USAGE) {
+        fputs("usage: xdmctl [--admin HOST:PORT] [--token T] ", stderr);
+        print_call(stderr, command);
+    }
     return code;
 }
 
@@ -91,12 +94,24 @@ static const struct command *find(int *count, char ***arguments)
     return NULL;
 }
 
+static void print_call(FILE *stream, const struct command *command)
+{
+    const char *words[] = {command->verb, command->arguments};
+    fputs(command->group, stream);
+    for (int i = 0; i < 2; i++)
+        if (words[i] && words[i][0])
+            fprintf(stream, " %s", words[i]);
+    fputc('\n', stream);
+}
+
 static void print_usage(FILE *stream)
 {
     fprintf(stream, "usage: xdmctl [--admin HOST:PORT] [--token T] COMMAND\n\n");
-    for (size_t i = 0; i < COMMANDS_COUNT; i++)
-        fprintf(stream, "  %s%s%s %s\n        %s\n", commands[i].group, commands[i].verb ? " " : "",
-                commands[i].verb ? commands[i].verb : "", commands[i].arguments, commands[i].meaning);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        fputs("  ", stream);
+        print_call(stream, &commands[i]);
+        fprintf(stream, "        %s\n", commands[i].meaning);
+    }
     fprintf(stream, "\nThe admin API is looked for at XDM_ADMIN, else at " ADMIN_STANDARD
                     "; its token is taken from XDM_TOKEN.\n"
                     "Exit code: 0 done, 1 refused, 2 wrong usage, 3 server not reached.\n");

@@ -22,15 +22,12 @@ enum ctl_exit ctl_trace(struct ctl *ctl, int count, char **arguments)
         return print_fates(&answer);
     if (answer.status != 404)
         return ctl_refused(&answer);
-    json_decref(answer.json);
     request.path = text_format(&ctl->arena, "users/%.*s/messages", TEXT_ARG(segment));
     code = ctl_ask(ctl, &request, &answer);
     if (code != CTL_OK)
         return code;
-    if (answer.status == 404) {
-        json_decref(answer.json);
+    if (answer.status == 404)
         return ctl_error("neither a message nor a user of that name");
-    }
     return answer.status == 200 ? print_fates(&answer) : ctl_refused(&answer);
 }
 
@@ -51,7 +48,6 @@ static enum ctl_exit print_fates(struct ctl_answer *answer)
     }
     if (json_array_size(fates) == 0)
         puts("no messages yet");
-    json_decref(answer->json);
     return CTL_OK;
 }
 

@@ -49,7 +49,6 @@ enum ctl_exit ctl_user_add(struct ctl *ctl, int count, char **arguments)
     printf("%s ", answer.status == 201 ? "added" : "exists");
     ctl_print(ctl_string(answer.json, "address"));
     putchar('\n');
-    json_decref(answer.json);
     return CTL_OK;
 }
 
