@@ -71,6 +71,13 @@ static void a_byte_order_mark_is_accepted(void **state)
     accepted(TEXT("\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"UTF-8\"?><a/>"));
 }
 
+static void a_second_byte_order_mark_is_refused(void **state)
+{
+    (void)state;
+    refused(TEXT("\xEF\xBB\xBF\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>"), "not-well-formed",
+            "mark");
+}
+
 static void an_external_entity_is_refused(void **state)
 {
     (void)state;
@@ -518,6 +525,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_document_is_accepted),
         cmocka_unit_test(a_byte_order_mark_is_accepted),
+        cmocka_unit_test(a_second_byte_order_mark_is_refused),
         cmocka_unit_test(an_external_entity_is_refused),
         cmocka_unit_test(an_entity_bomb_is_refused),
         cmocka_unit_test(a_dtd_is_refused_wherever_it_stands),

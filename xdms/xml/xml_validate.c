@@ -57,8 +57,11 @@ void xml_close(void)
 enum status xml_parse(struct text bytes, const struct xml_limits *limits, struct arena *arena,
                       struct xml_document **document_out, struct refusal *refusal)
 {
-    if (text_starts_with(bytes, TEXT("\xEF\xBB\xBF")))
-        bytes = text_slice(bytes, 3, bytes.length);
+    struct text mark = TEXT("\xEF\xBB\xBF");
+    if (text_starts_with(bytes, mark))
+        bytes = text_slice(bytes, mark.length, bytes.length);
+    if (text_starts_with(bytes, mark)) /* the library would pass over it too, and the declaration goes unseen */
+        return refuse_conflict(refusal, "not-well-formed", TEXT("line 1, column 2: a second byte order mark"));
     if (xml_screen(bytes, limits, false, arena, refusal) != OK)
         return REFUSED;
     struct xml_complaint complaint = {.arena = arena};
