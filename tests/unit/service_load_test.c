@@ -1,13 +1,11 @@
-/* Many writers at once, failing stores, bodies that are not read, and what monitoring sees. */
+/* Many writers at once, failing stores, and what monitoring sees. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <arpa/inet.h>
 #include <pthread.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -135,34 +133,6 @@ static void who_loses_every_race_is_told_to_come_back(void **state)
     fixture_close(fixture);
 }
 
-/* Sends a header section that promises a body, and gives what comes back without one. */
-static struct text ask_without_body(const char *request)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                        .sin_port = htons(http_server_port(fixture->xcap))};
-    struct text_builder answer;
-    char buffer[4096];
-    ssize_t got;
-    builder_init(&answer, &fixture->arena);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(write(fd, request, strlen(request)), (ssize_t)strlen(request));
-    while (text_find(builder_text(&answer), TEXT("\r\n\r\n")) == answer.length &&
-           (got = read(fd, buffer, sizeof(buffer))) > 0)
-        builder_add(&answer, (struct text){buffer, (size_t)got});
-    close(fd);
-    return builder_text(&answer);
-}
-
-static void a_body_that_would_be_refused_is_not_asked_for(void **state)
-{
-    (void)state;
-    struct text answer = ask_without_body("PUT " LISTS " HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n" TYPE
-                                          "\r\nContent-Length: 100000\r\n\r\n");
-    assert_true(text_starts_with(answer, TEXT("HTTP/1.1 401 ")));
-}
-
 static void monitoring_is_told_the_truth(void **state)
 {
     (void)state;
@@ -219,7 +189,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_entry_of_eight_writers_is_lost, begin, end),
         cmocka_unit_test(a_failing_store_is_answered_with_its_own_code),
         cmocka_unit_test(who_loses_every_race_is_told_to_come_back),
-        cmocka_unit_test_setup_teardown(a_body_that_would_be_refused_is_not_asked_for, begin, end),
         cmocka_unit_test_setup_teardown(monitoring_is_told_the_truth, begin, end),
         cmocka_unit_test_setup_teardown(requests_are_counted, begin, end),
     };
