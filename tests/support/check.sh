@@ -15,11 +15,13 @@ echo "check: clang-format"
 clang-format --dry-run -Werror "${sources[@]}" "${headers[@]}" "${tests[@]}"
 
 echo "check: cppcheck"
+# It stumbles over compound literals, and does not follow values that a callee writes: the compilers do.
 cppcheck --quiet --std=c11 --inline-suppr --error-exitcode=1 --enable=warning,portability \
-    --suppress=missingIncludeSystem --suppress=nullPointerRedundantCheck -D__GNUC__ -DXDM_VERSION='""' \
+    --suppress=missingIncludeSystem --suppress=nullPointerRedundantCheck \
+    --suppress=internalAstError --suppress=uninitvar -D__GNUC__ -DXDM_VERSION='""' \
     $(printf -- '-I%s ' include/*/ xdms/*/ im-glue/*/) -j "$(nproc)" "${sources[@]}"
 
 echo "check: clang-tidy"
-printf '%s\0' "${sources[@]}" | xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build" 2>/dev/null
+printf '%s\0' "${sources[@]}" | xargs -0 -n 4 -P "$(nproc)" clang-tidy --quiet -p "$build" --extra-arg=-Wno-unknown-warning-option 2>/dev/null
 
 echo "check: all good"
