@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""xdmctl against a running xdms: every command, its exit code, and the one line that says why not. Then the backup is
+opened by another xdms, which knows what the first one knew."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import harness
+
+TEAM = "sip:team@example.com"
+REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+
+
+class Server:
+    def __init__(self, build, data, log):
+        self.build = build
+        self.program = harness.Program(
+            [os.path.join(build, "xdms"), "--data", data, "--schemas", "schemas", "--http", "127.0.0.1:0",
+             "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"], log)
+        self.admin = "%s:%d" % self.program.addresses["admin"]
+
+    def ctl(self, *arguments, code=0, entered=None, cwd=None):
+        environment = {**os.environ, "XDM_ADMIN": self.admin}
+        done = subprocess.run([os.path.join(self.build, "xdmctl"), *arguments], capture_output=True, text=True,
+                              input=entered, env=environment, cwd=cwd, timeout=60, check=False)
+        assert done.returncode == code, f"xdmctl {arguments}: {done.returncode} {done.stdout}{done.stderr}"
+        if code in (REFUSED, UNREACHABLE):
+            assert done.stderr.startswith("xdmctl: ") and done.stderr.count("\n") == 1, done.stderr
+        return done.stdout
+
+
+def users(server):
+    assert server.ctl("user", "add", "alice", "alice") == "added sip:alice@example.com\n"
+    server.ctl("user", "add", "alice", "other", code=REFUSED)
+    assert server.ctl("user", "add", "--if-absent", "alice", "other") == "exists sip:alice@example.com\n"
+    server.ctl("user", "add", "--display-name", "Bob B.", "bob", entered="a password\n")
+    server.ctl("user", "add", "carol", entered="", code=REFUSED)
+    lines = server.ctl("user", "list").splitlines()
+    assert [line.split() for line in lines] == [["sip:alice@example.com"], ["sip:bob@example.com", "Bob", "B."]], lines
+    server.ctl("user", "del", "bob")
+    server.ctl("user", "del", "bob", code=REFUSED)
+
+
+def groups(server, folder):
+    path = os.path.join(folder, "team.xml")
+    text = harness.group_xml(TEAM, ["alice"])
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    server.ctl("group", "put", path, code=REFUSED)
+    assert server.ctl("group", "put", "--owner", "alice", path) == f"added {TEAM}\n"
+    assert server.ctl("group", "put", "-", entered=text + "\n") == f"replaced {TEAM}\n"
+    assert server.ctl("group", "show", TEAM) == text + "\n"
+    assert server.ctl("group", "list").split() == [TEAM, "sip:alice@example.com", "team"]
+    server.ctl("group", "put", "-", entered="<group/>", code=REFUSED)
+    server.ctl("group", "put", os.path.join(folder, "missing.xml"), code=REFUSED)
+    server.ctl("group", "del", "sip:other@example.com", code=REFUSED)
+
+
+def usage(server):
+    for arguments in ([], ["user"], ["user", "add"], ["user", "add", "--unknown"], ["group", "put"], ["trace"],
+                      ["backup"], ["unknown"], ["--admin"]):
+        server.ctl(*arguments, code=USAGE)
+    assert "group put" in server.ctl("--help")
+    server.ctl("--admin", "127.0.0.1:1", "user", "list", code=UNREACHABLE)
+
+
+def main():
+    build = sys.argv[1]
+    folder = tempfile.mkdtemp(prefix="xdm-wire-")
+    started = []
+    try:
+        first = Server(build, os.path.join(folder, "data"), os.path.join(folder, "first.log"))
+        started.append(first)
+        users(first)
+        groups(first, folder)
+        usage(first)
+        assert first.ctl("trace", "alice") == "no messages yet\n"
+        first.ctl("trace", "nobody", code=REFUSED)
+        copy = os.path.join(folder, "copy")
+        assert first.ctl("backup", "copy", cwd=folder) == f"backup in {copy}\n"
+        first.ctl("backup", copy, code=REFUSED)
+        first.ctl("group", "del", TEAM)
+        second = Server(build, copy, os.path.join(folder, "second.log"))
+        started.append(second)
+        assert second.ctl("group", "list").split()[0] == TEAM
+        for server in started:
+            server.program.stop()
+            assert "ERROR: " not in server.program.tail(), server.program.tail()
+    finally:
+        for server in started:
+            server.program.kill()
+        shutil.rmtree(folder)
+    print("good")
+
+
+main()
