@@ -1,6 +1,7 @@
 /* What monitoring asks: numbers, and whether the process lives and may be sent work. */
 #include "service_own.h"
 
+static const char *not_ready(const struct service *service, struct arena *arena);
 static bool store_answers(const struct service *service, struct arena *arena);
 
 enum http_progress service_management(void *context, struct http_request *request, struct http_response *response)
@@ -20,16 +21,18 @@ enum http_progress service_management(void *context, struct http_request *reques
         respond_document(response, 200, TEXT("text/plain; version=0.0.4; charset=utf-8"),
                          metrics_write(request->arena));
         http_response_header(response, "Cache-Control", TEXT("no-store"));
-    } else if (live) {
-        respond_text(response, 200, TEXT("ok\n"));
-    } else if (!atomic_load(&service->ready)) {
-        respond_text(response, 503, TEXT("not ready: starting or stopping\n"));
-    } else if (!store_answers(service, request->arena)) {
-        respond_text(response, 503, TEXT("not ready: the store cannot be read\n"));
     } else {
-        respond_text(response, 200, TEXT("ok\n"));
+        const char *trouble = live ? NULL : not_ready(service, request->arena);
+        respond_text(response, trouble ? 503 : 200, trouble ? text_of(trouble) : TEXT("ok\n"));
     }
     return HTTP_DONE;
+}
+
+static const char *not_ready(const struct service *service, struct arena *arena)
+{
+    if (!atomic_load(&service->ready))
+        return "not ready: starting or stopping\n";
+    return store_answers(service, arena) ? NULL : "not ready: the store cannot be read\n";
 }
 
 static bool store_answers(const struct service *service, struct arena *arena)
