@@ -306,12 +306,28 @@ enum sip_field_result sip_field_append(struct sip_message *message, struct text 
             element = next_element(&rest);
         if (!judge(rule, element))
             return SIP_FIELD_BAD;
-        if (osip_list_size(&message->fields->headers) >= SIP_HEADERS_MAX)
+        if (osip_list_size(&message->fields->headers) >= message->fields_max)
             return SIP_FIELD_TOO_MANY;
         insert(message, long_name, element, -1);
         refresh(message, long_name);
     } while (rule && rule->list && rest.length > 0);
     return SIP_FIELD_ADDED;
+}
+
+void sip_field_put(struct sip_message *message, const char *name, struct text value)
+{
+    insert(message, text_of(name), value, -1);
+    refresh(message, text_of(name));
+}
+
+void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name)
+{
+    osip_list_iterator_t walk;
+    const osip_header_t *header = osip_list_get_first(&source->fields->headers, &walk);
+    for (; header; header = osip_list_get_next(&walk)) {
+        if (text_equal_nocase(text_of(header->hname), text_of(name)))
+            sip_field_put(target, name, text_of(header->hvalue));
+    }
 }
 
 const char *sip_field_value(const struct sip_message *message, struct text name, size_t index)

@@ -20,6 +20,7 @@ void sip_open(void)
 struct sip_message *sip_message_new(void)
 {
     struct sip_message *message = memory_new(sizeof(*message));
+    message->fields_max = SIP_HEADERS_MAX;
     osip_message_init(&message->fields);
     osip_message_set_version(message->fields, osip_strdup("SIP/2.0"));
     return message;
@@ -174,13 +175,6 @@ struct text sip_to_tag(const struct sip_message *message)
 
 /* --- making ----------------------------------------------------------------------------------------------------- */
 
-static void copy_fields(struct sip_message *target, const struct sip_message *source, const char *name)
-{
-    const char *value;
-    for (size_t i = 0; (value = sip_field_value(source, text_of(name), i)); i++)
-        sip_field_append(target, text_of(name), text_of(value));
-}
-
 /* RFC 3261 §12.1.1 and RFC 6665: the answers of these open a dialog. */
 static bool opens_dialog(struct text method)
 {
@@ -200,7 +194,7 @@ static void copy_to(struct sip_message *response, const struct sip_message *requ
         struct text tag = to_tag.length > 0 ? to_tag : random_hex(&arena, 16);
         value = text_format(&arena, "%s;tag=%.*s", to, TEXT_ARG(tag));
     }
-    sip_field_append(response, TEXT("To"), value);
+    sip_field_put(response, "To", value);
     arena_clear(&arena);
 }
 
@@ -210,15 +204,15 @@ struct sip_message *sip_response_new(const struct sip_message *request, int stat
     struct sip_message *response = sip_message_new();
     bool good = sip_start_response(response, status, text_of(reason ? reason : sip_reason(status)));
     assert(good && sip_is_request(request) && (to_tag.length == 0 || sip_token_valid(to_tag)));
-    copy_fields(response, request, "Via");
+    sip_field_copy(response, request, "Via");
     if (status > 100 && status < 300 && opens_dialog(sip_method(request)))
-        copy_fields(response, request, "Record-Route");
-    copy_fields(response, request, "From");
+        sip_field_copy(response, request, "Record-Route");
+    sip_field_copy(response, request, "From");
     copy_to(response, request, status, to_tag);
-    copy_fields(response, request, "Call-ID");
-    copy_fields(response, request, "CSeq");
+    sip_field_copy(response, request, "Call-ID");
+    sip_field_copy(response, request, "CSeq");
     if (status == 100) /* RFC 3261 §8.2.6.1 */
-        copy_fields(response, request, "Timestamp");
+        sip_field_copy(response, request, "Timestamp");
     return response;
 }
 
@@ -246,7 +240,7 @@ struct sip_message *sip_message_clone(const struct sip_message *message)
     osip_list_iterator_t walk;
     const osip_header_t *header = osip_list_get_first(&message->fields->headers, &walk);
     for (; header; header = osip_list_get_next(&walk))
-        sip_field_append(clone, text_of(header->hname), text_of(header->hvalue));
+        sip_field_put(clone, header->hname, text_of(header->hvalue));
     clone->body = message->body ? string_of(sip_body(message)) : NULL;
     clone->body_length = message->body_length;
     arena_clear(&arena);

@@ -160,7 +160,8 @@ static bool read_section(struct reading *reading, struct text section)
     if (line.length > 0 && line.bytes[line.length - 1] == '\r')
         line.length--;
     is_sip = read_start_line(reading, line);
-    for (int count = 0; is_sip && more && count <= SIP_HEADERS_MAX; count++) {
+    /* One line more than fields: Content-Length is no field. */
+    for (int count = 0; is_sip && more && count <= reading->message->fields_max; count++) {
         more = text_cut(rest, '\n', &line, &rest);
         if (line.length > 0 && line.bytes[line.length - 1] == '\r')
             line.length--;
@@ -168,7 +169,7 @@ static bool read_section(struct reading *reading, struct text section)
             read_field(reading, line);
         else if (more)
             blame(reading, 400, "Bad line end");
-        if (more && count == SIP_HEADERS_MAX)
+        if (more && count == reading->message->fields_max)
             blame(reading, 513, "Too many header fields");
     }
     free(bytes);
@@ -210,25 +211,31 @@ static void take_body(struct reading *reading, struct text body)
     reading->message->body_length = body.length;
 }
 
-enum status sip_message_parse(struct text bytes, struct sip_message **message_out, struct sip_fault *fault_out)
+/* False: no SIP at all. */
+static bool read_message(struct reading *reading, struct text bytes, size_t section_max)
 {
-    struct reading reading = {.message = sip_message_new()};
     while (text_starts_with(bytes, TEXT("\r\n"))) /* RFC 3261 §7.5 */
         bytes = text_slice(bytes, 2, bytes.length);
     size_t end = text_find(bytes, TEXT("\r\n\r\n"));
     bool has_end = end < bytes.length;
     struct text section = text_slice(bytes, 0, end);
     if (!has_end)
-        blame(&reading, 400, "Header section without end");
-    if (section.length > SIP_HEADER_BYTES_MAX) {
-        blame(&reading, 513, "Header section too large");
-        section.length = SIP_HEADER_BYTES_MAX;
+        blame(reading, 400, "Header section without end");
+    if (section.length > section_max) {
+        blame(reading, 513, "Header section too large");
+        section.length = section_max;
     }
-    bool is_sip = section.length > 0 && read_section(&reading, section);
-    if (is_sip) {
-        take_body(&reading, has_end ? text_slice(bytes, end + 4, bytes.length) : (struct text){0});
-        check_required(&reading);
-    }
+    if (section.length == 0 || !read_section(reading, section))
+        return false;
+    take_body(reading, has_end ? text_slice(bytes, end + 4, bytes.length) : (struct text){0});
+    check_required(reading);
+    return true;
+}
+
+enum status sip_message_parse(struct text bytes, struct sip_message **message_out, struct sip_fault *fault_out)
+{
+    struct reading reading = {.message = sip_message_new()};
+    bool is_sip = read_message(&reading, bytes, SIP_HEADER_BYTES_MAX);
     *message_out = reading.message;
     *fault_out = reading.fault;
     if (is_sip && !reading.fault.reason)
@@ -240,4 +247,14 @@ enum status sip_message_parse(struct text bytes, struct sip_message **message_ou
         *fault_out = (struct sip_fault){0, reading.fault.reason ? reading.fault.reason : "Not SIP"};
     }
     return REFUSED;
+}
+
+struct sip_message *sip_message_read_own(struct text bytes)
+{
+    struct reading reading = {.message = sip_message_new()};
+    reading.message->fields_max = 2 * SIP_HEADERS_MAX;
+    if (read_message(&reading, bytes, bytes.length))
+        return reading.message;
+    sip_message_free(reading.message);
+    return NULL;
 }

@@ -19,11 +19,15 @@ struct sip_message {
     osip_to_t *to;
     struct text cseq_method; /* slice of the field */
     uint32_t cseq;
+    int fields_max; /* more are refused; SIP_HEADERS_MAX, and room for ours when we read our own words */
     char *body;
     size_t body_length;
 };
 
 struct sip_message *sip_message_new(void);
+
+/* What we wrote ourselves, whatever its size; NULL if that cannot be. */
+struct sip_message *sip_message_read_own(struct text bytes);
 
 /* --- fields (sip_field.c) --- */
 
@@ -42,6 +46,12 @@ enum sip_field_result { SIP_FIELD_ADDED, SIP_FIELD_BAD, SIP_FIELD_REPEATED, SIP_
 
 /* Appends one field, split if it is a list; the views follow. */
 enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value);
+
+/* Appends all fields of that name as they are in `source`. */
+void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name);
+
+/* Appends one field that is known to be good. */
+void sip_field_put(struct sip_message *message, const char *name, struct text value);
 
 /* The n-th value of that name, or NULL; borrowed until the message changes. */
 const char *sip_field_value(const struct sip_message *message, struct text name, size_t index);

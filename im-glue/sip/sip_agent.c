@@ -1,0 +1,223 @@
+/* The agent's edges: what comes in, what is due, what goes out. The state machines are in sip_server.c and
+ * sip_client.c. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "sip_agent_private.h"
+
+#define QUEUE_MIN 16
+
+/* Without the brackets of an IPv6 address, as the library gives the host of a Via. */
+static char *bare_host(const char *host)
+{
+    size_t length = strlen(host);
+    bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
+    char *bare = memory_new(length + 1);
+    memcpy(bare, host + bracketed, length - 2 * (size_t)bracketed);
+    return bare;
+}
+
+struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)
+{
+    assert(settings->t1_ms > 0 && settings->t2_ms >= settings->t1_ms && settings->body_max <= SIP_BODY_MAX);
+    struct sip_agent *agent = memory_new(sizeof(*agent));
+    agent->settings = *settings;
+    agent->host = bare_host(settings->host);
+    agent->settings.host = agent->host;
+    agent->end_ms = 64 * settings->t1_ms;
+    agent->seed = text_hash_seed();
+    arena_init(&agent->scratch, "sip agent");
+    return agent;
+}
+
+void sip_agent_free(struct sip_agent *agent)
+{
+    if (!agent)
+        return;
+    while (agent->heap_count > 0)
+        transaction_free(agent, agent->heap[agent->heap_count - 1]);
+    for (struct sip_event event; sip_agent_event(agent, &event);)
+        sip_message_free(event.message);
+    for (struct sip_output output; sip_agent_output(agent, &output);)
+        continue;
+    link_free_all(agent);
+    free(agent->keys.buckets);
+    free(agent->merges.buckets);
+    free(agent->slots);
+    free(agent->heap);
+    free(agent->events.items);
+    free(agent->outputs.items);
+    free(agent->host);
+    arena_clear(&agent->scratch);
+    free(agent);
+}
+
+size_t sip_agent_transactions(const struct sip_agent *agent)
+{
+    return agent->transaction_count;
+}
+
+/* --- queues ----------------------------------------------------------------------------------------------------- */
+
+void agent_event(struct sip_agent *agent, const struct sip_event *event)
+{
+    struct event_queue *queue = &agent->events;
+    if (queue->first + queue->count == queue->capacity) {
+        queue->capacity = queue->capacity ? queue->capacity * 2 : QUEUE_MIN;
+        queue->items = memory_resize(queue->items, queue->capacity * sizeof(*queue->items));
+    }
+    queue->items[queue->first + queue->count++] = *event;
+}
+
+bool sip_agent_event(struct sip_agent *agent, struct sip_event *event_out)
+{
+    struct event_queue *queue = &agent->events;
+    if (queue->count == 0)
+        return false;
+    *event_out = queue->items[queue->first++];
+    if (--queue->count == 0)
+        queue->first = 0;
+    return true;
+}
+
+static void add_output(struct sip_agent *agent, const struct output *output)
+{
+    struct output_queue *queue = &agent->outputs;
+    if (queue->first + queue->count == queue->capacity) {
+        queue->capacity = queue->capacity ? queue->capacity * 2 : QUEUE_MIN;
+        queue->items = memory_resize(queue->items, queue->capacity * sizeof(*queue->items));
+    }
+    queue->items[queue->first + queue->count++] = *output;
+}
+
+void agent_output(struct sip_agent *agent, const struct flow *flow, struct text bytes)
+{
+    struct output output = {.flow = *flow, .length = bytes.length};
+    if (bytes.length == 0)
+        return;
+    output.bytes = memory_new(bytes.length);
+    memcpy(output.bytes, bytes.bytes, bytes.length);
+    add_output(agent, &output);
+}
+
+void agent_close(struct sip_agent *agent, const struct flow *flow)
+{
+    add_output(agent, &(struct output){.flow = *flow, .close = true});
+}
+
+bool sip_agent_output(struct sip_agent *agent, struct sip_output *output_out)
+{
+    struct output_queue *queue = &agent->outputs;
+    free(agent->given);
+    agent->given = NULL;
+    if (queue->count == 0)
+        return false;
+    const struct output *output = &queue->items[queue->first++];
+    agent->given = output->bytes;
+    *output_out = (struct sip_output){output->flow, {output->bytes, output->length}, output->close};
+    if (--queue->count == 0)
+        queue->first = 0;
+    return true;
+}
+
+/* --- input ------------------------------------------------------------------------------------------------------ */
+
+void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    struct sip_message *message;
+    struct sip_fault fault;
+    enum status status = sip_message_parse(bytes, &message, &fault);
+    if (!message)
+        return;
+    if (!sip_is_request(message)) {
+        client_response(agent, message, flow, now_ms);
+        return;
+    }
+    sip_via_stamp(message, flow_address_text(flow, &agent->scratch), flow_port(flow));
+    if (status == OK && sip_body(message).length > agent->settings.body_max) {
+        status = REFUSED;
+        fault = (struct sip_fault){513, sip_reason(513)};
+    }
+    if (status == OK) {
+        server_request(agent, message, flow, now_ms);
+        return;
+    }
+    server_refuse(agent, message, fault.code, fault.reason, flow);
+    sip_message_free(message);
+}
+
+/* RFC 8489 §5: the first two bits of STUN are zero. No method name begins like that. */
+static bool is_sip_datagram(struct text bytes)
+{
+    return bytes.length > 0 && (unsigned char)bytes.bytes[0] >= ' ';
+}
+
+void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    arena_reset(&agent->scratch);
+    if (flow->kind == FLOW_TCP) {
+        stream_input(agent, bytes, flow, now_ms);
+        return;
+    }
+    while (text_starts_with(bytes, TEXT("\r\n")))
+        bytes = text_slice(bytes, 2, bytes.length);
+    if (is_sip_datagram(bytes))
+        agent_message(agent, bytes, flow, now_ms);
+}
+
+static void fail_all(struct sip_agent *agent, const struct flow *flow)
+{
+    /* Looked up each time: the link goes with its last transaction. */
+    for (struct link *link; (link = link_find(agent, flow)) && link->transactions;)
+        client_fail(agent, link->transactions, SIP_FAILURE_TRANSPORT);
+}
+
+void sip_agent_closed(struct sip_agent *agent, uint64_t connection, int64_t now_ms)
+{
+    (void)now_ms;
+    struct flow flow = {.kind = FLOW_TCP, .connection = connection};
+    if (connection == 0)
+        return;
+    fail_all(agent, &flow);
+    struct link *link = link_find(agent, &flow);
+    if (!link)
+        return;
+    link->length = 0;
+    link->blank_lines = 0;
+    link->dead = false;
+    link_release(agent, link);
+}
+
+void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int64_t now_ms)
+{
+    (void)now_ms;
+    fail_all(agent, flow);
+}
+
+/* --- time ------------------------------------------------------------------------------------------------------- */
+
+int64_t sip_agent_deadline(const struct sip_agent *agent)
+{
+    if (agent->heap_count == 0)
+        return NEVER;
+    const struct transaction *next = agent->heap[0];
+    return next->repeat_at < next->end_at ? next->repeat_at : next->end_at;
+}
+
+void sip_agent_tick(struct sip_agent *agent, int64_t now_ms)
+{
+    arena_reset(&agent->scratch);
+    while (sip_agent_deadline(agent) <= now_ms) {
+        struct transaction *transaction = agent->heap[0];
+        bool is_client = transaction->role == CLIENT_INVITE || transaction->role == CLIENT_NON_INVITE;
+        bool ends = transaction->end_at <= now_ms;
+        if (ends && is_client)
+            client_end(agent, transaction);
+        else if (ends)
+            transaction_free(agent, transaction);
+        else if (is_client)
+            client_repeat(agent, transaction, now_ms);
+        else
+            server_repeat(agent, transaction, now_ms);
+    }
+}

@@ -1,0 +1,178 @@
+/* The parts of an agent, for the files of this module alone: transactions and their tables, flows with what hangs on
+ * them, and the queues of events and outputs. */
+#ifndef SIP_AGENT_PRIVATE_H
+#define SIP_AGENT_PRIVATE_H
+
+#include "sip_agent.h"
+#include "sip_message_private.h"
+
+#define NEVER INT64_MAX
+
+enum transaction_role { CLIENT_NON_INVITE, CLIENT_INVITE, SERVER_NON_INVITE, SERVER_INVITE };
+
+/* The states of RFC 3261 §17 and RFC 6026 §7; which ones occur depends on the role. */
+enum transaction_state {
+    TRYING, /* also Calling: nothing heard, nothing said */
+    PROCEEDING,
+    ACCEPTED,  /* INVITE after a 2xx */
+    COMPLETED, /* final response there; repeats are absorbed */
+    CONFIRMED  /* INVITE server: ACK received */
+};
+
+/* An address in a quarter of sockaddr_storage: there are many transactions. */
+struct small_flow {
+    enum flow_kind kind;
+    uint64_t connection;
+    struct sockaddr_in6 peer; /* or sockaddr_in */
+};
+
+struct transaction {
+    enum transaction_role role;
+    enum transaction_state state;
+    uint64_t number; /* slot and generation */
+    uint64_t cookie;
+    struct small_flow flow;
+    char *bytes; /* what is sent again: request, last response, ACK */
+    size_t bytes_length;
+    char *template; /* server: a ready 100 response, source of answers made here; NULL after the final one */
+    size_t template_length;
+    int64_t born_ms, repeat_ms; /* repeat_ms: present interval */
+    int64_t repeat_at, end_at;
+    size_t heap_index;
+    struct transaction *key_next, *merge_next;
+    uint64_t key_hash, merge_hash;
+    bool in_merge_table;
+    struct link *link; /* client only */
+    struct transaction *link_previous, *link_next;
+    size_t key_length;
+    char key[];
+};
+
+/* What hangs on one connection, or on one peer: client transactions that fail with it, and the bytes of an unfinished
+ * message. Lives while it has something to remember. */
+struct link {
+    uint64_t hash;
+    struct small_flow flow;
+    struct link *next;
+    struct transaction *transactions;
+    char *buffer;
+    size_t length, capacity;
+    size_t scanned;  /* no end of header section before here */
+    size_t whole;    /* length of the message being received; 0: not known yet */
+    int blank_lines; /* CRLFs since the last message */
+    bool dead;       /* framing lost; what still comes is ignored until the connection is closed */
+};
+
+struct output {
+    struct flow flow;
+    char *bytes;
+    size_t length;
+    bool close;
+};
+
+struct output_queue {
+    struct output *items;
+    size_t first, count, capacity;
+};
+
+struct event_queue {
+    struct sip_event *items;
+    size_t first, count, capacity;
+};
+
+struct table {
+    void **buckets; /* power of two */
+    size_t bucket_count, count;
+};
+
+struct slot {
+    struct transaction *transaction;
+    uint32_t generation;
+    uint32_t next_free; /* index + 1; 0: none */
+};
+
+struct sip_agent {
+    struct sip_agent_settings settings;
+    char *host;     /* as compared with a Via: no brackets */
+    int64_t end_ms; /* 64*T1 */
+    uint64_t seed;
+    struct table keys, merges, links;
+    struct slot *slots;
+    size_t slot_count, slot_capacity, transaction_count;
+    uint32_t free_slot; /* index + 1 */
+    struct transaction **heap;
+    size_t heap_count, heap_capacity;
+    struct event_queue events;
+    struct output_queue outputs;
+    char *given; /* bytes of the output handed out last */
+    struct arena scratch;
+};
+
+/* --- sip_agent.c --- */
+
+void agent_event(struct sip_agent *agent, const struct sip_event *event);
+void agent_output(struct sip_agent *agent, const struct flow *flow, struct text bytes);
+void agent_close(struct sip_agent *agent, const struct flow *flow);
+
+/* One whole message from that flow. */
+void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
+
+/* --- sip_transaction.c --- */
+
+struct small_flow flow_pack(const struct flow *flow);
+struct flow flow_unpack(const struct small_flow *flow);
+
+#define TRANSACTION_KEY_MAX 1024 /* branches have some 60 bytes; longer identifiers are refused, as they are kept */
+
+struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role, struct text key,
+                                    const struct flow *flow, int64_t now_ms);
+void transaction_free(struct sip_agent *agent, struct transaction *transaction);
+struct transaction *transaction_find(const struct sip_agent *agent, struct text key);
+struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t number);
+void transaction_keep(struct transaction *transaction, struct text bytes); /* empty: forgets */
+void transaction_send(struct sip_agent *agent, const struct transaction *transaction);
+
+/* First repetition after `repeat_ms` (NEVER: none), end after `end_ms`. */
+void transaction_arm(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms, int64_t repeat_ms,
+                     int64_t end_ms);
+/* Sets the interval to the next repetition. */
+void transaction_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms, int64_t repeat_ms);
+
+void merge_add(struct sip_agent *agent, struct transaction *transaction, uint64_t merge_hash);
+bool merge_known(const struct sip_agent *agent, uint64_t merge_hash);
+
+/* Doubles when more entries than buckets; entries are chained through the pointer at `next_offset`. */
+void table_prepare(struct table *table, size_t next_offset, size_t hash_offset);
+
+/* --- sip_link.c --- */
+
+struct link *link_find(const struct sip_agent *agent, const struct flow *flow);
+struct link *link_take(struct sip_agent *agent, const struct flow *flow); /* made if absent */
+void link_release(struct sip_agent *agent, struct link *link);            /* freed if it has nothing to remember */
+void link_free_all(struct sip_agent *agent);
+void link_attach(struct sip_agent *agent, struct transaction *transaction, const struct flow *flow);
+void link_detach(struct sip_agent *agent, struct transaction *transaction);
+
+/* --- sip_stream.c --- */
+
+void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
+
+/* --- sip_server.c and sip_client.c --- */
+
+/* Take the message over. */
+void server_request(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);
+void client_response(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);
+
+/* Answers without a transaction; nothing for an ACK. */
+void server_refuse(struct sip_agent *agent, const struct sip_message *request, int status, const char *reason,
+                   const struct flow *flow);
+
+/* Where the answer to a stamped request goes (RFC 3261 §18.2.2, RFC 3581 §4). */
+struct flow server_response_flow(const struct sip_message *request, const struct flow *flow);
+
+void server_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms);
+void client_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms);
+void client_end(struct sip_agent *agent, struct transaction *transaction);
+void client_fail(struct sip_agent *agent, struct transaction *transaction, enum sip_failure failure);
+
+#endif

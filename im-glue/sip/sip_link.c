@@ -1,0 +1,135 @@
+/* Links: what hangs on one connection, or on one peer when there is no connection yet. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "sip_agent_private.h"
+
+/* A connection is known by its number; a peer without one by kind, address and port. */
+static bool same(const struct small_flow *a, const struct small_flow *b)
+{
+    if (a->kind != b->kind || a->connection != b->connection)
+        return false;
+    return a->connection != 0 || memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0;
+}
+
+static struct small_flow identity_of(const struct flow *flow)
+{
+    struct small_flow identity = {.kind = flow->kind, .connection = flow->connection};
+    /* Only what names the peer: flow labels and padding may differ between two looks at it. */
+    if (flow->connection == 0 && flow->peer.ss_family == AF_INET) {
+        struct sockaddr_in full, bare = {.sin_family = AF_INET};
+        memcpy(&full, &flow->peer, sizeof(full));
+        bare.sin_port = full.sin_port;
+        bare.sin_addr = full.sin_addr;
+        memcpy(&identity.peer, &bare, sizeof(bare));
+    } else if (flow->connection == 0 && flow->peer.ss_family == AF_INET6) {
+        struct sockaddr_in6 full;
+        memcpy(&full, &flow->peer, sizeof(full));
+        identity.peer.sin6_family = AF_INET6;
+        identity.peer.sin6_port = full.sin6_port;
+        identity.peer.sin6_addr = full.sin6_addr;
+        identity.peer.sin6_scope_id = full.sin6_scope_id;
+    }
+    return identity;
+}
+
+static uint64_t hash_of(const struct sip_agent *agent, const struct small_flow *identity)
+{
+    char bytes[sizeof(identity->connection) + sizeof(identity->peer) + 1];
+    bytes[0] = (char)identity->kind;
+    memcpy(bytes + 1, &identity->connection, sizeof(identity->connection));
+    memcpy(bytes + 1 + sizeof(identity->connection), &identity->peer, sizeof(identity->peer));
+    return text_hash((struct text){bytes, sizeof(bytes)}, agent->seed);
+}
+
+static struct link *find(const struct sip_agent *agent, const struct small_flow *identity, uint64_t hash)
+{
+    struct link *link = agent->links.bucket_count ? agent->links.buckets[hash & (agent->links.bucket_count - 1)] : NULL;
+    while (link && !(link->hash == hash && same(&link->flow, identity)))
+        link = link->next;
+    return link;
+}
+
+struct link *link_find(const struct sip_agent *agent, const struct flow *flow)
+{
+    struct small_flow identity = identity_of(flow);
+    return find(agent, &identity, hash_of(agent, &identity));
+}
+
+struct link *link_take(struct sip_agent *agent, const struct flow *flow)
+{
+    struct small_flow identity = identity_of(flow);
+    uint64_t hash = hash_of(agent, &identity);
+    struct link *link = find(agent, &identity, hash);
+    if (link)
+        return link;
+    table_prepare(&agent->links, offsetof(struct link, next), offsetof(struct link, hash));
+    void **bucket = &agent->links.buckets[hash & (agent->links.bucket_count - 1)];
+    link = memory_new(sizeof(*link));
+    link->hash = hash;
+    link->flow = identity;
+    link->next = *bucket;
+    *bucket = link;
+    agent->links.count++;
+    return link;
+}
+
+static void link_free(struct sip_agent *agent, struct link *link)
+{
+    void **bucket = &agent->links.buckets[link->hash & (agent->links.bucket_count - 1)];
+    struct link *walk = *bucket;
+    if (walk == link) {
+        *bucket = link->next;
+    } else {
+        while (walk->next != link)
+            walk = walk->next;
+        walk->next = link->next;
+    }
+    agent->links.count--;
+    free(link->buffer);
+    free(link);
+}
+
+void link_release(struct sip_agent *agent, struct link *link)
+{
+    if (link->length == 0 && link->capacity > 0) {
+        free(link->buffer);
+        link->buffer = NULL;
+        link->capacity = 0;
+    }
+    if (!link->transactions && link->length == 0 && link->blank_lines == 0 && !link->dead)
+        link_free(agent, link);
+}
+
+void link_free_all(struct sip_agent *agent)
+{
+    for (size_t i = 0; i < agent->links.bucket_count; i++) {
+        while (agent->links.buckets[i])
+            link_free(agent, agent->links.buckets[i]);
+    }
+    free(agent->links.buckets);
+}
+
+void link_attach(struct sip_agent *agent, struct transaction *transaction, const struct flow *flow)
+{
+    struct link *link = link_take(agent, flow);
+    transaction->link = link;
+    transaction->link_previous = NULL;
+    transaction->link_next = link->transactions;
+    if (link->transactions)
+        link->transactions->link_previous = transaction;
+    link->transactions = transaction;
+}
+
+void link_detach(struct sip_agent *agent, struct transaction *transaction)
+{
+    struct link *link = transaction->link;
+    if (transaction->link_previous)
+        transaction->link_previous->link_next = transaction->link_next;
+    else
+        link->transactions = transaction->link_next;
+    if (transaction->link_next)
+        transaction->link_next->link_previous = transaction->link_previous;
+    transaction->link = NULL;
+    link_release(agent, link);
+}

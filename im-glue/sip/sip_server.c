@@ -1,0 +1,312 @@
+/* Server transactions (RFC 3261 §17.2, RFC 6026 §7.1, RFC 4320): requests are told once and answered as often as they
+ * are repeated. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "sip_agent_private.h"
+
+#define TRYING_MS 200 /* RFC 3261 §17.2.1: an INVITE that is not answered by then gets a 100 */
+#define SIP_PORT  5060
+
+static void forget_template(struct transaction *transaction);
+static void respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
+                              int64_t now_ms);
+
+static bool is_reliable(const struct transaction *transaction)
+{
+    return transaction->flow.kind == FLOW_TCP;
+}
+
+struct flow server_response_flow(const struct sip_message *request, const struct flow *flow)
+{
+    struct flow answer = *flow;
+    struct text unused;
+    if (flow->kind == FLOW_TCP || sip_via_parameter(request, "rport", &unused))
+        return answer;
+    in_port_t port = htons(sip_via_port(request) ? sip_via_port(request) : SIP_PORT);
+    if (answer.peer.ss_family == AF_INET6)
+        memcpy((char *)&answer.peer + offsetof(struct sockaddr_in6, sin6_port), &port, sizeof(port));
+    else
+        memcpy((char *)&answer.peer + offsetof(struct sockaddr_in, sin_port), &port, sizeof(port));
+    return answer;
+}
+
+/* --- keys ------------------------------------------------------------------------------------------------------- */
+
+/* RFC 3261 §17.2.3; without the cookie a peer of RFC 2543 is recognised by the rest of the request. */
+static struct text key_of(struct sip_agent *agent, const struct sip_message *request, struct text method)
+{
+    struct text branch = sip_branch(request);
+    bool has_cookie = branch.length > 7 && text_starts_with_nocase(branch, TEXT("z9hG4bK"));
+    unsigned port = sip_via_port(request) ? sip_via_port(request) : SIP_PORT;
+    struct text_builder key;
+    builder_init(&key, &agent->scratch);
+    builder_add_format(&key, "S%.*s\n", TEXT_ARG(method));
+    builder_add(&key, text_lower(&agent->scratch, sip_via_host(request)));
+    builder_add_format(&key, ":%u\n%.*s", port, TEXT_ARG(branch));
+    if (!has_cookie)
+        builder_add_format(&key, "\n%.*s\n%.*s\n%u", TEXT_ARG(sip_call_id(request, &agent->scratch)),
+                           TEXT_ARG(sip_from_tag(request)), (unsigned)sip_cseq(request));
+    return builder_text(&key);
+}
+
+/* RFC 3261 §8.2.2.2: the same request by two ways. */
+static uint64_t merge_hash_of(struct sip_agent *agent, const struct sip_message *request)
+{
+    struct text_builder key;
+    builder_init(&key, &agent->scratch);
+    builder_add_format(&key, "%.*s\n%.*s\n%u\n%.*s", TEXT_ARG(sip_from_tag(request)),
+                       TEXT_ARG(sip_call_id(request, &agent->scratch)), (unsigned)sip_cseq(request),
+                       TEXT_ARG(sip_method(request)));
+    return text_hash(builder_text(&key), agent->seed);
+}
+
+/* --- requests --------------------------------------------------------------------------------------------------- */
+
+static void send_response(struct sip_agent *agent, const struct sip_message *response, const struct flow *flow)
+{
+    agent_output(agent, flow, sip_message_write(response, &agent->scratch));
+}
+
+void server_refuse(struct sip_agent *agent, const struct sip_message *request, int status, const char *reason,
+                   const struct flow *flow)
+{
+    if (text_equal(sip_method(request), TEXT("ACK")))
+        return;
+    struct sip_message *response = sip_response_new(request, status, reason, (struct text){0});
+    if (status == 503)
+        sip_header_add(response, "Retry-After", TEXT("10"));
+    struct flow answer = server_response_flow(request, flow);
+    send_response(agent, response, &answer);
+    sip_message_free(response);
+}
+
+/* How long a client over UDP repeats before its interval reaches T2 (RFC 4320 §4.1). */
+static int64_t silence_ms(const struct sip_agent *agent)
+{
+    int64_t sum = 0;
+    for (int64_t interval = agent->settings.t1_ms; interval < agent->settings.t2_ms; interval *= 2)
+        sum += interval;
+    return sum;
+}
+
+static struct transaction *begin(struct sip_agent *agent, struct text key, const struct sip_message *request,
+                                 const struct flow *flow, int64_t now_ms)
+{
+    bool is_invite = text_equal(sip_method(request), TEXT("INVITE"));
+    struct flow answer = server_response_flow(request, flow);
+    struct transaction *transaction =
+        transaction_new(agent, is_invite ? SERVER_INVITE : SERVER_NON_INVITE, key, &answer, now_ms);
+    struct sip_message *trying = sip_response_new(request, 100, NULL, (struct text){0});
+    struct text bytes = sip_message_write(trying, &agent->scratch);
+    transaction->template = memory_new(bytes.length);
+    transaction->template_length = bytes.length;
+    memcpy(transaction->template, bytes.bytes, bytes.length);
+    sip_message_free(trying);
+    /* Who sent a non-INVITE request has given up after 64*T1, so an answer would be in vain. */
+    if (is_invite)
+        transaction_arm(agent, transaction, now_ms, TRYING_MS, NEVER);
+    else
+        transaction_arm(agent, transaction, now_ms, silence_ms(agent), agent->end_ms);
+    return transaction;
+}
+
+static void absorb(struct sip_agent *agent, const struct transaction *transaction)
+{
+    if (transaction->bytes && transaction->state != CONFIRMED)
+        transaction_send(agent, transaction);
+}
+
+static void take_ack(struct sip_agent *agent, struct sip_message *ack, const struct flow *flow, int64_t now_ms)
+{
+    struct transaction *transaction = transaction_find(agent, key_of(agent, ack, TEXT("INVITE")));
+    if (!transaction || transaction->state == ACCEPTED) {
+        agent_event(agent, &(struct sip_event){.kind = SIP_EVENT_ACK, .message = ack, .flow = *flow});
+        return;
+    }
+    sip_message_free(ack);
+    if (transaction->state != COMPLETED)
+        return;
+    if (is_reliable(transaction)) {
+        transaction_free(agent, transaction);
+        return;
+    }
+    transaction->state = CONFIRMED;
+    transaction_keep(transaction, (struct text){0});
+    transaction_arm(agent, transaction, now_ms, NEVER, agent->settings.t4_ms);
+}
+
+/* A response in the caller's stead, made of the 100: another start line, and a tag behind the To. */
+static struct text turn_into(struct sip_agent *agent, const struct transaction *transaction, int status,
+                             struct text tag)
+{
+    static const struct text to_begin = TEXT_INIT("\r\nTo: ");
+    struct text trying = {transaction->template, transaction->template_length}, rest;
+    struct text_builder bytes;
+    size_t start_end = text_find(trying, TEXT("\r\n"));
+    rest = text_slice(trying, start_end, trying.length);
+    size_t to = text_find(rest, to_begin);
+    size_t to_end = to + to_begin.length;
+    to_end += text_find(text_slice(rest, to_end, rest.length), TEXT("\r\n"));
+    builder_init(&bytes, &agent->scratch);
+    builder_add_format(&bytes, "SIP/2.0 %d %s", status, sip_reason(status));
+    builder_add(&bytes, text_slice(rest, 0, to_end));
+    if (tag.length > 0)
+        builder_add_format(&bytes, ";tag=%.*s", TEXT_ARG(tag));
+    builder_add(&bytes, text_slice(rest, to_end, rest.length));
+    return builder_text(&bytes);
+}
+
+/* RFC 3261 §9.2: a CANCEL is answered by itself; the INVITE gets 487 if it had no final answer yet. */
+static void take_cancel(struct sip_agent *agent, struct text key, struct sip_message *cancel, const struct flow *flow,
+                        int64_t now_ms)
+{
+    struct transaction *invite = transaction_find(agent, key_of(agent, cancel, TEXT("INVITE")));
+    struct text tag = random_hex(&agent->scratch, 16);
+    uint64_t number = begin(agent, key, cancel, flow, now_ms)->number;
+    struct sip_message *response = sip_response_new(cancel, invite ? 200 : 481, NULL, tag);
+    if (sip_to_tag(cancel).length > 0)
+        tag = (struct text){0};
+    sip_message_free(cancel);
+    sip_agent_respond(agent, number, response, now_ms);
+    if (!invite || invite->state > PROCEEDING)
+        return;
+    struct text bytes = turn_into(agent, invite, 487, tag);
+    forget_template(invite);
+    respond_to_invite(agent, invite, 487, bytes, now_ms);
+}
+
+/* True if the request goes no further. */
+static bool refused(struct sip_agent *agent, struct text key, const struct sip_message *request,
+                    const struct flow *flow)
+{
+    if (key.length > TRANSACTION_KEY_MAX)
+        server_refuse(agent, request, 400, "Identifiers too long", flow);
+    else if (agent->transaction_count >= SIP_TRANSACTIONS_MAX)
+        server_refuse(agent, request, 503, NULL, flow);
+    else if (sip_to_tag(request).length == 0 && merge_known(agent, merge_hash_of(agent, request)))
+        server_refuse(agent, request, 482, "Merged request", flow);
+    else
+        return false;
+    return true;
+}
+
+void server_request(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms)
+{
+    struct text method = sip_method(message);
+    if (text_equal(method, TEXT("ACK"))) {
+        take_ack(agent, message, flow, now_ms);
+        return;
+    }
+    struct text key = key_of(agent, message, method);
+    struct transaction *transaction = transaction_find(agent, key);
+    if (transaction || refused(agent, key, message, flow)) {
+        if (transaction)
+            absorb(agent, transaction);
+        sip_message_free(message);
+        return;
+    }
+    if (text_equal(method, TEXT("CANCEL"))) {
+        take_cancel(agent, key, message, flow, now_ms);
+        return;
+    }
+    transaction = begin(agent, key, message, flow, now_ms);
+    if (sip_to_tag(message).length == 0)
+        merge_add(agent, transaction, merge_hash_of(agent, message));
+    agent_event(agent,
+                &(struct sip_event){
+                    .kind = SIP_EVENT_REQUEST, .transaction = transaction->number, .message = message, .flow = *flow});
+}
+
+/* --- responses -------------------------------------------------------------------------------------------------- */
+
+static void forget_template(struct transaction *transaction)
+{
+    free(transaction->template);
+    transaction->template = NULL;
+    transaction->template_length = 0;
+}
+
+static void respond_provisional(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
+                                int64_t now_ms)
+{
+    if (transaction->state > PROCEEDING)
+        return;
+    /* RFC 4320 §4.1: nothing but 100, and over UDP not while the client still repeats fast. */
+    if (transaction->role == SERVER_NON_INVITE &&
+        (status != 100 || (!is_reliable(transaction) && now_ms < transaction->born_ms + silence_ms(agent))))
+        return;
+    transaction->state = PROCEEDING;
+    transaction_keep(transaction, bytes);
+    transaction_send(agent, transaction);
+    transaction_repeat(agent, transaction, now_ms, NEVER);
+}
+
+static void respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
+                              int64_t now_ms)
+{
+    bool is_again = transaction->state == ACCEPTED;
+    transaction_keep(transaction, bytes);
+    transaction_send(agent, transaction);
+    if (status < 300) {
+        /* RFC 6026 §7.1: the caller repeats a 2xx; repeated INVITEs are absorbed without an answer. */
+        transaction->state = ACCEPTED;
+        transaction_keep(transaction, (struct text){0});
+        if (!is_again)
+            transaction_arm(agent, transaction, now_ms, NEVER, agent->end_ms);
+        return;
+    }
+    transaction->state = COMPLETED;
+    transaction_arm(agent, transaction, now_ms, is_reliable(transaction) ? NEVER : agent->settings.t1_ms,
+                    agent->end_ms);
+}
+
+static void respond_to_other(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
+                             int64_t now_ms)
+{
+    bool is_vain = status == 408; /* RFC 4320 §4.2: the client has its own timeout */
+    transaction_keep(transaction, is_vain ? (struct text){0} : bytes);
+    if (!is_vain)
+        transaction_send(agent, transaction);
+    if (is_reliable(transaction)) {
+        transaction_free(agent, transaction);
+        return;
+    }
+    transaction->state = COMPLETED;
+    transaction_arm(agent, transaction, now_ms, NEVER, agent->end_ms);
+}
+
+void sip_agent_respond(struct sip_agent *agent, uint64_t number, struct sip_message *response, int64_t now_ms)
+{
+    struct transaction *transaction = transaction_numbered(agent, number);
+    int status = sip_status(response);
+    bool is_server = transaction && (transaction->role == SERVER_INVITE || transaction->role == SERVER_NON_INVITE);
+    bool is_again = is_server && transaction->state == ACCEPTED && status >= 200 && status < 300;
+    if (is_server && (transaction->state <= PROCEEDING || is_again)) {
+        struct text bytes = sip_message_write(response, &agent->scratch);
+        if (status >= 200)
+            forget_template(transaction);
+        if (status < 200)
+            respond_provisional(agent, transaction, status, bytes, now_ms);
+        else if (transaction->role == SERVER_INVITE)
+            respond_to_invite(agent, transaction, status, bytes, now_ms);
+        else
+            respond_to_other(agent, transaction, status, bytes, now_ms);
+    }
+    sip_message_free(response);
+}
+
+void server_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms)
+{
+    if (transaction->state == TRYING) {
+        transaction->state = PROCEEDING;
+        transaction_keep(transaction, (struct text){transaction->template, transaction->template_length});
+        transaction_send(agent, transaction);
+        transaction_repeat(agent, transaction, now_ms, NEVER);
+        return;
+    }
+    assert(transaction->role == SERVER_INVITE && transaction->state == COMPLETED);
+    int64_t next_ms = transaction->repeat_ms * 2;
+    transaction_send(agent, transaction);
+    transaction_repeat(agent, transaction, now_ms, next_ms < agent->settings.t2_ms ? next_ms : agent->settings.t2_ms);
+}

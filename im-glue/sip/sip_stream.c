@@ -1,0 +1,142 @@
+/* Messages out of a stream (RFC 3261 §18.3): framing by Content-Length, keep-alive by blank lines (RFC 5626 §3.5.1). A
+ * stream whose framing is lost is closed: what follows could be anyone's words in anyone's mouth. */
+#include <stdlib.h>
+
+#include "sip_agent_private.h"
+
+#define BUFFER_MIN 1024
+
+static void append(struct link *link, struct text bytes)
+{
+    size_t needed = link->length + bytes.length;
+    if (needed > link->capacity) {
+        size_t capacity = link->capacity ? link->capacity : BUFFER_MIN;
+        while (capacity < needed)
+            capacity *= 2;
+        link->buffer = memory_resize(link->buffer, capacity);
+        link->capacity = capacity;
+    }
+    memcpy(link->buffer + link->length, bytes.bytes, bytes.length);
+    link->length = needed;
+}
+
+static void lose_framing(struct sip_agent *agent, struct link *link, struct text bytes, const struct flow *flow,
+                         int status, const char *reason)
+{
+    struct sip_message *message;
+    struct sip_fault fault;
+    sip_message_parse(bytes, &message, &fault);
+    if (message && sip_is_request(message)) {
+        sip_via_stamp(message, flow_address_text(flow, &agent->scratch), flow_port(flow));
+        server_refuse(agent, message, status, reason, flow);
+    }
+    sip_message_free(message);
+    agent_close(agent, flow);
+    link->dead = true;
+}
+
+static bool is_length_name(struct text name)
+{
+    name = text_trim(name);
+    return text_equal_nocase(name, TEXT("Content-Length")) || text_equal_nocase(name, TEXT("l"));
+}
+
+/* The one Content-Length of a header section; NULL, or what is wrong. A folded one is none: its value is empty. */
+static const char *read_length(struct text section, uint64_t *length_out)
+{
+    bool found = false, more = true;
+    struct text line, rest = section, name, value;
+    while (more) {
+        more = text_cut(rest, '\n', &line, &rest);
+        if (!text_cut(line, ':', &name, &value) || !is_length_name(name))
+            continue;
+        if (found)
+            return "Repeated Content-Length";
+        if (!text_to_u64(text_trim(value), length_out))
+            return "Bad Content-Length";
+        found = true;
+    }
+    return found ? NULL : "Missing Content-Length";
+}
+
+/* Sets link->whole once the header section is there. */
+static void find_end(struct sip_agent *agent, struct link *link, struct text rest, const struct flow *flow)
+{
+    static const struct text end = TEXT_INIT("\r\n\r\n");
+    size_t from = link->scanned < end.length ? 0 : link->scanned - (end.length - 1);
+    size_t at = from + text_find(text_slice(rest, from, rest.length), end);
+    link->scanned = rest.length;
+    if (at > SIP_HEADER_BYTES_MAX) {
+        lose_framing(agent, link, rest, flow, 513, "Header section too large");
+        return;
+    }
+    if (at >= rest.length)
+        return;
+    uint64_t length;
+    struct text section = text_slice(rest, 0, at + end.length);
+    const char *fault = read_length(section, &length);
+    if (fault)
+        lose_framing(agent, link, section, flow, 400, fault);
+    else if (length > agent->settings.body_max)
+        lose_framing(agent, link, section, flow, 513, sip_reason(513));
+    else
+        link->whole = section.length + (size_t)length;
+}
+
+/* Bytes used up, 0: more must come. */
+static size_t take_message(struct sip_agent *agent, struct link *link, struct text rest, const struct flow *flow,
+                           int64_t now_ms)
+{
+    size_t whole = link->whole;
+    if (whole == 0) {
+        find_end(agent, link, rest, flow);
+        whole = link->whole;
+    }
+    if (link->dead || whole == 0 || rest.length < whole)
+        return 0;
+    link->whole = link->scanned = 0;
+    agent_message(agent, text_slice(rest, 0, whole), flow, now_ms);
+    return whole;
+}
+
+static size_t take_blank_line(struct sip_agent *agent, struct link *link, const struct flow *flow, bool *answered)
+{
+    if (++link->blank_lines == 2) {
+        link->blank_lines = 0;
+        /* One answer for a piece full of them: a flood is not answered by a flood. */
+        if (!*answered)
+            agent_output(agent, flow, TEXT("\r\n"));
+        *answered = true;
+    }
+    return 2;
+}
+
+void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    if (bytes.length == 0)
+        return;
+    struct link *link = link_take(agent, flow);
+    if (link->dead)
+        return;
+    append(link, bytes);
+    bool answered = false;
+    size_t at = 0;
+    /* The buffer is not empty while this runs, so the link stays whatever its transactions do. */
+    for (size_t used = 1; used > 0 && at < link->length && !link->dead; at += used) {
+        struct text rest = {link->buffer + at, link->length - at};
+        if (link->whole == 0 && text_starts_with(rest, TEXT("\r\n"))) {
+            used = take_blank_line(agent, link, flow, &answered);
+        } else if (text_equal(rest, TEXT("\r"))) {
+            used = 0;
+        } else {
+            link->blank_lines = 0;
+            used = take_message(agent, link, rest, flow, now_ms);
+        }
+    }
+    if (link->dead)
+        at = link->length;
+    link->length -= at;
+    if (at > 0 && link->length > 0)
+        memmove(link->buffer, link->buffer + at, link->length);
+    link_release(agent, link);
+}

@@ -1,0 +1,283 @@
+/* Transactions as a store: found by key, by number and by deadline, in constant or logarithmic time. What a transaction
+ * does when it is found is in sip_server.c and sip_client.c. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "sip_agent_private.h"
+
+#define BUCKETS_MIN 64
+
+static void heap_move(struct sip_agent *agent, struct transaction *transaction);
+static void heap_remove(struct sip_agent *agent, struct transaction *transaction);
+
+struct small_flow flow_pack(const struct flow *flow)
+{
+    struct small_flow small = {.kind = flow->kind, .connection = flow->connection};
+    memcpy(&small.peer, &flow->peer, sizeof(small.peer));
+    return small;
+}
+
+struct flow flow_unpack(const struct small_flow *small)
+{
+    struct flow flow = {.kind = small->kind, .connection = small->connection};
+    memcpy(&flow.peer, &small->peer, sizeof(small->peer));
+    return flow;
+}
+
+/* --- tables ----------------------------------------------------------------------------------------------------- */
+
+static void *next_of(void *entry, size_t next_offset)
+{
+    void *next;
+    memcpy(&next, (char *)entry + next_offset, sizeof(next));
+    return next;
+}
+
+void table_prepare(struct table *table, size_t next_offset, size_t hash_offset)
+{
+    if (table->count < table->bucket_count)
+        return;
+    size_t count = table->bucket_count ? table->bucket_count * 2 : BUCKETS_MIN;
+    void **buckets = memory_new(count * sizeof(*buckets));
+    for (size_t i = 0; i < table->bucket_count; i++) {
+        for (void *entry = table->buckets[i], *next; entry; entry = next) {
+            uint64_t hash;
+            memcpy(&hash, (char *)entry + hash_offset, sizeof(hash));
+            next = next_of(entry, next_offset);
+            void **bucket = &buckets[hash & (count - 1)];
+            memcpy((char *)entry + next_offset, bucket, sizeof(*bucket));
+            *bucket = entry;
+        }
+    }
+    free(table->buckets);
+    table->buckets = buckets;
+    table->bucket_count = count;
+}
+
+static void key_add(struct sip_agent *agent, struct transaction *transaction)
+{
+    table_prepare(&agent->keys, offsetof(struct transaction, key_next), offsetof(struct transaction, key_hash));
+    void **bucket = &agent->keys.buckets[transaction->key_hash & (agent->keys.bucket_count - 1)];
+    transaction->key_next = *bucket;
+    *bucket = transaction;
+    agent->keys.count++;
+}
+
+static void key_remove(struct sip_agent *agent, struct transaction *transaction)
+{
+    void **bucket = &agent->keys.buckets[transaction->key_hash & (agent->keys.bucket_count - 1)];
+    struct transaction *walk = *bucket;
+    if (walk == transaction) {
+        *bucket = transaction->key_next;
+    } else {
+        while (walk->key_next != transaction)
+            walk = walk->key_next;
+        walk->key_next = transaction->key_next;
+    }
+    agent->keys.count--;
+}
+
+struct transaction *transaction_find(const struct sip_agent *agent, struct text key)
+{
+    if (agent->keys.bucket_count == 0)
+        return NULL;
+    uint64_t hash = text_hash(key, agent->seed);
+    struct transaction *walk = agent->keys.buckets[hash & (agent->keys.bucket_count - 1)];
+    while (walk && !(walk->key_hash == hash && text_equal((struct text){walk->key, walk->key_length}, key)))
+        walk = walk->key_next;
+    return walk;
+}
+
+void merge_add(struct sip_agent *agent, struct transaction *transaction, uint64_t merge_hash)
+{
+    table_prepare(&agent->merges, offsetof(struct transaction, merge_next), offsetof(struct transaction, merge_hash));
+    void **bucket = &agent->merges.buckets[merge_hash & (agent->merges.bucket_count - 1)];
+    transaction->merge_hash = merge_hash;
+    transaction->merge_next = *bucket;
+    transaction->in_merge_table = true;
+    *bucket = transaction;
+    agent->merges.count++;
+}
+
+static void merge_remove(struct sip_agent *agent, struct transaction *transaction)
+{
+    void **bucket = &agent->merges.buckets[transaction->merge_hash & (agent->merges.bucket_count - 1)];
+    struct transaction *walk = *bucket;
+    if (walk == transaction) {
+        *bucket = transaction->merge_next;
+    } else {
+        while (walk->merge_next != transaction)
+            walk = walk->merge_next;
+        walk->merge_next = transaction->merge_next;
+    }
+    agent->merges.count--;
+}
+
+bool merge_known(const struct sip_agent *agent, uint64_t merge_hash)
+{
+    if (agent->merges.bucket_count == 0)
+        return false;
+    struct transaction *walk = agent->merges.buckets[merge_hash & (agent->merges.bucket_count - 1)];
+    while (walk && walk->merge_hash != merge_hash)
+        walk = walk->merge_next;
+    return walk != NULL;
+}
+
+/* --- numbers ---------------------------------------------------------------------------------------------------- */
+
+static void number_take(struct sip_agent *agent, struct transaction *transaction)
+{
+    if (agent->free_slot == 0) {
+        if (agent->slot_count == agent->slot_capacity) {
+            agent->slot_capacity = agent->slot_capacity ? agent->slot_capacity * 2 : BUCKETS_MIN;
+            agent->slots = memory_resize(agent->slots, agent->slot_capacity * sizeof(struct slot));
+        }
+        agent->slots[agent->slot_count] = (struct slot){.generation = 1};
+        agent->free_slot = (uint32_t)++agent->slot_count;
+    }
+    uint32_t index = agent->free_slot - 1;
+    struct slot *slot = &agent->slots[index];
+    agent->free_slot = slot->next_free;
+    slot->transaction = transaction;
+    transaction->number = (uint64_t)slot->generation << 32 | index;
+}
+
+static void number_give_back(struct sip_agent *agent, uint64_t number)
+{
+    uint32_t index = (uint32_t)number;
+    struct slot *slot = &agent->slots[index];
+    slot->transaction = NULL;
+    slot->generation++;
+    slot->next_free = agent->free_slot;
+    agent->free_slot = index + 1;
+}
+
+struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t number)
+{
+    uint32_t index = (uint32_t)number;
+    if (index >= agent->slot_count || agent->slots[index].generation != (uint32_t)(number >> 32))
+        return NULL;
+    return agent->slots[index].transaction;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role, struct text key,
+                                    const struct flow *flow, int64_t now_ms)
+{
+    struct transaction *transaction = memory_new(sizeof(*transaction) + key.length);
+    transaction->role = role;
+    transaction->flow = flow_pack(flow);
+    transaction->born_ms = now_ms;
+    transaction->repeat_at = transaction->end_at = NEVER;
+    transaction->key_length = key.length;
+    memcpy(transaction->key, key.bytes, key.length);
+    transaction->key_hash = text_hash(key, agent->seed);
+    key_add(agent, transaction);
+    number_take(agent, transaction);
+    if (agent->heap_count == agent->heap_capacity) {
+        agent->heap_capacity = agent->heap_capacity ? agent->heap_capacity * 2 : BUCKETS_MIN;
+        agent->heap = memory_resize(agent->heap, agent->heap_capacity * sizeof(struct transaction *));
+    }
+    transaction->heap_index = agent->heap_count;
+    agent->heap[agent->heap_count++] = transaction;
+    agent->transaction_count++;
+    if (role == CLIENT_INVITE || role == CLIENT_NON_INVITE)
+        link_attach(agent, transaction, flow);
+    return transaction;
+}
+
+void transaction_free(struct sip_agent *agent, struct transaction *transaction)
+{
+    heap_remove(agent, transaction);
+    key_remove(agent, transaction);
+    if (transaction->in_merge_table)
+        merge_remove(agent, transaction);
+    if (transaction->link)
+        link_detach(agent, transaction);
+    number_give_back(agent, transaction->number);
+    agent->transaction_count--;
+    free(transaction->bytes);
+    free(transaction->template);
+    free(transaction);
+}
+
+void transaction_keep(struct transaction *transaction, struct text bytes)
+{
+    free(transaction->bytes);
+    transaction->bytes = bytes.length ? memory_new(bytes.length) : NULL;
+    transaction->bytes_length = bytes.length;
+    if (bytes.length)
+        memcpy(transaction->bytes, bytes.bytes, bytes.length);
+}
+
+void transaction_send(struct sip_agent *agent, const struct transaction *transaction)
+{
+    struct flow flow = flow_unpack(&transaction->flow);
+    agent_output(agent, &flow, (struct text){transaction->bytes, transaction->bytes_length});
+}
+
+void transaction_arm(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms, int64_t repeat_ms,
+                     int64_t end_ms)
+{
+    transaction->repeat_ms = repeat_ms;
+    transaction->repeat_at = repeat_ms == NEVER ? NEVER : now_ms + repeat_ms;
+    transaction->end_at = end_ms == NEVER ? NEVER : now_ms + end_ms;
+    heap_move(agent, transaction);
+}
+
+/* Counted from when it was due, so that a late tick does not stretch the schedule, but never twice at once. */
+void transaction_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms, int64_t repeat_ms)
+{
+    transaction->repeat_ms = repeat_ms;
+    if (repeat_ms == NEVER) {
+        transaction->repeat_at = NEVER;
+    } else {
+        transaction->repeat_at += repeat_ms;
+        if (transaction->repeat_at <= now_ms)
+            transaction->repeat_at = now_ms + repeat_ms;
+    }
+    heap_move(agent, transaction);
+}
+
+/* --- deadlines -------------------------------------------------------------------------------------------------- */
+
+static int64_t due_at(const struct transaction *transaction)
+{
+    return transaction->repeat_at < transaction->end_at ? transaction->repeat_at : transaction->end_at;
+}
+
+static void heap_place(struct sip_agent *agent, struct transaction *transaction, size_t index)
+{
+    agent->heap[index] = transaction;
+    transaction->heap_index = index;
+}
+
+static void heap_move(struct sip_agent *agent, struct transaction *transaction)
+{
+    size_t index = transaction->heap_index;
+    int64_t due = due_at(transaction);
+    while (index > 0 && due_at(agent->heap[(index - 1) / 2]) > due) {
+        heap_place(agent, agent->heap[(index - 1) / 2], index);
+        index = (index - 1) / 2;
+    }
+    for (;;) {
+        size_t child = 2 * index + 1;
+        if (child + 1 < agent->heap_count && due_at(agent->heap[child + 1]) < due_at(agent->heap[child]))
+            child++;
+        if (child >= agent->heap_count || due_at(agent->heap[child]) >= due)
+            break;
+        heap_place(agent, agent->heap[child], index);
+        index = child;
+    }
+    heap_place(agent, transaction, index);
+}
+
+static void heap_remove(struct sip_agent *agent, struct transaction *transaction)
+{
+    struct transaction *last = agent->heap[--agent->heap_count];
+    if (last == transaction)
+        return;
+    heap_place(agent, last, transaction->heap_index);
+    heap_move(agent, last);
+}
