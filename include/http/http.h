@@ -33,12 +33,13 @@ struct text http_header_joined(const struct http_request *request, const char *n
 
 struct http_response {
     int status;
-    struct text body; /* in the request's arena, or static */
+    struct text body; /* in the request's arena, or static; 304: the body whose length is to be told, it is not sent */
     struct http_header headers[24];
     size_t headers_count;
 };
 
-/* A value with CR, LF or NUL is a bug of the caller (assert). More than fit: assert. */
+/* A value with CR, LF or NUL is a bug of the caller (assert), so are Content-Length and Transfer-Encoding, which are
+ * the server's. More than fit: assert. An empty value is not sent. */
 void http_response_header(struct http_response *response, const char *name, struct text value);
 
 enum http_progress {
@@ -49,7 +50,8 @@ enum http_progress {
 typedef enum http_progress http_handler_fn(void *context, struct http_request *request, struct http_response *response);
 
 /* Called as soon as the header section is there and before a body is read (and before "100 Continue" is sent).
- * True: go on. False: `response` is filled in and sent, the body is discarded. May be NULL. */
+ * True: go on. False: `response` is filled in and sent: at once, and the connection closed, if the client waits for
+ * "100 Continue", else after its body, which is read and dropped. May be NULL. */
 typedef bool http_preview_fn(void *context, struct http_request *request, struct http_response *response);
 
 void http_resume(struct http_request *request);
@@ -59,11 +61,11 @@ struct http_settings {
     uint16_t port;    /* 0: any free one */
     unsigned threads; /* 0: as many as cores */
     unsigned connections_max;
-    size_t body_bytes_max;  /* 413 */
+    size_t body_bytes_max;   /* 413 */
     size_t header_bytes_max; /* 431, and 414 for the target */
-    int64_t header_ms_max;  /* from the first byte of a request to the end of its headers */
-    int64_t body_ms_max;    /* from there to the end of its body */
-    int64_t idle_ms_max;    /* between requests */
+    int64_t header_ms_max;   /* from the connection, later from the end of a request line, to the end of the headers */
+    int64_t body_ms_max;     /* from there to the end of its body; also to send a response, more if it is large */
+    int64_t idle_ms_max;     /* between a response and the next request line */
     const char *server_token;
 };
 
@@ -78,11 +80,14 @@ struct http_server *http_server_open(const struct http_settings *settings, http_
                                      struct text *error_out);
 uint16_t http_server_port(const struct http_server *server);
 
-/* Refuses new connections, waits for requests in progress (those waiting must be resumed by their owners), frees. */
+/* Refuses new connections, waits for requests in progress (those waiting must be resumed by their owners) for
+ * body_ms_max, then cuts them, frees. Who resumes a request that was cut, even after this, does no harm. */
 void http_server_close(struct http_server *server);
 
 /* True for an http: or https: peer address inside 127/8, ::1 or an IPv4-mapped form of it. */
 bool http_peer_is_loopback(const struct sockaddr *peer);
+
+/* "192.0.2.1:5000" or "[2001:db8::1]:5000". */
 struct text http_peer_text(const struct sockaddr *peer, struct arena *arena);
 
 #endif

@@ -83,6 +83,8 @@ static inline enum http_progress probe_handle(void *context, struct http_request
         response->status = 204;
     if (text_equal(request->target, TEXT("/large")))
         response->body = (struct text){arena_alloc(request->arena, 8u << 20), 8u << 20};
+    if (text_equal(request->target, TEXT("/peer")))
+        response->body = http_peer_text(request->peer, request->arena);
     struct text echo;
     if (http_header(request, "X-Echo", &echo))
         http_response_header(response, "X-Echoed", echo);

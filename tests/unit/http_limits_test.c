@@ -205,7 +205,8 @@ static void a_chunked_body_without_end_is_cut(void **state)
 {
     (void)state;
     probe_open(probe);
-    (void)flood("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "a\r\n0123456789\r\n", FLOOD_BYTES);
+    (void)flood("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "a\r\n0123456789\r\n",
+                FLOOD_BYTES * 2);
     assert_true(probe_saw(probe, ""));
 }
 

@@ -285,6 +285,26 @@ static void a_host_may_be_a_name_or_an_ipv6_address(void **state)
     }
 }
 
+static void the_handler_sees_the_address_of_its_peer(void **state)
+{
+    (void)state;
+    assert_true(probe_has(get_and_close("/peer"), "\r\n\r\n127.0.0.1:"));
+    struct probe *six = probe_new();
+    struct text error = {0};
+    six->settings.host = "::1";
+    six->server = http_server_open(&six->settings, probe_handle, NULL, six, &six->arena, &error);
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    if (six->server) { /* else a machine without IPv6 */
+        address.sin6_port = htons(http_server_port(six->server));
+        int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        PROBE_SAY(fd, "GET /peer HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_true(probe_has(probe_read_response(six, fd), "\r\n\r\n[::1]:"));
+        close(fd);
+    }
+    probe_stop(six);
+}
+
 static void a_host_that_does_not_exist_is_reported(void **state)
 {
     (void)state;
@@ -336,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_thread_serves_as_well, begin, end),
         cmocka_unit_test_setup_teardown(a_port_that_is_taken_is_reported_in_one_line, begin, end),
         cmocka_unit_test_setup_teardown(a_host_may_be_a_name_or_an_ipv6_address, begin, end),
+        cmocka_unit_test_setup_teardown(the_handler_sees_the_address_of_its_peer, begin, end),
         cmocka_unit_test_setup_teardown(a_host_that_does_not_exist_is_reported, begin, end),
         cmocka_unit_test_setup_teardown(a_client_that_leaves_during_a_large_response_ends_only_itself, begin, end),
     };

@@ -18,7 +18,7 @@
 #define SEND_BYTES_PER_MS   8    /* a reader slower than 8 kB/s would hold memory at others' expense */
 #define TICK_MS_MAX         1000 /* deadlines are seconds; a second late does no harm */
 #define TICK_MS_MIN         10
-#define DISCARD_FACTOR      2 /* a body of this many limits is cut off instead of being read and dropped */
+#define DISCARD_BYTES_MAX   (8u << 20) /* of a body that is too large; beyond, it is cut off without a 413 */
 #define LINE_END            (sizeof("\r\n") - 1)
 
 struct http_server {
@@ -253,7 +253,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     size_t bytes_max = exchange->answered ? 0 : server->settings.body_bytes_max;
     http_exchange_receive(exchange, (struct text){upload, *upload_size_inout}, bytes_max);
     *upload_size_inout = 0;
-    return exchange->body_received / DISCARD_FACTOR > server->settings.body_bytes_max ? MHD_NO : MHD_YES;
+    bool endless = exchange->body_received > server->settings.body_bytes_max + DISCARD_BYTES_MAX;
+    return endless ? MHD_NO : MHD_YES;
 }
 
 /* The header section is there, the body not yet, and "100 Continue" has not been sent. A response queued here ends the
