@@ -1,4 +1,5 @@
-/* SIP, SIPS, TEL, IM and PRES URIs and the name-addr form around them. Reads slices, copies nothing unless it says so. */
+/* SIP, SIPS, TEL, IM and PRES URIs and the name-addr form around them. Reads slices, copies nothing unless it says so.
+ */
 #ifndef URI_URI_H
 #define URI_URI_H
 

@@ -34,7 +34,7 @@ struct xcap_selector {
 
 /* `node` and `query` are decoded. Unprefixed elements are in `standard_namespace`. REFUSED: 400 for broken steps and
  * unbound prefixes, 404 for an extension selector that is not understood. */
-enum status xcap_selector_parse(struct text node, struct text query, struct text standard_namespace, struct arena *arena,
-                                struct xcap_selector *selector_out, struct refusal *refusal);
+enum status xcap_selector_parse(struct text node, struct text query, struct text standard_namespace,
+                                struct arena *arena, struct xcap_selector *selector_out, struct refusal *refusal);
 
 #endif

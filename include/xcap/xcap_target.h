@@ -9,19 +9,20 @@
 enum xcap_tree { XCAP_USERS, XCAP_GLOBAL };
 
 /* Key parts are bounded here, so that every key that leaves this file fits the store. */
-#define XCAP_TARGET_MAX  8192 /* the whole request target; longer is 414 */
-#define XCAP_AUID_MAX     128
-#define XCAP_XUI_MAX      512
-#define XCAP_NAME_MAX     512 /* document name with its sub-directories */
+#define XCAP_TARGET_MAX 8192 /* the whole request target; longer is 414 */
+#define XCAP_AUID_MAX   128
+#define XCAP_XUI_MAX    512
+#define XCAP_NAME_MAX   512 /* document name with its sub-directories */
 
 struct xcap_target {
     struct text auid; /* decoded, all of them */
     enum xcap_tree tree;
-    struct text xui;  /* empty in the global tree; as sent, not canonical */
-    struct text name; /* "index", or with sub-directories "byGroupID/7"; empty when the URI stops at the home directory */
-    bool has_node;    /* there was a "~~" segment */
-    struct text node; /* decoded once; what follows the separator */
-    struct text query; /* decoded once, without '?': the xmlns() bindings */
+    struct text xui; /* empty in the global tree; as sent, not canonical */
+    struct text
+        name;      /* "index", or with sub-directories "byGroupID/7"; empty when the URI stops at the home directory */
+    bool has_node; /* there was a "~~" segment */
+    struct text node;          /* decoded once; what follows the separator */
+    struct text query;         /* decoded once, without '?': the xmlns() bindings */
     struct text document_path; /* raw path up to the separator, for "ancestor" and Location */
 };
 

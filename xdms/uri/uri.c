@@ -232,7 +232,9 @@ struct text uri_canonical(struct arena *arena, struct text text)
         add_host(&canonical, uri.host);
     }
     /* "im:" grows by a byte: the key must be readable as an address again */
-    return canonical.length > URI_LENGTH_MAX ? (struct text){0} : builder_text(&canonical);
+    if (canonical.length > URI_LENGTH_MAX)
+        return (struct text){0};
+    return builder_text(&canonical);
 }
 
 struct text uri_domain(struct text canonical)

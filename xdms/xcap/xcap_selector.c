@@ -85,7 +85,7 @@ static enum status read_part(struct parser *parser, struct text written)
         selector->terminal = XCAP_NAMESPACES;
         return OK;
     }
-    if (written.bytes[0] == '@')
+    if (text_starts_with(written, TEXT("@")))
         return read_attribute_terminal(parser, written);
     if (selector->steps_count == XCAP_STEPS_MAX)
         return broken(parser, "the node selector has too many steps");

@@ -168,9 +168,9 @@ static enum status take_segment(struct parser *parser, unsigned place, struct te
 static enum status read_document(struct parser *parser)
 {
     struct xcap_target *target = parser->target;
-    struct text rest = parser->document_end < parser->begin
-                           ? (struct text){0}
-                           : text_slice(parser->path, parser->begin, parser->document_end);
+    struct text rest = {0};
+    if (parser->document_end >= parser->begin) /* else the separator is right behind the root */
+        rest = text_slice(parser->path, parser->begin, parser->document_end);
     struct text raw = {0}, segment;
     unsigned place = 0;
     for (; next_segment(&rest, &raw); place++) {
