@@ -1,0 +1,152 @@
+/* Opens both sockets on one port and spreads what is sent over them. */
+#include "transport_private.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define PORT_TRIES_MAX 50  /* a port that is free for TCP may be taken for UDP */
+#define TIMER_SECONDS  1   /* of idle checks and of accepting again */
+#define SPARE_FDS      256 /* beside connections: store, log, listeners */
+
+static bool resolve(const char *host, uint16_t port, struct flow *address_out);
+static void on_timer(void *context, int fd, unsigned events);
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    const rlim_t wanted = TRANSPORT_CONNECTIONS_MAX + SPARE_FDS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted)
+        log_warning("only %llu descriptors allowed, %llu wanted", (unsigned long long)limit.rlim_cur,
+                    (unsigned long long)wanted);
+}
+
+static uint16_t bound_port(int fd)
+{
+    struct flow flow = {0};
+    socklen_t length = sizeof(flow.peer);
+    getsockname(fd, (struct sockaddr *)&flow.peer, &length);
+    return flow_port(&flow);
+}
+
+static bool set_port(struct flow *address, uint16_t port)
+{
+    char host[NI_MAXHOST];
+    return getnameinfo((struct sockaddr *)&address->peer, flow_peer_length(address), host, sizeof(host), NULL, 0,
+                       NI_NUMERICHOST) == 0 &&
+           flow_set_peer(address, host, port);
+}
+
+/* TCP first: with port 0 the kernel picks one, which UDP then has to have too. */
+static bool open_both(struct transport *transport, struct flow address, const char **failed_out)
+{
+    for (unsigned i = 0; i < PORT_TRIES_MAX; i++) {
+        *failed_out = "tcp";
+        if (!tcp_open(transport, &address))
+            return false;
+        struct flow same = address;
+        transport->port = bound_port(transport->listen_fd);
+        *failed_out = "udp";
+        if (set_port(&same, transport->port) && udp_open(transport, &same))
+            return true;
+        int reason = errno;
+        tcp_close(transport);
+        errno = reason;
+        if (flow_port(&address) != 0 || reason != EADDRINUSE)
+            return false;
+    }
+    return false;
+}
+
+static bool open_timer(struct transport *transport)
+{
+    const struct itimerspec every = {{TIMER_SECONDS, 0}, {TIMER_SECONDS, 0}};
+    transport->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (transport->timer_fd < 0)
+        return false;
+    timerfd_settime(transport->timer_fd, 0, &every, NULL);
+    loop_watch(transport->loop, transport->timer_fd, LOOP_READ, on_timer, transport);
+    return true;
+}
+
+struct transport *transport_open(struct loop *loop, const char *host, uint16_t port,
+                                 const struct transport_handler *handler, struct arena *arena, struct text *error_out)
+{
+    struct transport *transport = memory_new(sizeof(*transport));
+    struct flow address;
+    const char *failed = "timer";
+    transport->loop = loop;
+    transport->handler = *handler;
+    transport->udp_fd = transport->listen_fd = transport->timer_fd = -1;
+    TAILQ_INIT(&transport->idle);
+    raise_descriptor_limit();
+    if (!resolve(host, port, &address))
+        *error_out = text_format(arena, "no such address: %s", host);
+    else if (!open_both(transport, address, &failed) || !open_timer(transport))
+        *error_out = text_format(arena, "%s: %s %s:%u",
+                                 errno == EADDRINUSE ? "address already in use" : strerror(errno), failed, host, port);
+    else
+        return transport;
+    transport_close(transport);
+    return NULL;
+}
+
+static bool resolve(const char *host, uint16_t port, struct flow *address_out)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM}, *found = NULL;
+    char service[8];
+    snprintf(service, sizeof(service), "%u", port);
+    if (getaddrinfo(host, service, &hints, &found) != 0)
+        return false;
+    *address_out = (struct flow){0};
+    memcpy(&address_out->peer, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return true;
+}
+
+uint16_t transport_port(const struct transport *transport)
+{
+    return transport->port;
+}
+
+void transport_close(struct transport *transport)
+{
+    tcp_close(transport);
+    udp_close(transport);
+    if (transport->timer_fd >= 0) {
+        loop_unwatch(transport->loop, transport->timer_fd);
+        close(transport->timer_fd);
+    }
+    free(transport);
+}
+
+static void on_timer(void *context, int fd, unsigned events)
+{
+    uint64_t expirations;
+    (void)events;
+    if (read(fd, &expirations, sizeof(expirations)) == (ssize_t)sizeof(expirations))
+        tcp_run_timer(context);
+}
+
+void transport_send(struct transport *transport, const struct flow *flow, struct text bytes)
+{
+    if (flow->kind == FLOW_UDP)
+        udp_send(transport, flow, bytes);
+    else
+        tcp_send(transport, flow, bytes);
+}
+
+void transport_disconnect(struct transport *transport, uint64_t connection)
+{
+    tcp_disconnect(transport, connection);
+}

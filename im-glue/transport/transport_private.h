@@ -1,0 +1,58 @@
+/* What udp.c and tcp.c share with transport.c. */
+#ifndef TRANSPORT_PRIVATE_H
+#define TRANSPORT_PRIVATE_H
+
+#include <stdlib.h>
+#include <sys/queue.h>
+#define uthash_fatal(message) abort() /* out of memory, as everywhere */
+#include <uthash.h>
+
+#include "arena.h"
+#include "transport.h"
+
+#define TRANSPORT_PEER_TEXT_MAX 80 /* "[IPv6%interface]:port" */
+
+struct connection {
+    UT_hash_handle by_number;
+    UT_hash_handle by_peer;
+    TAILQ_ENTRY(connection) idle; /* least recently active first */
+    struct transport *transport;
+    struct flow flow;
+    char peer[TRANSPORT_PEER_TEXT_MAX];
+    int fd;
+    bool ours; /* opened from here */
+    bool connecting;
+    bool in_handler; /* bytes of it are being handled: it may be closed, but not freed */
+    bool closed;
+    int64_t active_ms;
+    char *queue; /* bytes that the kernel did not take */
+    size_t queue_length, queue_capacity;
+};
+
+TAILQ_HEAD(connection_list, connection);
+
+struct transport {
+    struct loop *loop;
+    struct transport_handler handler;
+    uint16_t port;
+    int udp_fd, listen_fd, timer_fd;
+    bool accept_paused; /* no descriptor was left; the timer tries again */
+    uint64_t last_connection;
+    struct connection *by_number, *by_peer;
+    struct connection_list idle;
+    struct udp_batch *batch;
+};
+
+/* udp.c */
+bool udp_open(struct transport *transport, const struct flow *address);
+void udp_close(struct transport *transport);
+void udp_send(struct transport *transport, const struct flow *flow, struct text bytes);
+
+/* tcp.c */
+bool tcp_open(struct transport *transport, const struct flow *address);
+void tcp_close(struct transport *transport);
+void tcp_send(struct transport *transport, const struct flow *flow, struct text bytes);
+void tcp_disconnect(struct transport *transport, uint64_t connection);
+void tcp_run_timer(struct transport *transport);
+
+#endif
