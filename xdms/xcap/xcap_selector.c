@@ -32,7 +32,7 @@ enum status xcap_selector_parse(struct text node, struct text query, struct text
                             .selector = selector_out};
     *selector_out = (struct xcap_selector){.query = query};
     selector_out->steps = arena_array(arena, struct xcap_step, XCAP_STEPS_MAX);
-    struct text written = {0};
+    struct text written = TEXT("");
     do {
         if (cut_step(&parser, &node, &written) != OK || read_part(&parser, written) != OK)
             return REFUSED;
