@@ -187,6 +187,7 @@ static void unknown_paths_and_methods_are_refused(void **state)
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/backup"), 405);
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/%zz"), 400);
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/%ff"), 400);
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users?after=%00"), 400);
 }
 
 static void a_web_page_is_kept_out(void **state)
@@ -294,6 +295,24 @@ static void a_group_that_does_not_fit_is_refused(void **state)
     assert_string_equal(member(twice, "conflict"), "uniqueness-failure");
 }
 
+static void a_group_gets_no_document_that_no_client_could_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"..", ".", "~~", "a/b", "%00", "%ff", ""};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct text path = text_format(&fixture->arena, TEAM "?owner=alice&name=%s", names[i]);
+        struct answer answer = ASK_ADMIN(fixture, "PUT", text_cstring(&fixture->arena, path), NULL, {GROUP}, TEAM_XML);
+        if (answer.status != 400 && answer.status != 409)
+            fail_msg("%s: %ld", names[i], answer.status);
+    }
+    char name[602] = {0};
+    memset(name, 'n', 601);
+    struct text path = text_format(&fixture->arena, TEAM "?owner=alice&name=%s", name);
+    assert_error(ASK_ADMIN(fixture, "PUT", text_cstring(&fixture->arena, path), NULL, {GROUP}, TEAM_XML), 414);
+    assert_int_equal(ASK_ADMIN(fixture, "PUT", TEAM "?owner=alice&name=my%20team", NULL, {GROUP}, TEAM_XML).status,
+                     201);
+}
+
 static void the_story_of_a_message_is_told(void **state)
 {
     (void)state;
@@ -350,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_group_is_put_shown_listed_and_deleted, begin, end),
         cmocka_unit_test_setup_teardown(groups_are_listed_by_pages, begin, end),
         cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_group_gets_no_document_that_no_client_could_name, begin, end),
         cmocka_unit_test_setup_teardown(the_story_of_a_message_is_told, begin, end),
         cmocka_unit_test_setup_teardown(a_backup_that_fails_says_why, begin, end),
     };

@@ -147,10 +147,16 @@ static bool check_caller(struct admin_call *call)
     return !refusal;
 }
 
+static bool decode(struct arena *arena, struct text raw, struct text *decoded_out)
+{
+    return percent_decode(arena, raw, decoded_out) && utf8_valid(*decoded_out) &&
+           text_find_char(*decoded_out, '\0') == decoded_out->length;
+}
+
 static bool find_route(struct admin_call *call)
 {
     struct arena *arena = call->request->arena;
-    struct text method = call->request->method, path;
+    struct text method = call->request->method, path, query;
     struct text_builder allow;
     builder_init(&allow, arena);
     text_cut(call->request->target, '?', &path, &call->query);
@@ -162,11 +168,10 @@ static bool find_route(struct admin_call *call)
             continue;
         if (text_equal(method, text_of(routes[i].method))) {
             call->route = &routes[i];
-            if (percent_decode(arena, raw, &call->argument) && utf8_valid(call->argument) &&
-                text_find_char(call->argument, '\0') == call->argument.length)
+            if (decode(arena, raw, &call->argument) && decode(arena, call->query, &query))
                 return true;
             call->route = NULL;
-            admin_error(call, 400, TEXT("The path has a broken escape."));
+            admin_error(call, 400, TEXT("The path or the query has a broken escape."));
             return false;
         }
         builder_add_format(&allow, "%s%s", allow.length ? ", " : "", routes[i].method);

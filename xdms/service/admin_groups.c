@@ -177,11 +177,11 @@ static bool begin_delete(struct admin_call *call)
 }
 
 /* Owner and name as asked; else where the group is now; else, for a new one, a document named like it. */
-static bool choose_target(struct admin_call *call, struct xcap_target *target_out)
+static bool choose_key(struct admin_call *call, struct document_key *key_out)
 {
     struct arena *arena = call->request->arena;
     struct stored found = {0};
-    struct text typed, user, rest;
+    struct text typed, rest;
     enum status status = find_group(call, &found);
     if (status != OK && status != NOT_FOUND) {
         no_group(call, status);
@@ -189,19 +189,19 @@ static bool choose_target(struct admin_call *call, struct xcap_target *target_ou
     }
     bool exists = status == OK;
     bool asked = admin_parameter(call, "owner", &typed);
-    *target_out = (struct xcap_target){.auid = GROUP_USAGE, .xui = found.key.owner, .name = found.key.name};
-    target_out->tree = exists && !asked && found.key.owner.length == 0 ? XCAP_GLOBAL : XCAP_USERS;
-    if (asked)
-        target_out->xui = user_address(typed, call->service->settings.domain, arena);
-    else if (!exists) {
+    *key_out = (struct document_key){GROUP_USAGE, found.key.owner, found.key.name};
+    if (asked) {
+        key_out->owner = user_address(typed, call->service->settings.domain, arena);
+    } else if (!exists) {
         admin_error(call, 400, TEXT("A new group needs an owner."));
         return false;
     }
-    if (!admin_parameter(call, "name", &target_out->name) && !exists) {
-        text_cut(uri_canonical(arena, call->argument), ':', &user, &rest);
-        text_cut(rest, '@', &target_out->name, &rest);
+    if (!admin_parameter(call, "name", &key_out->name) && !exists) {
+        text_cut(uri_canonical(arena, call->argument), ':', &typed, &rest);
+        text_cut(rest, '@', &key_out->name, &rest);
     }
-    return target_out->tree == XCAP_GLOBAL || owner_is_known(call, target_out->xui);
+    bool global = !asked && key_out->owner.length == 0;
+    return global || owner_is_known(call, key_out->owner);
 }
 
 static bool owner_is_known(struct admin_call *call, struct text address)
@@ -215,16 +215,37 @@ static bool owner_is_known(struct admin_call *call, struct text address)
     return status == OK;
 }
 
+/* By way of the URI that a client would use, so that no document is made that no client could name. */
+static enum status place_to_put(struct admin_call *call, const struct document_key *key,
+                                struct document_place *place_out, struct refusal *refusal)
+{
+    const struct service_settings *settings = &call->service->settings;
+    struct arena *arena = call->request->arena;
+    const struct xcap_selector *selector;
+    struct xcap_target target;
+    struct text tree = TEXT("global");
+    if (key->owner.length)
+        tree = text_format(arena, "users/%.*s", TEXT_ARG(percent_encode(arena, key->owner, ":@")));
+    struct text raw = text_format(arena, "%.*s%.*s/%.*s/%.*s", TEXT_ARG(settings->roots[0]), TEXT_ARG(key->usage),
+                                  TEXT_ARG(tree), TEXT_ARG(percent_encode(arena, key->name, "/")));
+    enum status status = xcap_target_parse(raw, settings->roots, settings->roots_count, arena, &target, refusal);
+    if (status == OK && (target.has_node || !text_equal(target.name, key->name)))
+        status = refuse(refusal, REFUSAL_SYNTAX, "No document can have that name.");
+    if (status == OK)
+        status = document_place(call->service->documents, &target, true, arena, place_out, &selector, refusal);
+    if (status == REFUSED && refusal->kind == REFUSAL_ABSENT) /* here the path names the group, and that may well be */
+        refusal->kind = REFUSAL_SYNTAX;
+    return status;
+}
+
 static bool begin_put(struct admin_call *call)
 {
-    struct xcap_target target;
+    struct document_key key;
     struct document_place place;
-    const struct xcap_selector *selector;
     struct refusal refusal = {0};
-    if (!choose_target(call, &target))
+    if (!choose_key(call, &key))
         return false;
-    enum status status =
-        document_place(call->service->documents, &target, true, call->request->arena, &place, &selector, &refusal);
+    enum status status = place_to_put(call, &key, &place, &refusal);
     if (status != OK) {
         admin_refused(call, status, &refusal);
         return false;

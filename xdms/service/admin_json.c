@@ -82,8 +82,7 @@ bool admin_parameter(const struct admin_call *call, const char *name, struct tex
         text_cut(rest, '&', &pair, &rest);
         text_cut(pair, '=', &key, &value);
         if (text_equal(key, text_of(name)))
-            return percent_decode(call->request->arena, value, value_out) &&
-                   text_find_char(*value_out, '\0') == value_out->length;
+            return percent_decode(call->request->arena, value, value_out);
     }
     return false;
 }
