@@ -34,7 +34,7 @@ struct text uri_canonical(struct arena *arena, struct text text);
 struct text uri_domain(struct text canonical);
 
 /* RFC 3261 §20.10: `"Bob" <sip:bob@x;a=b>;tag=1`, `Bob <sip:bob@x>` or `sip:bob@x;tag=1` (then parameters are the
- * header's). `rest_out` receives what follows a top-level comma, or empty.
+ * header's). `rest_out` receives what follows a top-level comma, or empty; it may be NULL.
  * The URI is not judged: hand it to uri_parse. Controls anywhere are refused. */
 struct name_addr {
     struct text display; /* raw, without quotes */

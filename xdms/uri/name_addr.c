@@ -79,7 +79,8 @@ static bool parse_tail(struct text tail, struct text *parameters_out, struct tex
     if (!find_unquoted(tail, ',', &comma))
         return false;
     struct text parameters = text_trim(text_slice(tail, 0, comma));
-    *rest_out = comma < tail.length ? text_trim(text_slice(tail, comma + 1, tail.length)) : (struct text){0};
+    if (rest_out)
+        *rest_out = comma < tail.length ? text_trim(text_slice(tail, comma + 1, tail.length)) : (struct text){0};
     if (parameters.length && parameters.bytes[0] != ';')
         return false;
     *parameters_out = parameters.length ? text_trim(text_slice(parameters, 1, parameters.length)) : parameters;
