@@ -105,6 +105,35 @@ bool sip_uri_is_safe(struct text uri)
     return true;
 }
 
+/* Where the parameter ends: at a ';' outside quotes. */
+static size_t parameter_end(struct text parameters)
+{
+    bool quoted = false;
+    size_t at = 0;
+    for (; at < parameters.length && (quoted || parameters.bytes[at] != ';'); at++) {
+        if (quoted && parameters.bytes[at] == '\\')
+            at++;
+        else if (parameters.bytes[at] == '"')
+            quoted = !quoted;
+    }
+    return at < parameters.length ? at : parameters.length;
+}
+
+bool sip_parameters_valid(struct text parameters)
+{
+    bool more = true;
+    while (more) {
+        struct text name, value;
+        size_t end = parameter_end(parameters);
+        bool has_value = text_cut(text_slice(parameters, 0, end), '=', &name, &value);
+        if (!sip_token_valid(text_trim(name)) || (has_value && text_trim(value).length == 0))
+            return false;
+        more = end < parameters.length;
+        parameters = text_slice(parameters, more ? end + 1 : end, parameters.length);
+    }
+    return true;
+}
+
 static bool has_few_parameters(const char *value)
 {
     size_t count = 0;
@@ -128,6 +157,8 @@ static bool judge_address(const char *value)
     struct name_addr parts;
     struct text rest;
     if (!has_few_parameters(value) || !name_addr_parse(text_of(value), &parts, &rest) || rest.length > 0)
+        return false;
+    if (parts.parameters.length > 0 && !sip_parameters_valid(parts.parameters))
         return false;
     if (!sip_uri_is_safe(parts.uri) || text_find_char(parts.uri, ' ') < parts.uri.length)
         return false;

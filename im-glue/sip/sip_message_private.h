@@ -60,6 +60,9 @@ const char *sip_field_value(const struct sip_message *message, struct text name,
 bool sip_text_is_clean(struct text text);
 bool sip_token_valid(struct text text);
 
+/* "name=value;flag" without empty names or values, which the library takes at the end of a field but not before. */
+bool sip_parameters_valid(struct text parameters);
+
 /* Escapes are whole, and none hides NUL, CR or LF: the library would cut the address there. */
 bool sip_uri_is_safe(struct text uri);
 

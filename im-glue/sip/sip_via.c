@@ -32,6 +32,9 @@ bool sip_via_judge(const char *value)
     /* A comment, of RFC 2543, would be moved by the library. */
     if (parameters > PARAMETERS_MAX || strchr(value, '(') || strncasecmp(value, "SIP", 3) != 0)
         return false;
+    struct text sent_by, rest;
+    if (text_cut(text_of(value), ';', &sent_by, &rest) && !sip_parameters_valid(rest))
+        return false;
     osip_via_t *via;
     osip_via_init(&via);
     bool good = osip_via_parse(via, value) == OSIP_SUCCESS && via->host && via->version && via->protocol &&

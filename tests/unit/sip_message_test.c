@@ -336,6 +336,10 @@ static void fields_that_do_not_parse_are_refused(void **state)
     expect_fault(START COMMON "Subject: \x01\r\n" END, 400, "Bad header field");
     expect_fault(START "Via: SIP/2.0/UDP bad host:5060\r\n" FROM TO CALL CSEQ END, 0, "Bad Via");
     expect_fault(START "Via: SIP/2.0/UDP h:99999\r\n" FROM TO CALL CSEQ END, 0, "Bad Via");
+    expect_fault(START "Via: SIP/2.0/UDP h;x=\r\n" FROM TO CALL CSEQ END, 0, "Bad Via");
+    expect_fault(START "Via: SIP/2.0/UDP h;;branch=a\r\n" FROM TO CALL CSEQ END, 0, "Bad Via");
+    expect_fault(START "Via: SIP/2.0/UDP h;a b=c\r\n" FROM TO CALL CSEQ END, 0, "Bad Via");
+    expect_fault(START VIA FROM "To: <sip:bob@x>;x=\r\n" CALL CSEQ END, 400, "Bad To");
     expect_fault(START "Via: SIP/1.0/UDP h\r\n" FROM TO CALL CSEQ END, 0, "Bad Via");
 }
 
