@@ -139,7 +139,8 @@ void delivery_settle(struct delivery *delivery)
         return;
     if (!delivery->finished)
         finish(delivery, delivery->best);
-    delivery_free(delivery);
+    if (!delivery->storing) /* what nobody took may be kept after all */
+        delivery_free(delivery);
 }
 
 void delivery_take_response(struct branch *branch, int status)

@@ -71,14 +71,24 @@ void entry_depends(struct entry *entry, const struct document_key *key, uint64_t
     entry->dependencies = dependency;
 }
 
+struct document_place place_of(const struct groups *groups, const struct document_key *key)
+{
+    static const struct usage_document stored = {.kind = USAGE_STORED}; /* the key came from the store */
+    return (struct document_place){
+        .usage = usage_find(documents_usages(groups->documents), key->usage),
+        .row = &stored,
+        .tree = key->owner.length ? XCAP_USERS : XCAP_GLOBAL,
+        .key = *key,
+    };
+}
+
 bool entry_holds(const struct groups *groups, const struct entry *entry)
 {
     if (entry->missing_count) /* what could not be followed has no version, but may be there now */
         return false;
     for (const struct dependency *dependency = entry->dependencies; dependency; dependency = dependency->next) {
-        struct document_place place = {.key = dependency->key};
+        struct document_place place = place_of(groups, &dependency->key);
         struct stored stored = {0};
-        place.usage = usage_find(documents_usages(groups->documents), dependency->key.usage);
         enum status status = document_read_version(groups->documents, &place, &stored);
         if ((status == OK ? stored.version : 0) != dependency->version)
             return false;
@@ -171,8 +181,7 @@ static bool follow_document(struct walk *walk, struct text anchor)
                                          arena, &key, &bytes);
     struct stored head = {0};
     if (key.usage.length) {
-        struct document_place place = {.usage = usage_find(documents_usages(walk->groups->documents), key.usage),
-                                       .key = key};
+        struct document_place place = place_of(walk->groups, &key);
         enum status head_status = document_read_version(walk->groups->documents, &place, &head);
         entry_depends(walk->entry, &key, head_status == OK ? head.version : 0);
     }

@@ -79,6 +79,7 @@ struct groups {
 /* group_list.c */
 void entry_init(struct entry *entry, struct text name);
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version);
+struct document_place place_of(const struct groups *groups, const struct document_key *key);
 bool entry_holds(const struct groups *groups, const struct entry *entry); /* no dependency has moved */
 void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry);
 void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set);

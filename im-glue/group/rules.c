@@ -77,7 +77,7 @@ static const struct xml_element *join(struct groups *groups, struct rules *rules
         .local = TEXT("ruleset"),
     };
     for (size_t i = 0; i < page->count; i++) {
-        struct document_place place = {.usage = groups->rules_usage, .key = page->keys[i]};
+        struct document_place place = place_of(groups, &page->keys[i]);
         struct stored stored;
         const struct xml_element *root;
         if (document_read(groups->documents, &place, arena, &stored) != OK ||
