@@ -14,6 +14,7 @@
 struct glue_settings {
     char *sip, *host;
     char *data, *schemas, *roots, *domain, *realm;
+    bool sha256_first;
     bool members_may_send, store_by_default, accept_by_default;
     bool debug;
 };
@@ -31,6 +32,8 @@ static const struct setting rows[] = {
      "Path prefixes under which anchors inside documents are ours, separated by commas."},
     {"identity.domain", SETTING_TEXT, ROW(domain), "example.com", 0, 0, "", "SIP domain served here."},
     {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "", "Digest realm."},
+    {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
+     "Offers SHA-256 digest before MD5; many clients in the field give up when the first challenge is not MD5."},
     {"policy.members-may-send", SETTING_SWITCH, ROW(members_may_send), "yes", 0, 0, "",
      "A group without rules lets its members send."},
     {"policy.store-by-default", SETTING_SWITCH, ROW(store_by_default), "yes", 0, 0, "",
@@ -186,6 +189,7 @@ static bool open_sip(struct program *program)
     program->port = transport_port(program->transport);
     struct conversation_settings settings = {
         .domain = text_of(program->settings.domain),
+        .sha256_first = program->settings.sha256_first,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
     };
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;

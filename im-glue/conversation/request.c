@@ -76,7 +76,10 @@ static void challenge(struct request *request, bool proxy, bool stale)
     struct conversation *conversation = request->conversation;
     const char *header = proxy ? "Proxy-Authenticate" : "WWW-Authenticate";
     struct sip_message *response = request_response(request, proxy ? 407 : 401, NULL);
-    static const enum digest_algorithm order[] = {DIGEST_SHA256, DIGEST_MD5}; /* RFC 8760 §2.3: preferred first */
+    /* RFC 8760 §2.3 puts the preferred one first; clients that know only MD5 and read only the first need it there. */
+    bool sha256_first = conversation->settings.sha256_first;
+    const enum digest_algorithm order[] = {sha256_first ? DIGEST_SHA256 : DIGEST_MD5,
+                                           sha256_first ? DIGEST_MD5 : DIGEST_SHA256};
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
         sip_header_add(
             response, header,

@@ -17,6 +17,7 @@
 
 struct conversation_settings {
     struct text domain; /* served here; also the digest realm's users */
+    bool sha256_first;  /* order of the digest challenges; false: MD5 first */
     struct sip_agent_settings agent;
 };
 

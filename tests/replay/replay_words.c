@@ -22,14 +22,14 @@ static struct text quoted_parameter(struct text header, struct text name)
     return text_slice(rest, 0, text_find_char(rest, '"'));
 }
 
-/* Credentials for the MD5 challenge, the second of the two (RFC 7616 §3.4). */
+/* Credentials for the MD5 challenge, the first of the two (RFC 7616 §3.4). */
 static struct text credentials(struct world *world, struct actor *actor, struct text method, struct text uri,
                                const struct sip_message *challenge)
 {
     struct arena *arena = &world->arena;
     bool proxy = sip_status(challenge) == 407;
     struct text header;
-    if (!sip_header(challenge, proxy ? "Proxy-Authenticate" : "WWW-Authenticate", 1, arena, &header))
+    if (!sip_header(challenge, proxy ? "Proxy-Authenticate" : "WWW-Authenticate", 0, arena, &header))
         return world_fail(world, "no MD5 challenge"), (struct text){0};
     struct text nonce = quoted_parameter(header, TEXT("nonce")), name = actor->name;
     struct text opaque = {0};

@@ -74,8 +74,9 @@ class Program:
 class System:
     """xdms and im-glue on one data folder."""
 
-    def __init__(self, build, users=("alice", "bob", "carol", "dave")):
+    def __init__(self, build, users=("alice", "bob", "carol", "dave"), xdms_options=()):
         self.build = build
+        self.xdms_options = xdms_options
         self.folder = tempfile.mkdtemp(prefix="xdm-wire-")
         self.xdms = self.glue = None
         self.ports = {"http": 0, "management": 0, "admin": 0, "sip": 0}
@@ -88,7 +89,8 @@ class System:
         ports = self.ports
         self.xdms = Program([os.path.join(self.build, "xdms"), "--data", self.path("data"), "--schemas", "schemas",
                              "--http", f"127.0.0.1:{ports['http']}", "--admin", f"127.0.0.1:{ports['admin']}",
-                             "--management", f"127.0.0.1:{ports['management']}"], self.path("xdms.log"))
+                             "--management", f"127.0.0.1:{ports['management']}",
+                             *self.xdms_options], self.path("xdms.log"))
         self.glue = Program([os.path.join(self.build, "im-glue"), "--data", self.path("data"), "--schemas", "schemas",
                              "--sip", f"127.0.0.1:{ports['sip']}"], self.path("im-glue.log"))
         for name, (_, port) in {**self.xdms.addresses, **self.glue.addresses}.items():
@@ -154,11 +156,11 @@ class System:
                          for name in sorted(os.listdir(self.folder)) if name.endswith(".err"))
 
 
-def main(test):
+def main(test, **options):
     """Runs test(system) and cleans up; keeps the folder when it fails."""
     system = None
     try:
-        system = System(sys.argv[1])
+        system = System(sys.argv[1], **options)
         test(system)
         system.stop()
         for program in (system.xdms, system.glue):

@@ -43,11 +43,11 @@ def arrived(system, process, what):
 
 
 def register(system, user, contact_port, transport="u1"):
-    system.sipp("register.xml", "-s", user, "-key", "contact_port", str(contact_port), transport=transport)
+    system.sipp("register.xml", "-s", user, "-ap", user, "-key", "contact_port", str(contact_port), transport=transport)
 
 
 def send(system, user, target, body, answer, transport="u1"):
-    system.sipp(scenario(system, "send.xml", ANSWER=answer), "-s", user, "-key", "target", target, "-key", "body", body,
+    system.sipp(scenario(system, "send.xml", ANSWER=answer), "-s", user, "-ap", user, "-key", "target", target, "-key", "body", body,
                 transport=transport)
 
 
