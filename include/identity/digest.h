@@ -26,7 +26,7 @@ struct digest_request {
     struct text method;
     struct text uri;  /* as on the request line; compared leniently with uri="…" (both decoded once) */
     struct text body; /* for auth-int */
-    bool sip;         /* SIP: uri="…" need not equal the Request-URI, only name the same domain or address */
+    bool sip;         /* uri="…" may be any SIP URI: on the way the Request-URI changes */
 };
 
 enum digest_result {

@@ -4,8 +4,7 @@
 #include "digest_parts.h"
 #include "uri.h"
 
-static bool uri_fits(const struct digest *digest, const struct digest_request *request, struct text written,
-                     struct arena *arena);
+static bool uri_fits(const struct digest_request *request, struct text written, struct arena *arena);
 static enum digest_result find_secret(const struct digest *digest, const struct documents *documents,
                                       const struct digest_header *header, struct arena *arena, struct text *address_out,
                                       struct text *secret_out);
@@ -28,7 +27,7 @@ enum digest_result digest_check(struct digest *digest, const struct documents *d
         return result;
     if (!text_equal(header.realm, digest->realm) || (header.has_opaque && !text_equal(header.opaque, digest->opaque)))
         return DIGEST_MISSING;
-    if (!uri_fits(digest, request, header.uri, arena))
+    if (!uri_fits(request, header.uri, arena))
         return DIGEST_BROKEN;
 
     struct text address, secret;
@@ -62,25 +61,13 @@ static struct text without_authority(struct text uri)
     return slash == rest.length ? TEXT("/") : text_slice(rest, slash, rest.length);
 }
 
-static bool sip_uri_fits(const struct digest *digest, struct text asked, struct text written, struct arena *arena)
+static bool uri_fits(const struct digest_request *request, struct text written, struct arena *arena)
 {
-    struct uri asked_uri, written_uri;
-    if (text_equal(asked, written))
-        return true;
-    if (!uri_parse(written, &written_uri) || !uri_parse(asked, &asked_uri))
-        return false;
-    /* Proxies may have changed the Request-URI on its way (RFC 3261 §22.4 item 5). */
-    if (written_uri.host.length)
-        return text_equal_nocase(written_uri.host, asked_uri.host) ||
-               text_equal_nocase(written_uri.host, digest->domain);
-    return text_equal(uri_canonical(arena, written), uri_canonical(arena, asked));
-}
-
-static bool uri_fits(const struct digest *digest, const struct digest_request *request, struct text written,
-                     struct arena *arena)
-{
-    if (request->sip)
-        return sip_uri_fits(digest, request->uri, written, arena);
+    if (request
+            ->sip) { /* proxies change the Request-URI, and some clients write the server's address (RFC 3261 §22.4) */
+        struct uri any;
+        return uri_parse(written, &any);
+    }
     struct text asked = without_authority(request->uri);
     written = without_authority(written);
     if (text_equal(asked, written))
