@@ -107,7 +107,7 @@ static void the_worked_example_of_the_docs_holds(void **state)
         assert_int_equal(mkdir(below(folder, folders[i]), 0700), 0);
     struct text page = read_page("docs/new-usage.md");
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        struct text block;
+        struct text block = {0};
         assert_true(next_block(&page, &block));
         FILE *stream = fopen(below(folder, files[i]), "w");
         assert_non_null(stream);
