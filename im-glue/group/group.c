@@ -44,7 +44,7 @@ static const struct xml_element *find_service(const struct xml_element *root, st
     const struct xml_element *service = xml_child(root, LIST_SERVICE, TEXT("list-service"));
     struct text uri;
     for (; service; service = xml_next_same(service))
-        if (xml_attribute(service, TEXT("uri"), &uri) && text_equal(uri_canonical(arena, uri), address))
+        if (xml_attribute(service, TEXT("uri"), &uri) && text_equal(uri_canonical(arena, text_trim(uri)), address))
             return service;
     return NULL;
 }
@@ -69,27 +69,22 @@ static void take_members(const struct groups *groups, struct group *group, const
     struct text value;
     for (const struct xml_element *item = list ? list->first_child : NULL; item; item = item->next) {
         if (text_equal(item->local, TEXT("entry")) && xml_attribute(item, TEXT("uri"), &value))
-            address_set_add(&group->members, uri_canonical(&group->entry.arena, value));
+            address_set_add(&group->members, uri_canonical(&group->entry.arena, text_trim(value)));
         else if (text_equal(item->local, TEXT("external")) && xml_attribute(item, TEXT("anchor"), &value))
             list_resolve(groups, &group->entry, value, &group->members);
     }
 }
 
-static enum status compile(struct groups *groups, const struct stored *stored, struct text address,
-                           struct group **group_out)
+/* A ruleset with too many rules is not the same as none, which would let members send. */
+static enum status fill(struct groups *groups, struct group *group, const struct stored *stored)
 {
-    struct group *group = memory_new(sizeof(*group));
     struct arena *arena = &group->entry.arena;
     const struct xml_element *root, *service = NULL;
-    entry_init(&group->entry, address);
     entry_depends(&group->entry, &stored->key, stored->version);
     if (xml_tree_read(text_copy(arena, stored->bytes), arena, &root) == OK)
-        service = find_service(root, address, arena);
-    if (!service) {
-        arena_clear(arena);
-        free(group);
+        service = find_service(root, group->entry.name, arena);
+    if (!service)
         return FAILED;
-    }
     const struct xml_element *name = xml_child(service, LIST_SERVICE, TEXT("display-name"));
     const struct xml_element *ruleset = xml_child(service, COMMON_POLICY, TEXT("ruleset"));
     group->uri = group->entry.name;
@@ -98,10 +93,22 @@ static enum status compile(struct groups *groups, const struct stored *stored, s
     address_set_init(&group->members, arena);
     take_members(groups, group, service);
     if (ruleset && policy_compile(ruleset, &groups->group_usage->vocabulary, arena, &group->entry.policy) != OK)
-        group->entry.policy = NULL;
+        return FAILED;
     entry_resolve_policy_lists(groups, &group->entry);
-    *group_out = group;
     return OK;
+}
+
+static enum status compile(struct groups *groups, const struct stored *stored, struct text address,
+                           struct group **group_out)
+{
+    struct group *group = memory_new(sizeof(*group));
+    entry_init(&group->entry, address);
+    enum status status = fill(groups, group, stored);
+    if (status != OK)
+        entry_free(&group->entry);
+    else
+        *group_out = group;
+    return status;
 }
 
 struct text group_uri(const struct group *group)
@@ -122,18 +129,27 @@ static bool is_member(const struct group *group, const struct group_sender *send
     return false;
 }
 
+/* Granted by some rule; `rule_out` is left alone when no rule speaks of it. */
+static bool is_granted(const struct policy_decision *decision, size_t permission, struct text *rule_out)
+{
+    if (permission == POLICY_PERMISSIONS_MAX || !decision->permissions[permission].present)
+        return false;
+    *rule_out = decision->permissions[permission].rule;
+    return decision->permissions[permission].rank > 0;
+}
+
 bool group_may_send(struct groups *groups, const struct group *group, const struct group_sender *sender,
                     struct text *rule_out)
 {
     bool member = is_member(group, sender);
     struct policy_decision decision;
-    *rule_out = member ? TEXT("no-rule") : TEXT("not-member");
-    if (!group->pager_mode) {
-        *rule_out = TEXT("supported-services");
+    struct text anonymity_rule;
+    *rule_out = TEXT("supported-services");
+    if (!group->pager_mode)
         return false;
-    }
+    *rule_out = sender->anonymous ? TEXT("anonymous") : member ? TEXT("no-rule") : TEXT("not-member");
     if (!group->entry.policy)
-        return member && groups->settings.members_may_send;
+        return member && !sender->anonymous && groups->settings.members_may_send;
     struct policy_request request = {
         .identities = sender->identities,
         .identities_count = sender->identities_count,
@@ -145,10 +161,9 @@ bool group_may_send(struct groups *groups, const struct group *group, const stru
         .in_list_context = (void *)(uintptr_t)&group->entry,
     };
     policy_decide(group->entry.policy, &request, &decision);
-    if (groups->join_handling == POLICY_PERMISSIONS_MAX || !decision.permissions[groups->join_handling].present)
+    if (sender->anonymous && !is_granted(&decision, groups->allow_anonymity, &anonymity_rule))
         return false;
-    *rule_out = decision.permissions[groups->join_handling].rule;
-    return decision.permissions[groups->join_handling].rank > 0;
+    return is_granted(&decision, groups->join_handling, rule_out);
 }
 
 static bool is_sender(const struct group_sender *sender, struct text address)
@@ -170,7 +185,7 @@ enum status group_fan_out(struct groups *groups, const struct group *group, cons
     struct text *missing = arena_array(arena, struct text, group->entry.missing_count + 1);
     size_t count = 0;
     for (size_t i = 0; i < group->members.count; i++)
-        if (!is_sender(sender, group->members.addresses[i]))
+        if (!is_sender(sender, group->members.addresses[i]) && !text_equal(group->members.addresses[i], group->uri))
             members[count++] = text_copy(arena, group->members.addresses[i]);
     for (size_t i = 0; i < group->entry.missing_count; i++)
         missing[i] = text_copy(arena, group->entry.missing[i]);

@@ -1,62 +1,8 @@
-/* Sets of addresses and the external lists that fill them: resource-lists documents behind anchors, followed to a
- * bounded depth, each once (OMA group documents and access rules; RFC 4826 §3). */
+/* External lists: resource-lists documents behind anchors, followed to a bounded depth and amount (OMA group documents
+ * and access rules; RFC 4826 §3). */
 #include "group_private.h"
 #include "uri.h"
 #include "xml_tree.h"
-
-void address_set_init(struct address_set *set, struct arena *arena)
-{
-    *set = (struct address_set){.arena = arena};
-}
-
-static size_t slot_of(const struct address_set *set, struct text address)
-{
-    size_t slot = text_hash(address, text_hash_seed()) & (set->slots_count - 1);
-    while (set->slots[slot] && !text_equal(set->addresses[set->slots[slot] - 1], address))
-        slot = (slot + 1) & (set->slots_count - 1);
-    return slot;
-}
-
-bool address_set_has(const struct address_set *set, struct text canonical)
-{
-    return set->count && set->slots[slot_of(set, canonical)] != 0;
-}
-
-/* Twice as many slots as addresses, so that a search is short. */
-static void grow(struct address_set *set)
-{
-    size_t capacity = set->capacity ? set->capacity * 2 : 16;
-    struct text *addresses = arena_array(set->arena, struct text, capacity);
-    if (set->count)
-        memcpy(addresses, set->addresses, set->count * sizeof(*addresses));
-    set->addresses = addresses;
-    set->capacity = capacity;
-    set->slots_count = capacity * 2;
-    set->slots = arena_array(set->arena, uint32_t, set->slots_count);
-    for (size_t i = 0; i < set->count; i++)
-        set->slots[slot_of(set, set->addresses[i])] = (uint32_t)i + 1;
-}
-
-void address_set_add(struct address_set *set, struct text canonical)
-{
-    if (canonical.length == 0 || address_set_has(set, canonical))
-        return;
-    if (set->count == GROUP_MEMBERS_MAX) {
-        set->too_many = true;
-        return;
-    }
-    if (set->count == set->capacity)
-        grow(set);
-    set->slots[slot_of(set, canonical)] = (uint32_t)set->count + 1;
-    set->addresses[set->count++] = canonical;
-}
-
-void entry_init(struct entry *entry, struct text name)
-{
-    arena_init(&entry->arena, "group entry");
-    entry->name = text_copy(&entry->arena, name);
-    entry->missing = arena_array(&entry->arena, struct text, MISSING_MAX);
-}
 
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version)
 {
@@ -70,33 +16,6 @@ void entry_depends(struct entry *entry, const struct document_key *key, uint64_t
     dependency->next = entry->dependencies;
     entry->dependencies = dependency;
 }
-
-struct document_place place_of(const struct groups *groups, const struct document_key *key)
-{
-    static const struct usage_document stored = {.kind = USAGE_STORED}; /* the key came from the store */
-    return (struct document_place){
-        .usage = usage_find(documents_usages(groups->documents), key->usage),
-        .row = &stored,
-        .tree = key->owner.length ? XCAP_USERS : XCAP_GLOBAL,
-        .key = *key,
-    };
-}
-
-bool entry_holds(const struct groups *groups, const struct entry *entry)
-{
-    if (entry->missing_count) /* what could not be followed has no version, but may be there now */
-        return false;
-    for (const struct dependency *dependency = entry->dependencies; dependency; dependency = dependency->next) {
-        struct document_place place = place_of(groups, &dependency->key);
-        struct stored stored = {0};
-        enum status status = document_read_version(groups->documents, &place, &stored);
-        if ((status == OK ? stored.version : 0) != dependency->version)
-            return false;
-    }
-    return true;
-}
-
-/* --- following anchors --- */
 
 /* One resolution: where it is in the chain of lists, so that a loop or a long chain ends. */
 struct walk {
@@ -120,7 +39,7 @@ static void take_element(struct walk *walk, const struct xml_element *element)
     struct text value;
     /* By local name: the namespace of a list is that of its document, and group documents have entries of both. */
     if (text_equal(element->local, TEXT("entry")) && xml_attribute(element, TEXT("uri"), &value))
-        address_set_add(walk->set, uri_canonical(&walk->entry->arena, value));
+        address_set_add(walk->set, uri_canonical(&walk->entry->arena, text_trim(value)));
     else if (text_equal(element->local, TEXT("external")) && xml_attribute(element, TEXT("anchor"), &value))
         follow(walk, value);
     else if (text_equal(element->local, TEXT("entry-ref")) && xml_attribute(element, TEXT("ref"), &value))
@@ -143,22 +62,18 @@ static void take_tree(struct walk *walk, const struct xml_element *top)
     }
 }
 
-/* The element whose bytes are `node`: two with equal bytes mean the same members. */
-static const struct xml_element *element_of(const struct xml_element *root, struct text document, struct text node)
+/* Elements do not begin at the same place, and what holds an element begins before it. */
+static const struct xml_element *element_at(const struct xml_element *root, size_t begin)
 {
     const struct xml_element *element = root;
-    while (element) {
-        if (text_equal(text_slice(document, element->begin, element->end), node))
-            return element;
-        if (element->first_child) {
+    while (element && element->begin != begin) {
+        if (element->begin < begin && begin < element->end) {
             element = element->first_child;
             continue;
         }
-        while (element && !element->next)
-            element = element->parent;
-        element = element ? element->next : NULL;
+        element = element->next;
     }
-    return NULL;
+    return element;
 }
 
 static bool in_chain(const struct walk *walk, struct text anchor)
@@ -170,31 +85,24 @@ static bool in_chain(const struct walk *walk, struct text anchor)
 }
 
 /* The namespaces of a node stand outside it, so the whole document is read and the node found in it. */
-static bool follow_document(struct walk *walk, struct text anchor)
+static bool follow_document(struct walk *walk, struct text anchor, struct arena *arena)
 {
-    struct arena *arena = &walk->entry->arena;
     const struct group_settings *settings = &walk->groups->settings;
-    struct text document_uri = text_slice(anchor, 0, text_find(anchor, TEXT("/~~/"))), bytes = {0}, node = {0};
-    struct document_key key = {0};
+    struct entry *entry = walk->entry;
     const struct xml_element *root;
-    enum status status = document_follow(walk->groups->documents, document_uri, settings->roots, settings->roots_count,
-                                         arena, &key, &bytes);
-    struct stored head = {0};
-    if (key.usage.length) {
-        struct document_place place = place_of(walk->groups, &key);
-        enum status head_status = document_read_version(walk->groups->documents, &place, &head);
-        entry_depends(walk->entry, &key, head_status == OK ? head.version : 0);
-    }
-    if (status != OK || xml_tree_read(bytes, arena, &root) != OK)
+    struct stored found;
+    struct text node;
+    enum status status =
+        document_follow(walk->groups->documents, anchor, settings->roots, settings->roots_count, arena, &found, &node);
+    if (found.key.usage.length)
+        entry_depends(entry, &found.key, found.version);
+    if (found.bytes.length > entry->list_bytes_left)
         return false;
-    if (document_uri.length == anchor.length) {
-        take_tree(walk, root);
-        return true;
-    }
-    if (document_follow(walk->groups->documents, anchor, settings->roots, settings->roots_count, arena, &key, &node) !=
-        OK)
+    entry->list_bytes_left -= found.bytes.length;
+    if (status != OK || xml_tree_read(found.bytes, arena, &root) != OK)
         return false;
-    const struct xml_element *element = element_of(root, bytes, node);
+    const struct xml_element *element =
+        node.length == found.bytes.length ? root : element_at(root, (size_t)(node.bytes - found.bytes.bytes));
     if (element)
         take_tree(walk, element);
     return element != NULL;
@@ -202,12 +110,17 @@ static bool follow_document(struct walk *walk, struct text anchor)
 
 static void follow(struct walk *walk, struct text anchor)
 {
-    if (walk->depth == GROUP_DEPTH_MAX || in_chain(walk, anchor))
+    struct arena arena; /* of one document: an entry is kept for long, what it was made of is not */
+    anchor = text_trim(anchor);
+    if (walk->depth == GROUP_DEPTH_MAX || in_chain(walk, anchor) || walk->entry->lists_left == 0)
         return note_missing(walk->entry, anchor);
+    arena_init(&arena, "list");
+    walk->entry->lists_left--;
     walk->chain[walk->depth++] = anchor;
-    if (!follow_document(walk, anchor))
+    if (!follow_document(walk, anchor, &arena))
         note_missing(walk->entry, anchor);
     walk->depth--;
+    arena_clear(&arena);
 }
 
 void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set)

@@ -19,10 +19,6 @@ struct address_set {
     bool too_many; /* more than GROUP_MEMBERS_MAX */
 };
 
-void address_set_init(struct address_set *set, struct arena *arena);
-void address_set_add(struct address_set *set, struct text canonical);
-bool address_set_has(const struct address_set *set, struct text canonical);
-
 /* An external list, resolved. */
 struct resolved_list {
     struct text anchor;
@@ -42,6 +38,9 @@ struct entry {
     struct arena arena;
     struct text name;    /* group URI or recipient */
     uint64_t checked_at; /* newest change when it was last found true */
+    size_t cached_bytes; /* what the cache counts for it */
+    unsigned lists_left; /* that may still be followed for it, and how many bytes of them read */
+    size_t list_bytes_left;
     struct dependency *dependencies;
     struct resolved_list *lists; /* of the anchors in its policy */
     size_t lists_count;
@@ -50,7 +49,16 @@ struct entry {
     const struct policy *policy; /* NULL: no rules */
 };
 
-#define MISSING_MAX 64 /* named per entry; an operator needs the first few */
+#define MISSING_MAX     64           /* named per entry; an operator needs the first few */
+#define LISTS_MAX       256          /* followed for one entry: lists that refer to lists multiply */
+#define LIST_BYTES_MAX  (16u << 20)  /* read for one entry: the loop stands still meanwhile, some 0.1 s */
+#define CACHE_BYTES_MAX (256u << 20) /* of one cache: GROUP_CACHE_MAX of the largest documents would be many GB */
+
+/* Entries by name, the least recently used first. */
+struct cache {
+    struct entry *entries;
+    size_t bytes;
+};
 
 struct group {
     struct entry entry;
@@ -71,24 +79,30 @@ struct groups {
     struct feed *feed;
     uint64_t changed_at;                           /* newest change of a document that XCAP serves */
     const struct usage *group_usage, *rules_usage; /* NULL: not loaded */
-    size_t join_handling;                          /* indices of permissions */
+    size_t join_handling, allow_anonymity;         /* indices of permissions */
     size_t reject_invite, invite, offline_storage, defer, store;
-    struct entry *group_cache, *rules_cache;
+    struct cache group_cache, rules_cache;
 };
 
+/* address_set.c */
+void address_set_init(struct address_set *set, struct arena *arena);
+void address_set_add(struct address_set *set, struct text canonical);
+bool address_set_has(const struct address_set *set, struct text canonical);
+
 /* group_list.c */
-void entry_init(struct entry *entry, struct text name);
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version);
-struct document_place place_of(const struct groups *groups, const struct document_key *key);
-bool entry_holds(const struct groups *groups, const struct entry *entry); /* no dependency has moved */
 void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry);
 void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set);
 bool entry_in_list(void *entry, struct text anchor, struct text identity); /* policy_in_list_fn */
 
 /* groups.c */
+void entry_init(struct entry *entry, struct text name);
+void entry_free(struct entry *entry);                                     /* the group or the rules that it begins */
+bool entry_holds(const struct groups *groups, const struct entry *entry); /* no dependency has moved */
+bool place_of(const struct groups *groups, const struct document_key *key, struct document_place *place_out);
 void groups_refresh(struct groups *groups);
-struct entry *cache_find(struct entry **cache, struct text name);
-void cache_add(struct entry **cache, struct entry *entry);
-void cache_remove(struct entry **cache, struct entry *entry);
+struct entry *cache_find(struct cache *cache, struct text name);
+void cache_add(struct cache *cache, struct entry *entry);
+void cache_remove(struct cache *cache, struct entry *entry);
 
 #endif

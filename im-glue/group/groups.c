@@ -2,7 +2,16 @@
  * a change its documents' versions are compared, and only if one moved is it made again. */
 #include "group_private.h"
 
-static void entry_free(struct entry *entry)
+void entry_init(struct entry *entry, struct text name)
+{
+    arena_init(&entry->arena, "group entry");
+    entry->name = text_copy(&entry->arena, name);
+    entry->missing = arena_array(&entry->arena, struct text, MISSING_MAX);
+    entry->lists_left = LISTS_MAX;
+    entry->list_bytes_left = LIST_BYTES_MAX;
+}
+
+void entry_free(struct entry *entry)
 {
     arena_clear(&entry->arena);
     free(entry);
@@ -23,6 +32,7 @@ struct groups *groups_new(const struct documents *documents, const struct group_
     groups->group_usage = usage_find(usages, TEXT("org.openmobilealliance.groups"));
     groups->rules_usage = usage_find(usages, TEXT("org.openmobilealliance.im-rules"));
     groups->join_handling = permission(groups->group_usage, TEXT("join-handling"));
+    groups->allow_anonymity = permission(groups->group_usage, TEXT("allow-anonymity"));
     groups->reject_invite = permission(groups->rules_usage, TEXT("allow-reject-invite"));
     groups->invite = permission(groups->rules_usage, TEXT("allow-invite"));
     groups->offline_storage = permission(groups->rules_usage, TEXT("allow-offline-storage"));
@@ -31,10 +41,10 @@ struct groups *groups_new(const struct documents *documents, const struct group_
     return groups;
 }
 
-static void cache_clear(struct entry **cache)
+static void cache_clear(struct cache *cache)
 {
-    while (*cache)
-        cache_remove(cache, *cache);
+    while (cache->entries)
+        cache_remove(cache, cache->entries);
 }
 
 void groups_free(struct groups *groups)
@@ -59,27 +69,58 @@ void groups_refresh(struct groups *groups)
     }
 }
 
+bool place_of(const struct groups *groups, const struct document_key *key, struct document_place *place_out)
+{
+    *place_out = (struct document_place){
+        .usage = usage_find(documents_usages(groups->documents), key->usage),
+        .tree = key->owner.length ? XCAP_USERS : XCAP_GLOBAL,
+        .key = *key,
+    };
+    if (place_out->usage)
+        place_out->row = usage_document(place_out->usage, place_out->tree, key->name);
+    return place_out->row != NULL;
+}
+
+bool entry_holds(const struct groups *groups, const struct entry *entry)
+{
+    for (const struct dependency *dependency = entry->dependencies; dependency; dependency = dependency->next) {
+        struct document_place place;
+        struct stored stored = {0};
+        uint64_t version = 0; /* no document */
+        if (place_of(groups, &dependency->key, &place) &&
+            document_read_version(groups->documents, &place, &stored) == OK)
+            version = stored.version;
+        if (version != dependency->version)
+            return false;
+    }
+    return true;
+}
+
 /* Found entries go to the end, so that the first is the least recently used. */
-struct entry *cache_find(struct entry **cache, struct text name)
+struct entry *cache_find(struct cache *cache, struct text name)
 {
     struct entry *entry = NULL;
-    HASH_FIND(hh, *cache, name.bytes, name.length, entry);
+    HASH_FIND(hh, cache->entries, name.bytes, name.length, entry);
     if (entry) {
-        HASH_DELETE(hh, *cache, entry);
-        HASH_ADD_KEYPTR(hh, *cache, entry->name.bytes, entry->name.length, entry);
+        HASH_DELETE(hh, cache->entries, entry);
+        HASH_ADD_KEYPTR(hh, cache->entries, entry->name.bytes, entry->name.length, entry);
     }
     return entry;
 }
 
-void cache_add(struct entry **cache, struct entry *entry)
+void cache_add(struct cache *cache, struct entry *entry)
 {
-    if (HASH_COUNT(*cache) >= GROUP_CACHE_MAX)
-        cache_remove(cache, *cache);
-    HASH_ADD_KEYPTR(hh, *cache, entry->name.bytes, entry->name.length, entry);
+    entry->cached_bytes = entry->arena.total;
+    while (cache->entries &&
+           (HASH_COUNT(cache->entries) >= GROUP_CACHE_MAX || cache->bytes + entry->cached_bytes > CACHE_BYTES_MAX))
+        cache_remove(cache, cache->entries);
+    cache->bytes += entry->cached_bytes;
+    HASH_ADD_KEYPTR(hh, cache->entries, entry->name.bytes, entry->name.length, entry);
 }
 
-void cache_remove(struct entry **cache, struct entry *entry)
+void cache_remove(struct cache *cache, struct entry *entry)
 {
-    HASH_DELETE(hh, *cache, entry);
+    cache->bytes -= entry->cached_bytes;
+    HASH_DELETE(hh, cache->entries, entry);
     entry_free(entry);
 }

@@ -5,7 +5,8 @@
 
 #define RULE_DOCUMENTS_MAX 32 /* of one user that count; more are not read */
 
-static struct rules *compile(struct groups *groups, struct text recipient, const struct key_page *page);
+static enum status compile(struct groups *groups, struct text recipient, const struct key_page *page,
+                           struct rules **rules_out);
 static void decide(const struct groups *groups, const struct rules *rules, const struct group_sender *sender,
                    struct arena *arena, struct group_decision *decision_out);
 
@@ -36,10 +37,10 @@ static enum status rules_find(struct groups *groups, struct text recipient, cons
         cache_remove(&groups->rules_cache, entry);
         entry = NULL;
     }
-    if (status == OK && !entry) {
-        struct rules *rules = compile(groups, recipient, &page);
-        cache_add(&groups->rules_cache, &rules->entry);
+    struct rules *rules;
+    if (status == OK && !entry && (status = compile(groups, recipient, &page, &rules)) == OK) {
         entry = &rules->entry;
+        cache_add(&groups->rules_cache, entry);
     }
     arena_clear(&arena);
     if (status != OK)
@@ -66,8 +67,33 @@ enum status group_decide(struct groups *groups, struct text recipient, const str
     return status;
 }
 
+/* One document's rules become the next children of the ruleset. */
+static enum status join(struct groups *groups, struct rules *rules, const struct document_key *key,
+                        struct xml_element *ruleset, const struct xml_element ***end)
+{
+    struct arena *arena = &rules->entry.arena;
+    struct document_place place;
+    struct stored stored;
+    const struct xml_element *root;
+    enum status status =
+        place_of(groups, key, &place) ? document_read(groups->documents, &place, arena, &stored) : NOT_FOUND;
+    if (status == NOT_FOUND) /* gone since the list was made: the next use sees it */
+        return OK;
+    if (status != OK || xml_tree_read(stored.bytes, arena, &root) != OK)
+        return FAILED;
+    for (const struct xml_element *rule = root->first_child; rule; rule = rule->next) {
+        struct xml_element *copy = arena_new(arena, struct xml_element);
+        *copy = *rule;
+        copy->parent = ruleset;
+        copy->next = NULL;
+        **end = copy;
+        *end = &copy->next;
+    }
+    return OK;
+}
+
 /* Rules of all documents become children of one ruleset element, which no document holds. */
-static const struct xml_element *join(struct groups *groups, struct rules *rules, const struct key_page *page)
+static enum status fill(struct groups *groups, struct rules *rules, const struct key_page *page)
 {
     struct arena *arena = &rules->entry.arena;
     struct xml_element *ruleset = arena_new(arena, struct xml_element);
@@ -76,28 +102,19 @@ static const struct xml_element *join(struct groups *groups, struct rules *rules
         .namespace = TEXT("urn:ietf:params:xml:ns:common-policy"),
         .local = TEXT("ruleset"),
     };
-    for (size_t i = 0; i < page->count; i++) {
-        struct document_place place = place_of(groups, &page->keys[i]);
-        struct stored stored;
-        const struct xml_element *root;
-        if (document_read(groups->documents, &place, arena, &stored) != OK ||
-            xml_tree_read(stored.bytes, arena, &root) != OK)
-            continue; /* gone since the list was made: the next use sees it */
-        if (i == 0)
-            *ruleset = *root, ruleset->first_child = NULL, ruleset->next = NULL;
-        for (const struct xml_element *rule = root->first_child; rule; rule = rule->next) {
-            struct xml_element *copy = arena_new(arena, struct xml_element);
-            *copy = *rule;
-            copy->parent = ruleset;
-            copy->next = NULL;
-            *end = copy;
-            end = &copy->next;
-        }
-    }
-    return ruleset->first_child ? ruleset : NULL;
+    for (size_t i = 0; i < page->count; i++)
+        if (join(groups, rules, &page->keys[i], ruleset, &end) != OK)
+            return FAILED;
+    if (!ruleset->first_child)
+        return OK;
+    if (policy_compile(ruleset, &groups->rules_usage->vocabulary, arena, &rules->entry.policy) != OK)
+        return FAILED;
+    entry_resolve_policy_lists(groups, &rules->entry);
+    return OK;
 }
 
-static struct rules *compile(struct groups *groups, struct text recipient, const struct key_page *page)
+static enum status compile(struct groups *groups, struct text recipient, const struct key_page *page,
+                           struct rules **rules_out)
 {
     struct rules *rules = memory_new(sizeof(*rules));
     entry_init(&rules->entry, recipient);
@@ -105,12 +122,12 @@ static struct rules *compile(struct groups *groups, struct text recipient, const
     rules->versions_count = page->count;
     if (page->count)
         memcpy(rules->versions, page->versions, page->count * sizeof(*rules->versions));
-    const struct xml_element *ruleset = join(groups, rules, page);
-    if (ruleset &&
-        policy_compile(ruleset, &groups->rules_usage->vocabulary, &rules->entry.arena, &rules->entry.policy) != OK)
-        rules->entry.policy = NULL;
-    entry_resolve_policy_lists(groups, &rules->entry);
-    return rules;
+    enum status status = fill(groups, rules, page);
+    if (status != OK)
+        entry_free(&rules->entry);
+    else
+        *rules_out = rules;
+    return status;
 }
 
 struct answer {

@@ -176,17 +176,42 @@ static void references_are_followed_in_every_form(void **state)
     };
     const struct text roots[] = {TEXT("/xcap-root/"), TEXT("/services/")};
     for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
-        struct document_key key;
+        struct stored found;
         struct text bytes;
         enum status status =
-            document_follow(team.documents, text_of(examples[i].uri), roots, 2, &team.arena, &key, &bytes);
+            document_follow(team.documents, text_of(examples[i].uri), roots, 2, &team.arena, &found, &bytes);
         if (status != (examples[i].bytes ? OK : NOT_FOUND))
             fail_msg("%s: %s", examples[i].uri, status_name(status));
         if (examples[i].bytes) {
             assert_true(text_equal(bytes, text_of(examples[i].bytes)));
-            assert_true(text_equal(key.owner, TEXT("sip:alice@example.com")));
+            assert_true(text_equal(found.key.owner, TEXT("sip:alice@example.com")));
+            assert_true(text_equal(found.bytes, text_of(body)));
+            assert_true(bytes.bytes >= found.bytes.bytes && bytes.length <= found.bytes.length);
         }
     }
+}
+
+static void what_a_reference_hangs_on_is_told_even_when_it_leads_nowhere(void **state)
+{
+    (void)state;
+    static const char body[] = TEAM_OPEN "<m id=\"a\"/></team>";
+    assert_int_equal(team_run(&team, TEAM_DOCUMENT, body), OK);
+    uint64_t version = team_read(&team, TEAM_DOCUMENT).version;
+    const struct text roots[] = {TEXT("/xcap-root/")};
+    struct stored found;
+    struct text node;
+    struct text missing_node = TEXT("team/users/sip:alice@example.com/index/~~/team/m%5B2%5D");
+    assert_int_equal(document_follow(team.documents, missing_node, roots, 1, &team.arena, &found, &node), NOT_FOUND);
+    assert_true(text_equal(found.key.owner, TEXT("sip:alice@example.com")));
+    assert_int_equal(found.version, version);
+    struct text missing_document = TEXT("team/users/bob@example.com/index");
+    assert_int_equal(document_follow(team.documents, missing_document, roots, 1, &team.arena, &found, &node),
+                     NOT_FOUND);
+    assert_true(text_equal(found.key.owner, TEXT("sip:bob@example.com")));
+    assert_int_equal(found.version, 0);
+    assert_int_equal(document_follow(team.documents, TEXT("mailto:x"), roots, 1, &team.arena, &found, &node),
+                     NOT_FOUND);
+    assert_int_equal(found.key.usage.length, 0);
 }
 
 static void internal_documents_are_not_found_by_claims(void **state)
@@ -215,6 +240,7 @@ int main(void)
         TEST(the_version_alone_is_that_of_the_document),
         TEST(documents_of_one_owner_are_listed),
         TEST(references_are_followed_in_every_form),
+        TEST(what_a_reference_hangs_on_is_told_even_when_it_leads_nowhere),
         TEST(internal_documents_are_not_found_by_claims),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,26 +7,28 @@
 static struct text absolute(struct text uri, const struct text *roots, size_t roots_count, struct arena *arena);
 
 enum status document_follow(const struct documents *documents, struct text uri, const struct text *roots,
-                            size_t roots_count, struct arena *arena, struct document_key *key_out,
-                            struct text *bytes_out)
+                            size_t roots_count, struct arena *arena, struct stored *found_out, struct text *node_out)
 {
     struct refusal refusal;
     struct xcap_target target;
     struct document_place place;
     const struct xcap_selector *selector;
-    struct stored found;
     struct text raw = absolute(text_trim(uri), roots, roots_count, arena);
+    *found_out = (struct stored){0};
+    *node_out = (struct text){0};
     if (raw.length == 0 || xcap_target_parse(raw, roots, roots_count, arena, &target, &refusal) != OK ||
         document_place(documents, &target, false, arena, &place, &selector, &refusal) != OK)
         return NOT_FOUND;
     if (selector && selector->terminal != XCAP_ELEMENT)
         return NOT_FOUND;
-    enum status status = document_read(documents, &place, arena, &found);
-    if (status != OK)
+    enum status status = document_read(documents, &place, arena, found_out);
+    if (status != OK) {
+        *found_out = (struct stored){.key = place.key};
         return status;
-    *key_out = place.key;
-    *bytes_out = found.bytes;
-    return selector ? xcap_get(found.bytes, selector, arena, bytes_out) : OK;
+    }
+    found_out->key = place.key;
+    *node_out = found_out->bytes;
+    return selector ? xcap_get(found_out->bytes, selector, arena, node_out) : OK;
 }
 
 /* What stands in documents is relative to the root (RFC 4826 §3.2) or a whole URI; empty for another scheme. */
