@@ -174,6 +174,8 @@ static void read_some(struct connection *connection)
 static bool queue_bytes(struct connection *connection, struct text bytes)
 {
     size_t wanted = connection->queue_length + bytes.length;
+    if (bytes.length == 0)
+        return true;
     if (wanted > TRANSPORT_QUEUE_BYTES_MAX)
         return false;
     if (wanted > connection->queue_capacity) {
