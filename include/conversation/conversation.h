@@ -1,5 +1,5 @@
-/* The IM server's procedures: registrar, page-mode messages to users and groups, store and forward. Bytes in, bytes out,
- * next deadline; the store answers through conversation_wake. One thread; no socket, no clock. */
+/* The IM server's procedures: registrar, page-mode messages to users and groups, store and forward. Bytes in, bytes
+ * out, next deadline; the store answers through conversation_wake. One thread; no socket, no clock. */
 #ifndef CONVERSATION_CONVERSATION_H
 #define CONVERSATION_CONVERSATION_H
 
@@ -8,12 +8,12 @@
 #include "group.h"
 #include "sip_agent.h"
 
-#define CONVERSATION_BINDINGS_MAX     10     /* contacts of one user */
-#define CONVERSATION_EXPIRES_S_MIN    60     /* shorter: 423 with Min-Expires */
-#define CONVERSATION_EXPIRES_S_MAX    86400
-#define CONVERSATION_EXPIRES_S        3600   /* when the client asks for nothing */
-#define CONVERSATION_DEFERRED_MAX     1000   /* messages kept for one user */
-#define CONVERSATION_DEFERRED_MS_MAX  604800000 /* 7 days, or the Expires of the message if that is sooner */
+#define CONVERSATION_BINDINGS_MAX    10 /* contacts of one user */
+#define CONVERSATION_EXPIRES_S_MIN   60 /* shorter: 423 with Min-Expires */
+#define CONVERSATION_EXPIRES_S_MAX   86400
+#define CONVERSATION_EXPIRES_S       3600      /* when the client asks for nothing */
+#define CONVERSATION_DEFERRED_MAX    1000      /* messages kept for one user */
+#define CONVERSATION_DEFERRED_MS_MAX 604800000 /* 7 days, or the Expires of the message if that is sooner */
 
 struct conversation_settings {
     struct text domain; /* served here; also the digest realm's users */
@@ -23,8 +23,8 @@ struct conversation_settings {
 
 struct conversation;
 
-/* `wake` is called from other threads when conversation_tick should run soon (store results are there); it may be called
- * inside any conversation function. Loads bindings and goes on with what was stored. */
+/* `wake` is called from other threads when conversation_tick should run soon (store results are there); it may be
+ * called inside any conversation function. Loads bindings and goes on with what was stored. */
 struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
                                       struct digest *digest, struct groups *groups, void (*wake)(void *),
                                       void *wake_context, struct instant now);

@@ -35,7 +35,8 @@ struct group_sender {
 
 struct group; /* compiled; valid until the next call on `groups` */
 
-/* Any canonical address: is it a group? NOT_FOUND when no document claims it. FAILED when the document is broken or the store is.
+/* Any canonical address: is it a group? NOT_FOUND when no document claims it. FAILED when the document is broken or the
+ * store is.
  */
 enum status group_find(struct groups *groups, struct text address, const struct group **group_out);
 struct text group_uri(const struct group *group);

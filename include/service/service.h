@@ -9,10 +9,10 @@
 struct service_settings {
     const struct text *roots; /* XCAP root paths, each with '/' at both ends */
     size_t roots_count;
-    struct text root_uri;     /* absolute URI of the first root, for sheets and Location */
-    struct text domain;       /* of user names without one */
+    struct text root_uri; /* absolute URI of the first root, for sheets and Location */
+    struct text domain;   /* of user names without one */
     struct text realm;
-    struct text admin_token;  /* Bearer token that the admin API wants; empty: none (loopback only) */
+    struct text admin_token; /* Bearer token that the admin API wants; empty: none (loopback only) */
 };
 
 struct service; /* shared by all worker threads */

@@ -10,15 +10,15 @@
 #include "sip_message.h"
 
 #define SIP_TRANSACTIONS_MAX 200000 /* beyond: new requests get 503; bounds memory near 1 GB */
-#define SIP_STREAM_MAX (SIP_HEADER_BYTES_MAX + SIP_BODY_MAX) /* buffered of one unfinished message */
+#define SIP_STREAM_MAX       (SIP_HEADER_BYTES_MAX + SIP_BODY_MAX) /* buffered of one unfinished message */
 
 struct sip_agent;
 
 struct sip_agent_settings {
-    const char *host;       /* for Via sent-by: name or address that peers reach us at */
+    const char *host; /* for Via sent-by: name or address that peers reach us at */
     uint16_t port;
     int64_t t1_ms, t2_ms, t4_ms; /* 500, 4000, 5000 (RFC 3261 table 4) */
-    size_t body_max;        /* larger is answered 513; at most SIP_BODY_MAX */
+    size_t body_max;             /* larger is answered 513; at most SIP_BODY_MAX */
 };
 
 #define SIP_AGENT_SETTINGS_STANDARD ((struct sip_agent_settings){"127.0.0.1", 5060, 500, 4000, 5000, SIP_BODY_MAX})
@@ -59,8 +59,8 @@ bool sip_agent_event(struct sip_agent *agent, struct sip_event *event_out);
 
 struct sip_output {
     struct flow flow;
-    struct text bytes;     /* valid until the next call on the agent */
-    bool close;            /* no bytes: close this connection (framing lost, limits) */
+    struct text bytes; /* valid until the next call on the agent */
+    bool close;        /* no bytes: close this connection (framing lost, limits) */
 };
 
 bool sip_agent_output(struct sip_agent *agent, struct sip_output *output_out);

@@ -35,7 +35,7 @@ int sip_status(const struct sip_message *message);
 struct text sip_body(const struct sip_message *message);
 struct text sip_call_id(const struct sip_message *message, struct arena *arena);
 uint32_t sip_cseq(const struct sip_message *message);
-struct text sip_branch(const struct sip_message *message);  /* of the top Via; empty if absent */
+struct text sip_branch(const struct sip_message *message); /* of the top Via; empty if absent */
 struct text sip_from_tag(const struct sip_message *message);
 struct text sip_to_tag(const struct sip_message *message);
 
@@ -49,7 +49,8 @@ struct sip_message *sip_request_new(struct text method, struct text request_uri)
 
 /* Via, From, To, Call-ID, CSeq (and Record-Route for 1xx/2xx of dialog makers) of `request`; a To tag is added when
  * there is none and status > 100. */
-struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason, struct text to_tag);
+struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason,
+                                     struct text to_tag);
 enum status sip_request_uri_set(struct sip_message *message, struct text request_uri);
 enum status sip_header_add(struct sip_message *message, const char *name, struct text value);
 enum status sip_header_set(struct sip_message *message, const char *name, struct text value); /* replaces all */

@@ -6,9 +6,9 @@
 #include "loop.h"
 #include "status.h"
 
-#define TRANSPORT_CONNECTIONS_MAX 10000 /* file descriptors are raised to fit; more are refused at accept */
+#define TRANSPORT_CONNECTIONS_MAX 10000      /* file descriptors are raised to fit; more are refused at accept */
 #define TRANSPORT_QUEUE_BYTES_MAX (4u << 20) /* unsent bytes of one connection: a peer that does not read is cut */
-#define TRANSPORT_IDLE_MS_MAX     900000 /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
+#define TRANSPORT_IDLE_MS_MAX     900000     /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
 
 struct transport;
 

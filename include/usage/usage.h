@@ -14,7 +14,7 @@ struct usage_prefix {
 
 enum usage_document_kind { USAGE_STORED, USAGE_COMPUTED };
 
-struct usage_document { /* one <document> row of the manifest */
+struct usage_document {  /* one <document> row of the manifest */
     struct text pattern; /* name; '*' stands for any run of characters but '/'; sub-directories exist implicitly */
     enum xcap_tree tree;
     enum usage_document_kind kind; /* computed documents are read-only */

@@ -41,11 +41,12 @@ enum status xml_check_fragment(struct text fragment, struct text scope, const st
 struct xml_schema;
 
 /* Compiles an XSD and what it includes from the same folder tree. `error_out` gets one line (file, line, what). */
-enum status xml_schema_load(const char *path, struct arena *arena, struct xml_schema **schema_out, struct text *error_out);
+enum status xml_schema_load(const char *path, struct arena *arena, struct xml_schema **schema_out,
+                            struct text *error_out);
 void xml_schema_free(struct xml_schema *schema);
 
-/* REFUSED: schema-validation-error, phrase "line 4: element 'entry': …". Beyond the schema: an element or attribute in a
- * namespace that this schema declares, but without a declaration, is refused too (RFC 4825 §8.2.5). */
+/* REFUSED: schema-validation-error, phrase "line 4: element 'entry': …". Beyond the schema: an element or attribute in
+ * a namespace that this schema declares, but without a declaration, is refused too (RFC 4825 §8.2.5). */
 enum status xml_schema_check(const struct xml_schema *schema, const struct xml_document *document, struct arena *arena,
                              struct refusal *refusal);
 
