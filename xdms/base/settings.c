@@ -105,6 +105,7 @@ enum status settings_check(const struct setting *row, const char *value, char er
 void settings_store(const struct setting *row, void *target, const char *value)
 {
     bool parsed = true;
+    assert(value);
     switch (row->kind) {
     case SETTING_TEXT: {
         char **text = member(row, target);

@@ -24,7 +24,7 @@ static char *builder_room(struct text_builder *builder, size_t length)
         while (capacity < needed)
             capacity *= 2;
         char *bytes = arena_alloc(builder->arena, capacity);
-        if (builder->length)
+        if (builder->bytes)
             memcpy(bytes, builder->bytes, builder->length);
         builder->bytes = bytes;
         builder->capacity = capacity;

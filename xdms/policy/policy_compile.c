@@ -78,6 +78,7 @@ static void compile_rule(struct policy *policy, const struct xml_element *elemen
     const struct xml_element *parent = xml_child(element, POLICY_NAMESPACE_COMMON, TEXT("conditions"));
     for (; parent; parent = xml_next_same(parent)) {
         for (const struct xml_element *child = parent->first_child; child; child = child->next) {
+            assert(conditions);
             struct policy_condition *condition = &conditions[rule->conditions_count++];
             policy_compile_condition(policy, child, arena, condition);
             note_condition(rule, condition->kind);

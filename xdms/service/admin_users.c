@@ -50,7 +50,7 @@ enum http_progress admin_users_list(struct admin_call *call)
 
 enum http_progress admin_user_show(struct admin_call *call)
 {
-    struct user user;
+    struct user user = {0};
     enum status status = user_get(call->service->documents, address_of(call), call->request->arena, &user);
     if (status == NOT_FOUND)
         return admin_error(call, 404, TEXT("There is no such user."));
