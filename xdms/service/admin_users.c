@@ -72,7 +72,7 @@ enum http_progress admin_users_create(struct admin_call *call)
     json_t *body;
     struct wanted_user wanted = {0};
     struct refusal refusal = {0};
-    struct user user;
+    struct user user = {0};
     bool broken = false;
     if (!admin_body(call, &body))
         return HTTP_DONE;
