@@ -9,11 +9,27 @@
 
 #define DOCUMENT_TRIES_MAX 64 /* rounds that a change may lose to other writers before it is answered 503 */
 
+/* Bytes that are read to make a computed document. Past it nothing is made (FULL): whoever asks would wait for seconds
+ * and get what no client can use. */
+#define DOCUMENT_LISTING_MAX USAGE_LISTING_MAX
+
 struct documents; /* a store and a usage set; shared by threads */
 
 struct documents *documents_new(struct store *store, const struct usage_set *usages);
-void documents_free(struct documents *documents); /* not the store, not the set */
-const struct usage_set *documents_usages(const struct documents *documents);
+void documents_free(struct documents *documents);                            /* not the store, not the set */
+const struct usage_set *documents_usages(const struct documents *documents); /* those in force */
+
+/* The usages may be replaced under running requests if each request enters before it looks at one and leaves when it
+ * has let go of all it got from them: usages, places, rows. Programs that never replace need neither. A generation is
+ * never 0; when the one entered is that of an earlier entry, what was found then still holds. */
+uint64_t documents_enter(const struct documents *documents);
+void documents_leave(const struct documents *documents, uint64_t generation);
+
+/* The new set is in force at once. False: the one before the present is still in use; try later. */
+bool documents_replace(struct documents *documents, const struct usage_set *usages);
+
+/* True once, when nobody uses what was replaced any more: now it may be freed. */
+bool documents_retired(struct documents *documents);
 
 /* Where an XCAP target stands: usage known, owner canonical, name allowed. */
 struct document_place {
@@ -21,6 +37,7 @@ struct document_place {
     const struct usage_document *row;
     enum xcap_tree tree;
     struct document_key key;
+    struct text root_uri; /* of the XCAP root, for documents that are computed; set by whoever asks, may be empty */
 };
 
 /* REFUSED: 404 for an unknown AUID, an owner that is no address, or a name that the usage does not know (`put`, into a
@@ -31,7 +48,8 @@ enum status document_place(const struct documents *documents, const struct xcap_
                            struct arena *arena, struct document_place *place_out,
                            const struct xcap_selector **selector_out, struct refusal *refusal);
 
-/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED. */
+/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED; FULL for a computed one
+ * that would be larger than DOCUMENT_LISTING_MAX. */
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
                           struct stored *found_out);
 enum status document_read_version(const struct documents *documents, const struct document_place *place,

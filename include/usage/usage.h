@@ -14,14 +14,26 @@ struct usage_prefix {
 
 enum usage_document_kind { USAGE_STORED, USAGE_COMPUTED };
 
+/* What the sheet of a computed document is given (docs/new-usage.md): the list of loaded usages, the list of all that
+ * the owner has, or the contents of all users' documents of the same name. */
+enum usage_source { USAGE_FROM_USAGES, USAGE_FROM_HOME, USAGE_FROM_CONTENTS };
+
 struct usage_document {  /* one <document> row of the manifest */
     struct text pattern; /* name; '*' stands for any run of characters but '/'; sub-directories exist implicitly */
     enum xcap_tree tree;
     enum usage_document_kind kind; /* computed documents are read-only */
+    enum usage_source source;      /* of a computed one */
 };
 
 enum usage_role { USAGE_ANYONE, USAGE_USER, USAGE_OWNER, USAGE_SERVER, USAGE_OPERATOR, USAGE_NOBODY };
-enum usage_operation { USAGE_READ, USAGE_WRITE };
+enum usage_operation { USAGE_READ, USAGE_WRITE, USAGE_DELETE };
+
+struct usage_post { /* one <post> row: what may be sent to this usage beside documents */
+    struct text mime;
+    struct text handler; /* which part of the server takes it, such as "search" */
+    enum xcap_tree tree;
+    unsigned roles; /* who may: bit 1 << role */
+};
 
 struct usage {
     struct text auid;
@@ -32,6 +44,8 @@ struct usage {
     size_t prefixes_count;
     const struct usage_document *documents;
     size_t documents_count;
+    const struct usage_post *posts;
+    size_t posts_count;
     size_t bytes_max;
     unsigned depth_max;
     struct policy_vocabulary vocabulary; /* empty when the manifest declares no permissions */
@@ -46,12 +60,15 @@ const struct usage *usage_find(const struct usage_set *set, struct text auid);
 size_t usage_count(const struct usage_set *set);
 const struct usage *usage_at(const struct usage_set *set, size_t index); /* in byte order of the AUID */
 
-/* The manifest's row for a document name. NULL: no such name may exist here. */
+/* The manifest's row for a document name. NULL: no such name may exist here, also since it is that of a sub-directory.
+ */
 const struct usage_document *usage_document(const struct usage *usage, enum xcap_tree tree, struct text name);
 
-/* May a requester in this role do this in this tree? Roles that hold more include those that hold less:
- * operator > server > owner > user > anyone. */
+/* May a requester in this role do this in this tree? */
 bool usage_allows(const struct usage *usage, enum xcap_tree tree, enum usage_operation operation, enum usage_role role);
+
+/* The row for a body of this type. NULL: it is not taken here. */
+const struct usage_post *usage_post_find(const struct usage *usage, enum xcap_tree tree, struct text mime);
 
 /* A value of the document that is unique (or findable) in the whole server. */
 struct usage_claim {
@@ -59,7 +76,11 @@ struct usage_claim {
     struct text value;
     struct text field; /* node selector of the value, percent-encoded: for uniqueness-failure */
     bool shared;
+    const struct text *apart; /* further kinds that must not hold it in another document; USAGE_APART_USER: no user */
+    size_t apart_count;
 };
+
+#define USAGE_APART_USER "user"
 
 struct usage_subject { /* what the sheets may ask about the document: passed as parameters */
     struct text owner; /* canonical XUI, empty in the global tree */
@@ -73,9 +94,17 @@ enum status usage_check(const struct usage *usage, const struct usage_subject *s
                         struct arena *arena, const struct usage_claim **claims_out, size_t *claims_count_out,
                         struct refusal *refusal);
 
-/* Bytes of a computed document (xcap-caps). NOT_FOUND when `name` is not computed. */
-enum status usage_compute(const struct usage_set *set, const struct usage *usage, enum xcap_tree tree, struct text name,
+#define USAGE_LISTING_MAX (8u << 20) /* bytes of a listing and of what is made of it: the largest document there is */
+
+/* Bytes of a computed document. `listing` is what its source asks for; USAGE_FROM_USAGES needs none. NOT_FOUND when
+ * `name` is not computed, FULL when there is too much to list, FAILED when the sheet breaks. */
+enum status usage_compute(const struct usage *usage, enum xcap_tree tree, struct text name, struct text listing,
                           struct arena *arena, struct text *bytes_out);
+
+/* A document as an HTML page for people, made by page.xsl of the usage or of common/. NOT_FOUND without either; FULL or
+ * FAILED when no page can be made of it. */
+enum status usage_page(const struct usage_set *set, const struct usage *usage, const struct usage_subject *subject,
+                       struct text bytes, struct arena *arena, struct text *page_out);
 
 /* For authors (xdms --check-usage): loads the folder alone, runs its examples, prints one line per problem.
  * OK when all is as the examples say. */

@@ -17,6 +17,12 @@
     <xcap-error><constraint-failure phrase="{$phrase}"/></xcap-error>
   </xsl:template>
 
+  <!-- 403 instead of 409 -->
+  <xsl:template name="forbidden">
+    <xsl:param name="phrase"/>
+    <c:forbidden phrase="{$phrase}"/>
+  </xsl:template>
+
   <!-- `at` is the attribute that repeats another one's value. -->
   <xsl:template name="uniqueness-failure">
     <xsl:param name="at"/>

@@ -176,6 +176,15 @@ static enum status take_claims(struct document_change *change)
     return OK;
 }
 
+/* The commit itself finds what another document of the same kind holds, and nothing else. */
+static bool must_stand_apart(const struct document_change *change)
+{
+    for (size_t i = 0; i < change->claims_count; i++)
+        if (change->claims[i].apart_count)
+            return true;
+    return false;
+}
+
 /* RFC 4825 §8.2.5 wants uniqueness before other constraints, so a sheet's refusal waits for a look at the claims. */
 static enum status check_result(struct document_change *change, struct text bytes)
 {
@@ -184,6 +193,8 @@ static enum status check_result(struct document_change *change, struct text byte
     change->claims_count = 0;
     enum status status = usage_check(change->place.usage, &subject, bytes, &change->round, &change->claims,
                                      &change->claims_count, &change->refusal);
+    if (status == OK && must_stand_apart(change))
+        status = change_refuse_taken(change, TEXT(""), &change->round, &change->refusal);
     if (status == OK)
         return take_claims(change);
     struct refusal taken;

@@ -34,28 +34,53 @@ enum status change_refuse_taken(const struct document_change *change, struct tex
     return REFUSED;
 }
 
+static bool is_own(const struct document_change *change, const struct document_key *holder)
+{
+    const struct document_key *key = &change->place.key;
+    return text_equal(holder->usage, key->usage) && text_equal(holder->owner, key->owner) &&
+           text_equal(holder->name, key->name);
+}
+
+/* An address that leads to something else already (RFC 4826 §4.4.5), as far as this server can know. */
+static bool leads_elsewhere(const struct document_change *change, const struct usage_claim *claim, struct text value)
+{
+    struct store *store = change->documents->store;
+    const struct document_key user = {TEXT(DOCUMENT_USERS), value, TEXT("")};
+    struct document_key holder;
+    struct stored head;
+    struct arena arena;
+    bool found = false;
+    arena_init(&arena, "apart");
+    for (size_t i = 0; i < claim->apart_count && !found; i++)
+        found = text_equal(claim->apart[i], TEXT(USAGE_APART_USER))
+                    ? value.length <= STORE_PART_MAX && store_head(store, &user, &head) == OK
+                    : store_find(store, claim->apart[i], value, &arena, &holder) == OK && !is_own(change, &holder);
+    arena_clear(&arena);
+    return found;
+}
+
 static bool is_taken(const struct document_change *change, const struct usage_claim *claim)
 {
     struct document_key holder;
-    const struct document_key *key = &change->place.key;
     struct arena arena;
     arena_init(&arena, "claim");
     bool taken = store_find(change->documents->store, claim->kind, claim->value, &arena, &holder) == OK &&
-                 !(text_equal(holder.usage, key->usage) && text_equal(holder.owner, key->owner) &&
-                   text_equal(holder.name, key->name));
+                 !is_own(change, &holder);
     arena_clear(&arena);
-    return taken;
+    return taken || leads_elsewhere(change, claim, claim->value);
 }
 
 /* Free in the store, and not wanted elsewhere in the same document. */
-static bool is_free(const struct document_change *change, struct text kind, struct text value, struct arena *arena)
+static bool is_free(const struct document_change *change, const struct usage_claim *wanted, struct text value,
+                    struct arena *arena)
 {
     struct document_key holder;
     for (size_t i = 0; i < change->claims_count; i++)
-        if (text_equal(change->claims[i].kind, kind) && text_equal(change->claims[i].value, value))
+        if (text_equal(change->claims[i].kind, wanted->kind) && text_equal(change->claims[i].value, value))
             return false;
     return value.length <= STORE_VALUE_MAX &&
-           store_find(change->documents->store, kind, value, arena, &holder) == NOT_FOUND;
+           store_find(change->documents->store, wanted->kind, value, arena, &holder) == NOT_FOUND &&
+           !leads_elsewhere(change, wanted, value);
 }
 
 /* "sip:team@example.com" gives "sip:team-2@example.com". */
@@ -74,7 +99,7 @@ static void add_exists(const struct document_change *change, const struct usage_
     builder_add_format(content, "<exists field=\"%.*s\">", TEXT_ARG(field));
     for (unsigned number = 2; number < 2 + NUMBERS_MAX && found < PROPOSALS_MAX; number++) {
         struct text value = with_number(claim->value, number, content->arena);
-        if (!is_free(change, claim->kind, value, content->arena))
+        if (!is_free(change, claim, value, content->arena))
             continue;
         builder_add_format(content, "<alt-value>%.*s</alt-value>", TEXT_ARG(xml_escape(content->arena, value)));
         found++;

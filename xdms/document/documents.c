@@ -10,18 +10,20 @@ struct documents *documents_new(struct store *store, const struct usage_set *usa
 {
     struct documents *documents = memory_new(sizeof(*documents));
     documents->store = store;
-    documents->usages = usages;
+    atomic_init(&documents->usages, usages);
+    documents->readers = document_readers_new();
     return documents;
 }
 
 void documents_free(struct documents *documents)
 {
+    document_readers_free(documents->readers);
     free(documents);
 }
 
 const struct usage_set *documents_usages(const struct documents *documents)
 {
-    return documents->usages;
+    return atomic_load(&documents->usages);
 }
 
 struct store *documents_store(const struct documents *documents)
@@ -41,8 +43,7 @@ enum status document_read(const struct documents *documents, const struct docume
     if (place->row->kind != USAGE_COMPUTED)
         return store_get(documents->store, &place->key, arena, found_out);
     *found_out = (struct stored){.key = place->key};
-    enum status status =
-        usage_compute(documents->usages, place->usage, place->tree, place->key.name, arena, &found_out->bytes);
+    enum status status = document_compute(documents, place, arena, &found_out->bytes);
     if (status == OK)
         found_out->version = computed_version(found_out->bytes);
     return status;

@@ -2,12 +2,23 @@
 #ifndef DOCUMENT_DOCUMENTS_H
 #define DOCUMENT_DOCUMENTS_H
 
+#include <stdatomic.h>
+
 #include "document.h"
 
 struct documents {
     struct store *store;
-    const struct usage_set *usages;
+    _Atomic(const struct usage_set *) usages;
+    struct document_readers *readers; /* apart, since who reads has `const struct documents` */
 };
+
+/* in_force.c */
+struct document_readers *document_readers_new(void);
+void document_readers_free(struct document_readers *readers);
+
+/* computed.c: the bytes of a computed document, made now. NOT_FOUND, FULL, FAILED. */
+enum status document_compute(const struct documents *documents, const struct document_place *place, struct arena *arena,
+                             struct text *bytes_out);
 
 /* Is it one of the internal usages, which XCAP must not reach? */
 bool documents_internal(const struct document_key *key);

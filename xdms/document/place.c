@@ -13,7 +13,7 @@ enum status document_place(const struct documents *documents, const struct xcap_
     struct document_place place = {.tree = target->tree};
     *selector_out = NULL;
     *place_out = place;
-    place.usage = usage_find(documents->usages, target->auid);
+    place.usage = usage_find(documents_usages(documents), target->auid);
     if (!place.usage)
         return refuse(refusal, REFUSAL_ABSENT, "This server has no such application usage.");
     place.key = (struct document_key){place.usage->auid, TEXT(""), target->name};

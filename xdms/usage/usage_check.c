@@ -11,6 +11,7 @@ static enum status check_root(const struct usage_loaded *loaded, const struct xm
                               struct arena *arena, struct refusal *refusal);
 static enum status check_constraints(const struct usage_loaded *loaded, const struct usage_subject *subject,
                                      const struct xml_document *document, struct arena *arena, struct refusal *refusal);
+static bool read_forbidden(struct text output, struct arena *arena, struct refusal *refusal);
 
 enum status usage_check(const struct usage *usage, const struct usage_subject *subject, struct text bytes,
                         struct arena *arena, const struct usage_claim **claims_out, size_t *claims_count_out,
@@ -82,6 +83,20 @@ static enum status check_constraints(const struct usage_loaded *loaded, const st
         return status;
     if (text_trim(output).length == 0)
         return OK;
+    if (read_forbidden(output, arena, refusal))
+        return REFUSED;
     status = xcap_error_read(output, arena, refusal);
     return status == OK ? REFUSED : status;
+}
+
+/* Some usages want 403 for what is no conflict: a document that speaks of somebody else. */
+static bool read_forbidden(struct text output, struct arena *arena, struct refusal *refusal)
+{
+    const struct xml_element *root = NULL;
+    struct text phrase = {0};
+    if (xml_tree_read(output, arena, &root) != OK || !xml_is(root, TEXT("urn:xdm:constraints"), TEXT("forbidden")))
+        return false;
+    xml_attribute(root, TEXT("phrase"), &phrase);
+    *refusal = (struct refusal){.kind = REFUSAL_FORBIDDEN, .phrase = text_copy(arena, phrase)};
+    return true;
 }

@@ -14,6 +14,9 @@ struct examples {
 
 static void run_folder(struct examples *examples, const char *kind);
 static void run_example(struct examples *examples, const char *kind, struct text name);
+static void run_listings(struct examples *examples);
+static void check_page(struct examples *examples, const char *where, const struct usage_subject *subject,
+                       struct text bytes);
 static struct text example_document(const struct usage *usage);
 static bool expectation(struct text bytes, struct text *element_out, struct text *phrase_out);
 static void check_refusal(struct examples *examples, const char *where, struct text bytes, enum status status,
@@ -40,6 +43,7 @@ enum status usage_check_folder(const char *folder, struct arena *arena, struct t
     builder_init(&examples.report, arena);
     run_folder(&examples, "valid");
     run_folder(&examples, "invalid");
+    run_listings(&examples);
     usage_folder_free(loaded);
     *report_out = builder_text(&examples.report);
     return examples.report.length ? REFUSED : OK;
@@ -67,6 +71,11 @@ static void run_folder(struct examples *examples, const char *kind)
         run_example(examples, kind, names[i]);
 }
 
+static const char *refusal_name(const struct refusal *refusal)
+{
+    return refusal->kind == REFUSAL_FORBIDDEN ? "forbidden" : refusal->element;
+}
+
 static void run_example(struct examples *examples, const char *kind, struct text name)
 {
     struct arena *arena = examples->arena;
@@ -89,8 +98,42 @@ static void run_example(struct examples *examples, const char *kind, struct text
     else if (strcmp(kind, "invalid") == 0)
         check_refusal(examples, where, bytes, status, &refusal);
     else if (status != OK)
-        builder_add_format(&examples->report, "%s: refused: %s: %.*s\n", where, refusal.element,
+        builder_add_format(&examples->report, "%s: refused: %s: %.*s\n", where, refusal_name(&refusal),
                            TEXT_ARG(refusal.phrase));
+    else
+        check_page(examples, where, &subject, bytes);
+}
+
+static void check_page(struct examples *examples, const char *where, const struct usage_subject *subject,
+                       struct text bytes)
+{
+    const struct usage_loaded *loaded = examples->loaded;
+    struct text page;
+    if (loaded->page && (usage_page_make(loaded->page, &loaded->usage, subject, bytes, examples->arena, &page) != OK ||
+                         page.length == 0))
+        builder_add_format(&examples->report, "%s: " USAGE_PAGE " makes no page of it\n", where);
+}
+
+/* Optional: what the sheets of computed documents must cope with. */
+static void run_listings(struct examples *examples)
+{
+    struct arena *arena = examples->arena;
+    const struct usage_loaded *loaded = examples->loaded;
+    struct text folder = text_format(arena, "%.*s/examples/listings", TEXT_ARG(loaded->folder)), *names, bytes, error;
+    size_t count = 0;
+    if (usage_folder_list(text_cstring(arena, folder), arena, &names, &count) != OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const char *where = usage_path_join(arena, folder, text_cstring(arena, names[i]));
+        if (usage_file_read(where, arena, &bytes) != OK) {
+            builder_add_format(&examples->report, "%s: cannot be read\n", where);
+            continue;
+        }
+        for (size_t row = 0; row < loaded->usage.documents_count; row++)
+            if (loaded->usage.documents[row].kind == USAGE_COMPUTED &&
+                usage_computed_check(loaded, bytes, where, row, arena, &error) != OK)
+                builder_add_format(&examples->report, "%.*s\n", TEXT_ARG(error));
+    }
 }
 
 /* The first name without '*', or "index". */
@@ -112,10 +155,10 @@ static void check_refusal(struct examples *examples, const char *where, struct t
         builder_add_format(&examples->report, "%s: does not start with <!-- expect: NAME -->\n", where);
     else if (status == OK)
         builder_add_format(&examples->report, "%s: expected %.*s, but it is accepted\n", where, TEXT_ARG(element));
-    else if (!text_equal(element, text_of(refusal->element)) ||
+    else if (!text_equal(element, text_of(refusal_name(refusal))) ||
              (phrase.length && text_find(refusal->phrase, phrase) == refusal->phrase.length))
         builder_add_format(&examples->report, "%s: expected %.*s, got %s: %.*s\n", where, TEXT_ARG(element),
-                           refusal->element, TEXT_ARG(refusal->phrase));
+                           refusal_name(refusal), TEXT_ARG(refusal->phrase));
 }
 
 /* "<!-- expect: constraint-failure -->" or "<!-- expect: constraint-failure; part of the phrase -->". */

@@ -6,6 +6,7 @@ static enum status complain(struct arena *memory, struct text folder, struct tex
 static enum status manifest_tree(struct text folder, const struct xml_schema *manifest_schema, struct arena *memory,
                                  const struct xml_element **manifest_out, struct text *error_out);
 static enum status compile(struct usage_loaded *loaded, struct arena *memory, struct text *error_out);
+static enum status compile_computed(struct usage_loaded *loaded, struct arena *memory, struct text *error_out);
 static struct text last_part(struct text path);
 
 enum status usage_folder_load(struct text folder, const struct xml_schema *manifest_schema, struct arena *memory,
@@ -36,8 +37,13 @@ void usage_folder_free(struct usage_loaded *loaded)
 {
     xml_schema_free(loaded->schema);
     xml_sheet_free(loaded->constraints);
+    xml_sheet_free(loaded->page);
+    for (size_t row = 0; row < loaded->usage.documents_count; row++) {
+        xml_sheet_free(loaded->computed[row].sheet);
+        loaded->computed[row].sheet = NULL;
+    }
     loaded->schema = NULL;
-    loaded->constraints = NULL;
+    loaded->constraints = loaded->page = NULL;
 }
 
 static enum status complain(struct arena *memory, struct text folder, struct text what, struct text *error_out)
@@ -69,11 +75,31 @@ static enum status compile(struct usage_loaded *loaded, struct arena *memory, st
 {
     const char *schema = usage_path_join(memory, loaded->folder, "document.xsd");
     const char *constraints = usage_path_join(memory, loaded->folder, "constraints.xsl");
+    const char *page = usage_path_join(memory, loaded->folder, USAGE_PAGE);
     if (xml_schema_load(schema, memory, &loaded->schema, error_out) != OK)
         return FAILED;
-    if (!usage_file_exists(constraints))
-        return OK;
-    return xml_sheet_load(constraints, memory, &loaded->constraints, error_out);
+    if (usage_file_exists(constraints) && xml_sheet_load(constraints, memory, &loaded->constraints, error_out) != OK)
+        return FAILED;
+    if (usage_file_exists(page) && xml_sheet_load(page, memory, &loaded->page, error_out) != OK)
+        return FAILED;
+    return compile_computed(loaded, memory, error_out);
+}
+
+static enum status compile_computed(struct usage_loaded *loaded, struct arena *memory, struct text *error_out)
+{
+    for (size_t row = 0; row < loaded->usage.documents_count; row++) {
+        struct usage_computed *computed = &loaded->computed[row];
+        if (loaded->usage.documents[row].kind != USAGE_COMPUTED)
+            continue;
+        const char *path = usage_path_join(memory, loaded->folder, text_cstring(memory, computed->file));
+        if (xml_sheet_load(path, memory, &computed->sheet, error_out) != OK)
+            return FAILED;
+        struct text nothing =
+            loaded->usage.documents[row].source == USAGE_FROM_USAGES ? TEXT("<usages/>") : TEXT("<documents/>");
+        if (usage_computed_check(loaded, nothing, path, row, memory, error_out) != OK)
+            return FAILED;
+    }
+    return OK;
 }
 
 static struct text last_part(struct text path)

@@ -5,7 +5,9 @@
 #include <assert.h>
 
 static void read_head(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
-static void read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
+static enum status read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                                  struct text *error_out);
+static void read_posts(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
 static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded);
 static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                struct text *error_out);
@@ -52,7 +54,9 @@ enum status usage_manifest_read(const struct xml_element *manifest, struct arena
         *error_out = text_format(memory, "root '%.*s' has a prefix that is not declared", TEXT_ARG(root));
         return FAILED;
     }
-    read_documents(manifest, memory, loaded_out);
+    if (read_documents(manifest, memory, loaded_out, error_out) != OK)
+        return FAILED;
+    read_posts(manifest, memory, loaded_out);
     read_access(manifest, loaded_out);
     if (read_claims(manifest, memory, loaded_out, error_out) != OK)
         return FAILED;
@@ -84,7 +88,30 @@ static void read_head(const struct xml_element *manifest, struct arena *memory, 
     loaded->aliases = aliases;
 }
 
-static void read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
+static enum usage_source source_of(struct text name)
+{
+    if (text_equal(name, TEXT("home")))
+        return USAGE_FROM_HOME;
+    return text_equal(name, TEXT("contents")) ? USAGE_FROM_CONTENTS : USAGE_FROM_USAGES;
+}
+
+/* What the schema cannot say of a row; NULL: it is good. */
+static const char *complaint_about(const struct usage_document *row, struct text from)
+{
+    bool patterned = text_find_char(row->pattern, '*') < row->pattern.length;
+    if (row->kind == USAGE_STORED)
+        return from.length ? "has 'from' but is not computed" : NULL;
+    if (patterned)
+        return "is computed: its name must be a single one";
+    if (row->source == USAGE_FROM_HOME && row->tree == XCAP_GLOBAL)
+        return "is made from a home: its scope must be users";
+    if (row->source != USAGE_FROM_HOME && row->tree == XCAP_USERS)
+        return "is the same for all users: its scope must be global";
+    return NULL;
+}
+
+static enum status read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                                  struct text *error_out)
 {
     size_t count = count_named(manifest, "document");
     struct usage_document *documents = arena_array(memory, struct usage_document, count + 1);
@@ -93,17 +120,29 @@ static void read_documents(const struct xml_element *manifest, struct arena *mem
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
         if (!named(row, "document"))
             continue;
-        loaded->computed[used].sheet = value_of(row, "computed");
+        loaded->computed[used].file = value_of(row, "computed");
         documents[used].pattern = value_of(row, "name");
         documents[used].tree = tree_of(row);
-        documents[used].kind = loaded->computed[used].sheet.length ? USAGE_COMPUTED : USAGE_STORED;
+        documents[used].kind = loaded->computed[used].file.length ? USAGE_COMPUTED : USAGE_STORED;
+        documents[used].source = source_of(value_of(row, "from"));
+        const char *complaint = complaint_about(&documents[used], value_of(row, "from"));
+        if (complaint) {
+            *error_out = text_format(memory, "document '%.*s' %s", TEXT_ARG(documents[used].pattern), complaint);
+            return FAILED;
+        }
         used++;
+    }
+    if (used == 0 && count_named(manifest, "post") == 0) {
+        *error_out = TEXT("there is neither a document nor a post");
+        return FAILED;
     }
     loaded->usage.documents = documents;
     loaded->usage.documents_count = used;
+    return OK;
 }
 
-static enum usage_role role_of(struct text name, enum usage_role if_absent)
+/* Role of this name; USAGE_NOBODY for what the schema lets through: nothing else. */
+static enum usage_role role_of(struct text name)
 {
     static const struct text names[] = {
         [USAGE_ANYONE] = TEXT_INIT("anyone"),     [USAGE_USER] = TEXT_INIT("user"),
@@ -114,23 +153,79 @@ static enum usage_role role_of(struct text name, enum usage_role if_absent)
         if (text_equal(names[i], name))
             return (enum usage_role)i;
     }
-    return if_absent;
+    return USAGE_NOBODY;
+}
+
+#define ROLES_FROM(role) ((1u << USAGE_NOBODY) - (1u << (role)))
+
+/* One role stands for itself and those above; several for just these. */
+static unsigned roles_of(const struct xml_element *row, const char *attribute, unsigned if_absent)
+{
+    struct text rest = value_of(row, attribute), name;
+    if (rest.length == 0)
+        return if_absent;
+    if (!text_cut(rest, ' ', &name, &rest))
+        return ROLES_FROM(role_of(name));
+    unsigned roles = 1u << role_of(name);
+    while (rest.length) {
+        text_cut(text_trim(rest), ' ', &name, &rest);
+        roles |= 1u << role_of(name);
+    }
+    return roles & ~(1u << USAGE_NOBODY);
+}
+
+static void read_posts(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
+{
+    struct usage_post *posts = arena_array(memory, struct usage_post, count_named(manifest, "post") + 1);
+    for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
+        if (!named(row, "post"))
+            continue;
+        posts[loaded->usage.posts_count++] = (struct usage_post){
+            .mime = value_of(row, "type"),
+            .handler = value_of(row, "handler"),
+            .tree = tree_of(row),
+            .roles = roles_of(row, "role", ROLES_FROM(tree_of(row) == XCAP_GLOBAL ? USAGE_USER : USAGE_OWNER)),
+        };
+    }
+    loaded->usage.posts = posts;
 }
 
 static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded)
 {
     /* RFC 4825 §5.7: what holds where a usage says nothing */
-    loaded->roles[XCAP_USERS][USAGE_READ] = USAGE_OWNER;
-    loaded->roles[XCAP_USERS][USAGE_WRITE] = USAGE_OWNER;
-    loaded->roles[XCAP_GLOBAL][USAGE_READ] = USAGE_USER;
-    loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = USAGE_OPERATOR;
+    loaded->roles[XCAP_USERS][USAGE_READ] = ROLES_FROM(USAGE_OWNER);
+    loaded->roles[XCAP_USERS][USAGE_WRITE] = ROLES_FROM(USAGE_OWNER);
+    loaded->roles[XCAP_USERS][USAGE_DELETE] = ROLES_FROM(USAGE_OWNER);
+    loaded->roles[XCAP_GLOBAL][USAGE_READ] = ROLES_FROM(USAGE_USER);
+    loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = ROLES_FROM(USAGE_OPERATOR);
+    loaded->roles[XCAP_GLOBAL][USAGE_DELETE] = ROLES_FROM(USAGE_OPERATOR);
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
         if (!named(row, "access"))
             continue;
-        enum usage_role *roles = loaded->roles[tree_of(row)];
-        roles[USAGE_READ] = role_of(value_of(row, "read"), roles[USAGE_READ]);
-        roles[USAGE_WRITE] = role_of(value_of(row, "write"), roles[USAGE_WRITE]);
+        unsigned *roles = loaded->roles[tree_of(row)];
+        roles[USAGE_READ] = roles_of(row, "read", roles[USAGE_READ]);
+        roles[USAGE_WRITE] = roles_of(row, "write", roles[USAGE_WRITE]);
+        roles[USAGE_DELETE] = roles_of(row, "delete", roles[USAGE_WRITE]);
     }
+}
+
+static enum usage_form form_of(struct text name)
+{
+    if (text_equal(name, TEXT("address")))
+        return USAGE_ADDRESS;
+    return text_equal(name, TEXT("uri")) ? USAGE_URI : USAGE_AS_WRITTEN;
+}
+
+static size_t words_of(struct text list, struct arena *memory, const struct text **words_out)
+{
+    struct text *words = arena_array(memory, struct text, list.length / 2 + 1);
+    size_t count = 0;
+    for (struct text word; list.length; list = text_trim(list)) {
+        text_cut(list, ' ', &word, &list);
+        words[count++] = word;
+    }
+    *words_out = words;
+    return count;
 }
 
 static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
@@ -147,7 +242,8 @@ static enum status read_claims(const struct xml_element *manifest, struct arena 
         struct text written = value_of(row, "value");
         claim->kind = value_of(row, "kind");
         claim->shared = shared;
-        claim->canonical = text_equal(value_of(row, "canonical"), TEXT("address"));
+        claim->form = form_of(value_of(row, "canonical"));
+        claim->apart_count = words_of(value_of(row, "apart"), memory, &claim->apart);
         if (!usage_path_parse(loaded, written, &claim->path)) {
             *error_out =
                 text_format(memory, "'%.*s' is not a path such as //prefix:element/@attribute", TEXT_ARG(written));

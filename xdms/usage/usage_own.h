@@ -12,8 +12,12 @@
 #define USAGE_BYTES_MAX     262144    /* of a document, when the manifest sets no limit */
 #define USAGE_DEPTH_MAX     32        /* the same for nesting */
 #define USAGE_TREES         2
-#define USAGE_OPERATIONS    2
+#define USAGE_OPERATIONS    3
 #define USAGE_FOLDER_COMMON "common" /* shared schema parts: no usage */
+#define USAGE_PAGE          "page.xsl"
+
+/* For what the server itself puts together: any document that was stored must fit with what stands around it. */
+#define USAGE_LIMITS_LISTING ((struct xml_limits){USAGE_LISTING_MAX, 204, 500000, 64})
 
 struct usage_step {
     struct text namespace, local;
@@ -28,16 +32,25 @@ struct usage_path {
     struct text attribute_namespace, attribute;
 };
 
+enum usage_form {
+    USAGE_AS_WRITTEN,
+    USAGE_ADDRESS, /* compared in the canonical form, which is an address of record */
+    USAGE_URI      /* the same with the parameters, sorted by name (RFC 4826 §5) */
+};
+
 struct usage_claim_row {
     struct text kind;
     struct usage_path path;
     bool shared;
-    bool canonical; /* the value is an address: compared in its canonical form */
+    enum usage_form form;
+    const struct text *apart; /* other kinds that share its values */
+    size_t apart_count;
 };
 
 struct usage_computed {
-    struct text sheet; /* file name of the row's sheet; empty for stored documents */
-    struct text bytes;
+    struct text file; /* name of the row's sheet; empty for stored documents */
+    struct xml_sheet *sheet;
+    struct text bytes; /* of what is made once, from the list of usages */
 };
 
 struct usage_loaded {
@@ -46,12 +59,13 @@ struct usage_loaded {
     struct text root_namespace;
     const struct text *aliases;
     size_t aliases_count;
-    enum usage_role roles[USAGE_TREES][USAGE_OPERATIONS];
+    unsigned roles[USAGE_TREES][USAGE_OPERATIONS]; /* bit 1 << role */
     const struct usage_claim_row *claims;
     size_t claims_count;
     struct usage_computed *computed; /* one for each of usage.documents */
     struct xml_schema *schema;
     struct xml_sheet *constraints; /* NULL: none */
+    struct xml_sheet *page;        /* NULL: the common one */
 };
 
 struct usage_name { /* an AUID or an alias */
@@ -65,6 +79,7 @@ struct usage_set {
     size_t count;
     struct usage_name *names; /* in byte order */
     size_t names_count;
+    struct xml_sheet *page; /* common/page.xsl, or NULL */
 };
 
 static inline const struct usage_loaded *usage_loaded(const struct usage *usage)
@@ -80,6 +95,23 @@ void usage_folder_free(struct usage_loaded *loaded);
 /* From a manifest that its schema has accepted. `loaded_out` has no schema and no sheets yet. */
 enum status usage_manifest_read(const struct xml_element *manifest, struct arena *memory,
                                 struct usage_loaded *loaded_out, struct text *error_out);
+
+/* Makes what follows from the set alone. */
+enum status usage_set_compute(struct usage_set *set, struct text *error_out);
+
+/* The row's sheet over this listing. FULL, FAILED. */
+enum status usage_sheet_run(const struct xml_sheet *sheet, struct text listing, struct arena *arena,
+                            struct text *bytes_out);
+
+/* REFUSED: of this listing the row's sheet makes nothing, or what its usage refuses; `error_out` begins with `where`.
+ */
+enum status usage_computed_check(const struct usage_loaded *loaded, struct text listing, const char *where, size_t row,
+                                 struct arena *arena, struct text *error_out);
+
+/* Made with this sheet. FAILED, FULL. */
+enum status usage_page_make(const struct xml_sheet *sheet, const struct usage *usage,
+                            const struct usage_subject *subject, struct text bytes, struct arena *arena,
+                            struct text *page_out);
 
 bool usage_path_parse(const struct usage_loaded *loaded, struct text written, struct usage_path *path_out);
 

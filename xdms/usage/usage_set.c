@@ -1,5 +1,5 @@
-/* Loads schemas/ whole or not at all: every folder, every alias, and the documents that are computed from the set
- * itself. What is loaded never changes, so threads share it without locks. */
+/* Loads schemas/ whole or not at all: every folder, every alias, the common page. What is loaded never changes, so
+ * threads share it without locks. */
 #include <stdlib.h>
 
 #include "usage_own.h"
@@ -7,10 +7,7 @@
 static enum status load_folders(struct usage_set *set, struct text folder, const struct xml_schema *manifest_schema,
                                 struct text *error_out);
 static enum status name_all(struct usage_set *set, struct text *error_out);
-static struct text listing(const struct usage_set *set, struct arena *arena);
-static enum status compute_all(struct usage_set *set, struct text *error_out);
-static enum status compute(struct usage_set *set, struct usage_loaded *loaded, size_t row,
-                           const struct xml_document *input, struct text *error_out);
+static enum status load_common(struct usage_set *set, struct text folder, struct text *error_out);
 
 enum status usage_set_load(const char *folder, struct usage_set **set_out, struct arena *arena, struct text *error_out)
 {
@@ -26,7 +23,9 @@ enum status usage_set_load(const char *folder, struct usage_set **set_out, struc
     if (status == OK)
         status = name_all(set, &error);
     if (status == OK)
-        status = compute_all(set, &error);
+        status = usage_set_compute(set, &error);
+    if (status == OK)
+        status = load_common(set, text_of(folder), &error);
     if (status == OK) {
         *set_out = set;
         return OK;
@@ -42,6 +41,7 @@ void usage_set_free(struct usage_set *set)
         return;
     for (size_t i = 0; i < set->count; i++)
         usage_folder_free(set->usages[i]);
+    xml_sheet_free(set->page);
     arena_clear(&set->memory);
     free(set);
 }
@@ -67,6 +67,12 @@ static enum status load_folders(struct usage_set *set, struct text folder, const
         set->usages[set->count++] = loaded;
     }
     return OK;
+}
+
+static enum status load_common(struct usage_set *set, struct text folder, struct text *error_out)
+{
+    const char *page = usage_path_join(&set->memory, folder, USAGE_FOLDER_COMMON "/" USAGE_PAGE);
+    return usage_file_exists(page) ? xml_sheet_load(page, &set->memory, &set->page, error_out) : OK;
 }
 
 static int name_order(const void *a, const void *b)
@@ -114,85 +120,4 @@ size_t usage_count(const struct usage_set *set)
 const struct usage *usage_at(const struct usage_set *set, size_t index)
 {
     return index < set->count ? &set->usages[index]->usage : NULL;
-}
-
-static enum status compute_all(struct usage_set *set, struct text *error_out)
-{
-    struct xml_document *input = NULL;
-    struct refusal refusal;
-    if (xml_parse(listing(set, &set->memory), &XML_LIMITS_STANDARD, &set->memory, &input, &refusal) != OK) {
-        *error_out = text_format(&set->memory, "the list of usages: %.*s", TEXT_ARG(refusal.phrase));
-        return FAILED;
-    }
-    enum status status = OK;
-    for (size_t i = 0; i < set->count && status == OK; i++) {
-        for (size_t row = 0; row < set->usages[i]->usage.documents_count && status == OK; row++) {
-            if (set->usages[i]->usage.documents[row].kind == USAGE_COMPUTED)
-                status = compute(set, set->usages[i], row, input, error_out);
-        }
-    }
-    xml_document_free(input);
-    return status;
-}
-
-/* A set does not change, so a computed document is made once, and must be as valid as one that a client puts. */
-static enum status compute(struct usage_set *set, struct usage_loaded *loaded, size_t row,
-                           const struct xml_document *input, struct text *error_out)
-{
-    struct arena *memory = &set->memory;
-    struct usage_computed *computed = &loaded->computed[row];
-    struct xml_sheet *sheet = NULL;
-    const char *path = usage_path_join(memory, loaded->folder, text_cstring(memory, computed->sheet));
-    if (xml_sheet_load(path, memory, &sheet, error_out) != OK)
-        return FAILED;
-    enum status status = xml_sheet_apply(sheet, input, NULL, 0, memory, &computed->bytes);
-    xml_sheet_free(sheet);
-    if (status != OK) {
-        *error_out = text_format(memory, "%s: the sheet fails", path);
-        return FAILED;
-    }
-    struct usage_subject subject = {.name = loaded->usage.documents[row].pattern};
-    struct refusal refusal = {0};
-    const struct usage_claim *claims;
-    size_t claims_count;
-    if (usage_check(&loaded->usage, &subject, computed->bytes, memory, &claims, &claims_count, &refusal) != OK) {
-        *error_out =
-            text_format(memory, "%s: makes a document that its usage refuses: %.*s", path, TEXT_ARG(refusal.phrase));
-        return FAILED;
-    }
-    return OK;
-}
-
-/* What computed sheets see: <usages><usage auid="…"><alias auid="…"/><namespace>…</namespace></usage></usages>. */
-static struct text listing(const struct usage_set *set, struct arena *arena)
-{
-    struct text_builder list;
-    builder_init(&list, arena);
-    builder_add(&list, TEXT("<usages>"));
-    for (size_t i = 0; i < set->count; i++) {
-        const struct usage_loaded *loaded = set->usages[i];
-        builder_add_format(&list, "<usage auid=\"%.*s\" mime=\"%.*s\">",
-                           TEXT_ARG(xml_escape(arena, loaded->usage.auid)),
-                           TEXT_ARG(xml_escape(arena, loaded->usage.mime)));
-        for (size_t k = 0; k < loaded->aliases_count; k++)
-            builder_add_format(&list, "<alias auid=\"%.*s\"/>", TEXT_ARG(xml_escape(arena, loaded->aliases[k])));
-        struct text *namespaces;
-        size_t count = xml_schema_namespaces(loaded->schema, arena, &namespaces);
-        for (size_t k = 0; k < count; k++)
-            builder_add_format(&list, "<namespace>%.*s</namespace>", TEXT_ARG(xml_escape(arena, namespaces[k])));
-        builder_add(&list, TEXT("</usage>"));
-    }
-    builder_add(&list, TEXT("</usages>"));
-    return builder_text(&list);
-}
-
-enum status usage_compute(const struct usage_set *set, const struct usage *usage, enum xcap_tree tree, struct text name,
-                          struct arena *arena, struct text *bytes_out)
-{
-    (void)set;
-    const struct usage_document *row = usage_document(usage, tree, name);
-    if (!row || row->kind != USAGE_COMPUTED)
-        return NOT_FOUND;
-    *bytes_out = text_copy(arena, usage_loaded(usage)->computed[row - usage->documents].bytes);
-    return OK;
 }

@@ -1,0 +1,72 @@
+/* Which usages are in force, and when those that were may go: each request counts in the generation that it entered.
+ * A replaced set is used by its own generation and by nobody later, since the next replacement waits for it. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "documents.h"
+
+#define GENERATIONS 2 /* the present one, and the one before while it is still in use */
+
+struct document_readers {
+    pthread_mutex_t lock; /* held for a few instructions, twice in a request */
+    uint64_t generation;
+    size_t inside[GENERATIONS];
+    bool retiring; /* a set was replaced and documents_retired has not told yet that it may go */
+};
+
+struct document_readers *document_readers_new(void)
+{
+    struct document_readers *readers = memory_new(sizeof(*readers));
+    pthread_mutex_init(&readers->lock, NULL);
+    readers->generation = 1;
+    return readers;
+}
+
+void document_readers_free(struct document_readers *readers)
+{
+    pthread_mutex_destroy(&readers->lock);
+    free(readers);
+}
+
+uint64_t documents_enter(const struct documents *documents)
+{
+    struct document_readers *readers = documents->readers;
+    pthread_mutex_lock(&readers->lock);
+    uint64_t generation = readers->generation;
+    readers->inside[generation % GENERATIONS]++;
+    pthread_mutex_unlock(&readers->lock);
+    return generation;
+}
+
+void documents_leave(const struct documents *documents, uint64_t generation)
+{
+    struct document_readers *readers = documents->readers;
+    pthread_mutex_lock(&readers->lock);
+    readers->inside[generation % GENERATIONS]--;
+    pthread_mutex_unlock(&readers->lock);
+}
+
+bool documents_replace(struct documents *documents, const struct usage_set *usages)
+{
+    struct document_readers *readers = documents->readers;
+    pthread_mutex_lock(&readers->lock);
+    bool free = !readers->retiring;
+    if (free) {
+        atomic_store(&documents->usages, usages);
+        readers->generation++;
+        readers->retiring = true;
+    }
+    pthread_mutex_unlock(&readers->lock);
+    return free;
+}
+
+bool documents_retired(struct documents *documents)
+{
+    struct document_readers *readers = documents->readers;
+    pthread_mutex_lock(&readers->lock);
+    bool retired = readers->retiring && readers->inside[(readers->generation - 1) % GENERATIONS] == 0;
+    if (retired)
+        readers->retiring = false;
+    pthread_mutex_unlock(&readers->lock);
+    return retired;
+}
