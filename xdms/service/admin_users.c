@@ -125,7 +125,7 @@ static enum http_progress put_user(struct admin_call *call, const struct wanted_
     const struct documents *documents = call->service->documents;
     struct refusal refusal = {0};
     struct text condition;
-    struct user old, user;
+    struct user old = {0}, user = {0};
     enum status status = user_get(documents, address_of(call), call->request->arena, &old);
     if (status != OK && status != NOT_FOUND)
         return admin_refused(call, status, NULL);
