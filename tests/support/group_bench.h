@@ -170,7 +170,7 @@ static inline void assert_may_send(const char *sender_address, bool may, const c
     struct group_sender sender = sender_of(sender_address, &identity);
     bool answer = group_may_send(bench.groups, find_team(), &sender, &decided);
     if (answer != may || !text_equal(decided, text_of(rule)))
-        fail_msg("%s: %d by '%.*s'", sender_address, answer, TEXT_ARG(decided));
+        fail_msg("%s: %d by '%.*s'", sender_address ? sender_address : "anonymous", answer, TEXT_ARG(decided));
 }
 
 static inline const char *names_of(const struct text *texts, size_t count)
@@ -210,8 +210,8 @@ static inline void assert_decision(const char *sender_address, enum group_verdic
     struct group_sender sender = sender_of(sender_address, &identity);
     struct group_decision decision = decide_for(&sender);
     if (decision.verdict != verdict || decision.may_store != may_store || !text_equal(decision.rule, text_of(rule)))
-        fail_msg("%s: verdict %d store %d by '%.*s'", sender_address, (int)decision.verdict, decision.may_store,
-                 TEXT_ARG(decision.rule));
+        fail_msg("%s: verdict %d store %d by '%.*s'", sender_address ? sender_address : "anonymous",
+                 (int)decision.verdict, decision.may_store, TEXT_ARG(decision.rule));
 }
 
 #endif
