@@ -7,7 +7,7 @@
 #include "usage.h"
 #include "xcap_selector.h"
 
-#define DOCUMENT_TRIES_MAX 64 /* rounds that a change may lose to other writers before it is answered 503 */
+#define DOCUMENT_TRIES_MAX 64 /* rounds that a change may lose to other processes before it is answered 503 */
 
 /* Bytes that are read to make a computed document. Past it nothing is made (FULL): whoever asks would wait for seconds
  * and get what no client can use. */
@@ -62,6 +62,13 @@ struct text document_etag(uint64_t version, struct arena *arena);
 bool document_if_match(struct text header, uint64_t version);
 bool document_if_none_match(struct text header, uint64_t version); /* false: 304 or 412 */
 
+/* Waits for its turn at a document that another change works on. */
+struct gate_waiter {
+    commit_done_fn *entered;
+    void *context;
+    struct gate_waiter *next;
+};
+
 struct document_change {
     const struct documents *documents;
     struct document_place place;
@@ -85,8 +92,10 @@ struct document_change {
     const struct usage_claim *claims;
     size_t claims_count;
     struct arena round; /* of one try: a change that loses often must not keep every version it saw */
+    struct gate_waiter turn;
     unsigned tries;
-    bool waiting;
+    bool entered; /* has its turn, or waits for it */
+    bool waiting; /* for the store */
 };
 
 enum document_step { DOCUMENT_FINISHED, DOCUMENT_WAITING };

@@ -9,6 +9,12 @@ static void change_finish(struct document_change *change);
 
 enum document_step document_change_run(struct document_change *change, commit_done_fn *done, void *context)
 {
+    if (!change->entered) {
+        change->entered = true;
+        change->turn = (struct gate_waiter){done, context, NULL};
+        if (!gate_enter(change->documents->gates, &change->place.key, &change->turn))
+            return DOCUMENT_WAITING;
+    }
     if (!change->waiting || !change_conclude(change)) {
         if (change_prepare(change)) {
             change->waiting = true;
@@ -23,6 +29,7 @@ enum document_step document_change_run(struct document_change *change, commit_do
 
 void document_change_wait(struct document_change *change)
 {
+    gate_enter_wait(change->documents->gates, &change->place.key);
     do {
         if (!change_prepare(change))
             break;
@@ -237,6 +244,7 @@ static bool change_conclude(struct document_change *change)
 static void change_finish(struct document_change *change)
 {
     struct refusal *refusal = &change->refusal;
+    gate_leave(change->documents->gates, &change->place.key);
     if (change->status == REFUSED) {
         if (refusal->element)
             refusal->element = text_cstring(change->arena, text_of(refusal->element));

@@ -12,12 +12,14 @@ struct documents *documents_new(struct store *store, const struct usage_set *usa
     documents->store = store;
     atomic_init(&documents->usages, usages);
     documents->readers = document_readers_new();
+    documents->gates = document_gates_new();
     return documents;
 }
 
 void documents_free(struct documents *documents)
 {
     document_readers_free(documents->readers);
+    document_gates_free(documents->gates);
     free(documents);
 }
 

@@ -10,7 +10,17 @@ struct documents {
     struct store *store;
     _Atomic(const struct usage_set *) usages;
     struct document_readers *readers; /* apart, since who reads has `const struct documents` */
+    struct document_gates *gates;
 };
+
+/* gate.c */
+struct document_gates *document_gates_new(void);
+void document_gates_free(struct document_gates *gates);
+/* False: another change works on the document; `waiter` is called when it is this one's turn, perhaps before this
+ * returns. Every change that entered leaves. */
+bool gate_enter(struct document_gates *gates, const struct document_key *key, struct gate_waiter *waiter);
+void gate_enter_wait(struct document_gates *gates, const struct document_key *key);
+void gate_leave(struct document_gates *gates, const struct document_key *key);
 
 /* in_force.c */
 struct document_readers *document_readers_new(void);
