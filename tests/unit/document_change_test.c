@@ -433,7 +433,6 @@ struct writer {
     pthread_t thread;
     int number;
     int failures;
-    int lost; /* changes that lost DOCUMENT_TRIES_MAX times and were asked again, as a client does */
 };
 
 static void *write_members(void *context)
@@ -447,12 +446,7 @@ static void *write_members(void *context)
         struct text body = text_format(&own, "<m id=\"%.*s\"/>", TEXT_ARG(id));
         struct document_change change = team_change(&team, text_cstring(&own, uri), text_cstring(&own, body), &own);
         document_change_wait(&change);
-        if (change.status == CONFLICT) {
-            writer->lost++;
-            i--;
-        } else {
-            writer->failures += change.status != OK || !change.created;
-        }
+        writer->failures += change.status != OK || !change.created;
         arena_clear(&own);
     }
     return NULL;
