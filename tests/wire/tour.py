@@ -85,6 +85,19 @@ def tour(system):
     send(system, "alice", "carol", "hello", "403")
     send(system, "alice", "nobody", "hello", "404")
 
+    # A rule by XCAP is in force for the next message, and so is its end.
+    rules = system.url(harness.RULES, "bob", "im-rules")
+    assert system.curl("PUT", rules, "bob", BLOCK_ALICE, "application/auth-policy+xml")[0] == 201
+    send(system, "alice", "bob", "blocked now", "403")
+    assert system.curl("DELETE", rules, "bob")[0] == 200
+    bob_got = receive(system, bob, "and welcome")
+    send(system, "alice", "bob", "and welcome", "200")
+    arrived(system, bob_got, "bob hears alice again")
+    # So is a member who leaves the group, by an element DELETE.
+    assert system.curl("DELETE", system.url(harness.GROUPS, "alice", "team", "group/list-service/list/"
+                                            "entry%5B@uri=%22sip:bob@example.com%22%5D"), "alice")[0] == 200
+    send(system, "bob", "team", "still in?", "403")
+
     tcp = free_port()
     tcp_got = receive(system, tcp, "over TCP", transport="t1")
     register(system, "alice", tcp, transport="t1")
