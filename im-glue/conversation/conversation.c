@@ -4,6 +4,15 @@
 
 static void take_events(struct conversation *conversation);
 
+static void choose_suffix(struct conversation *conversation)
+{
+    struct arena arena;
+    size_t length = sizeof(conversation->order_suffix) - 1;
+    arena_init(&arena, "suffix");
+    memcpy(conversation->order_suffix, random_hex(&arena, length).bytes, length);
+    arena_clear(&arena);
+}
+
 struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
                                       struct digest *digest, struct groups *groups, void (*wake)(void *),
                                       void *wake_context, struct instant now)
@@ -21,6 +30,9 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->completed_end = &conversation->completed;
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
+    for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
+        TAILQ_INIT(&conversation->retries[i]);
+    choose_suffix(conversation);
     pthread_mutex_init(&conversation->lock, NULL);
     served_load(conversation);
     return conversation;
@@ -43,6 +55,7 @@ void conversation_free(struct conversation *conversation)
     drop_completed(conversation);
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
+    connection_forget_all(conversation);
     served_free_all(conversation);
     sip_agent_free(conversation->agent);
     pthread_mutex_destroy(&conversation->lock);
@@ -60,10 +73,7 @@ void conversation_input(struct conversation *conversation, const struct flow *fl
 void conversation_closed(struct conversation *conversation, uint64_t connection, struct instant now)
 {
     conversation->now = now;
-    for (struct served *served = conversation->served; served; served = served->hh.next)
-        for (size_t i = 0; i < served->contacts_count; i++)
-            if (served->contacts[i].source.connection == connection)
-                served->contacts[i].source.connection = 0;
+    connection_closed(conversation, connection);
     sip_agent_closed(conversation->agent, connection, now.monotonic_ms);
     take_events(conversation);
 }
@@ -82,6 +92,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     sip_agent_tick(conversation->agent, now.monotonic_ms);
     take_events(conversation);
     delivery_run_deadlines(conversation);
+    queue_run_deadlines(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
@@ -92,7 +103,8 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
-    const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation)};
+    const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation),
+                              queue_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;
@@ -138,7 +150,7 @@ static void take_events(struct conversation *conversation)
                 delivery_take_response(branch, sip_status(event.message));
             sip_message_free(event.message);
             break;
-        case SIP_EVENT_FAILED: delivery_take_response(branch, event.failure == SIP_FAILURE_TIMEOUT ? 408 : 503); break;
+        case SIP_EVENT_FAILED: delivery_take_failure(branch, event.failure); break;
         }
     }
 }

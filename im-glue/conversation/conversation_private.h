@@ -18,6 +18,9 @@
     10000                           /* a contact is silent: keep the message and tell the sender 202, long before      \
                                      * his own transaction gives up at 32 s */
 #define CONVERSATION_SWEEP_MS 60000 /* expired bindings leave the store this late at most */
+#define CONVERSATION_FAN_OUT_BYTES_MAX                                                                                 \
+    (64u << 20)                /* of all copies of one message to a group: they are in memory until they are on disk */
+#define CONVERSATION_RETRIES 4 /* planned attempts to hand over what was kept; then the next registration counts */
 
 /* One contact of a user, as its document in "#bindings" says. */
 struct contact {
@@ -26,7 +29,7 @@ struct contact {
     char *call_id;
     uint32_t cseq;
     int64_t expires_ms; /* wall clock */
-    struct flow source; /* where the REGISTER came from */
+    struct flow source; /* where the REGISTER came from; its connection is 0 once that is closed */
     bool by_source;     /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
 };
 
@@ -36,11 +39,27 @@ struct served {
     char *address;
     struct contact contacts[CONVERSATION_BINDINGS_MAX];
     size_t contacts_count;
+    unsigned registering; /* REGISTERs on their way to the disk */
     bool flushing;        /* a stored message is on its way; new ones queue behind it */
-    unsigned late_relays; /* stored after a silence, but perhaps still answered: the queue waits for them */
+    bool flush_again;     /* registered meanwhile: what could not be handed over is tried at once */
+    char *flush_after;    /* name of a message that was passed over; NULL: from the first */
+    unsigned kept_relays; /* stored after a silence, but perhaps still answered: the queue waits for them */
     unsigned retries;     /* since the last registration or success */
     int64_t retry_at_ms;  /* monotonic; 0: none planned */
+    size_t retry_list;    /* while one is planned */
+    TAILQ_ENTRY(served) retry;
     int64_t stored_count; /* messages kept; -1: not counted yet */
+    unsigned arriving;    /* copies on their way to the disk */
+};
+
+TAILQ_HEAD(served_list, served);
+
+/* Whose REGISTERs came over a connection, so that its end costs no walk over all users. */
+struct connection {
+    UT_hash_handle hh;
+    uint64_t number;
+    struct served **users;
+    size_t count, capacity;
 };
 
 /* A request from its arrival to its answer. */
@@ -83,6 +102,7 @@ struct delivery {
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
     bool late;               /* was stored after a silence, and may still be answered */
+    bool store_failed;       /* it should have been kept, but the store did not take it */
     struct request *request; /* relayed: the sender waits; NULL once answered */
     int64_t answer_by_ms;    /* monotonic */
     unsigned branches;       /* requests without final answer */
@@ -96,6 +116,7 @@ TAILQ_HEAD(delivery_list, delivery);
 struct branch {
     struct delivery *delivery;
     struct text contact;
+    struct flow flow;
 };
 
 struct conversation {
@@ -107,10 +128,13 @@ struct conversation {
     void (*wake)(void *);
     void *wake_context;
     struct instant now;
-    struct served *served; /* hash by address */
+    struct served *served;                            /* hash by address */
+    struct connection *connections;                   /* hash by number */
+    struct served_list retries[CONVERSATION_RETRIES]; /* each in the order of retry_at_ms, as its delay is one */
     struct delivery_list deliveries;
     struct delivery_list relays; /* in the order of answer_by_ms, as the delay is the same for all */
     uint64_t last_order;         /* of stored messages: names must grow */
+    char order_suffix[9];        /* of this process: two that look at one clock must not choose the same name */
     int64_t sweep_at_ms;         /* monotonic */
     size_t pending;
     pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
@@ -125,7 +149,9 @@ void request_answer(struct request *request, int status, const char *reason);
 void request_answer_with(struct request *request, int status, const char *reason, const char *name, struct text value);
 struct sip_message *request_response(struct request *request, int status, const char *reason);
 void request_send(struct request *request, struct sip_message *response); /* frees the request too */
-struct text request_header(struct request *request, const char *name);    /* first field, or empty */
+/* True: every extension that field asks for was refused with 420, and the request freed. */
+bool request_refuse_extensions(struct request *request, const char *name);
+struct text request_header(struct request *request, const char *name); /* first field, or empty */
 /* True: request->user is set. False: the request has been answered and freed. */
 bool request_authenticate(struct request *request, bool proxy);
 
@@ -139,25 +165,58 @@ void work_add_deletion(struct work *work, const char *usage, struct text owner, 
 void work_ignore(struct conversation *conversation, struct work *work); /* `then` for what nobody waits for */
 
 /* served.c */
-char *text_keep(struct text text); /* heap copy with a NUL: free() */
 struct served *served_get(struct conversation *conversation, struct text address);
 void served_free_all(struct conversation *conversation);
 bool served_reachable(const struct conversation *conversation, const struct served *served);
-void served_set_contact(struct served *served, struct contact *contact); /* takes it over */
+void served_set_contact(struct served *served, const struct contact *contact); /* copies it */
 void served_remove_contact(struct served *served, struct text name);
 void served_load(struct conversation *conversation); /* bindings, and what waits for delivery */
 void served_sweep(struct conversation *conversation);
 bool served_has_room(struct conversation *conversation, struct served *served);
+/* Something of his waits or is on its way, so that what comes now must queue behind it. */
+bool served_is_behind(struct conversation *conversation, struct served *served);
+
+/* contact.c */
 struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena);
-bool contact_flow(const struct contact *contact, struct flow *flow_out);
-void contact_clear(struct contact *contact);
+bool contact_read(const struct stored *stored, struct arena *arena, struct contact *contact_out); /* in the arena */
+struct flow contact_flow(const struct contact *contact);
+void connection_used(struct conversation *conversation, const struct flow *flow, struct served *served);
+bool connection_open(const struct conversation *conversation, const struct flow *flow);
+void connection_closed(struct conversation *conversation, uint64_t number);
+void connection_forget_all(struct conversation *conversation);
 
 /* registrar.c, pager.c */
 void registrar_receive(struct request *request);
 void pager_receive(struct request *request);
 
-void pager_relay_finished(struct delivery *delivery, int status);
-void pager_store_silent(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
+/* incoming.c: a MESSAGE, read and checked */
+struct incoming {
+    struct request *request;
+    struct text message; /* ready to be stored and sent on */
+    struct text message_id;
+    struct text call_id;
+    bool anonymous;
+    bool deferrable; /* worth keeping for later */
+    int64_t expires_ms;
+    struct group_sender sender;
+};
+
+bool incoming_read(struct request *request, struct incoming *incoming_out); /* false: answered and freed */
+struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
+/* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
+void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
+                     struct text detail);
+
+/* acceptance.c: copies and records that must be on disk before the sender hears 202 */
+struct work *acceptance_new(struct incoming *incoming, size_t recipients);
+void acceptance_add_copy(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate,
+                         bool may_store);
+void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail);
+
+/* relay.c: the sender waits for what the contacts say */
+void relay_begin(struct incoming *incoming, struct served *served, bool may_store);
+void relay_finished(struct delivery *delivery, int status);
+void relay_keep(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
 
 /* delivery.c */
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);
@@ -165,6 +224,7 @@ void delivery_free(struct delivery *delivery);
 void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
 void delivery_expect_answer(struct delivery *delivery);
 void delivery_take_response(struct branch *branch, int status);
+void delivery_take_failure(struct branch *branch, enum sip_failure failure);
 void delivery_settle(struct delivery *delivery); /* ends and frees it when nothing is outstanding any more */
 void delivery_run_deadlines(struct conversation *conversation);
 int64_t delivery_deadline(const struct conversation *conversation);
@@ -173,7 +233,11 @@ int64_t delivery_deadline(const struct conversation *conversation);
 struct text queue_new_name(struct conversation *conversation, struct arena *arena);
 struct commit queue_commit(const struct delivery *delivery, struct text name, struct arena *arena);
 void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
+void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
 void queue_delivery_finished(struct delivery *delivery, int status);
+void queue_forget_retry(struct conversation *conversation, struct served *served);
+void queue_run_deadlines(struct conversation *conversation);
+int64_t queue_deadline(const struct conversation *conversation);
 bool queue_may_try_again(int status); /* would the same message find the user later? */
 
 #endif

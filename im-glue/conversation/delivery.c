@@ -4,6 +4,8 @@
 #include "log.h"
 #include "uri.h"
 
+#define UDP_BYTES_MAX 65000 /* a datagram holds 65507 with the Via that is still added */
+
 static void finish(struct delivery *delivery, int status);
 
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient)
@@ -62,15 +64,11 @@ static bool make_own(struct delivery *delivery, struct sip_message *message)
            sip_header_set(message, "CSeq", TEXT("1 MESSAGE")) == OK;
 }
 
-/* The stored message as this contact gets it: its own Request-URI, no trace of the hops before us. */
-static struct sip_message *address_message(struct delivery *delivery, struct text contact)
+/* The message as this contact gets it: its own Request-URI, no trace of the hops before us. */
+static struct sip_message *address_message(struct delivery *delivery, const struct sip_message *stored,
+                                           struct text contact)
 {
-    struct sip_message *message = NULL;
-    struct sip_fault fault;
-    if (sip_message_parse(delivery->message, &message, &fault) != OK || !message) {
-        sip_message_free(message);
-        return NULL;
-    }
+    struct sip_message *message = sip_message_clone(stored);
     sip_header_remove(message, "Via");
     if (sip_request_uri_set(message, contact) == OK && (!delivery->fate.group.length || make_own(delivery, message)))
         return message;
@@ -78,49 +76,89 @@ static struct sip_message *address_message(struct delivery *delivery, struct tex
     return NULL;
 }
 
-static bool send_branch(struct delivery *delivery, struct text contact, const struct flow *flow)
+static struct sip_message *read_message(const struct delivery *delivery)
 {
+    struct sip_message *message = NULL;
+    struct sip_fault fault;
+    if (sip_message_parse(delivery->message, &message, &fault) == OK)
+        return message;
+    sip_message_free(message);
+    return NULL;
+}
+
+static void note(struct delivery *delivery, enum fate_step_kind kind, struct text contact, int status)
+{
+    struct arena *arena = &delivery->arena;
+    struct text detail = status ? text_format(arena, "%.*s %d", TEXT_ARG(contact), status) : contact;
+    delivery->fate = fate_with(&delivery->fate, kind, delivery->conversation->now.wall_ms, detail, arena);
+}
+
+/* RFC 3261 §16.7 step 6 for the little that matters here: a 6xx speaks for the user, whatever other contacts say. What
+ * would be refused again beats what may pass: to its sender, because all contacts must be busy or away for a message
+ * to be kept; but a kept one stays while some contact may still take it. */
+static int rank(const struct delivery *delivery, int status)
+{
+    if (status >= 600)
+        return 4;
+    if (!queue_may_try_again(status))
+        return delivery->queue_name.length ? 1 : 3;
+    bool silent = status == 408 || status >= 500;
+    return (silent ? 1 : 2) + (delivery->queue_name.length ? 1 : 0);
+}
+
+static void take_refusal(struct delivery *delivery, struct text contact, int status)
+{
+    note(delivery, FATE_FAILED, contact, status);
+    if (delivery->best == 0 || rank(delivery, status) > rank(delivery, delivery->best))
+        delivery->best = status;
+}
+
+static bool send_branch(struct branch *branch, const struct sip_message *stored, const struct flow *flow)
+{
+    struct delivery *delivery = branch->delivery;
     struct conversation *conversation = delivery->conversation;
-    struct sip_message *message = address_message(delivery, contact);
-    if (!message)
+    if (flow->kind == FLOW_UDP && delivery->message.length > UDP_BYTES_MAX) {
+        take_refusal(delivery, branch->contact, 513);
         return false;
-    struct branch *branch = arena_new(&delivery->arena, struct branch);
-    branch->delivery = delivery;
-    branch->contact = contact;
+    }
+    struct sip_message *message = address_message(delivery, stored, branch->contact);
+    if (!message) { /* the contact is no address for this message, but others may be */
+        take_refusal(delivery, branch->contact, 480);
+        return false;
+    }
+    branch->flow = *flow;
     delivery->branches++;
+    note(delivery, FATE_SENT, branch->contact, 0);
     sip_agent_request(conversation->agent, message, flow, (uint64_t)(uintptr_t)branch, conversation->now.monotonic_ms);
     return true;
 }
 
-void delivery_send(struct delivery *delivery)
+static void send_to_all(struct delivery *delivery, const struct sip_message *stored)
 {
-    struct conversation *conversation = delivery->conversation;
     const struct served *recipient = delivery->recipient;
     for (size_t i = 0; i < recipient->contacts_count; i++) {
         const struct contact *contact = &recipient->contacts[i];
-        struct flow flow;
-        if (contact->expires_ms <= conversation->now.wall_ms)
+        struct flow flow = contact_flow(contact);
+        if (contact->expires_ms <= delivery->conversation->now.wall_ms)
             continue;
-        contact_flow(contact, &flow);
-        struct text uri = text_copy(&delivery->arena, text_of(contact->uri));
-        if (!send_branch(delivery, uri, &flow))
-            continue;
-        delivery->fate = fate_with(&delivery->fate, FATE_SENT, conversation->now.wall_ms, uri, &delivery->arena);
+        struct branch *branch = arena_new(&delivery->arena, struct branch);
+        branch->delivery = delivery;
+        branch->contact = text_copy(&delivery->arena, text_of(contact->uri));
+        send_branch(branch, stored, &flow);
     }
-    if (delivery->branches == 0)
+    if (delivery->branches == 0 && delivery->best == 0)
         delivery->best = 480;
-    delivery_settle(delivery);
 }
 
-/* RFC 3261 §16.7 step 6 for the little that matters here: a 6xx beats all, then what tells the sender most. */
-static int better(int known, int status)
+void delivery_send(struct delivery *delivery)
 {
-    if (known == 0 || status >= 600)
-        return status;
-    if (known >= 600)
-        return known;
-    bool known_silent = known == 408 || known >= 500;
-    return known_silent ? status : known;
+    struct sip_message *stored = read_message(delivery);
+    if (stored)
+        send_to_all(delivery, stored);
+    else /* damaged in the store: no contact will ever get it, and it must not stand before the others */
+        delivery->best = 493;
+    sip_message_free(stored);
+    delivery_settle(delivery);
 }
 
 static void finish(struct delivery *delivery, int status)
@@ -130,7 +168,7 @@ static void finish(struct delivery *delivery, int status)
     if (delivery->queue_name.length)
         queue_delivery_finished(delivery, status);
     else
-        pager_relay_finished(delivery, status);
+        relay_finished(delivery, status);
 }
 
 void delivery_settle(struct delivery *delivery)
@@ -146,19 +184,46 @@ void delivery_settle(struct delivery *delivery)
 void delivery_take_response(struct branch *branch, int status)
 {
     struct delivery *delivery = branch->delivery;
-    struct conversation *conversation = delivery->conversation;
     delivery->branches--;
     log_debug("delivery message=%.*s contact=%.*s status=%d", TEXT_ARG(delivery->fate.message_id),
               TEXT_ARG(branch->contact), status);
-    if (!delivery->finished) {
-        enum fate_step_kind kind = status < 300 ? FATE_DELIVERED : FATE_FAILED;
-        struct text detail = text_format(&delivery->arena, "%.*s %d", TEXT_ARG(branch->contact), status);
-        delivery->fate = fate_with(&delivery->fate, kind, conversation->now.wall_ms, detail, &delivery->arena);
-        if (status < 300)
-            finish(delivery, status);
-        else
-            delivery->best = better(delivery->best, status);
+    if (!delivery->finished && status < 300) {
+        note(delivery, FATE_DELIVERED, branch->contact, status);
+        finish(delivery, status);
+    } else if (!delivery->finished) {
+        take_refusal(delivery, branch->contact, status);
     }
+    delivery_settle(delivery);
+}
+
+/* The contact of a branch that found nobody at its address, while the connection of its REGISTER is open: a client
+ * that does not listen, or stands behind a NAT. */
+static struct contact *other_way(const struct branch *branch)
+{
+    const struct delivery *delivery = branch->delivery;
+    struct served *recipient = delivery->recipient;
+    if (delivery->finished || branch->flow.kind != FLOW_TCP || branch->flow.connection != 0)
+        return NULL;
+    for (size_t i = 0; i < recipient->contacts_count; i++) {
+        struct contact *contact = &recipient->contacts[i];
+        if (text_equal(text_of(contact->uri), branch->contact) &&
+            connection_open(delivery->conversation, &contact->source))
+            return contact;
+    }
+    return NULL;
+}
+
+void delivery_take_failure(struct branch *branch, enum sip_failure failure)
+{
+    struct delivery *delivery = branch->delivery;
+    struct contact *contact = other_way(branch);
+    struct sip_message *stored = contact ? read_message(delivery) : NULL;
+    if (!stored)
+        return delivery_take_response(branch, failure == SIP_FAILURE_TIMEOUT ? 408 : 503);
+    contact->by_source = true; /* the next message need not try */
+    delivery->branches--;
+    send_branch(branch, stored, &contact->source);
+    sip_message_free(stored);
     delivery_settle(delivery);
 }
 
@@ -169,8 +234,12 @@ void delivery_run_deadlines(struct conversation *conversation)
     while ((delivery = TAILQ_FIRST(&conversation->relays)) &&
            delivery->answer_by_ms <= conversation->now.monotonic_ms) {
         stop_expecting(delivery);
-        if (delivery->may_store)
-            pager_store_silent(delivery);
+        if (delivery->best >= 600) {
+            finish(delivery, delivery->best);
+            delivery_settle(delivery);
+        } else if (delivery->may_store && served_has_room(conversation, delivery->recipient)) {
+            relay_keep(delivery);
+        }
     }
 }
 

@@ -5,7 +5,10 @@
 #include "metrics.h"
 #include "record.h"
 
+static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
+                             struct stored *stored_out);
 static void send_stored(struct conversation *conversation, struct served *served, const struct stored *stored);
+static void plan_retry(struct conversation *conversation, struct served *served);
 static void carry_on(struct conversation *conversation, struct work *work);
 
 /* Names grow with time and never repeat, also across restarts within one clock. */
@@ -13,7 +16,7 @@ struct text queue_new_name(struct conversation *conversation, struct arena *aren
 {
     uint64_t order = (uint64_t)conversation->now.wall_ms << 16;
     conversation->last_order = order > conversation->last_order ? order : conversation->last_order + 1;
-    return text_format(arena, "%016llx", (unsigned long long)conversation->last_order);
+    return text_format(arena, "%016llx-%s", (unsigned long long)conversation->last_order, conversation->order_suffix);
 }
 
 struct commit queue_commit(const struct delivery *delivery, struct text name, struct arena *arena)
@@ -36,20 +39,77 @@ struct commit queue_commit(const struct delivery *delivery, struct text name, st
     };
 }
 
+static void pass_over(struct served *served, struct text name)
+{
+    free(served->flush_after);
+    served->flush_after = NULL;
+    if (name.length == 0)
+        return;
+    served->flush_after = memory_new(name.length + 1);
+    memcpy(served->flush_after, name.bytes, name.length);
+}
+
 void queue_flush(struct conversation *conversation, struct served *served)
 {
-    if (served->flushing || served->late_relays || !served_reachable(conversation, served))
-        return;
-    struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), text_of(served->address), {0}};
-    struct key_page page = {0};
     struct stored stored;
     struct arena arena;
-    served->retry_at_ms = 0;
+    if (served->flushing || served->kept_relays || !served_reachable(conversation, served))
+        return;
+    queue_forget_retry(conversation, served);
+    served->flush_again = false;
     arena_init(&arena, "flush");
-    if (document_internal_list(conversation->documents, &prefix, NULL, 1, &arena, &page) == OK && page.count &&
-        document_internal_read(conversation->documents, &page.keys[0], &arena, &stored) == OK)
+    enum status status = read_next(conversation, served, &arena, &stored);
+    if (status == OK) {
         send_stored(conversation, served, &stored);
+    } else if (status == NOT_FOUND && !served->flush_after) {
+        served->stored_count = 0;
+    } else { /* those that were passed over, or a store that does not answer */
+        pass_over(served, (struct text){0});
+        plan_retry(conversation, served);
+    }
     arena_clear(&arena);
+}
+
+void queue_registered(struct conversation *conversation, struct served *served)
+{
+    served->retries = 0;
+    served->flush_again = true;
+    pass_over(served, (struct text){0});
+    queue_flush(conversation, served);
+}
+
+static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
+                             struct stored *stored_out)
+{
+    struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), text_of(served->address), {0}}, after = prefix;
+    struct key_page page = {0};
+    after.name = text_of(served->flush_after);
+    enum status status =
+        document_internal_list(conversation->documents, &prefix, served->flush_after ? &after : NULL, 1, arena, &page);
+    if (status != OK || page.count == 0)
+        return status == OK ? NOT_FOUND : status;
+    status = document_internal_read(conversation->documents, &page.keys[0], arena, stored_out);
+    return status == NOT_FOUND ? FAILED : status; /* somebody else works on this queue: look again later */
+}
+
+/* The record of the same message to the same user; another sender may have chosen the same id. */
+static struct fate read_fate(struct conversation *conversation, struct delivery *delivery, struct text record)
+{
+    struct arena *arena = &delivery->arena;
+    struct fate kept;
+    struct fate fate = {
+        .message_id = text_copy(arena, record_text(record, "message-id")),
+        .sender = text_copy(arena, record_text(record, "sender")),
+        .recipient = text_of(delivery->recipient->address),
+        .group = text_copy(arena, record_text(record, "group")),
+        .call_id = text_copy(arena, record_text(record, "call-id")),
+    };
+    if (fate_get(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
+        text_equal(kept.sender, fate.sender)) {
+        fate.steps = kept.steps;
+        fate.steps_count = kept.steps_count;
+    }
+    return fate;
 }
 
 static void send_stored(struct conversation *conversation, struct served *served, const struct stored *stored)
@@ -57,20 +117,12 @@ static void send_stored(struct conversation *conversation, struct served *served
     struct text record = stored->bytes;
     struct delivery *delivery = delivery_new(conversation, served);
     struct arena *arena = &delivery->arena;
-    struct text message_id = text_copy(arena, record_text(record, "message-id"));
     served->flushing = true;
     delivery->queue_name = text_copy(arena, stored->key.name);
     delivery->message = text_copy(arena, record_text(record, "message"));
     delivery->may_store = record_number(record, "may-store", 1) != 0;
     delivery->expires_ms = record_number(record, "expires-ms", INT64_MAX);
-    if (fate_get(conversation->documents, message_id, text_of(served->address), arena, &delivery->fate) != OK)
-        delivery->fate = (struct fate){
-            .message_id = message_id,
-            .sender = text_copy(arena, record_text(record, "sender")),
-            .recipient = text_of(served->address),
-            .group = text_copy(arena, record_text(record, "group")),
-            .call_id = text_copy(arena, record_text(record, "call-id")),
-        };
+    delivery->fate = read_fate(conversation, delivery, record);
     if (delivery->expires_ms > conversation->now.wall_ms)
         return delivery_send(delivery);
     delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), arena);
@@ -86,6 +138,7 @@ bool queue_may_try_again(int status)
 
 struct carry {
     bool kept, late;
+    struct text passed_over; /* its name, when the contact is there but does not take this one now */
 };
 
 void queue_delivery_finished(struct delivery *delivery, int status)
@@ -95,6 +148,8 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     struct work *work = work_new(conversation, 2, carry_on);
     struct carry *carry = arena_new(&work->arena, struct carry);
     *carry = (struct carry){.kept = keep, .late = delivery->late};
+    if (keep && status >= 500 && status != 503)
+        carry->passed_over = text_copy(&work->arena, delivery->queue_name);
     work->details = carry;
     work->served = delivery->recipient;
     if (!keep) {
@@ -102,6 +157,9 @@ void queue_delivery_finished(struct delivery *delivery, int status)
         if (status >= 300)
             log_info("message given up id=%.*s to=%s status=%d", TEXT_ARG(delivery->fate.message_id),
                      delivery->recipient->address, status);
+        if (status >= 300 && status != 410)
+            delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
+                                       text_format(&delivery->arena, "%d given up", status), &delivery->arena);
     }
     work_add_fate(work, &delivery->fate);
     metric_add(
@@ -112,13 +170,6 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     work_submit(work);
 }
 
-static int64_t retry_delay_ms(unsigned retries)
-{
-    /* A phone in a lift, a phone that restarts, a phone that is off: later ones wait for its next registration. */
-    static const int64_t delays_ms[] = {60000, 300000, 1800000, 7200000};
-    return retries < sizeof(delays_ms) / sizeof(delays_ms[0]) ? delays_ms[retries] : 0;
-}
-
 /* A message that stays in the store although it should have left would be sent twice: the same order as for failures.
  */
 static void carry_on(struct conversation *conversation, struct work *work)
@@ -126,7 +177,7 @@ static void carry_on(struct conversation *conversation, struct work *work)
     struct served *served = work->served;
     const struct carry *carry = work->details;
     if (carry->late)
-        served->late_relays--;
+        served->kept_relays--;
     else
         served->flushing = false;
     if (!carry->kept && work_status(work) == OK) {
@@ -135,7 +186,53 @@ static void carry_on(struct conversation *conversation, struct work *work)
             served->stored_count--;
         return queue_flush(conversation, served);
     }
-    int64_t delay_ms = retry_delay_ms(served->retries++);
-    if (delay_ms)
-        served->retry_at_ms = conversation->now.monotonic_ms + delay_ms;
+    if (carry->passed_over.length)
+        pass_over(served, carry->passed_over);
+    if (carry->passed_over.length || served->flush_again)
+        return queue_flush(conversation, served);
+    plan_retry(conversation, served);
+}
+
+/* --- later --- */
+
+/* A phone in a lift, a phone that restarts, a phone that is off: later ones wait for its next registration. */
+static void plan_retry(struct conversation *conversation, struct served *served)
+{
+    static const int64_t delays_ms[CONVERSATION_RETRIES] = {60000, 300000, 1800000, 7200000};
+    queue_forget_retry(conversation, served);
+    if (served->retries >= CONVERSATION_RETRIES)
+        return;
+    served->retry_list = served->retries++;
+    served->retry_at_ms = conversation->now.monotonic_ms + delays_ms[served->retry_list];
+    TAILQ_INSERT_TAIL(&conversation->retries[served->retry_list], served, retry);
+}
+
+void queue_forget_retry(struct conversation *conversation, struct served *served)
+{
+    if (served->retry_at_ms)
+        TAILQ_REMOVE(&conversation->retries[served->retry_list], served, retry);
+    served->retry_at_ms = 0;
+}
+
+void queue_run_deadlines(struct conversation *conversation)
+{
+    for (size_t i = 0; i < CONVERSATION_RETRIES; i++) {
+        struct served *served;
+        while ((served = TAILQ_FIRST(&conversation->retries[i])) &&
+               served->retry_at_ms <= conversation->now.monotonic_ms) {
+            queue_forget_retry(conversation, served);
+            queue_flush(conversation, served);
+        }
+    }
+}
+
+int64_t queue_deadline(const struct conversation *conversation)
+{
+    int64_t deadline = INT64_MAX;
+    for (size_t i = 0; i < CONVERSATION_RETRIES; i++) {
+        const struct served *first = TAILQ_FIRST(&conversation->retries[i]);
+        if (first && first->retry_at_ms < deadline)
+            deadline = first->retry_at_ms;
+    }
+    return deadline;
 }

@@ -2,23 +2,21 @@
  * 200 and survive a restart. */
 #include "conversation_private.h"
 
-/* What one REGISTER changes, applied to memory when it is durable. */
+/* What one REGISTER changes, applied to memory when it is durable. All texts are in the arena of its work. */
 struct registration {
+    struct arena *arena;
     struct contact set[CONVERSATION_BINDINGS_MAX];
     size_t set_count;
     struct text removed[CONVERSATION_BINDINGS_MAX * 2]; /* document names: of all bindings, or of those named */
     size_t removed_count;
+    size_t bindings; /* that there will be */
 };
 
+static void drop_expired(const struct conversation *conversation, const struct served *served,
+                         struct registration *registration);
 static bool take_contacts(struct request *request, struct served *served, struct registration *registration);
 static void registration_done(struct conversation *conversation, struct work *work);
 static void answer_bindings(struct request *request, const struct served *served);
-
-static void registration_clear(struct registration *registration)
-{
-    for (size_t i = 0; i < registration->set_count; i++)
-        contact_clear(&registration->set[i]);
-}
 
 /* The address of record that To names, canonical; empty when it is none. */
 static struct text address_of_record(struct request *request)
@@ -29,13 +27,41 @@ static struct text address_of_record(struct request *request)
     return uri_canonical(&request->arena, to.uri);
 }
 
+static void submit(struct work *work)
+{
+    struct registration *registration = work->details;
+    struct text address = text_of(work->served->address);
+    for (size_t i = 0; i < registration->removed_count; i++)
+        work_add_deletion(work, DOCUMENT_BINDINGS, address, registration->removed[i]);
+    for (size_t i = 0; i < registration->set_count; i++)
+        work->commits[work->count++] = contact_commit(&registration->set[i], address, &work->arena);
+    work->served->registering++;
+    work_submit(work);
+}
+
+static void bind_contacts(struct request *request, struct served *served)
+{
+    struct conversation *conversation = request->conversation;
+    struct work *work = work_new(conversation, CONVERSATION_BINDINGS_MAX * 3, registration_done);
+    struct registration *registration = arena_new(&work->arena, struct registration);
+    registration->arena = &work->arena;
+    drop_expired(conversation, served, registration);
+    if (!take_contacts(request, served, registration)) { /* answered */
+        arena_clear(&work->arena);
+        free(work);
+        return;
+    }
+    connection_used(conversation, &request->flow, served);
+    work->request = request;
+    work->served = served;
+    work->details = registration;
+    submit(work);
+}
+
 void registrar_receive(struct request *request)
 {
     struct conversation *conversation = request->conversation;
-    struct text require = request_header(request, "Require");
-    if (require.length)
-        return request_answer_with(request, 420, NULL, "Unsupported", require);
-    if (!request_authenticate(request, false))
+    if (request_refuse_extensions(request, "Require") || !request_authenticate(request, false))
         return;
     struct text address = address_of_record(request);
     if (address.length == 0)
@@ -44,46 +70,29 @@ void registrar_receive(struct request *request)
         return request_answer(request, 404, "Domain Not Served");
     if (!text_equal(address, request->user))
         return request_answer(request, 403, "Not Your Address");
-
-    struct served *served = served_get(conversation, address);
-    struct work *work = work_new(conversation, sizeof(((struct registration *)0)->removed) / sizeof(struct text) * 2,
-                                 registration_done);
-    struct registration *registration = arena_new(&work->arena, struct registration);
-    if (!take_contacts(request, served, registration)) { /* answered */
-        registration_clear(registration);
-        arena_clear(&work->arena);
-        free(work);
-        return;
-    }
-    for (size_t i = 0; i < registration->removed_count; i++) {
-        registration->removed[i] = text_copy(&work->arena, registration->removed[i]);
-        work_add_deletion(work, DOCUMENT_BINDINGS, address, registration->removed[i]);
-    }
-    for (size_t i = 0; i < registration->set_count; i++)
-        work->commits[work->count++] = contact_commit(&registration->set[i], address, &work->arena);
-    work->request = request;
-    work->served = served;
-    work->details = registration;
-    work_submit(work);
+    bind_contacts(request, served_get(conversation, address));
 }
 
 static void registration_done(struct conversation *conversation, struct work *work)
 {
     struct registration *registration = work->details;
     struct request *request = work->request;
+    struct served *served = work->served;
     work->request = NULL;
-    if (work_status(work) != OK) {
-        registration_clear(registration);
+    served->registering--;
+    if (work_status(work) != OK)
         return request_answer_with(request, 500, "Bindings Not Stored", "Retry-After", TEXT("5"));
-    }
     for (size_t i = 0; i < registration->removed_count; i++)
-        served_remove_contact(work->served, registration->removed[i]);
-    for (size_t i = 0; i < registration->set_count; i++)
-        served_set_contact(work->served, &registration->set[i]);
-    answer_bindings(request, work->served);
-    work->served->retries = 0;
+        served_remove_contact(served, registration->removed[i]);
+    for (size_t i = 0; i < registration->set_count; i++) {
+        struct contact *contact = &registration->set[i];
+        if (!connection_open(conversation, &contact->source)) /* closed meanwhile */
+            contact->source.connection = 0;
+        served_set_contact(served, contact);
+    }
+    answer_bindings(request, served);
     if (registration->set_count)
-        queue_flush(conversation, work->served);
+        queue_registered(conversation, served);
 }
 
 /* Without a Contact it is a query. RFC 3261 §10.2.4: all bindings, each with what is left of its time. */
@@ -128,30 +137,103 @@ static bool send_by_source(struct request *request, const struct uri *uri, struc
     return !text_equal(flow_address_text(&host, &request->arena), flow_address_text(&request->flow, &request->arena));
 }
 
-static const struct contact *known_contact(const struct served *served, struct text name)
+static bool is_live(const struct conversation *conversation, const struct contact *contact)
+{
+    return contact->expires_ms > conversation->now.wall_ms;
+}
+
+static void drop_expired(const struct conversation *conversation, const struct served *served,
+                         struct registration *registration)
+{
+    for (size_t i = 0; i < served->contacts_count; i++) {
+        const struct contact *contact = &served->contacts[i];
+        if (is_live(conversation, contact))
+            registration->bindings++;
+        else
+            registration->removed[registration->removed_count++] =
+                text_copy(registration->arena, text_of(contact->name));
+    }
+}
+
+static const struct contact *known_contact(const struct conversation *conversation, const struct served *served,
+                                           struct text name)
 {
     for (size_t i = 0; i < served->contacts_count; i++)
-        if (text_equal(text_of(served->contacts[i].name), name))
+        if (is_live(conversation, &served->contacts[i]) && text_equal(text_of(served->contacts[i].name), name))
             return &served->contacts[i];
     return NULL;
 }
 
-/* RFC 3261 §10.3 step 7: an older request of the same client must not undo a newer one. */
+/* RFC 3261 §10.3 steps 6 and 7: an older request of the same client must not undo a newer one. */
 static bool out_of_order(struct request *request, const struct contact *known)
 {
     return known && text_equal(sip_call_id(request->message, &request->arena), text_of(known->call_id)) &&
            sip_cseq(request->message) <= known->cseq;
 }
 
+static bool refused(struct request *request, int status, const char *reason)
+{
+    request_answer(request, status, reason);
+    return false;
+}
+
 static bool take_all(struct request *request, const struct served *served, struct registration *registration)
 {
     struct text expires = text_trim(request_header(request, "Expires")), other;
-    if (!text_equal(expires, TEXT("0")) || sip_header(request->message, "Contact", 1, &request->arena, &other)) {
-        request_answer(request, 400, "Contact * Needs Expires 0");
-        return false;
+    if (!text_equal(expires, TEXT("0")) || sip_header(request->message, "Contact", 1, &request->arena, &other))
+        return refused(request, 400, "Contact * Needs Expires 0");
+    for (size_t i = 0; i < served->contacts_count; i++) {
+        const struct contact *contact = &served->contacts[i];
+        if (!is_live(request->conversation, contact)) /* among the removed already */
+            continue;
+        if (out_of_order(request, contact))
+            return refused(request, 500, "Out Of Order");
+        registration->removed[registration->removed_count++] = text_copy(registration->arena, text_of(contact->name));
     }
-    for (size_t i = 0; i < served->contacts_count; i++)
-        registration->removed[registration->removed_count++] = text_of(served->contacts[i].name);
+    return true;
+}
+
+static void remove_contact(struct registration *registration, const struct contact *known)
+{
+    struct text name = text_of(known->name);
+    for (size_t i = 0; i < registration->removed_count; i++)
+        if (text_equal(registration->removed[i], name)) /* named twice */
+            return;
+    registration->removed[registration->removed_count++] = text_copy(registration->arena, name);
+    registration->bindings--;
+}
+
+/* The place in `set` for this name; NULL when there is no room for one more. */
+static struct contact *place_for(struct registration *registration, const struct contact *known, struct text name)
+{
+    for (size_t i = 0; i < registration->set_count; i++)
+        if (text_equal(text_of(registration->set[i].name), name))
+            return &registration->set[i];
+    if ((!known && ++registration->bindings > CONVERSATION_BINDINGS_MAX) ||
+        registration->set_count == CONVERSATION_BINDINGS_MAX)
+        return NULL;
+    return &registration->set[registration->set_count++];
+}
+
+static bool set_contact(struct request *request, const struct name_addr *address, const struct contact *known,
+                        uint64_t seconds, struct registration *registration)
+{
+    struct arena *arena = registration->arena;
+    struct contact *place = place_for(registration, known, address->uri);
+    struct uri uri;
+    if (!place)
+        return refused(request, 403, "Too Many Contacts");
+    uri_parse(address->uri, &uri);
+    seconds = seconds > CONVERSATION_EXPIRES_S_MAX ? CONVERSATION_EXPIRES_S_MAX : seconds;
+    *place = (struct contact){
+        .name = text_cstring(arena, address->uri), /* at most URI_LENGTH_MAX bytes, which a key part holds */
+        .uri = text_cstring(arena, address->uri),
+        .call_id = text_cstring(arena, sip_call_id(request->message, &request->arena)),
+        .cseq = sip_cseq(request->message),
+        .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
+        .source = request->flow,
+        .by_source = send_by_source(request, &uri, address->parameters),
+    };
     return true;
 }
 
@@ -160,42 +242,21 @@ static bool take_contact(struct request *request, const struct served *served, s
 {
     struct name_addr address;
     struct uri uri;
-    if (!name_addr_parse(value, &address, NULL) || !uri_parse(address.uri, &uri)) {
-        request_answer(request, 400, "Bad Contact");
-        return false;
-    }
+    if (!name_addr_parse(value, &address, NULL) || !uri_parse(address.uri, &uri))
+        return refused(request, 400, "Bad Contact");
     uint64_t seconds = expires_of(request, address.parameters);
-    struct text name = address.uri; /* at most URI_LENGTH_MAX bytes, which a key part holds */
-    const struct contact *known = known_contact(served, name);
-    if (out_of_order(request, known)) {
-        request_answer(request, 500, "Out Of Order");
-        return false;
-    }
-    if (seconds == 0) {
-        if (known && registration->removed_count < CONVERSATION_BINDINGS_MAX)
-            registration->removed[registration->removed_count++] = name;
-        return true;
-    }
-    if (seconds < CONVERSATION_EXPIRES_S_MIN) {
+    const struct contact *known = known_contact(request->conversation, served, address.uri);
+    if (out_of_order(request, known))
+        return refused(request, 500, "Out Of Order");
+    if (seconds >= CONVERSATION_EXPIRES_S_MIN)
+        return set_contact(request, &address, known, seconds, registration);
+    if (seconds > 0) {
         request_answer_with(request, 423, "Interval Too Brief", "Min-Expires",
                             text_format(&request->arena, "%d", CONVERSATION_EXPIRES_S_MIN));
         return false;
     }
-    size_t others = served->contacts_count - (known ? 1 : 0) + registration->set_count;
-    if (others >= CONVERSATION_BINDINGS_MAX) {
-        request_answer(request, 403, "Too Many Contacts");
-        return false;
-    }
-    seconds = seconds > CONVERSATION_EXPIRES_S_MAX ? CONVERSATION_EXPIRES_S_MAX : seconds;
-    registration->set[registration->set_count++] = (struct contact){
-        .name = text_keep(name),
-        .uri = text_keep(address.uri),
-        .call_id = text_keep(sip_call_id(request->message, &request->arena)),
-        .cseq = sip_cseq(request->message),
-        .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
-        .source = request->flow,
-        .by_source = send_by_source(request, &uri, address.parameters),
-    };
+    if (known)
+        remove_contact(registration, known);
     return true;
 }
 

@@ -1,12 +1,12 @@
 /* Users and their contacts in memory, kept equal to the documents in "#bindings": those are written first. */
 #include "conversation_private.h"
 #include "log.h"
-#include "record.h"
 
-char *text_keep(struct text text)
+static char *keep(const char *string)
 {
-    char *copy = memory_new(text.length + 1);
-    memcpy(copy, text.bytes ? text.bytes : "", text.length);
+    size_t length = strlen(string);
+    char *copy = memory_new(length + 1);
+    memcpy(copy, string, length);
     return copy;
 }
 
@@ -17,13 +17,14 @@ struct served *served_get(struct conversation *conversation, struct text address
     if (served)
         return served;
     served = memory_new(sizeof(*served));
-    served->address = text_keep(address);
+    served->address = memory_new(address.length + 1);
+    memcpy(served->address, address.bytes, address.length);
     served->stored_count = -1;
     HASH_ADD_KEYPTR(hh, conversation->served, served->address, address.length, served);
     return served;
 }
 
-void contact_clear(struct contact *contact)
+static void contact_clear(struct contact *contact)
 {
     free(contact->name);
     free(contact->uri);
@@ -39,6 +40,7 @@ void served_free_all(struct conversation *conversation)
         HASH_DEL(conversation->served, served);
         for (size_t i = 0; i < served->contacts_count; i++)
             contact_clear(&served->contacts[i]);
+        free(served->flush_after);
         free(served->address);
         free(served);
     }
@@ -66,72 +68,18 @@ void served_remove_contact(struct served *served, struct text name)
     }
 }
 
-void served_set_contact(struct served *served, struct contact *contact)
+void served_set_contact(struct served *served, const struct contact *contact)
 {
+    struct contact copy = *contact;
+    copy.name = keep(contact->name);
+    copy.uri = keep(contact->uri);
+    copy.call_id = keep(contact->call_id);
     served_remove_contact(served, text_of(contact->name));
-    if (served->contacts_count == CONVERSATION_BINDINGS_MAX) /* two REGISTERs in flight at once: the oldest gives way */
-        served_remove_contact(served, text_of(served->contacts[0].name));
-    served->contacts[served->contacts_count++] = *contact;
-    *contact = (struct contact){0};
-}
-
-struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena)
-{
-    struct text_builder record;
-    builder_init(&record, arena);
-    record_add(&record, "uri", text_of(contact->uri));
-    record_add(&record, "call-id", text_of(contact->call_id));
-    record_add_number(&record, "cseq", contact->cseq);
-    record_add_number(&record, "expires-ms", contact->expires_ms);
-    record_add_number(&record, "source-tcp", contact->source.kind == FLOW_TCP);
-    record_add(&record, "source-address", flow_address_text(&contact->source, arena));
-    record_add_number(&record, "source-port", flow_port(&contact->source));
-    record_add_number(&record, "by-source", contact->by_source);
-    return (struct commit){
-        .key = {TEXT(DOCUMENT_BINDINGS), text_copy(arena, owner), text_copy(arena, text_of(contact->name))},
-        .expected = VERSION_ANY,
-        .bytes = builder_text(&record),
-        .who = text_copy(arena, owner),
-    };
-}
-
-static bool read_contact(const struct stored *stored, struct arena *arena, struct contact *contact_out)
-{
-    struct text record = stored->bytes;
-    struct contact contact = {
-        .cseq = (uint32_t)record_number(record, "cseq", 0),
-        .expires_ms = record_number(record, "expires-ms", 0),
-        .by_source = record_number(record, "by-source", 0) != 0,
-        .source.kind = record_number(record, "source-tcp", 0) ? FLOW_TCP : FLOW_UDP,
-    };
-    if (!flow_set_peer(&contact.source, text_cstring(arena, record_text(record, "source-address")),
-                       (uint16_t)record_number(record, "source-port", 0)))
-        return false;
-    contact.name = text_keep(stored->key.name);
-    contact.uri = text_keep(record_text(record, "uri"));
-    contact.call_id = text_keep(record_text(record, "call-id"));
-    *contact_out = contact;
-    return true;
-}
-
-/* Names in a URI need DNS, which the flow of the REGISTER does not. */
-bool contact_flow(const struct contact *contact, struct flow *flow_out)
-{
-    struct uri uri;
-    struct text transport = {0};
-    struct arena arena;
-    *flow_out = contact->source;
-    if (contact->by_source || !uri_parse(text_of(contact->uri), &uri))
-        return true;
-    struct flow flow = {.kind = contact->source.kind};
-    if (uri_parameter(uri.parameters, TEXT("transport"), &transport))
-        flow.kind = text_equal_nocase(transport, TEXT("tcp")) ? FLOW_TCP : FLOW_UDP;
-    arena_init(&arena, "contact");
-    bool numeric = flow_set_peer(&flow, text_cstring(&arena, uri.host), uri.port ? uri.port : 5060);
-    arena_clear(&arena);
-    if (numeric)
-        *flow_out = flow;
-    return true;
+    if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
+        contact_clear(&served->contacts[0]);
+        served->contacts[0] = served->contacts[--served->contacts_count];
+    }
+    served->contacts[served->contacts_count++] = copy;
 }
 
 #define LOAD_PAGE 500 /* keys read at once */
@@ -140,13 +88,9 @@ static void load_binding(struct conversation *conversation, const struct documen
 {
     struct stored stored;
     struct contact contact;
-    if (document_internal_read(conversation->documents, key, arena, &stored) != OK ||
-        !read_contact(&stored, arena, &contact))
-        return;
-    if (contact.expires_ms > conversation->now.wall_ms)
+    if (document_internal_read(conversation->documents, key, arena, &stored) == OK &&
+        contact_read(&stored, arena, &contact) && contact.expires_ms > conversation->now.wall_ms)
         served_set_contact(served_get(conversation, stored.key.owner), &contact);
-    else
-        contact_clear(&contact);
 }
 
 void served_load(struct conversation *conversation)
@@ -157,8 +101,10 @@ void served_load(struct conversation *conversation)
     size_t total = 0;
     arena_init(&arena, "load");
     for (const struct document_key *last = NULL; page.more; last = &after) {
-        if (document_internal_list(conversation->documents, &all, last, LOAD_PAGE, &arena, &page) != OK)
+        if (document_internal_list(conversation->documents, &all, last, LOAD_PAGE, &arena, &page) != OK) {
+            log_error("bindings not readable after=%zu", total);
             break;
+        }
         for (size_t i = 0; i < page.count; i++)
             load_binding(conversation, &page.keys[i], &arena);
         total += page.count;
@@ -172,27 +118,30 @@ void served_load(struct conversation *conversation)
     log_info("bindings loaded=%zu users=%u", total, HASH_COUNT(conversation->served));
 }
 
-void served_sweep(struct conversation *conversation)
+/* Not while a REGISTER is on its way to the disk: a deletion behind it would take what it renews. */
+static void sweep(struct conversation *conversation, struct served *served)
 {
-    for (struct served *served = conversation->served; served; served = served->hh.next) {
-        struct work *work = NULL;
-        for (size_t i = served->contacts_count; i-- > 0;) {
-            struct contact *contact = &served->contacts[i];
-            if (contact->expires_ms > conversation->now.wall_ms)
-                continue;
-            if (!work)
-                work = work_new(conversation, CONVERSATION_BINDINGS_MAX, work_ignore);
-            work_add_deletion(work, DOCUMENT_BINDINGS, text_of(served->address), text_of(contact->name));
-            served_remove_contact(served, work->commits[work->count - 1].key.name);
-        }
-        if (work)
-            work_submit(work);
-        if (served->retry_at_ms && served->retry_at_ms <= conversation->now.monotonic_ms)
-            queue_flush(conversation, served);
+    struct work *work = NULL;
+    for (size_t i = served->contacts_count; i-- > 0 && !served->registering;) {
+        struct contact *contact = &served->contacts[i];
+        if (contact->expires_ms > conversation->now.wall_ms)
+            continue;
+        if (!work)
+            work = work_new(conversation, CONVERSATION_BINDINGS_MAX, work_ignore);
+        work_add_deletion(work, DOCUMENT_BINDINGS, text_of(served->address), text_of(contact->name));
+        served_remove_contact(served, work->commits[work->count - 1].key.name);
     }
+    if (work)
+        work_submit(work);
 }
 
-bool served_has_room(struct conversation *conversation, struct served *served)
+void served_sweep(struct conversation *conversation)
+{
+    for (struct served *served = conversation->served; served; served = served->hh.next)
+        sweep(conversation, served);
+}
+
+static int64_t stored_count(struct conversation *conversation, struct served *served)
 {
     if (served->stored_count < 0) {
         struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), text_of(served->address), {0}};
@@ -203,5 +152,15 @@ bool served_has_room(struct conversation *conversation, struct served *served)
             served->stored_count = (int64_t)page.count;
         arena_clear(&arena);
     }
-    return served->stored_count < CONVERSATION_DEFERRED_MAX;
+    return served->stored_count;
+}
+
+bool served_has_room(struct conversation *conversation, struct served *served)
+{
+    return stored_count(conversation, served) + served->arriving < CONVERSATION_DEFERRED_MAX;
+}
+
+bool served_is_behind(struct conversation *conversation, struct served *served)
+{
+    return served->flushing || served->kept_relays || served->arriving || stored_count(conversation, served) != 0;
 }

@@ -1,0 +1,100 @@
+/* A message that is kept, for one user or many: its copies and records go to the disk together, then its sender hears
+ * 202, then they are on their way. */
+#include "conversation_private.h"
+#include "log.h"
+
+/* Whose queue gets a copy: `commit` is the place of the copy in the work, its record stands behind it. */
+struct copy {
+    struct served *served;
+    size_t commit;
+    struct fate fate;
+};
+
+struct acceptance {
+    struct copy *copies;
+    size_t count;
+};
+
+static void acceptance_done(struct conversation *conversation, struct work *work);
+
+struct work *acceptance_new(struct incoming *incoming, size_t recipients)
+{
+    struct work *work = work_new(incoming->request->conversation, recipients * 2, acceptance_done);
+    struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
+    acceptance->copies = arena_array(&work->arena, struct copy, recipients);
+    work->details = acceptance;
+    work->request = incoming->request;
+    return work;
+}
+
+/* Absent users read "stored" in the trace; for the others it is on its way at once. */
+void acceptance_add_copy(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate,
+                         bool may_store)
+{
+    struct conversation *conversation = work->conversation;
+    struct acceptance *acceptance = work->details;
+    int64_t now_ms = conversation->now.wall_ms;
+    struct delivery copy = {
+        .recipient = served,
+        .message = incoming->message,
+        .may_store = may_store,
+        .expires_ms = incoming->expires_ms,
+    };
+    fate = fate_with(&fate, FATE_RECEIVED, now_ms, TEXT(""), &work->arena);
+    if (!served_reachable(conversation, served))
+        fate = fate_with(&fate, FATE_STORED, now_ms, TEXT("recipient is away"), &work->arena);
+    copy.fate = fate;
+    acceptance->copies[acceptance->count++] = (struct copy){served, work->count, fate};
+    work->commits[work->count++] = queue_commit(&copy, queue_new_name(conversation, &work->arena), &work->arena);
+    work_add_fate(work, &fate);
+    served->arriving++;
+}
+
+void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail)
+{
+    fate = fate_with(&fate, kind, work->conversation->now.wall_ms, detail, &work->arena);
+    work_add_fate(work, &fate);
+}
+
+static bool may_be_there(const struct commit *commit)
+{
+    return commit->status == OK || commit->status == UNCERTAIN;
+}
+
+/* Nothing was accepted, so nothing may stay: what the disk took of a failed acceptance is taken back. */
+static void undo(struct conversation *conversation, const struct work *failed)
+{
+    const struct acceptance *acceptance = failed->details;
+    struct work *work = work_new(conversation, acceptance->count * 2, work_ignore);
+    for (size_t i = 0; i < acceptance->count; i++) {
+        const struct copy *copy = &acceptance->copies[i];
+        const struct commit *commit = &failed->commits[copy->commit];
+        if (may_be_there(commit))
+            work_add_deletion(work, DOCUMENT_DEFERRED, commit->key.owner, commit->key.name);
+        if (may_be_there(commit + 1))
+            acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
+        copy->served->stored_count = -1; /* counted again when it matters */
+    }
+    work_submit(work);
+}
+
+static void acceptance_done(struct conversation *conversation, struct work *work)
+{
+    const struct acceptance *acceptance = work->details;
+    struct request *request = work->request;
+    work->request = NULL;
+    for (size_t i = 0; i < acceptance->count; i++)
+        acceptance->copies[i].served->arriving--;
+    if (work_status(work) != OK) {
+        log_error("message not stored status=%s", status_name(work_status(work)));
+        undo(conversation, work); /* before the request goes: the fates refer to it */
+        return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
+    }
+    request_answer(request, 202, NULL);
+    for (size_t i = 0; i < acceptance->count; i++) {
+        struct served *served = acceptance->copies[i].served;
+        if (served->stored_count >= 0)
+            served->stored_count++;
+        queue_flush(conversation, served);
+    }
+}

@@ -1,0 +1,119 @@
+/* Contacts of users: their documents in "#bindings", the way to them, and the connections over which they came. */
+#include "conversation_private.h"
+#include "record.h"
+
+struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena)
+{
+    struct text_builder record;
+    builder_init(&record, arena);
+    record_add(&record, "uri", text_of(contact->uri));
+    record_add(&record, "call-id", text_of(contact->call_id));
+    record_add_number(&record, "cseq", contact->cseq);
+    record_add_number(&record, "expires-ms", contact->expires_ms);
+    record_add_number(&record, "source-tcp", contact->source.kind == FLOW_TCP);
+    record_add(&record, "source-address", flow_address_text(&contact->source, arena));
+    record_add_number(&record, "source-port", flow_port(&contact->source));
+    record_add_number(&record, "by-source", contact->by_source);
+    return (struct commit){
+        .key = {TEXT(DOCUMENT_BINDINGS), text_copy(arena, owner), text_copy(arena, text_of(contact->name))},
+        .expected = VERSION_ANY,
+        .bytes = builder_text(&record),
+        .who = text_copy(arena, owner),
+    };
+}
+
+bool contact_read(const struct stored *stored, struct arena *arena, struct contact *contact_out)
+{
+    struct text record = stored->bytes;
+    *contact_out = (struct contact){
+        .name = text_cstring(arena, stored->key.name),
+        .uri = text_cstring(arena, record_text(record, "uri")),
+        .call_id = text_cstring(arena, record_text(record, "call-id")),
+        .cseq = (uint32_t)record_number(record, "cseq", 0),
+        .expires_ms = record_number(record, "expires-ms", 0),
+        .by_source = record_number(record, "by-source", 0) != 0,
+        .source.kind = record_number(record, "source-tcp", 0) ? FLOW_TCP : FLOW_UDP,
+    };
+    return flow_set_peer(&contact_out->source, text_cstring(arena, record_text(record, "source-address")),
+                         (uint16_t)record_number(record, "source-port", 0));
+}
+
+/* Names in a URI need DNS, which the flow of the REGISTER does not. A connection that was closed leads nowhere, so that
+ * the address is tried again even if it did not work before. */
+struct flow contact_flow(const struct contact *contact)
+{
+    struct uri uri;
+    struct text transport = {0};
+    struct arena arena;
+    bool source_gone = contact->source.kind == FLOW_TCP && contact->source.connection == 0;
+    if ((contact->by_source && !source_gone) || !uri_parse(text_of(contact->uri), &uri))
+        return contact->source;
+    struct flow flow = {.kind = contact->source.kind};
+    if (uri_parameter(uri.parameters, TEXT("transport"), &transport))
+        flow.kind = text_equal_nocase(transport, TEXT("tcp")) ? FLOW_TCP : FLOW_UDP;
+    arena_init(&arena, "contact");
+    bool numeric = flow_set_peer(&flow, text_cstring(&arena, uri.host), uri.port ? uri.port : 5060);
+    arena_clear(&arena);
+    return numeric ? flow : contact->source;
+}
+
+/* --- connections --- */
+
+static struct connection *find(const struct conversation *conversation, uint64_t number)
+{
+    struct connection *connection = NULL;
+    HASH_FIND(hh, conversation->connections, &number, sizeof(number), connection);
+    return connection;
+}
+
+void connection_used(struct conversation *conversation, const struct flow *flow, struct served *served)
+{
+    if (flow->kind != FLOW_TCP || flow->connection == 0)
+        return;
+    struct connection *connection = find(conversation, flow->connection);
+    if (!connection) {
+        connection = memory_new(sizeof(*connection));
+        connection->number = flow->connection;
+        HASH_ADD(hh, conversation->connections, number, sizeof(connection->number), connection);
+    }
+    for (size_t i = 0; i < connection->count; i++)
+        if (connection->users[i] == served)
+            return;
+    if (connection->count == connection->capacity) {
+        connection->capacity = connection->capacity ? connection->capacity * 2 : 1;
+        connection->users = memory_resize(connection->users, connection->capacity * sizeof(struct served *));
+    }
+    connection->users[connection->count++] = served;
+}
+
+bool connection_open(const struct conversation *conversation, const struct flow *flow)
+{
+    return flow->kind == FLOW_TCP && find(conversation, flow->connection) != NULL;
+}
+
+static void forget(struct conversation *conversation, struct connection *connection)
+{
+    HASH_DEL(conversation->connections, connection);
+    free(connection->users);
+    free(connection);
+}
+
+void connection_closed(struct conversation *conversation, uint64_t number)
+{
+    struct connection *connection = find(conversation, number);
+    if (!connection)
+        return;
+    for (size_t i = 0; i < connection->count; i++) {
+        struct served *served = connection->users[i];
+        for (size_t j = 0; j < served->contacts_count; j++)
+            if (served->contacts[j].source.connection == number)
+                served->contacts[j].source.connection = 0;
+    }
+    forget(conversation, connection);
+}
+
+void connection_forget_all(struct conversation *conversation)
+{
+    while (conversation->connections)
+        forget(conversation, conversation->connections);
+}

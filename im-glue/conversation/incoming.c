@@ -1,0 +1,195 @@
+/* A MESSAGE as it comes from a user: is it his, is it whole, what of it goes on. Asks nobody who it is for. */
+#include "conversation_private.h"
+#include "cpim.h"
+
+#define MESSAGE_ID_MAX 256 /* of our records; a longer Call-ID is cut there */
+
+static bool check_hops(struct request *request, struct text *max_forwards_out);
+static bool check_sender(struct incoming *incoming);
+static bool check_content(struct incoming *incoming);
+static void read_lifetime(struct incoming *incoming);
+static struct text onward_message(struct incoming *incoming, struct text max_forwards);
+static bool check_onward(struct incoming *incoming);
+
+bool incoming_read(struct request *request, struct incoming *incoming_out)
+{
+    struct text max_forwards, call_id = sip_call_id(request->message, &request->arena);
+    struct incoming *incoming = incoming_out;
+    *incoming = (struct incoming){.request = request, .deferrable = true};
+    incoming->call_id = text_slice(call_id, 0, call_id.length < MESSAGE_ID_MAX ? call_id.length : MESSAGE_ID_MAX);
+    if (!check_hops(request, &max_forwards) || !check_sender(incoming) || !check_content(incoming))
+        return false;
+    read_lifetime(incoming);
+    incoming->message = onward_message(incoming, max_forwards);
+    incoming->sender = (struct group_sender){
+        .identities = &request->user,
+        .identities_count = 1,
+        .anonymous = incoming->anonymous,
+        .wall_ms = request->conversation->now.wall_ms,
+    };
+    return check_onward(incoming);
+}
+
+struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group)
+{
+    return (struct fate){
+        .message_id = incoming->message_id,
+        .sender = incoming->request->user,
+        .recipient = recipient,
+        .group = group,
+        .call_id = incoming->call_id,
+    };
+}
+
+void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
+                     struct text detail)
+{
+    struct request *request = incoming->request;
+    struct conversation *conversation = request->conversation;
+    struct work *work = work_new(conversation, 1, work_ignore);
+    struct fate fate = incoming_fate(incoming, recipient, (struct text){0});
+    fate = fate_with(&fate, FATE_REFUSED, conversation->now.wall_ms,
+                     text_format(&request->arena, "%d %.*s", status, TEXT_ARG(detail)), &request->arena);
+    work_add_fate(work, &fate);
+    work_submit(work);
+    if (warning)
+        request_answer_with(request, status, NULL, "Warning",
+                            text_format(&request->arena, "399 %s \"%s\"", conversation->settings.agent.host, warning));
+    else
+        request_answer(request, status, NULL);
+}
+
+static bool check_hops(struct request *request, struct text *max_forwards_out)
+{
+    struct text value = text_trim(request_header(request, "Max-Forwards"));
+    uint64_t hops = 70;
+    if (value.length && !text_to_u64(value, &hops))
+        return request_answer(request, 400, "Bad Max-Forwards"), false;
+    if (hops == 0)
+        return request_answer(request, 483, NULL), false;
+    if (request_refuse_extensions(request, "Require") || request_refuse_extensions(request, "Proxy-Require"))
+        return false;
+    *max_forwards_out = text_format(&request->arena, "%d", (int)(hops > 70 ? 69 : hops - 1));
+    return true;
+}
+
+/* --- who sent it --- */
+
+static bool is_anonymous(struct text canonical)
+{
+    return text_ends_with(uri_domain(canonical), TEXT("anonymous.invalid")); /* RFC 3323 §4.1.1.3 */
+}
+
+/* RFC 3325 §9.3. */
+static bool asks_for_privacy(struct request *request)
+{
+    struct text rest = request_header(request, "Privacy"), value;
+    for (bool more = true; more;) {
+        more = text_cut(rest, ';', &value, &rest);
+        if (text_equal_nocase(text_trim(value), TEXT("id")))
+            return true;
+    }
+    return false;
+}
+
+/* The user himself, or nobody. */
+static bool is_own(const struct incoming *incoming, struct text canonical)
+{
+    return is_anonymous(canonical) || text_equal(canonical, incoming->request->user);
+}
+
+static bool check_sender(struct incoming *incoming)
+{
+    struct request *request = incoming->request;
+    struct name_addr from;
+    if (!name_addr_parse(request_header(request, "From"), &from, NULL))
+        return request_answer(request, 400, "Bad From"), false;
+    struct text address = uri_canonical(&request->arena, from.uri);
+    incoming->anonymous = is_anonymous(address) || asks_for_privacy(request);
+    if (!is_own(incoming, address))
+        return request_answer(request, 403, "Not Your Address"), false;
+    return true;
+}
+
+/* --- what it holds --- */
+
+/* RFC 3994 §3: who is away does not want to know that somebody was writing. */
+static bool is_composing(struct text content_type)
+{
+    return text_starts_with_nocase(text_trim(content_type), TEXT("application/im-iscomposing+xml"));
+}
+
+static bool check_content(struct incoming *incoming)
+{
+    struct request *request = incoming->request;
+    struct cpim_message *cpim = arena_new(&request->arena, struct cpim_message);
+    struct text type = request_header(request, "Content-Type");
+    struct name_addr from;
+    incoming->message_id = incoming->call_id;
+    if (sip_body(request->message).length && type.length == 0)
+        return request_answer(request, 400, "Missing Content-Type"), false;
+    incoming->deferrable = !is_composing(type);
+    if (!cpim_is(type))
+        return true;
+    if (cpim_parse(sip_body(request->message), cpim) != OK)
+        return request_answer(request, 400, "Malformed CPIM"), false;
+    incoming->deferrable = !is_composing(cpim->content_type);
+    if (cpim->message_id.length && cpim->message_id.length <= MESSAGE_ID_MAX)
+        incoming->message_id = cpim->message_id;
+    if (cpim->from.length == 0 || !name_addr_parse(cpim->from, &from, NULL))
+        return true;
+    if (!is_own(incoming, uri_canonical(&request->arena, from.uri)))
+        return request_answer(request, 403, "CPIM From Is Not Your Address"), false;
+    return true;
+}
+
+/* RFC 3428 §7: Expires counts from now; the house keeps nothing longer than CONVERSATION_DEFERRED_MS_MAX. Zero means
+ * now or never. */
+static void read_lifetime(struct incoming *incoming)
+{
+    struct request *request = incoming->request;
+    struct text value = text_trim(request_header(request, "Expires"));
+    uint64_t seconds = CONVERSATION_DEFERRED_MS_MAX / 1000;
+    int64_t lifetime_ms = CONVERSATION_DEFERRED_MS_MAX;
+    if (value.length && text_to_u64(value, &seconds) && seconds == 0)
+        incoming->deferrable = false;
+    else if (seconds < CONVERSATION_DEFERRED_MS_MAX / 1000)
+        lifetime_ms = (int64_t)seconds * 1000;
+    incoming->expires_ms = request->conversation->now.wall_ms + lifetime_ms;
+}
+
+/* --- what goes on --- */
+
+/* Without what is meant for this hop, with who sent it (RFC 3325 §5). The Via fields stay until it is sent, because a
+ * message without one does not parse. */
+static struct text onward_message(struct incoming *incoming, struct text max_forwards)
+{
+    static const char *const hop_headers[] = {
+        "Route",   "Record-Route",        "Authorization",       "Proxy-Authorization",
+        "Contact", "P-Asserted-Identity", "P-Preferred-Identity"};
+    struct request *request = incoming->request;
+    struct sip_message *message = sip_message_clone(request->message);
+    struct text date;
+    for (size_t i = 0; i < sizeof(hop_headers) / sizeof(hop_headers[0]); i++)
+        sip_header_remove(message, hop_headers[i]);
+    sip_header_set(message, "Max-Forwards", max_forwards);
+    if (!incoming->anonymous)
+        sip_header_set(message, "P-Asserted-Identity", text_format(&request->arena, "<%.*s>", TEXT_ARG(request->user)));
+    if (!sip_header(message, "Date", 0, &request->arena, &date))
+        sip_header_set(message, "Date", clock_write_http_date(&request->arena, request->conversation->now.wall_ms));
+    struct text bytes = sip_message_write(message, &request->arena);
+    sip_message_free(message);
+    return bytes;
+}
+
+/* What was added may be a field or a byte too much; a message that cannot be read again must not be accepted. */
+static bool check_onward(struct incoming *incoming)
+{
+    struct sip_message *message = NULL;
+    struct sip_fault fault;
+    bool readable = sip_message_parse(incoming->message, &message, &fault) == OK;
+    sip_message_free(message);
+    if (!readable)
+        request_answer(incoming->request, 513, NULL);
+    return readable;
+}

@@ -1,0 +1,121 @@
+/* A message to one user who can be reached: its sender hears what the contacts say. When they are silent, or none takes
+ * it now, it is kept after all and he hears 202. */
+#include "conversation_private.h"
+
+static void keep_done(struct conversation *conversation, struct work *work);
+
+void relay_begin(struct incoming *incoming, struct served *served, bool may_store)
+{
+    struct request *request = incoming->request;
+    struct conversation *conversation = request->conversation;
+    struct delivery *delivery = delivery_new(conversation, served);
+    struct fate fate = incoming_fate(incoming, text_of(served->address), (struct text){0});
+    delivery->request = request; /* answered and freed before the delivery ends: nothing here may live in its arena */
+    delivery->message = text_copy(&delivery->arena, incoming->message);
+    fate.message_id = text_copy(&delivery->arena, fate.message_id);
+    fate.sender = text_copy(&delivery->arena, fate.sender);
+    fate.call_id = text_copy(&delivery->arena, fate.call_id);
+    delivery->fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
+    delivery->may_store = may_store;
+    delivery->expires_ms = incoming->expires_ms;
+    delivery_expect_answer(delivery);
+    delivery_send(delivery);
+}
+
+/* What a contact says, as the sender of the message hears it. */
+static int answer_for(int status)
+{
+    if (status == 401 || status == 407) /* a challenge between us and a contact says nothing to the sender */
+        return 403;
+    if (queue_may_try_again(status) || (status >= 300 && status < 400)) /* nor does another place to look */
+        return 480;
+    return status;
+}
+
+static void answer(struct delivery *delivery, int status)
+{
+    struct conversation *conversation = delivery->conversation;
+    struct request *request = delivery->request;
+    int told = delivery->store_failed && queue_may_try_again(status) ? 500 : answer_for(status);
+    struct work *work = work_new(conversation, 1, work_ignore);
+    if (told >= 300)
+        delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
+                                   text_format(&delivery->arena, "%d", told), &delivery->arena);
+    work_add_fate(work, &delivery->fate);
+    work_submit(work);
+    delivery->request = NULL;
+    if (told == 500)
+        return request_answer_with(request, told, "Message Not Stored", "Retry-After", TEXT("10"));
+    request_answer(request, told, NULL);
+}
+
+/* The outcome goes to the sender; what can be tried again later is kept instead. */
+void relay_finished(struct delivery *delivery, int status)
+{
+    if (queue_may_try_again(status) && delivery->may_store &&
+        served_has_room(delivery->conversation, delivery->recipient)) {
+        delivery->finished = false;
+        return relay_keep(delivery);
+    }
+    answer(delivery, status);
+}
+
+void relay_keep(struct delivery *delivery)
+{
+    struct conversation *conversation = delivery->conversation;
+    struct work *work = work_new(conversation, 2, keep_done);
+    struct text *name = arena_new(&work->arena, struct text);
+    delivery->fate = fate_with(&delivery->fate, FATE_STORED, conversation->now.wall_ms,
+                               TEXT("no contact has taken it yet"), &delivery->arena);
+    delivery->storing = true;
+    delivery->recipient->kept_relays++;
+    delivery->recipient->arriving++;
+    *name = queue_new_name(conversation, &work->arena);
+    work->details = name;
+    work->delivery = delivery;
+    work->commits[work->count++] = queue_commit(delivery, *name, &work->arena);
+    work_add_fate(work, &delivery->fate);
+    work_submit(work);
+}
+
+static void taken_back(struct conversation *conversation, struct work *work)
+{
+    work->served->kept_relays--;
+    work->served->stored_count = -1; /* counted again, should the deletion have failed */
+    queue_flush(conversation, work->served);
+}
+
+/* The copy must go before the queue goes on, or it would be sent as well. */
+static void take_back(struct delivery *delivery, struct text name)
+{
+    struct work *work = work_new(delivery->conversation, 1, taken_back);
+    work->served = delivery->recipient;
+    work_add_deletion(work, DOCUMENT_DEFERRED, text_of(delivery->recipient->address), name);
+    work_submit(work);
+}
+
+static void keep_done(struct conversation *conversation, struct work *work)
+{
+    struct delivery *delivery = work->delivery;
+    struct served *served = delivery->recipient;
+    struct request *request = delivery->request;
+    const struct text *name = work->details;
+    (void)conversation;
+    delivery->storing = false;
+    served->arriving--;
+    if (delivery->finished) { /* a contact answered meanwhile, and so was the sender */
+        take_back(delivery, *name);
+    } else if (work_status(work) != OK) { /* whatever the contacts still say is the answer */
+        delivery->may_store = false;
+        delivery->store_failed = true;
+        take_back(delivery, *name);
+    } else {
+        delivery->request = NULL;
+        delivery->queue_name = text_copy(&delivery->arena, *name);
+        delivery->late = true;
+        if (served->stored_count >= 0)
+            served->stored_count++;
+        request_answer(request, 202, NULL);
+    }
+    delivery_settle(delivery);
+}
