@@ -9,7 +9,8 @@
 #include "clock.h"
 #include "log.h"
 
-#define READ_BYTES     65536 /* of one turn of one connection: the others want their turn too */
+#define CONNECT_MS     10000 /* a peer that is silent for so long is not there */
+#define LINGER_MS      2000  /* for the last words to arrive */
 #define ACCEPTS_MAX    64    /* of one turn of the listener */
 #define LISTEN_BACKLOG 1024  /* a whole house of phones that comes back after a power cut */
 
@@ -19,11 +20,13 @@ static void connection_end(struct connection *connection, bool tell);
 
 bool tcp_open(struct transport *transport, const struct flow *address)
 {
-    const int on = 1;
+    const int on = 1, off = 0;
     int fd = socket(address->peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (address->peer.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (bind(fd, (const struct sockaddr *)&address->peer, flow_peer_length(address)) != 0 ||
         listen(fd, LISTEN_BACKLOG) != 0) {
         int reason = errno;
@@ -78,31 +81,44 @@ static void connection_free(struct connection *connection)
     free(connection);
 }
 
-static void connection_end(struct connection *connection, bool tell)
+/* Once for each connection, whoever ends it. */
+static void tell_end(const struct connection *connection)
+{
+    struct flow peer = connection->flow;
+    peer.connection = 0; /* as whoever sent to this peer knows it */
+    if (connection->lingers)
+        return;
+    if (!connection->connecting)
+        notice_add(connection->transport, &connection->flow, true);
+    if (connection->named_by_peer)
+        notice_add(connection->transport, &peer, false);
+}
+
+/* From here on it cannot be sent to. */
+static void forget_peer(struct connection *connection)
 {
     struct transport *transport = connection->transport;
     struct connection *same;
-    struct flow flow = connection->flow, peer = connection->flow;
-    bool opened = !connection->connecting, ours = connection->ours;
+    HASH_FIND(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), same);
+    if (same == connection)
+        HASH_DELETE(by_peer, transport->by_peer, connection);
+}
+
+static void connection_end(struct connection *connection, bool tell)
+{
+    struct transport *transport = connection->transport;
     if (connection->closed)
         return;
+    if (tell)
+        tell_end(connection);
     connection->closed = true;
     loop_unwatch(transport->loop, connection->fd);
     close(connection->fd);
     HASH_DELETE(by_number, transport->by_number, connection);
-    HASH_FIND(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), same);
-    if (same == connection)
-        HASH_DELETE(by_peer, transport->by_peer, connection);
+    forget_peer(connection);
     TAILQ_REMOVE(&transport->idle, connection, idle);
     if (!connection->in_handler)
         connection_free(connection);
-    if (!tell)
-        return;
-    if (opened)
-        transport->handler.closed(transport->handler.context, flow.connection);
-    peer.connection = 0; /* as whoever sent to this peer knows it */
-    if (ours)
-        transport->handler.unreachable(transport->handler.context, &peer);
 }
 
 static void touch(struct connection *connection)
@@ -113,12 +129,23 @@ static void touch(struct connection *connection)
     TAILQ_INSERT_TAIL(&transport->idle, connection, idle);
 }
 
+static int64_t patience_ms(const struct connection *connection)
+{
+    if (connection->lingers)
+        return LINGER_MS;
+    return connection->connecting ? CONNECT_MS : TRANSPORT_IDLE_MS_MAX;
+}
+
 void tcp_run_timer(struct transport *transport)
 {
-    struct connection *first;
     int64_t now_ms = clock_monotonic_ms();
-    while ((first = TAILQ_FIRST(&transport->idle)) && first->active_ms + TRANSPORT_IDLE_MS_MAX <= now_ms)
-        connection_end(first, true);
+    struct connection *connection = TAILQ_FIRST(&transport->idle), *next;
+    /* In the order of activity: behind this one nobody has been silent for long enough. */
+    for (; connection && connection->active_ms + LINGER_MS <= now_ms; connection = next) {
+        next = TAILQ_NEXT(connection, idle);
+        if (connection->active_ms + patience_ms(connection) <= now_ms)
+            connection_end(connection, true);
+    }
     if (transport->accept_paused) {
         transport->accept_paused = false;
         loop_watch(transport->loop, transport->listen_fd, LOOP_READ, on_accept, transport);
@@ -135,7 +162,7 @@ static void on_accept(void *context, int fd, unsigned events)
         struct flow peer = {.kind = FLOW_TCP};
         socklen_t length = sizeof(peer.peer);
         int accepted = accept4(fd, (struct sockaddr *)&peer.peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted < 0 && (errno == EMFILE || errno == ENFILE)) {
+        if (accepted < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             log_warning("no descriptor left for a connection");
             transport->accept_paused = true; /* the backlog stays readable, and the loop would spin */
             loop_watch(transport->loop, fd, 0, on_accept, transport);
@@ -146,6 +173,7 @@ static void on_accept(void *context, int fd, unsigned events)
             close(accepted);
             continue;
         }
+        peer_plain(&peer.peer);
         struct connection *connection = connection_new(transport, accepted, &peer);
         loop_watch(transport->loop, accepted, LOOP_READ, on_connection, connection);
     }
@@ -153,17 +181,18 @@ static void on_accept(void *context, int fd, unsigned events)
 
 static void read_some(struct connection *connection)
 {
-    static char bytes[READ_BYTES]; /* one loop, one thread, and handlers are done with it when they return */
     struct transport *transport = connection->transport;
-    ssize_t length = read(connection->fd, bytes, sizeof(bytes));
+    ssize_t length = read(connection->fd, transport->buffer, TRANSPORT_READ_BYTES);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0)
         return connection_end(connection, true);
+    if (connection->lingers)
+        return;
     touch(connection);
     struct flow flow = connection->flow;
     connection->in_handler = true;
-    transport->handler.input(transport->handler.context, &flow, (struct text){bytes, (size_t)length});
+    transport->handler.input(transport->handler.context, &flow, (struct text){transport->buffer, (size_t)length});
     connection->in_handler = false;
     if (connection->closed)
         connection_free(connection);
@@ -196,6 +225,13 @@ static bool write_queue(struct connection *connection)
         return errno == EAGAIN || errno == EINTR;
     connection->queue_length -= (size_t)sent;
     memmove(connection->queue, connection->queue + sent, connection->queue_length);
+    if (connection->queue_length == 0) { /* most connections are quiet, and there may be many */
+        free(connection->queue);
+        connection->queue = NULL;
+        connection->queue_capacity = 0;
+    }
+    if (!connection->lingers)
+        touch(connection);
     return true;
 }
 
@@ -219,6 +255,8 @@ static void on_connection(void *context, int fd, unsigned events)
     if (events & LOOP_WRITE) {
         if (!write_queue(connection))
             return connection_end(connection, true);
+        if (connection->lingers && connection->queue_length == 0)
+            shutdown(connection->fd, SHUT_WR);
         watch(connection);
     }
     if (events & LOOP_READ)
@@ -238,7 +276,7 @@ static struct connection *connect_to(struct transport *transport, const struct f
         return NULL;
     }
     struct connection *connection = connection_new(transport, fd, flow);
-    connection->connecting = connection->ours = true;
+    connection->connecting = true;
     return connection;
 }
 
@@ -248,26 +286,33 @@ static struct connection *find_connection(struct transport *transport, const str
     struct arena arena;
     if (flow->connection) {
         HASH_FIND(by_number, transport->by_number, &flow->connection, sizeof(flow->connection), found);
-        return found;
+        return found && !found->lingers ? found : NULL;
     }
+    struct flow plain = *flow;
+    peer_plain(&plain.peer);
     arena_init(&arena, "peer");
-    struct text peer = flow_peer_text(flow, &arena);
+    struct text peer = flow_peer_text(&plain, &arena);
     HASH_FIND(by_peer, transport->by_peer, peer.bytes, peer.length, found);
     arena_clear(&arena);
-    return found ? found : connect_to(transport, flow);
+    if (!found)
+        found = connect_to(transport, &plain);
+    if (found)
+        found->named_by_peer = true;
+    return found;
 }
 
 void tcp_send(struct transport *transport, const struct flow *flow, struct text bytes)
 {
     struct connection *connection = find_connection(transport, flow);
     if (!connection)
-        return transport->handler.unreachable(transport->handler.context, flow);
+        return notice_add(transport, flow, false);
     size_t sent = 0;
     if (!connection->connecting && connection->queue_length == 0) {
         ssize_t result = send(connection->fd, bytes.bytes, bytes.length, MSG_NOSIGNAL);
         if (result < 0 && errno != EAGAIN && errno != EINTR)
             return connection_end(connection, true);
         sent = result > 0 ? (size_t)result : 0;
+        touch(connection);
     }
     if (!queue_bytes(connection, text_slice(bytes, sent, bytes.length))) {
         log_warning("peer does not read, connection cut peer=%s", connection->peer);
@@ -276,10 +321,20 @@ void tcp_send(struct transport *transport, const struct flow *flow, struct text 
     watch(connection);
 }
 
+/* Closing at once would throw away what the peer has not read yet, as soon as it has sent us more. */
 void tcp_disconnect(struct transport *transport, uint64_t number)
 {
     struct connection *connection = NULL;
     HASH_FIND(by_number, transport->by_number, &number, sizeof(number), connection);
-    if (connection)
-        connection_end(connection, true);
+    if (!connection || connection->lingers)
+        return;
+    if (connection->connecting)
+        return connection_end(connection, true);
+    tell_end(connection);
+    touch(connection);
+    forget_peer(connection);
+    connection->lingers = true;
+    if (connection->queue_length == 0)
+        shutdown(connection->fd, SHUT_WR);
+    watch(connection);
 }

@@ -1,10 +1,12 @@
 /* Opens both sockets on one port and spreads what is sent over them. */
 #include "transport_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 
 static bool resolve(const char *host, uint16_t port, struct flow *address_out);
 static void on_timer(void *context, int fd, unsigned events);
+static void on_wake(void *context, int fd, unsigned events);
 
 static void raise_descriptor_limit(void)
 {
@@ -57,6 +60,7 @@ static bool open_both(struct transport *transport, struct flow address, const ch
         struct flow same = address;
         transport->port = bound_port(transport->listen_fd);
         *failed_out = "udp";
+        transport->family = address.peer.ss_family;
         if (set_port(&same, transport->port) && udp_open(transport, &same))
             return true;
         int reason = errno;
@@ -79,6 +83,15 @@ static bool open_timer(struct transport *transport)
     return true;
 }
 
+static bool open_wake(struct transport *transport)
+{
+    transport->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (transport->wake_fd < 0)
+        return false;
+    loop_watch(transport->loop, transport->wake_fd, LOOP_READ, on_wake, transport);
+    return true;
+}
+
 struct transport *transport_open(struct loop *loop, const char *host, uint16_t port,
                                  const struct transport_handler *handler, struct arena *arena, struct text *error_out)
 {
@@ -87,12 +100,13 @@ struct transport *transport_open(struct loop *loop, const char *host, uint16_t p
     const char *failed = "timer";
     transport->loop = loop;
     transport->handler = *handler;
-    transport->udp_fd = transport->listen_fd = transport->timer_fd = -1;
+    transport->udp_fd = transport->listen_fd = transport->timer_fd = transport->wake_fd = -1;
+    transport->buffer = memory_new(TRANSPORT_READ_BYTES);
     TAILQ_INIT(&transport->idle);
     raise_descriptor_limit();
     if (!resolve(host, port, &address))
         *error_out = text_format(arena, "no such address: %s", host);
-    else if (!open_both(transport, address, &failed) || !open_timer(transport))
+    else if (!open_both(transport, address, &failed) || !open_timer(transport) || !open_wake(transport))
         *error_out = text_format(arena, "%s: %s %s:%u",
                                  errno == EADDRINUSE ? "address already in use" : strerror(errno), failed, host, port);
     else
@@ -106,7 +120,14 @@ static bool resolve(const char *host, uint16_t port, struct flow *address_out)
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_DGRAM}, *found = NULL;
     char service[8];
     snprintf(service, sizeof(service), "%u", port);
-    if (getaddrinfo(host, service, &hints, &found) != 0)
+    size_t length = strlen(host);
+    bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
+    char bare[NI_MAXHOST];
+    if (length >= sizeof(bare))
+        return false;
+    memcpy(bare, host + bracketed, length - 2 * (size_t)bracketed);
+    bare[length - 2 * (size_t)bracketed] = '\0';
+    if (getaddrinfo(bare, service, &hints, &found) != 0)
         return false;
     *address_out = (struct flow){0};
     memcpy(&address_out->peer, found->ai_addr, found->ai_addrlen);
@@ -127,6 +148,12 @@ void transport_close(struct transport *transport)
         loop_unwatch(transport->loop, transport->timer_fd);
         close(transport->timer_fd);
     }
+    if (transport->wake_fd >= 0) {
+        loop_unwatch(transport->loop, transport->wake_fd);
+        close(transport->wake_fd);
+    }
+    free(transport->notices);
+    free(transport->buffer);
     free(transport);
 }
 
@@ -138,8 +165,43 @@ static void on_timer(void *context, int fd, unsigned events)
         tcp_run_timer(context);
 }
 
+void notice_add(struct transport *transport, const struct flow *flow, bool is_closed)
+{
+    const uint64_t one = 1;
+    if (transport->notice_count == transport->notice_capacity) {
+        transport->notice_capacity = transport->notice_capacity ? transport->notice_capacity * 2 : 16;
+        transport->notices =
+            memory_resize(transport->notices, transport->notice_capacity * sizeof(*transport->notices));
+    }
+    transport->notices[transport->notice_count++] = (struct notice){is_closed, *flow};
+    ssize_t written = write(transport->wake_fd, &one, sizeof(one));
+    assert(written == (ssize_t)sizeof(one) || errno == EAGAIN);
+}
+
+static void on_wake(void *context, int fd, unsigned events)
+{
+    struct transport *transport = context;
+    struct notice *notices = transport->notices;
+    size_t count = transport->notice_count;
+    uint64_t wakes;
+    (void)events;
+    if (read(fd, &wakes, sizeof(wakes)) != (ssize_t)sizeof(wakes))
+        return;
+    transport->notices = NULL; /* handlers may cause more */
+    transport->notice_count = transport->notice_capacity = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (notices[i].is_closed)
+            transport->handler.closed(transport->handler.context, notices[i].flow.connection);
+        else
+            transport->handler.unreachable(transport->handler.context, &notices[i].flow);
+    }
+    free(notices);
+}
+
 void transport_send(struct transport *transport, const struct flow *flow, struct text bytes)
 {
+    if (bytes.length == 0)
+        return;
     if (flow->kind == FLOW_UDP)
         udp_send(transport, flow, bytes);
     else

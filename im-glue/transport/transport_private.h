@@ -20,9 +20,10 @@ struct connection {
     struct flow flow;
     char peer[TRANSPORT_PEER_TEXT_MAX];
     int fd;
-    bool ours; /* opened from here */
     bool connecting;
-    bool in_handler; /* bytes of it are being handled: it may be closed, but not freed */
+    bool named_by_peer; /* somebody sent to the peer without naming a connection, and hears of its end */
+    bool in_handler;    /* bytes of it are being handled: it may be closed, but not freed */
+    bool lingers;       /* told as closed: what is queued is sent, what comes is thrown away */
     bool closed;
     int64_t active_ms;
     char *queue; /* bytes that the kernel did not take */
@@ -31,17 +32,36 @@ struct connection {
 
 TAILQ_HEAD(connection_list, connection);
 
+/* Told by the loop and never from inside a call, so that who sends need not expect to be called. */
+struct notice {
+    bool is_closed; /* else unreachable */
+    struct flow flow;
+};
+
 struct transport {
     struct loop *loop;
     struct transport_handler handler;
     uint16_t port;
-    int udp_fd, listen_fd, timer_fd;
+    int udp_fd, listen_fd, timer_fd, wake_fd;
+    sa_family_t family; /* of the sockets */
     bool accept_paused; /* no descriptor was left; the timer tries again */
     uint64_t last_connection;
     struct connection *by_number, *by_peer;
     struct connection_list idle;
     struct udp_batch *batch;
+    struct notice *notices;
+    size_t notice_count, notice_capacity;
+    char *buffer; /* of one read; handlers are done with it when they return */
 };
+
+#define TRANSPORT_READ_BYTES 65536 /* of one turn of one connection: the others want their turn too */
+
+/* transport.c */
+void notice_add(struct transport *transport, const struct flow *flow, bool is_closed);
+
+/* peer.c: "::ffff:192.0.2.1" and "192.0.2.1" are one peer, whichever a socket of both families shows or wants. */
+void peer_plain(struct sockaddr_storage *peer);
+socklen_t peer_for_family(const struct flow *flow, sa_family_t family, struct sockaddr_storage *peer_out);
 
 /* udp.c */
 bool udp_open(struct transport *transport, const struct flow *address);

@@ -19,10 +19,12 @@ static void on_readable(void *context, int fd, unsigned events);
 
 bool udp_open(struct transport *transport, const struct flow *address)
 {
-    const int size = BUFFER_BYTES;
+    const int size = BUFFER_BYTES, off = 0;
     int fd = socket(address->peer.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
+    if (address->peer.ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (bind(fd, (const struct sockaddr *)&address->peer, flow_peer_length(address)) != 0) {
@@ -69,7 +71,9 @@ static void on_readable(void *context, int fd, unsigned events)
     (void)events;
     int count = receive(transport, fd);
     for (int i = 0; i < count; i++) {
-        struct flow flow = {.kind = FLOW_UDP, .peer = batch->peers[i]};
+        struct flow flow = {.kind = FLOW_UDP};
+        memcpy(&flow.peer, &batch->peers[i], batch->headers[i].msg_hdr.msg_namelen);
+        peer_plain(&flow.peer);
         struct text bytes = {batch->bytes[i], batch->headers[i].msg_len};
         transport->handler.input(transport->handler.context, &flow, bytes);
     }
@@ -77,9 +81,11 @@ static void on_readable(void *context, int fd, unsigned events)
 
 void udp_send(struct transport *transport, const struct flow *flow, struct text bytes)
 {
-    ssize_t sent = sendto(transport->udp_fd, bytes.bytes, bytes.length, MSG_NOSIGNAL,
-                          (const struct sockaddr *)&flow->peer, flow_peer_length(flow));
+    struct sockaddr_storage peer;
+    socklen_t length = peer_for_family(flow, transport->family, &peer);
+    ssize_t sent =
+        sendto(transport->udp_fd, bytes.bytes, bytes.length, MSG_NOSIGNAL, (const struct sockaddr *)&peer, length);
     /* A full queue is a lost datagram, which SIP sends again; another error will not go away by that. */
     if (sent < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
-        transport->handler.unreachable(transport->handler.context, flow);
+        notice_add(transport, flow, false);
 }

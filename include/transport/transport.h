@@ -12,10 +12,13 @@
 
 struct transport;
 
+/* Called by the loop, never from inside a call to the transport. They may send and disconnect, but not close it. */
 struct transport_handler {
     void (*input)(void *context, const struct flow *flow, struct text bytes);
+    /* Once for each connection that was open, whoever ended it. */
     void (*closed)(void *context, uint64_t connection);
-    void (*unreachable)(void *context, const struct flow *flow); /* could not connect or send */
+    /* Could not connect or send; also when a connection ends that was sent on without naming it. */
+    void (*unreachable)(void *context, const struct flow *flow);
     void *context;
 };
 
@@ -28,6 +31,8 @@ void transport_close(struct transport *transport);
 /* Never blocks: what the kernel does not take is queued (TCP) or dropped (UDP). A TCP flow without connection connects,
  * or reuses an open connection to the same peer. */
 void transport_send(struct transport *transport, const struct flow *flow, struct text bytes);
+
+/* What was sent before is still delivered, if the peer reads it soon. */
 void transport_disconnect(struct transport *transport, uint64_t connection);
 
 #endif
