@@ -1,5 +1,6 @@
-/* xdms: reads its settings, opens the store and the document services, serves three ports, stops in order. What the
- * ports answer is in service/. */
+/* xdms: reads its settings, opens the store and the document services, serves three ports, loads the services anew on
+ * SIGHUP, stops in order. What the ports answer is in service/. */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +9,13 @@
 #include "command.h"
 #include "log.h"
 #include "service.h"
+#include "user.h"
 #include "xml_validate.h"
 
 struct xdms_settings {
     char *http, *management, *admin;
     char *data, *schemas;
-    char *roots, *root_uri, *domain, *realm, *admin_token;
+    char *roots, *root_uri, *domain, *realm, *servers, *operators, *admin_token;
     int64_t threads, connections_max, body_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
     bool debug;
 };
@@ -36,6 +38,10 @@ static const struct setting rows[] = {
      "Domain of user names that are given without one."},
     {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
      "Digest realm; stored password hashes are good for one realm alone."},
+    {"identity.servers", SETTING_TEXT, ROW(servers), "", 0, 0, "",
+     "Users that are servers, separated by commas: they read what document services open to servers."},
+    {"identity.operators", SETTING_TEXT, ROW(operators), "", 0, 0, "",
+     "Users that act for the operator, separated by commas: they may do what document services leave to operators."},
     {"admin.token", SETTING_TEXT, ROW(admin_token), "", 0, 0, "",
      "Bearer token of the admin API; empty is allowed on loopback addresses only."},
     {"http.threads", SETTING_NUMBER, ROW(threads), "0", 0, 256, "", "Worker threads; 0: one per core."},
@@ -68,19 +74,21 @@ static const struct command command = {
     .extra_option = "check-usage",
 };
 
-#define ROOTS_MAX 8 /* one root and its aliases */
+#define ROOTS_MAX      8   /* one root and its aliases */
+#define PRINCIPALS_MAX 64  /* servers, and operators: each is looked at in every request */
+#define RETIRE_LOOK_MS 200 /* between looks whether the requests that use replaced services have ended */
 
 struct program {
     struct xdms_settings settings;
     struct arena arena;
     struct store *store;
-    struct usage_set *usages;
+    struct usage_set *usages, *replaced; /* in force, and before while requests still use it */
     struct documents *documents;
     struct digest *digest;
     struct service *service;
     struct http_server *http, *management, *admin;
-    struct text roots[ROOTS_MAX];
-    size_t roots_count;
+    struct text roots[ROOTS_MAX], servers[PRINCIPALS_MAX], operators[PRINCIPALS_MAX];
+    size_t roots_count, servers_count, operators_count;
 };
 
 static bool start_failed(struct text error)
@@ -100,6 +108,29 @@ static bool read_roots(struct program *program)
         program->roots[program->roots_count++] = root;
     }
     return true;
+}
+
+static bool read_principals(struct program *program, const char *setting, const char *list, struct text *addresses,
+                            size_t *count_out)
+{
+    struct text rest = text_of(list), one;
+    while (rest.length) {
+        text_cut(rest, ',', &one, &rest);
+        one = user_address(text_trim(one), text_of(program->settings.domain), &program->arena);
+        if (one.length == 0 || *count_out == PRINCIPALS_MAX)
+            return start_failed(
+                text_format(&program->arena, "%s: not a list of at most %d users", setting, PRINCIPALS_MAX));
+        addresses[(*count_out)++] = one;
+    }
+    return true;
+}
+
+static bool read_identities(struct program *program)
+{
+    return read_principals(program, "identity.servers", program->settings.servers, program->servers,
+                           &program->servers_count) &&
+           read_principals(program, "identity.operators", program->settings.operators, program->operators,
+                           &program->operators_count);
 }
 
 static bool open_documents(struct program *program)
@@ -165,6 +196,10 @@ static bool open_ports(struct program *program)
         .domain = text_of(settings->domain),
         .realm = text_of(settings->realm),
         .admin_token = text_of(settings->admin_token),
+        .servers = program->servers,
+        .servers_count = program->servers_count,
+        .operators = program->operators,
+        .operators_count = program->operators_count,
     };
     program->service = service_new(&service, program->documents, program->digest);
     program->http = open_server(program, settings->http, service_xcap, service_xcap_preview);
@@ -181,7 +216,46 @@ static void print_port(const char *name, const char *address, const struct http_
     printf(" %s=%.*s:%u", name, (int)(colon - address), address, http_server_port(server));
 }
 
-static void serve(struct program *program, const sigset_t *stop)
+/* The next signal to act on. Frees what was replaced as soon as no request uses it; a reload waits until then. */
+static int wait_for_signal(struct program *program, const sigset_t *signals)
+{
+    const struct timespec look = {.tv_nsec = RETIRE_LOOK_MS * 1000000L};
+    bool reload_wanted = false;
+    for (;;) {
+        if (program->replaced && documents_retired(program->documents)) {
+            usage_set_free(program->replaced);
+            program->replaced = NULL;
+        }
+        if (reload_wanted && !program->replaced)
+            return SIGHUP;
+        int number = program->replaced ? sigtimedwait(signals, NULL, &look) : sigwaitinfo(signals, NULL);
+        if (number == SIGHUP)
+            reload_wanted = true;
+        else if (number > 0)
+            return number;
+    }
+}
+
+/* A set that does not load leaves the present one in force. */
+static void reload(struct program *program)
+{
+    struct arena arena;
+    struct text error = {0};
+    struct usage_set *usages;
+    arena_init(&arena, "reload");
+    if (usage_set_load(program->settings.schemas, &usages, &arena, &error) != OK) {
+        log_error("document services are as before, the new ones do not load: %.*s", TEXT_ARG(error));
+    } else {
+        bool replaced = documents_replace(program->documents, usages);
+        assert(replaced); /* wait_for_signal lets no reload begin before the last one is through */
+        program->replaced = program->usages;
+        program->usages = usages;
+        log_info("document services loaded anew usages=%zu", usage_count(usages));
+    }
+    arena_clear(&arena);
+}
+
+static void serve(struct program *program, const sigset_t *signals)
 {
     int signal_number;
     service_set_ready(program->service, true);
@@ -192,8 +266,8 @@ static void serve(struct program *program, const sigset_t *stop)
     printf("\n");
     fflush(stdout);
     log_info("started data=%s usages=%zu", program->settings.data, usage_count(program->usages));
-    while (sigwait(stop, &signal_number) != 0)
-        continue;
+    while ((signal_number = wait_for_signal(program, signals)) == SIGHUP)
+        reload(program);
     log_info("stopping signal=%d", signal_number);
     service_set_ready(program->service, false);
 }
@@ -208,12 +282,12 @@ static void close_program(struct program *program)
         service_free(program->service);
     if (program->digest)
         digest_free(program->digest);
-    if (program->documents)
-        documents_free(program->documents);
     if (program->store)
         store_close(program->store);
-    if (program->usages)
-        usage_set_free(program->usages);
+    if (program->documents)
+        documents_free(program->documents);
+    usage_set_free(program->usages);
+    usage_set_free(program->replaced);
     settings_clear(&table, &program->settings);
     arena_clear(&program->arena);
     xml_close();
@@ -235,7 +309,7 @@ int main(int argc, char **argv)
     struct program program = {0};
     const char *usage_folder;
     int exit_code;
-    sigset_t stop;
+    sigset_t signals;
     xml_open();
     if (!command_line(&command, argc, argv, &program.settings, &usage_folder, &exit_code))
         return exit_code;
@@ -244,14 +318,16 @@ int main(int argc, char **argv)
     log_open("xdms", program.settings.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     arena_init(&program.arena, "program");
     /* Blocked before any thread starts, so that every thread inherits it and sigwait alone sees them. */
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &stop, NULL);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    bool started = read_roots(&program) && open_documents(&program) && open_ports(&program);
+    bool started =
+        read_roots(&program) && read_identities(&program) && open_documents(&program) && open_ports(&program);
     if (started)
-        serve(&program, &stop);
+        serve(&program, &signals);
     close_program(&program);
     return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -12,7 +12,9 @@ struct service_settings {
     struct text root_uri; /* absolute URI of the first root, for sheets and Location */
     struct text domain;   /* of user names without one */
     struct text realm;
-    struct text admin_token; /* Bearer token that the admin API wants; empty: none (loopback only) */
+    struct text admin_token;                /* Bearer token that the admin API wants; empty: none (loopback only) */
+    const struct text *servers, *operators; /* canonical addresses of users who are more than users of XCAP */
+    size_t servers_count, operators_count;
 };
 
 struct service; /* shared by all worker threads */

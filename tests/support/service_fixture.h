@@ -81,8 +81,8 @@ static inline void fixture_close(struct fixture *fixture)
     http_server_close(fixture->management);
     service_free(fixture->service);
     digest_free(fixture->digest);
-    documents_free(fixture->documents);
     store_close(fixture->store);
+    documents_free(fixture->documents);
     usage_set_free(fixture->usages);
     arena_clear(&fixture->arena);
     free(fixture);

@@ -58,6 +58,8 @@ enum http_progress service_admin(void *service, struct http_request *request, st
 {
     struct admin_call *call = request->state ? request->state : call_new(service, request);
     call->response = response;
+    if (!call->generation)
+        call->generation = documents_enter(call->service->documents);
     if (call->route || admit(call)) {
         if (call->route->body_max && request->body.length > call->route->body_max)
             admin_error(call, 413, TEXT("The body is too large."));
@@ -65,6 +67,7 @@ enum http_progress service_admin(void *service, struct http_request *request, st
             return HTTP_WAITING;
     }
     finish(call);
+    documents_leave(call->service->documents, call->generation);
     return HTTP_DONE;
 }
 

@@ -25,7 +25,9 @@ enum http_progress admin_group_show(struct admin_call *call)
     if (status != OK)
         return no_group(call, status);
     const struct usage *usage = usage_find(documents_usages(call->service->documents), found.key.usage);
-    respond_document(call->response, 200, usage ? usage->mime : TEXT("application/xml"), found.bytes);
+    /* the response outlives the usage */
+    struct text type = usage ? text_copy(call->request->arena, usage->mime) : TEXT("application/xml");
+    respond_document(call->response, 200, type, found.bytes);
     http_response_header(call->response, "ETag", document_etag(found.version, call->request->arena));
     http_response_header(call->response, "Cache-Control", TEXT("private, no-cache"));
     return HTTP_DONE;
@@ -45,7 +47,7 @@ static bool place_of(const struct usage *usage, const struct document_key *key, 
 {
     enum xcap_tree tree = key->owner.length ? XCAP_USERS : XCAP_GLOBAL;
     const struct usage_document *row = usage ? usage_document(usage, tree, key->name) : NULL;
-    *place_out = (struct document_place){usage, row, tree, *key};
+    *place_out = (struct document_place){.usage = usage, .row = row, .tree = tree, .key = *key};
     return row != NULL;
 }
 

@@ -3,10 +3,11 @@
 
 static bool charset_fits(struct text parameters);
 
-struct text content_type_of(const struct document_place *place, const struct xcap_selector *selector)
+struct text content_type_of(const struct document_place *place, const struct xcap_selector *selector,
+                            struct arena *arena)
 {
     if (!selector)
-        return place->usage->mime;
+        return text_copy(arena, place->usage->mime); /* the response outlives the usage */
     switch (selector->terminal) {
     case XCAP_ELEMENT: return TEXT("application/xcap-el+xml");
     case XCAP_ATTRIBUTE: return TEXT("application/xcap-att+xml");

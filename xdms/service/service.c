@@ -9,22 +9,31 @@
 
 static const char *const method_names[METHODS] = {"GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "other"};
 
+static const struct text *texts_copy(struct arena *arena, const struct text *texts, size_t count)
+{
+    struct text *copies = arena_array(arena, struct text, count);
+    for (size_t i = 0; i < count; i++)
+        copies[i] = text_copy(arena, texts[i]);
+    return copies;
+}
+
 struct service *service_new(const struct service_settings *settings, const struct documents *documents,
                             struct digest *digest)
 {
     struct service *service = memory_new(sizeof(*service));
     struct arena *arena = &service->arena;
     arena_init(arena, "service");
-    struct text *roots = arena_array(arena, struct text, settings->roots_count);
-    for (size_t i = 0; i < settings->roots_count; i++)
-        roots[i] = text_copy(arena, settings->roots[i]);
     service->settings = (struct service_settings){
-        .roots = roots,
+        .roots = texts_copy(arena, settings->roots, settings->roots_count),
         .roots_count = settings->roots_count,
         .root_uri = text_copy(arena, settings->root_uri),
         .domain = text_copy(arena, settings->domain),
         .realm = text_copy(arena, settings->realm),
         .admin_token = text_copy(arena, settings->admin_token),
+        .servers = texts_copy(arena, settings->servers, settings->servers_count),
+        .servers_count = settings->servers_count,
+        .operators = texts_copy(arena, settings->operators, settings->operators_count),
+        .operators_count = settings->operators_count,
     };
     service->documents = documents;
     service->digest = digest;

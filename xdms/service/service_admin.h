@@ -22,6 +22,7 @@ struct admin_call {
     struct text query;    /* raw */
     bool changing;
     struct document_change change;
+    uint64_t generation; /* of the usages that were in force when the handler began; 0: not yet */
 };
 
 typedef enum http_progress admin_handler_fn(struct admin_call *call);

@@ -58,8 +58,11 @@ struct xcap_call {
     bool stale;            /* 401 because of the nonce alone */
     struct document_place place;
     const struct xcap_selector *selector;
-    bool admitted; /* what the header section allows to refuse has been looked at */
-    bool changing; /* `change` is filled in */
+    bool admitted;       /* what the header section allows to refuse has been looked at */
+    bool authenticated;  /* `user` holds: credentials are looked at once */
+    uint64_t generation; /* of the usages that `place` and `selector` point into */
+    bool entered;        /* documents_enter has no documents_leave yet */
+    bool changing;       /* `change` is filled in */
     struct document_change change;
 };
 
@@ -72,13 +75,20 @@ bool xcap_protects_body(const struct http_request *request);
 /* Authentication, place, permission, method: all that is decided before a body is needed. */
 enum status xcap_admit(struct xcap_call *call, struct refusal *refusal);
 
+/* The document as an HTML page. False: there is none, so the document itself is what can be sent. */
+bool respond_page(const struct xcap_call *call, struct text bytes, struct http_response *response);
+
 /* OK: the response is filled in, 304 included. */
 enum status xcap_read(struct xcap_call *call, struct http_response *response, struct refusal *refusal);
 
 /* What the header section says of the body. */
 enum content_fit { CONTENT_FITS, CONTENT_OTHER_TYPE, CONTENT_CODED, CONTENT_OTHER_CHARSET };
 enum content_fit content_fit(const struct http_request *request, struct text type_wanted);
-struct text content_type_of(const struct document_place *place, const struct xcap_selector *selector);
+
+/* Would the client rather read a page for people than this type (RFC 9110 §12.5.1)? */
+bool content_prefers_page(const struct http_request *request, struct text type);
+struct text content_type_of(const struct document_place *place, const struct xcap_selector *selector,
+                            struct arena *arena);
 
 /* A PUT that its header section dooms, refused in the order of all refusals and without its body. OK: it is not. */
 enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal);

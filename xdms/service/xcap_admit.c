@@ -6,6 +6,8 @@
 #include "user.h"
 
 static struct xcap_call *call_new(struct service *service, struct http_request *request);
+static void enter(struct xcap_call *call);
+static void leave(struct xcap_call *call);
 static void finish(struct xcap_call *call, enum status status, const struct refusal *refusal,
                    struct http_response *response);
 static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced);
@@ -19,13 +21,14 @@ bool service_xcap_preview(void *service, struct http_request *request, struct ht
     struct refusal refusal = {0};
     if (xcap_protects_body(request))
         return true;
+    enter(call);
     enum status status = xcap_admit(call, &refusal);
     if (status == OK && call->method == METHOD_PUT)
         status = xcap_check_content(call, &refusal);
-    if (status == OK)
-        return true;
-    finish(call, status, &refusal, response);
-    return false;
+    if (status != OK)
+        finish(call, status, &refusal, response);
+    leave(call); /* a body may take its time, and need not come */
+    return status == OK;
 }
 
 enum http_progress service_xcap(void *service, struct http_request *request, struct http_response *response)
@@ -33,6 +36,7 @@ enum http_progress service_xcap(void *service, struct http_request *request, str
     struct xcap_call *call = request->state ? request->state : call_new(service, request);
     struct refusal refusal = {0};
     enum status status = OK;
+    enter(call);
     if (!call->admitted) {
         status = xcap_admit(call, &refusal);
         if (status == OK && call->method == METHOD_PUT)
@@ -48,7 +52,26 @@ enum http_progress service_xcap(void *service, struct http_request *request, str
             return HTTP_WAITING;
     }
     finish(call, status, &refusal, response);
+    leave(call);
     return HTTP_DONE;
+}
+
+/* Usages that were replaced since the header section was looked at decide anew. */
+static void enter(struct xcap_call *call)
+{
+    if (call->entered)
+        return;
+    uint64_t generation = documents_enter(call->service->documents);
+    if (generation != call->generation)
+        call->admitted = call->changing = false;
+    call->generation = generation;
+    call->entered = true;
+}
+
+static void leave(struct xcap_call *call)
+{
+    documents_leave(call->service->documents, call->generation);
+    call->entered = false;
 }
 
 static struct xcap_call *call_new(struct service *service, struct http_request *request)
@@ -87,8 +110,10 @@ enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
     const struct document_place *place = &call->place;
     bool open =
         place->usage && is_read(call->method) && usage_allows(place->usage, place->tree, USAGE_READ, USAGE_ANYONE);
-    if (!open)
+    if (!open && !call->authenticated) {
         status = xcap_authenticate(call, refusal);
+        call->authenticated = status == OK;
+    }
     if (status == OK && place->usage)
         status = authorise(call, refusal);
     if (status != OK)
@@ -123,6 +148,7 @@ static enum status locate(struct xcap_call *call, struct refusal *refusal, struc
     }
     status = document_place(call->service->documents, &target, call->method == METHOD_PUT, arena, &call->place,
                             &call->selector, unplaced);
+    call->place.root_uri = settings->root_uri;
     return status == REFUSED ? OK : status;
 }
 
@@ -131,16 +157,38 @@ static enum usage_operation operation_of(const struct xcap_call *call)
 {
     bool fixed = (call->place.row && call->place.row->kind == USAGE_COMPUTED) ||
                  (call->selector && call->selector->terminal == XCAP_NAMESPACES);
-    bool write = call->method == METHOD_PUT || call->method == METHOD_DELETE;
-    return write && !fixed ? USAGE_WRITE : USAGE_READ;
+    if (fixed)
+        return USAGE_READ;
+    return call->method == METHOD_PUT ? USAGE_WRITE : call->method == METHOD_DELETE ? USAGE_DELETE : USAGE_READ;
+}
+
+static bool is_among(const struct text *addresses, size_t count, struct text user)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(addresses[i], user))
+            return true;
+    return false;
+}
+
+static enum usage_role role_of(const struct xcap_call *call, bool owned)
+{
+    const struct service_settings *settings = &call->service->settings;
+    if (call->user.length == 0)
+        return USAGE_ANYONE;
+    if (is_among(settings->operators, settings->operators_count, call->user))
+        return USAGE_OPERATOR;
+    if (is_among(settings->servers, settings->servers_count, call->user))
+        return USAGE_SERVER;
+    return owned ? USAGE_OWNER : USAGE_USER;
 }
 
 static enum status authorise(const struct xcap_call *call, struct refusal *refusal)
 {
     const struct document_place *place = &call->place;
     bool owned = place->tree == XCAP_USERS && call->user.length && text_equal(place->key.owner, call->user);
-    enum usage_role role = owned ? USAGE_OWNER : call->user.length ? USAGE_USER : USAGE_ANYONE;
-    if (!usage_allows(place->usage, place->tree, operation_of(call), role))
+    bool allowed = usage_allows(place->usage, place->tree, operation_of(call), role_of(call, owned)) ||
+                   (owned && usage_allows(place->usage, place->tree, operation_of(call), USAGE_OWNER));
+    if (!allowed)
         return refuse(refusal, REFUSAL_FORBIDDEN, "You may not do this here.");
     if (place->tree == XCAP_GLOBAL || owned)
         return OK;

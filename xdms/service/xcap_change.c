@@ -55,7 +55,7 @@ static void begin(struct xcap_call *call)
  * at the latest at the type, and needs no body for that. */
 enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal)
 {
-    struct text wanted = content_type_of(&call->place, call->selector);
+    struct text wanted = content_type_of(&call->place, call->selector, call->request->arena);
     enum content_fit fit = content_fit(call->request, wanted);
     if (fit == CONTENT_OTHER_CHARSET)
         return refuse_conflict(refusal, "not-utf-8", TEXT("The body is not in UTF-8, says its content type."));

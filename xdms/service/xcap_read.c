@@ -16,7 +16,10 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
     struct arena *arena = call->request->arena;
     struct stored found;
     bool answered = false;
-    if (!call->selector) {
+    bool paged =
+        !call->selector && content_prefers_page(call->request, content_type_of(&call->place, call->selector, arena));
+    /* what is computed has no version before it is made */
+    if (!call->selector && !paged && call->place.row->kind == USAGE_STORED) {
         enum status status = document_read_version(documents, &call->place, &found);
         if (status == OK)
             status = answer_unchanged(call, &found, response, refusal, &answered);
@@ -25,16 +28,17 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
     }
     enum status status = document_read(documents, &call->place, arena, &found);
     struct text bytes = found.bytes;
-    if (status == OK && call->selector) {
+    if (status == OK && call->selector)
         status = xcap_get(found.bytes, call->selector, arena, &bytes);
-        if (status == OK)
-            status = answer_unchanged(call, &found, response, refusal, &answered);
-    }
+    if (status == OK && paged && respond_page(call, bytes, response))
+        return OK;
+    if (status == OK)
+        status = answer_unchanged(call, &found, response, refusal, &answered);
     if (status != OK || answered)
         return status;
     response->status = 200;
     response->body = bytes;
-    http_response_header(response, "Content-Type", content_type_of(&call->place, call->selector));
+    http_response_header(response, "Content-Type", content_type_of(&call->place, call->selector, arena));
     http_response_header(response, "X-Content-Type-Options", TEXT("nosniff"));
     add_version(call, &found, response);
     return OK;
@@ -70,6 +74,8 @@ static void add_version(const struct xcap_call *call, const struct stored *found
 {
     struct arena *arena = call->request->arena;
     http_response_header(response, "ETag", document_etag(found->version, arena));
+    if (!call->selector) /* a browser would have got a page */
+        http_response_header(response, "Vary", TEXT("Accept"));
     if (found->modified_ms > 0) /* what is computed has no time */
         http_response_header(response, "Last-Modified", clock_write_http_date(arena, found->modified_ms));
     /* A cache cannot know that the change of one node changes others (RFC 4825 §9). */
