@@ -25,29 +25,47 @@ static bool pattern_matches(struct text pattern, struct text name)
     return p == pattern.length;
 }
 
-/* A document and a sub-directory cannot have the same name (RFC 4825 §6.2). */
-static bool is_directory(const struct usage *usage, enum xcap_tree tree, struct text name)
+static bool is_single(struct text pattern)
 {
-    for (size_t i = 0; i < usage->documents_count; i++) {
-        struct text pattern = usage->documents[i].pattern;
-        for (size_t at = 0; usage->documents[i].tree == tree && at < pattern.length; at++) {
-            if (pattern.bytes[at] == '/' && pattern_matches(text_slice(pattern, 0, at), name))
-                return true;
-        }
-    }
+    return text_find_char(pattern, '*') == pattern.length;
+}
+
+/* Does this pattern stand for documents below a sub-directory of that name? */
+static bool has_directory(struct text pattern, struct text name)
+{
+    for (size_t at = 0; at < pattern.length; at++)
+        if (pattern.bytes[at] == '/' && pattern_matches(text_slice(pattern, 0, at), name))
+            return true;
     return false;
+}
+
+/* A document and a sub-directory cannot have the same name (RFC 4825 §6.2): what has one name alone wins, then the
+ * sub-directory. */
+static bool stands_in_the_way(const struct usage_document *other, const struct usage_document *row, struct text name)
+{
+    if (has_directory(other->pattern, name))
+        return is_single(other->pattern) || !is_single(row->pattern);
+    struct text pattern = other->pattern;
+    return is_single(pattern) && name.length > pattern.length && name.bytes[pattern.length] == '/' &&
+           text_starts_with(name, pattern);
 }
 
 const struct usage_document *usage_document(const struct usage *usage, enum xcap_tree tree, struct text name)
 {
+    const struct usage_document *found = NULL;
     if (name.length == 0)
         return NULL;
-    for (size_t i = 0; i < usage->documents_count; i++) {
+    for (size_t i = 0; i < usage->documents_count && !found; i++) {
         const struct usage_document *row = &usage->documents[i];
         if (row->tree == tree && pattern_matches(row->pattern, name))
-            return is_directory(usage, tree, name) ? NULL : row;
+            found = row;
     }
-    return NULL;
+    for (size_t i = 0; i < usage->documents_count && found; i++) {
+        const struct usage_document *other = &usage->documents[i];
+        if (other->tree == tree && stands_in_the_way(other, found, name))
+            return NULL;
+    }
+    return found;
 }
 
 bool usage_allows(const struct usage *usage, enum xcap_tree tree, enum usage_operation operation, enum usage_role role)
