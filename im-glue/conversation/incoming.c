@@ -2,7 +2,8 @@
 #include "conversation_private.h"
 #include "cpim.h"
 
-#define MESSAGE_ID_MAX 256 /* of our records; a longer Call-ID is cut there */
+#define MESSAGE_ID_MAX 256    /* of our records; a longer Call-ID is cut there */
+#define FULL_RETRY_S   "3600" /* who is away for a thousand messages is not back in a minute */
 
 static bool check_hops(struct request *request, struct text *max_forwards_out);
 static bool check_sender(struct incoming *incoming);
@@ -52,11 +53,13 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
                      text_format(&request->arena, "%d %.*s", status, TEXT_ARG(detail)), &request->arena);
     work_add_fate(work, &fate);
     work_submit(work);
+    struct sip_message *response = request_response(request, status, NULL);
     if (warning)
-        request_answer_with(request, status, NULL, "Warning",
-                            text_format(&request->arena, "399 %s \"%s\"", conversation->settings.agent.host, warning));
-    else
-        request_answer(request, status, NULL);
+        sip_header_add(response, "Warning",
+                       text_format(&request->arena, "399 %s \"%s\"", conversation->settings.agent.host, warning));
+    if (warning && status == 480) /* his queue is full: it empties when he comes back */
+        sip_header_add(response, "Retry-After", TEXT(FULL_RETRY_S));
+    request_send(request, response);
 }
 
 static bool check_hops(struct request *request, struct text *max_forwards_out)

@@ -10,13 +10,17 @@
 
 /* A SIP client of the script: an address, and what has arrived there. */
 struct actor {
-    struct text name;
+    struct text name; /* "bob", or "bob/desk" for one of several clients of a user */
+    struct text user;
     struct flow flow;
+    bool listens;      /* FLOW_TCP: can be connected to */
     struct text last;  /* bytes sent */
     unsigned requests; /* sent so far: makes Call-IDs and CSeqs */
     struct sip_message *inbox[REPLAY_INBOX_MAX];
     size_t inbox_count;
-    struct sip_message *answerable; /* the last request taken from the inbox */
+    struct sip_message *answerable;  /* the last request taken from the inbox */
+    struct sip_message *response;    /* the last response taken */
+    const struct sip_message *taken; /* the later of the two */
 };
 
 struct world {
@@ -31,12 +35,16 @@ struct world {
     struct text root;
     struct actor actors[REPLAY_ACTORS_MAX];
     size_t actors_count;
-    char problem[512]; /* why the script failed; empty while it is good */
+    uint64_t connections; /* made so far */
+    char problem[512];    /* why the script failed; empty while it is good */
 };
 
 void world_open(struct world *world);
 void world_close(struct world *world);
-void world_restart(struct world *world); /* im-glue ends and starts again on the same store */
+void world_restart(struct world *world);                  /* im-glue ends and starts again on the same store */
+void world_fail_write(struct world *world, unsigned nth); /* …whose n-th write from then on fails */
+void world_connect(struct world *world, struct actor *actor, bool listens);
+void world_disconnect(struct world *world, struct actor *actor);
 struct actor *world_actor(struct world *world, struct text name);
 void world_input(struct world *world, struct actor *actor, struct text bytes);
 void world_wait(struct world *world, int64_t duration_ms);
@@ -49,9 +57,13 @@ void world_delete(struct world *world, struct text auid, struct text owner, stru
 /* Takes the oldest message from the inbox; NULL and a failure when it is empty. */
 struct sip_message *actor_take(struct world *world, struct actor *actor);
 
-/* A request with credentials, if `challenge` (a 401 or 407) is given. */
-struct text client_request(struct world *world, struct actor *actor, struct text method, struct text uri,
-                           struct text extra_headers, struct text body, const struct sip_message *challenge);
+/* Headers are lines with their line ends; the standard ones may be among them, and are added else. */
+struct client_message {
+    struct text method, uri, headers, body;
+};
+
+/* Sends, answers a challenge, leaves the answer in the inbox. */
+void client_send(struct world *world, struct actor *actor, const struct client_message *message);
 
 /* One line of the script and the "| " lines after it. */
 void script_run(struct world *world, struct text line, struct text block);

@@ -1,70 +1,9 @@
 /* The words of a replay script. tests/replay/README.md explains them. */
-#include <nettle/md5.h>
 #include <stdio.h>
 
+#include "fate.h"
 #include "replay_script.h"
 #include "user.h"
-
-static struct text md5_hex(struct arena *arena, struct text text)
-{
-    struct md5_ctx context;
-    uint8_t digest[MD5_DIGEST_SIZE];
-    md5_init(&context);
-    md5_update(&context, text.length, (const uint8_t *)text.bytes);
-    md5_digest(&context, sizeof(digest), digest);
-    return hex_encode(arena, digest, sizeof(digest));
-}
-
-static struct text quoted_parameter(struct text header, struct text name)
-{
-    size_t begin = text_find(header, name) + name.length + 2;
-    struct text rest = text_slice(header, begin, header.length);
-    return text_slice(rest, 0, text_find_char(rest, '"'));
-}
-
-/* Credentials for the MD5 challenge, the first of the two (RFC 7616 §3.4). */
-static struct text credentials(struct world *world, struct actor *actor, struct text method, struct text uri,
-                               const struct sip_message *challenge)
-{
-    struct arena *arena = &world->arena;
-    bool proxy = sip_status(challenge) == 407;
-    struct text header;
-    if (!sip_header(challenge, proxy ? "Proxy-Authenticate" : "WWW-Authenticate", 0, arena, &header))
-        return world_fail(world, "no MD5 challenge"), (struct text){0};
-    struct text nonce = quoted_parameter(header, TEXT("nonce")), name = actor->name;
-    struct text opaque = {0};
-    if (text_find(header, TEXT("opaque=")) < header.length)
-        opaque = text_format(arena, ",opaque=\"%.*s\"", TEXT_ARG(quoted_parameter(header, TEXT("opaque"))));
-    struct text a1 = md5_hex(arena, text_format(arena, "%.*s:example.com:%.*s", TEXT_ARG(name), TEXT_ARG(name)));
-    struct text a2 = md5_hex(arena, text_format(arena, "%.*s:%.*s", TEXT_ARG(method), TEXT_ARG(uri)));
-    struct text response = md5_hex(
-        arena, text_format(arena, "%.*s:%.*s:00000001:abc:auth:%.*s", TEXT_ARG(a1), TEXT_ARG(nonce), TEXT_ARG(a2)));
-    return text_format(arena,
-                       "%s: Digest username=\"%.*s\",realm=\"example.com\",nonce=\"%.*s\",uri=\"%.*s\",algorithm=MD5,"
-                       "qop=auth,nc=00000001,cnonce=\"abc\",response=\"%.*s\"%.*s\r\n",
-                       proxy ? "Proxy-Authorization" : "Authorization", TEXT_ARG(name), TEXT_ARG(nonce), TEXT_ARG(uri),
-                       TEXT_ARG(response), TEXT_ARG(opaque));
-}
-
-struct text client_request(struct world *world, struct actor *actor, struct text method, struct text uri,
-                           struct text extra_headers, struct text body, const struct sip_message *challenge)
-{
-    struct arena *arena = &world->arena;
-    struct text name = actor->name, peer = flow_peer_text(&actor->flow, arena);
-    struct text proof = challenge ? credentials(world, actor, method, uri, challenge) : (struct text){0};
-    unsigned number = ++actor->requests;
-    return text_format(
-        arena,
-        "%.*s %.*s SIP/2.0\r\nVia: SIP/2.0/UDP %.*s;branch=z9hG4bK%.*s%u\r\nMax-Forwards: 70\r\n"
-        "From: <sip:%.*s@example.com>;tag=%.*s%u\r\nTo: <%.*s>\r\nCall-ID: %.*s-%u\r\nCSeq: %u %.*s\r\n"
-        "%.*s%.*sContent-Length: %zu\r\n\r\n%.*s",
-        TEXT_ARG(method), TEXT_ARG(uri), TEXT_ARG(peer), TEXT_ARG(name), number, TEXT_ARG(name), TEXT_ARG(name), number,
-        (int)(text_equal(method, TEXT("REGISTER")) ? strlen("sip:@example.com") + name.length : uri.length),
-        text_equal(method, TEXT("REGISTER")) ? text_format(arena, "sip:%.*s@example.com", TEXT_ARG(name)).bytes
-                                             : uri.bytes,
-        TEXT_ARG(name), number, number, TEXT_ARG(method), TEXT_ARG(extra_headers), TEXT_ARG(proof), body.length,
-        TEXT_ARG(body));
-}
 
 static void expect_status(struct world *world, struct actor *actor, uint64_t status)
 {
@@ -73,23 +12,11 @@ static void expect_status(struct world *world, struct actor *actor, uint64_t sta
         world_fail(world, "%.*s got %s%.*s%d, not %d", TEXT_ARG(actor->name),
                    sip_is_request(message) ? "a request " : "", TEXT_ARG(sip_method(message)),
                    sip_is_request(message) ? 0 : sip_status(message), (int)status);
-    sip_message_free(message);
-}
-
-/* Sends, answers the challenge, leaves the answer to the second try in the inbox. */
-static void request_with_proof(struct world *world, struct actor *actor, struct text method, struct text uri,
-                               struct text headers, struct text body)
-{
-    size_t waiting = actor->inbox_count;
-    world_input(world, actor, client_request(world, actor, method, uri, headers, body, NULL));
-    if (actor->inbox_count != waiting + 1)
-        return world_fail(world, "no challenge for %.*s", TEXT_ARG(actor->name));
-    struct sip_message *challenge = actor->inbox[--actor->inbox_count];
-    if (sip_is_request(challenge) || (sip_status(challenge) != 401 && sip_status(challenge) != 407))
-        world_fail(world, "%.*s was not challenged", TEXT_ARG(actor->name));
-    else
-        world_input(world, actor, client_request(world, actor, method, uri, headers, body, challenge));
-    sip_message_free(challenge);
+    if (!message || sip_is_request(message))
+        return sip_message_free(message);
+    sip_message_free(actor->response);
+    actor->response = message;
+    actor->taken = message;
 }
 
 static struct text next_word(struct text *line)
@@ -140,12 +67,16 @@ static void word_register(struct world *world, struct text line, struct text blo
     struct text name = next_word(&line), expires = next_word(&line), port = next_word(&line);
     struct actor *actor = world_actor(world, name);
     (void)block;
-    struct text headers =
-        text_format(&world->arena, "Contact: <sip:%.*s@%.*s:%.*s>\r\nExpires: %.*s\r\n", TEXT_ARG(name),
-                    TEXT_ARG(flow_address_text(&actor->flow, &world->arena)),
-                    TEXT_ARG(port.length ? port : TEXT("5060")), TEXT_ARG(expires.length ? expires : TEXT("3600")));
+    struct client_message message = {
+        .method = TEXT("REGISTER"),
+        .uri = TEXT("sip:example.com"),
+        .headers = text_format(
+            &world->arena, "Contact: <sip:%.*s@%.*s:%.*s%s>\r\nExpires: %.*s\r\n", TEXT_ARG(actor->user),
+            TEXT_ARG(flow_address_text(&actor->flow, &world->arena)), TEXT_ARG(port.length ? port : TEXT("5060")),
+            actor->flow.kind == FLOW_TCP ? ";transport=tcp" : "", TEXT_ARG(expires.length ? expires : TEXT("3600"))),
+    };
     size_t waiting = actor->inbox_count;
-    request_with_proof(world, actor, TEXT("REGISTER"), TEXT("sip:example.com"), headers, (struct text){0});
+    client_send(world, actor, &message);
     /* The 200 may stand behind stored messages that came with it; it was sent first. */
     if (actor->inbox_count <= waiting)
         return world_fail(world, "%.*s: no answer to REGISTER", TEXT_ARG(name));
@@ -157,18 +88,48 @@ static void word_register(struct world *world, struct text line, struct text blo
     sip_message_free(answer);
 }
 
+/* Headers, an empty line, the body; CRLF line ends. Without the empty line it is all headers. */
+static struct client_message read_block(struct text method, struct text uri, struct text block)
+{
+    struct client_message message = {.method = method, .uri = uri, .headers = block};
+    size_t end = text_find(block, TEXT("\r\n\r\n"));
+    if (end < block.length) {
+        message.headers = text_slice(block, 0, end + 2);
+        message.body = text_slice(block, end + 4, block.length - 2); /* the block ends with a line end of its own */
+    }
+    return message;
+}
+
 static void word_send(struct world *world, struct text line, struct text block)
 {
-    struct text name = next_word(&line), target = next_word(&line), body = next_word(&line), type = TEXT("text/plain");
-    struct text headers = {0};
-    if (block.length) { /* headers, an empty line, the body: CRLF line ends */
-        size_t end = text_find(block, TEXT("\r\n\r\n"));
-        headers = text_slice(block, 0, end + 2);
-        body = text_slice(block, end + 4, block.length - 2); /* the block ends with a line end of its own */
-    } else {
-        headers = text_format(&world->arena, "Content-Type: %.*s\r\n", TEXT_ARG(type));
+    struct text name = next_word(&line), target = address_of(world, next_word(&line)), body = next_word(&line);
+    struct client_message message = read_block(TEXT("MESSAGE"), target, block);
+    if (block.length == 0) {
+        message.headers = TEXT("Content-Type: text/plain\r\n");
+        message.body = body;
     }
-    request_with_proof(world, world_actor(world, name), TEXT("MESSAGE"), address_of(world, target), headers, body);
+    client_send(world, world_actor(world, name), &message);
+}
+
+static void word_request(struct world *world, struct text line, struct text block)
+{
+    struct text name = next_word(&line), method = next_word(&line), target = address_of(world, next_word(&line));
+    struct client_message message = read_block(method, target, block);
+    client_send(world, world_actor(world, name), &message);
+}
+
+static void word_many(struct world *world, struct text line, struct text block)
+{
+    uint64_t count = 0;
+    struct text number = next_word(&line);
+    struct text name = line;
+    struct actor *actor = world_actor(world, next_word(&name));
+    if (!text_to_u64(number, &count))
+        return world_fail(world, "how many?");
+    for (uint64_t i = 0; i < count && !world_failed(world); i++) {
+        word_send(world, line, block);
+        expect_status(world, actor, 202);
+    }
 }
 
 static void expect_message(struct world *world, struct actor *actor, struct text line)
@@ -183,6 +144,7 @@ static void expect_message(struct world *world, struct actor *actor, struct text
         world_fail(world, "%.*s got the body '%.*s'", TEXT_ARG(actor->name), TEXT_ARG(sip_body(message)));
     sip_message_free(actor->answerable);
     actor->answerable = message;
+    actor->taken = message;
 }
 
 static void expect_nothing(struct world *world)
@@ -216,7 +178,7 @@ static void word_header(struct world *world, struct text line, struct text block
     const char *header = text_cstring(&world->arena, next_word(&line));
     struct text value = {0}, wanted = text_trim(line);
     (void)block;
-    if (!actor->answerable || !sip_header(actor->answerable, header, 0, &world->arena, &value))
+    if (!actor->taken || !sip_header(actor->taken, header, 0, &world->arena, &value))
         return wanted.length ? world_fail(world, "no %s", header) : (void)0;
     if (wanted.length == 0 || text_find(value, wanted) == value.length)
         world_fail(world, "%s is '%.*s'", header, TEXT_ARG(value));
@@ -267,9 +229,50 @@ static void word_wait(struct world *world, struct text line, struct text block)
 
 static void word_restart(struct world *world, struct text line, struct text block)
 {
-    (void)line;
+    uint64_t nth = 1;
+    struct text failing = next_word(&line), number = next_word(&line);
     (void)block;
-    world_restart(world);
+    if (!text_equal(failing, TEXT("failing")))
+        return world_restart(world);
+    if (number.length && !text_to_u64(number, &nth))
+        return world_fail(world, "which write fails?");
+    world_fail_write(world, (unsigned)nth);
+}
+
+static void word_connect(struct world *world, struct text line, struct text block)
+{
+    struct actor *actor = world_actor(world, next_word(&line));
+    (void)block;
+    world_connect(world, actor, text_equal(next_word(&line), TEXT("listening")));
+}
+
+static void word_disconnect(struct world *world, struct text line, struct text block)
+{
+    (void)block;
+    world_disconnect(world, world_actor(world, next_word(&line)));
+}
+
+#define FATES_MAX 100 /* of one user that are looked at */
+
+/* The last step in the newest record of what was sent to somebody: "fate bob delivered 200". */
+static void word_fate(struct world *world, struct text line, struct text block)
+{
+    struct text address = address_of(world, next_word(&line)), step = next_word(&line), detail = text_trim(line);
+    const struct fate *newest = NULL;
+    struct fate *fates;
+    size_t count;
+    (void)block;
+    if (fate_of_user(world->documents, address, FATES_MAX, &world->arena, &fates, &count) != OK)
+        return world_fail(world, "fates cannot be read");
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(fates[i].recipient, address))
+            newest = &fates[i];
+    if (!newest || newest->steps_count == 0)
+        return text_equal(step, TEXT("none")) ? (void)0 : world_fail(world, "no fate");
+    const struct fate_step *last = &newest->steps[newest->steps_count - 1];
+    if (!text_equal(text_of(fate_step_name(last->kind)), step) ||
+        (detail.length && text_find(last->detail, detail) == last->detail.length))
+        world_fail(world, "fate is %s '%.*s'", fate_step_name(last->kind), TEXT_ARG(last->detail));
 }
 
 typedef void word_fn(struct world *world, struct text line, struct text block);
@@ -278,10 +281,15 @@ static const struct {
     struct text name;
     word_fn *run;
 } words[] = {
-    {TEXT_INIT("user"), word_user}, {TEXT_INIT("document"), word_document}, {TEXT_INIT("register"), word_register},
-    {TEXT_INIT("send"), word_send}, {TEXT_INIT("expect"), word_expect},     {TEXT_INIT("header"), word_header},
-    {TEXT_INIT("body"), word_body}, {TEXT_INIT("answer"), word_answer},     {TEXT_INIT("repeat"), word_repeat},
-    {TEXT_INIT("raw"), word_raw},   {TEXT_INIT("wait"), word_wait},         {TEXT_INIT("restart"), word_restart},
+    {TEXT_INIT("user"), word_user},         {TEXT_INIT("document"), word_document},
+    {TEXT_INIT("register"), word_register}, {TEXT_INIT("send"), word_send},
+    {TEXT_INIT("many"), word_many},         {TEXT_INIT("request"), word_request},
+    {TEXT_INIT("expect"), word_expect},     {TEXT_INIT("header"), word_header},
+    {TEXT_INIT("body"), word_body},         {TEXT_INIT("answer"), word_answer},
+    {TEXT_INIT("repeat"), word_repeat},     {TEXT_INIT("raw"), word_raw},
+    {TEXT_INIT("wait"), word_wait},         {TEXT_INIT("restart"), word_restart},
+    {TEXT_INIT("connect"), word_connect},   {TEXT_INIT("disconnect"), word_disconnect},
+    {TEXT_INIT("fate"), word_fate},
 };
 
 void script_run(struct world *world, struct text line, struct text block)

@@ -49,12 +49,38 @@ void world_restart(struct world *world)
     world_wait(world, 0);
 }
 
+void world_fail_write(struct world *world, unsigned nth)
+{
+    close_conversation(world);
+    documents_free(world->documents);
+    world->store = store_open_failing(world->store, nth, FAILED);
+    world->documents = documents_new(world->store, world->usages);
+    open_conversation(world);
+    world_wait(world, 0);
+}
+
+void world_connect(struct world *world, struct actor *actor, bool listens)
+{
+    actor->flow.kind = FLOW_TCP;
+    actor->flow.connection = ++world->connections;
+    actor->listens = listens;
+}
+
+void world_disconnect(struct world *world, struct actor *actor)
+{
+    uint64_t connection = actor->flow.connection;
+    actor->flow.connection = 0;
+    conversation_closed(world->conversation, connection, world->now);
+    world_wait(world, 0);
+}
+
 void world_close(struct world *world)
 {
     for (size_t i = 0; i < world->actors_count; i++) {
         for (size_t j = 0; j < world->actors[i].inbox_count; j++)
             sip_message_free(world->actors[i].inbox[j]);
         sip_message_free(world->actors[i].answerable);
+        sip_message_free(world->actors[i].response);
     }
     if (world->store) {
         close_conversation(world);
@@ -92,18 +118,32 @@ struct actor *world_actor(struct world *world, struct text name)
     char address[32];
     snprintf(address, sizeof(address), "192.0.2.%zu", world->actors_count);
     actor->name = text_copy(&world->arena, name);
+    text_cut(actor->name, '/', &actor->user, &name);
     actor->flow = (struct flow){.kind = FLOW_UDP};
     flow_set_peer(&actor->flow, address, 5060);
     return actor;
 }
 
+static bool reaches(struct world *world, const struct flow *flow, const struct actor *actor)
+{
+    if (flow->kind != actor->flow.kind)
+        return false;
+    if (flow->kind == FLOW_TCP && flow->connection)
+        return flow->connection == actor->flow.connection;
+    if (flow->kind == FLOW_TCP && !actor->listens)
+        return false;
+    return text_equal(flow_peer_text(&actor->flow, &world->arena), flow_peer_text(flow, &world->arena));
+}
+
+/* Datagrams get lost when nobody is there; a connection that cannot be made, or is gone, is reported. */
 static void deliver(struct world *world, const struct sip_output *output)
 {
     struct sip_fault fault;
-    struct text to = flow_peer_text(&output->flow, &world->arena);
+    struct flow flow = output->flow;
+    bool delivered = false;
     for (size_t i = 0; i < world->actors_count; i++) {
         struct actor *actor = &world->actors[i];
-        if (!text_equal(flow_peer_text(&actor->flow, &world->arena), to))
+        if (!reaches(world, &flow, actor))
             continue;
         if (actor->inbox_count == REPLAY_INBOX_MAX)
             return world_fail(world, "inbox of %.*s is full", TEXT_ARG(actor->name));
@@ -112,7 +152,10 @@ static void deliver(struct world *world, const struct sip_output *output)
             world_fail(world, "what %.*s got does not parse: %s", TEXT_ARG(actor->name), fault.reason);
         else
             actor->inbox[actor->inbox_count++] = message;
+        delivered = true;
     }
+    if (!delivered && flow.kind == FLOW_TCP)
+        conversation_unreachable(world->conversation, &flow, world->now);
 }
 
 static void settle(struct world *world)
@@ -124,8 +167,6 @@ static void settle(struct world *world)
             if (!output.close)
                 deliver(world, &output);
     } while (conversation_pending(world->conversation));
-    while (conversation_output(world->conversation, &output))
-        deliver(world, &output);
 }
 
 void world_input(struct world *world, struct actor *actor, struct text bytes)
