@@ -45,7 +45,7 @@ bool sip_header(const struct sip_message *message, const char *name, size_t inde
                 struct text *value_out);
 
 /* Makes. Values are refused (REFUSED, nothing added) when they hold CR, LF or NUL or do not parse as that header. */
-struct sip_message *sip_request_new(struct text method, struct text request_uri);
+struct sip_message *sip_request_new(struct text method, struct text request_uri); /* NULL: refused */
 
 /* Via, From, To, Call-ID, CSeq (and Record-Route for 1xx/2xx of dialog makers) of `request`; a To tag is added when
  * there is none and status > 100. */

@@ -249,6 +249,33 @@ static void fifty_thousand_live_transactions_are_found_and_end(void **state)
     arena_clear(&scratch);
 }
 
+static void beyond_the_limit_new_requests_get_503(void **state)
+{
+    (void)state;
+    struct sip_message *model = outgoing("MESSAGE");
+    for (int i = 0; i < SIP_TRANSACTIONS_MAX; i++) {
+        sip_agent_request(agent, sip_message_clone(model), &tcp, (uint64_t)i, 0);
+        struct sip_output sent;
+        assert_true(sip_agent_output(agent, &sent));
+    }
+    sip_message_free(model);
+    struct text bytes = request_of((struct line){.method = "MESSAGE", .branch = "z9hG4bK1"});
+    input(bytes, &udp, 0);
+    const char *answered = output();
+    assert_non_null(answered);
+    assert_true(text_starts_with(text_of(answered), TEXT("SIP/2.0 503 ")));
+    assert_non_null(strstr(answered, "\r\nRetry-After: "));
+    expect_nothing();
+    assert_int_equal(sip_agent_transactions(agent), SIP_TRANSACTIONS_MAX);
+    /* All hang on one connection: when it ends, they end with it, and there is room again. */
+    sip_agent_closed(agent, tcp.connection, 0);
+    assert_int_equal(sip_agent_transactions(agent), 0);
+    for (struct sip_event event; sip_agent_event(agent, &event);)
+        assert_int_equal(event.kind, SIP_EVENT_FAILED);
+    input(bytes, &udp, 0);
+    expect_request("MESSAGE", NULL);
+}
+
 static void deadlines_come_in_order_whatever_was_ended_between(void **state)
 {
     (void)state;
@@ -299,6 +326,7 @@ int main(void)
         AGENT_TEST(a_refusal_is_acknowledged_as_often_as_it_comes),
         AGENT_TEST(an_accepted_invite_is_told_once_and_its_ack_is_the_callers),
         AGENT_TEST(fifty_thousand_live_transactions_are_found_and_end),
+        AGENT_TEST(beyond_the_limit_new_requests_get_503),
         AGENT_TEST(deadlines_come_in_order_whatever_was_ended_between),
         AGENT_TEST(what_is_not_taken_is_freed_with_the_agent),
     };
