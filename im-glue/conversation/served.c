@@ -4,10 +4,8 @@
 
 static char *keep(const char *string)
 {
-    size_t length = strlen(string);
-    char *copy = memory_new(length + 1);
-    memcpy(copy, string, length);
-    return copy;
+    size_t size = strlen(string) + 1;
+    return memcpy(memory_new(size), string, size);
 }
 
 struct served *served_get(struct conversation *conversation, struct text address)
