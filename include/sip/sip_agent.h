@@ -70,8 +70,8 @@ bool sip_agent_output(struct sip_agent *agent, struct sip_output *output_out);
  * what the caller says then is ignored too. For other methods a 1xx is held back where RFC 4320 forbids it. */
 void sip_agent_respond(struct sip_agent *agent, uint64_t transaction, struct sip_message *response, int64_t now_ms);
 
-/* Takes the message over; adds the top Via (branch, rport). Exactly one final response or SIP_EVENT_FAILED follows; none
- * for an ACK, which is sent and forgotten. The ACK of a 3xx-6xx is made here, that of a 2xx by the caller. */
+/* Takes the message over; adds the top Via (branch, rport). Exactly one final response or SIP_EVENT_FAILED follows;
+ * none for an ACK, which is sent and forgotten. The ACK of a 3xx-6xx is made here, that of a 2xx by the caller. */
 void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
                        int64_t now_ms);
 
