@@ -48,6 +48,8 @@ static inline struct http_server *fixture_listen(struct fixture *fixture, http_h
 static inline struct fixture *fixture_open(struct store *store, const char *token)
 {
     static const struct text roots[] = {TEXT_INIT("/xcap-root/"), TEXT_INIT("/")};
+    static const struct text servers[] = {TEXT_INIT("sip:rls@example.com")};
+    static const struct text operators[] = {TEXT_INIT("sip:chief@example.com")};
     static const uint8_t key[32] = "a key for tests";
     struct fixture *fixture = memory_new(sizeof(*fixture));
     struct text error = {0};
@@ -66,6 +68,10 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
         .domain = TEXT("example.com"),
         .realm = TEXT("realm"),
         .admin_token = text_of(token),
+        .servers = servers,
+        .servers_count = 1,
+        .operators = operators,
+        .operators_count = 1,
     };
     fixture->service = service_new(&settings, fixture->documents, fixture->digest);
     fixture->xcap = fixture_listen(fixture, service_xcap, service_xcap_preview);

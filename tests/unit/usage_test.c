@@ -279,7 +279,11 @@ static void without_access_rows_the_defaults_hold(void **state)
     const struct usage *lists = usage_find(real, TEXT("resource-lists"));
     assert_true(usage_allows(lists, XCAP_USERS, USAGE_READ, USAGE_OWNER));
     assert_false(usage_allows(lists, XCAP_USERS, USAGE_READ, USAGE_USER));
+    assert_true(usage_allows(lists, XCAP_USERS, USAGE_READ, USAGE_SERVER));
     assert_true(usage_allows(lists, XCAP_USERS, USAGE_WRITE, USAGE_OWNER));
+    assert_false(usage_allows(lists, XCAP_USERS, USAGE_WRITE, USAGE_SERVER));
+    assert_false(usage_allows(lists, XCAP_USERS, USAGE_DELETE, USAGE_SERVER));
+    assert_true(usage_allows(lists, XCAP_USERS, USAGE_WRITE, USAGE_OPERATOR));
     assert_true(usage_allows(lists, XCAP_GLOBAL, USAGE_READ, USAGE_USER));
     assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_READ, USAGE_ANYONE));
     assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_WRITE, USAGE_SERVER));

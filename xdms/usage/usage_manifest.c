@@ -192,10 +192,10 @@ static void read_posts(const struct xml_element *manifest, struct arena *memory,
 
 static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded)
 {
-    /* RFC 4825 §5.7: what holds where a usage says nothing */
+    /* RFC 4825 §5.7: what holds where a usage says nothing; servers read what users wrote, and leave it as it is */
     loaded->roles[XCAP_USERS][USAGE_READ] = ROLES_FROM(USAGE_OWNER);
-    loaded->roles[XCAP_USERS][USAGE_WRITE] = ROLES_FROM(USAGE_OWNER);
-    loaded->roles[XCAP_USERS][USAGE_DELETE] = ROLES_FROM(USAGE_OWNER);
+    loaded->roles[XCAP_USERS][USAGE_WRITE] = 1u << USAGE_OWNER | 1u << USAGE_OPERATOR;
+    loaded->roles[XCAP_USERS][USAGE_DELETE] = 1u << USAGE_OWNER | 1u << USAGE_OPERATOR;
     loaded->roles[XCAP_GLOBAL][USAGE_READ] = ROLES_FROM(USAGE_USER);
     loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = ROLES_FROM(USAGE_OPERATOR);
     loaded->roles[XCAP_GLOBAL][USAGE_DELETE] = ROLES_FROM(USAGE_OPERATOR);

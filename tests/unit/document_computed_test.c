@@ -1,0 +1,366 @@
+/* Documents that are made of what the store holds: directories, unions, their versions and their limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "document.h"
+#include "xml_validate.h"
+
+#define ANN "sip:ann@example.com"
+#define BOB "sip:bob@example.com"
+
+static struct arena arena;
+static struct usage_set *usages;
+static struct store *store;
+static struct documents *documents;
+
+static struct document_place place_of(const char *auid, const char *owner, const char *name)
+{
+    struct document_place place = {.usage = usage_find(usages, text_of(auid))};
+    assert_non_null(place.usage);
+    place.tree = owner[0] ? XCAP_USERS : XCAP_GLOBAL;
+    place.row = usage_document(place.usage, place.tree, text_of(name));
+    assert_non_null(place.row);
+    place.key = (struct document_key){place.usage->auid, text_of(owner), text_of(name)};
+    place.root_uri = TEXT("http://xdm.example.com/xcap-root/");
+    return place;
+}
+
+static uint64_t put_raw(const char *auid, struct text owner, struct text name, struct text bytes)
+{
+    struct commit commit = {
+        .key = {text_of(auid), owner, name}, .expected = VERSION_ANY, .bytes = bytes, .who = TEXT("test")};
+    assert_int_equal(store_commit(store, &commit, 1), OK);
+    return commit.version;
+}
+
+static enum status change(const char *auid, const char *owner, const char *name, const char *body,
+                          struct refusal *refusal)
+{
+    struct document_change request = {
+        .documents = documents,
+        .place = place_of(auid, owner, name),
+        .deletion = !body,
+        .body = text_of(body ? body : ""),
+        .content_type_fits = true,
+        .who = text_of(owner),
+        .root_uri = TEXT("http://xdm.example.com/xcap-root/"),
+        .arena = &arena,
+    };
+    document_change_wait(&request);
+    *refusal = request.refusal;
+    return request.status;
+}
+
+static void put(const char *auid, const char *owner, const char *name, const char *body)
+{
+    struct refusal refusal;
+    if (change(auid, owner, name, body, &refusal) != OK)
+        fail_msg("%s: %.*s", auid, TEXT_ARG(refusal.phrase));
+}
+
+static struct stored made(const char *auid, const char *owner, const char *name)
+{
+    struct document_place place = place_of(auid, owner, name);
+    struct stored found, head;
+    assert_int_equal(place.row->kind, USAGE_COMPUTED);
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    assert_int_equal(document_read_version(documents, &place, &head), OK);
+    assert_int_equal(found.version, head.version);
+    struct usage_subject subject = {place.key.owner, place.key.name, place.root_uri};
+    struct refusal refusal = {0};
+    const struct usage_claim *claims;
+    size_t count;
+    if (found.bytes.length <= place.usage->bytes_max &&
+        usage_check(place.usage, &subject, found.bytes, &arena, &claims, &count, &refusal) == REFUSED)
+        fail_msg("%.*s", TEXT_ARG(refusal.phrase));
+    return found;
+}
+
+static struct stored directory(const char *owner)
+{
+    return made("org.openmobilealliance.xcap-directory", owner, "directory.xml");
+}
+
+static void says(struct text bytes, const char *what, bool expected)
+{
+    if ((text_find(bytes, text_of(what)) < bytes.length) != expected)
+        fail_msg("%s: %.*s", what, TEXT_ARG(bytes));
+}
+
+static size_t count_of(struct text bytes, const char *what)
+{
+    size_t count = 0;
+    for (size_t at; (at = text_find(bytes, text_of(what))) < bytes.length; count++)
+        bytes = text_slice(bytes, at + 1, bytes.length);
+    return count;
+}
+
+#define LISTS "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'/>"
+
+static void a_directory_has_a_folder_for_each_usage(void **state)
+{
+    (void)state;
+    struct text empty = directory(ANN).bytes;
+    says(empty, "<folder auid=\"resource-lists\"/>", true);
+    says(empty, "<folder auid=\"org.openmobilealliance.groups\"/>", true);
+    says(empty, "xcap-caps", false);
+    says(empty, "<folder auid=\"org.openmobilealliance.xcap-directory\"", false);
+    says(empty, "<entry", false);
+}
+
+static void a_directory_lists_what_its_owner_has(void **state)
+{
+    (void)state;
+    put("resource-lists", ANN, "index", LISTS);
+    put("resource-lists", ANN, "a b<&>\"ü", LISTS);
+    put("resource-lists", BOB, "secret", LISTS);
+    put("org.openmobilealliance.pres-content", ANN, "oma_status-icon/rcs_status_icon",
+        "<content xmlns='urn:oma:xml:prs:pres-content'><data/></content>");
+    struct document_place place = place_of("resource-lists", ANN, "index");
+    struct stored stored;
+    assert_int_equal(document_read(documents, &place, &arena, &stored), OK);
+    struct text bytes = directory(ANN).bytes, tag = document_etag(stored.version, &arena);
+    const char *entry = text_cstring(
+        &arena, text_format(&arena, "resource-lists/users/sip:ann@example.com/index\" etag=\"%.*s\" last-modified=\"20",
+                            TEXT_ARG(text_slice(tag, 1, tag.length - 1))));
+    says(bytes, entry, true);
+    says(bytes, "uri=\"http://xdm.example.com/xcap-root/resource-lists/", true);
+    says(bytes, "/a%20b%3C&amp;%3E%22%C3%BC\"", true);
+    says(bytes, "/oma_status-icon/rcs_status_icon\"", true);
+    says(bytes, "size=\"63\"", true);
+    says(bytes, "bob", false);
+    assert_int_equal(count_of(bytes, "<entry "), 3);
+}
+
+static void a_document_that_the_manifest_does_not_know_is_not_listed(void **state)
+{
+    (void)state;
+    put_raw("org.openmobilealliance.user-profile", TEXT(ANN), TEXT("old-name"), TEXT("<x/>"));
+    put_raw("no.such.usage", TEXT(ANN), TEXT("index"), TEXT("<x/>"));
+    assert_int_equal(count_of(directory(ANN).bytes, "<entry "), 0);
+}
+
+static void the_version_of_a_directory_follows_its_bytes(void **state)
+{
+    (void)state;
+    struct stored before = directory(ANN);
+    assert_int_equal(directory(ANN).version, before.version);
+    put("resource-lists", BOB, "index", LISTS);
+    assert_int_equal(directory(ANN).version, before.version);
+    put("resource-lists", ANN, "index", LISTS);
+    struct stored one = directory(ANN);
+    assert_int_not_equal(one.version, before.version);
+    put("resource-lists", ANN, "index",
+        "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list/></resource-lists>");
+    assert_int_not_equal(directory(ANN).version, one.version);
+    struct refusal refusal;
+    assert_int_equal(change("resource-lists", ANN, "index", NULL, &refusal), OK);
+    assert_int_equal(directory(ANN).version, before.version);
+}
+
+static void a_directory_goes_over_many_pages(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * STORE_PAGE_MAX + 5; i++)
+        put_raw("resource-lists", TEXT(ANN), text_format(&arena, "list-%05u", i), TEXT("<x/>"));
+    struct text bytes = directory(ANN).bytes;
+    assert_int_equal(count_of(bytes, "<entry "), 2 * STORE_PAGE_MAX + 5);
+    says(bytes, "/list-00000\"", true);
+    says(bytes, "/list-02004\"", true);
+}
+
+#define RLS(services) "<rls-services xmlns='urn:ietf:params:xml:ns:rls-services'>" services "</rls-services>"
+#define SERVICE(uri)  "<service uri='" uri "'><list/></service>"
+
+static struct stored global(void)
+{
+    return made("rls-services", "", "index");
+}
+
+static void the_global_index_is_the_union_of_all_users(void **state)
+{
+    (void)state;
+    says(global().bytes, "<service", false);
+    put("rls-services", ANN, "index",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<!-- mine -->\n" RLS(SERVICE("sip:a@example.com")
+                                                                          SERVICE("sip:b@example.com")) "<!-- end -->");
+    put("rls-services", BOB, "index",
+        "<s:rls-services xmlns:s='urn:ietf:params:xml:ns:rls-services' xmlns='urn:ietf:params:xml:ns:resource-lists'>"
+        "<s:service uri='sip:c@example.com'><s:list><entry uri='sip:x@example.com'/></s:list></s:service>"
+        "</s:rls-services>");
+    struct text bytes = global().bytes;
+    says(bytes, "uri=\"sip:a@example.com\"", true);
+    says(bytes, "uri=\"sip:b@example.com\"", true);
+    says(bytes, "uri=\"sip:c@example.com\"", true);
+    says(bytes, "<entry uri=\"sip:x@example.com\"/>", true);
+    says(bytes, "mine", false);
+    assert_int_equal(count_of(bytes, "<rls-services"), 1);
+}
+
+static void the_global_index_is_always_current(void **state)
+{
+    (void)state;
+    uint64_t empty = global().version;
+    put("rls-services", ANN, "index", RLS(SERVICE("sip:a@example.com")));
+    uint64_t one = global().version;
+    assert_int_not_equal(one, empty);
+    struct refusal refusal;
+    assert_int_equal(change("rls-services", ANN, "index", NULL, &refusal), OK);
+    assert_int_equal(global().version, empty);
+}
+
+static void the_global_index_goes_over_many_pages(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2 * STORE_PAGE_MAX + 5; i++)
+        put_raw("rls-services", text_format(&arena, "sip:u%05u@example.com", i), TEXT("index"),
+                text_format(&arena, RLS(SERVICE("sip:s%u@example.com")), i));
+    struct document_place place = place_of("rls-services", "", "index");
+    struct stored found;
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    assert_int_equal(count_of(found.bytes, "<service "), 2 * STORE_PAGE_MAX + 5);
+}
+
+static void too_much_to_list_is_full_and_harms_nobody(void **state)
+{
+    (void)state;
+    char *filler = arena_array(&arena, char, 1000001);
+    memset(filler, 'x', 1000000);
+    struct text large =
+        text_format(&arena, RLS("<service uri='sip:s@example.com'><list/><x xmlns='urn:x'>%s</x></service>"), filler);
+    for (unsigned i = 0; i < 9; i++)
+        put_raw("rls-services", text_format(&arena, "sip:u%u@example.com", i), TEXT("index"), large);
+    struct document_place place = place_of("rls-services", "", "index");
+    struct stored found;
+    assert_int_equal(document_read(documents, &place, &arena, &found), FULL);
+    assert_int_equal(document_read_version(documents, &place, &found), FULL);
+    says(directory("sip:u0@example.com").bytes, "/rls-services/users/sip:u0@example.com/index", true);
+    struct document_key key = {TEXT("rls-services"), TEXT("sip:u8@example.com"), TEXT("index")};
+    struct commit commit = {.key = key, .expected = VERSION_ANY, .deletion = true};
+    assert_int_equal(store_commit(store, &commit, 1), OK);
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+}
+
+static void refused_as_taken(const char *owner, const char *body, const char *field)
+{
+    struct refusal refusal;
+    assert_int_equal(change("rls-services", owner, "index", body, &refusal), REFUSED);
+    assert_string_equal(refusal.element, "uniqueness-failure");
+    says(refusal.content, field, true);
+    says(refusal.content, "<alt-value>", true);
+}
+
+static void a_service_has_its_address_alone_in_the_whole_server(void **state)
+{
+    (void)state;
+    put("rls-services", ANN, "index", RLS(SERVICE("sip:team@example.com") SERVICE("sip:x@example.com;a=1")));
+    put("rls-services", ANN, "index", RLS(SERVICE("sip:team@example.com") SERVICE("sip:x@example.com;a=1")) "\n");
+    refused_as_taken(BOB, RLS(SERVICE("sip:n@example.com") SERVICE("SIP:team@EXAMPLE.com:5060")),
+                     "\"rls-services/service%5B2%5D/@uri\"");
+    put("rls-services", BOB, "index", RLS(SERVICE("sip:x@example.com;a=2")));
+}
+
+static void a_service_has_no_address_of_a_user_or_a_group(void **state)
+{
+    (void)state;
+    put_raw(DOCUMENT_USERS, TEXT("sip:carol@example.com"), TEXT(""), TEXT("x"));
+    put("org.openmobilealliance.groups", ANN, "team",
+        "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:hikers@example.com'/></group>");
+    refused_as_taken(BOB, RLS(SERVICE("sip:Hikers@example.com") SERVICE("sip:hikers@example.com")),
+                     "\"rls-services/service%5B2%5D/@uri\"");
+    refused_as_taken(BOB, RLS(SERVICE("sip:carol@Example.com")), "\"rls-services/service/@uri\"");
+    put("rls-services", BOB, "index", RLS(SERVICE("sip:carol@example.com;pres-list=rcs")));
+    put("rls-services", ANN, "index", RLS(SERVICE("sip:runners@example.com")));
+    struct refusal refusal;
+    assert_int_equal(
+        change("org.openmobilealliance.groups", BOB, "team",
+               "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:runners@example.com'/></group>",
+               &refusal),
+        REFUSED);
+    assert_string_equal(refusal.element, "uniqueness-failure");
+}
+
+static void proposals_are_free_of_users_too(void **state)
+{
+    (void)state;
+    put_raw(DOCUMENT_USERS, TEXT("sip:carol@example.com"), TEXT(""), TEXT("x"));
+    put_raw(DOCUMENT_USERS, TEXT("sip:carol-2@example.com"), TEXT(""), TEXT("x"));
+    struct refusal refusal;
+    assert_int_equal(change("rls-services", BOB, "index", RLS(SERVICE("sip:carol@example.com")), &refusal), REFUSED);
+    says(refusal.content, "sip:carol-2@example.com", false);
+    says(refusal.content, "<alt-value>sip:carol-3@example.com</alt-value>", true);
+}
+
+static void what_is_made_cannot_be_changed(void **state)
+{
+    (void)state;
+    struct refusal refusal;
+    assert_int_equal(change("rls-services", "", "index", RLS(""), &refusal), REFUSED);
+    assert_int_equal(refusal.kind, REFUSAL_METHOD);
+    assert_int_equal(change("org.openmobilealliance.xcap-directory", ANN, "directory.xml", NULL, &refusal), REFUSED);
+    assert_int_equal(refusal.kind, REFUSAL_METHOD);
+}
+
+static int open_store(void **state)
+{
+    (void)state;
+    arena_init(&arena, "test");
+    store = store_open_memory();
+    documents = documents_new(store, usages);
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    (void)state;
+    documents_free(documents);
+    store_close(store);
+    arena_clear(&arena);
+    return 0;
+}
+
+static int open_all(void **state)
+{
+    (void)state;
+    struct text error = {0};
+    xml_open();
+    arena_init(&arena, "test");
+    enum status status = usage_set_load("schemas", &usages, &arena, &error);
+    arena_clear(&arena);
+    return status == OK ? 0 : -1;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    usage_set_free(usages);
+    xml_close();
+    return 0;
+}
+
+#define IN_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_STORE(a_directory_has_a_folder_for_each_usage),
+        IN_STORE(a_directory_lists_what_its_owner_has),
+        IN_STORE(a_document_that_the_manifest_does_not_know_is_not_listed),
+        IN_STORE(the_version_of_a_directory_follows_its_bytes),
+        IN_STORE(a_directory_goes_over_many_pages),
+        IN_STORE(the_global_index_is_the_union_of_all_users),
+        IN_STORE(the_global_index_is_always_current),
+        IN_STORE(the_global_index_goes_over_many_pages),
+        IN_STORE(too_much_to_list_is_full_and_harms_nobody),
+        IN_STORE(a_service_has_its_address_alone_in_the_whole_server),
+        IN_STORE(a_service_has_no_address_of_a_user_or_a_group),
+        IN_STORE(proposals_are_free_of_users_too),
+        IN_STORE(what_is_made_cannot_be_changed),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

@@ -1,0 +1,355 @@
+/* Document services over HTTP: roles beyond owners, documents that are made, server-written ones, and pages for
+ * browsers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <sched.h>
+
+#include "assert_text.h"
+#include "service_fixture.h"
+
+#define ROOT      "/xcap-root/"
+#define ALICE     "/users/sip:alice@example.com/"
+#define LISTS     ROOT "resource-lists" ALICE "index"
+#define DIRECTORY ROOT "org.openmobilealliance.xcap-directory" ALICE "directory.xml"
+#define GLOBAL    ROOT "rls-services/global/index"
+#define SERVICES  ROOT "rls-services" ALICE "index"
+#define LOCKED    ROOT "org.openmobilealliance.locked-user-profile" ALICE "locked-user-profile"
+#define HISTORY   ROOT "org.openmobilealliance.conv-history" ALICE "conv-history"
+#define ICON      ROOT "org.openmobilealliance.pres-content" ALICE "oma_status-icon/rcs_status_icon"
+#define PRESENCE  ROOT "pidf-manipulation" ALICE "index"
+
+#define LISTS_TYPE "Content-Type: application/resource-lists+xml"
+#define LISTS_BODY "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list name=\"a\"/></resource-lists>"
+#define RLS_TYPE   "Content-Type: application/rls-services+xml"
+#define RLS_BODY                                                                                                       \
+    "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\"><service uri=\"sip:team@example.com\"><list/>"        \
+    "</service></rls-services>"
+#define PROFILE_TYPE "Content-Type: application/vnd.oma.user-profile+xml"
+#define PROFILE_BODY                                                                                                   \
+    "<user-profiles xmlns=\"urn:oma:xml:xdm:user-profile\"><user-profile uri=\"sip:alice@example.com\"/>"              \
+    "</user-profiles>"
+#define HISTORY_TYPE "Content-Type: application/vnd.oma.im.history-list+xml"
+#define HISTORY_BODY                                                                                                   \
+    "<history-list xmlns=\"urn:oma:xml:im:history-list\"><history history-reference=\"d-1\"/>"                         \
+    "<history history-reference=\"d-2\"/></history-list>"
+#define BROWSER "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+static struct fixture *fixture;
+
+static int begin(void **state)
+{
+    (void)state;
+    fixture = fixture_open(NULL, "");
+    fixture_user(fixture, "alice");
+    fixture_user(fixture, "bob");
+    fixture_user(fixture, "rls");
+    fixture_user(fixture, "chief");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fixture_close(fixture);
+    return 0;
+}
+
+static long put(const char *path, const char *user, const char *type, const char *body)
+{
+    return ASK_XCAP(fixture, "PUT", path, user, {type}, body).status;
+}
+
+static struct answer get(const char *path, const char *user)
+{
+    return ASK_XCAP(fixture, "GET", path, user);
+}
+
+static void holds(struct answer answer, const char *part, bool expected)
+{
+    if (answer_holds(&answer, part) != expected)
+        fail_msg("%s: %.*s", part, TEXT_ARG(answer.body));
+}
+
+static void a_directory_is_read_and_compared_like_any_document(void **state)
+{
+    (void)state;
+    assert_int_equal(put(LISTS, "alice", LISTS_TYPE, LISTS_BODY), 201);
+    struct answer answer = get(DIRECTORY, "alice");
+    assert_int_equal(answer.status, 200);
+    assert_text(answer_header(&answer, "Content-Type", 0), "application/vnd.oma.xcap-directory+xml");
+    holds(answer, "uri=\"http://xcap.example.com/xcap-root/resource-lists/users/sip:alice@example.com/index\"", true);
+    struct text tag = answer_header(&answer, "ETag", 0);
+    const char *condition =
+        text_cstring(&fixture->arena, text_format(&fixture->arena, "If-None-Match: %.*s", TEXT_ARG(tag)));
+    assert_int_equal(ASK_XCAP(fixture, "GET", DIRECTORY, "alice", {condition}).status, 304);
+    assert_int_equal(ASK_XCAP(fixture, "HEAD", DIRECTORY, "alice").status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "GET", DIRECTORY, "alice", {"If-Match: \"x\""}).status, 412);
+    assert_int_equal(put(LISTS "2", "alice", LISTS_TYPE, LISTS_BODY), 201);
+    assert_int_equal(ASK_XCAP(fixture, "GET", DIRECTORY, "alice", {condition}).status, 200);
+}
+
+static void a_node_of_a_directory_can_be_selected(void **state)
+{
+    (void)state;
+    assert_int_equal(put(LISTS, "alice", LISTS_TYPE, LISTS_BODY), 201);
+    struct answer folder = get(DIRECTORY "/~~/xcap-directory/folder%5b@auid=%22resource-lists%22%5d", "alice");
+    assert_int_equal(folder.status, 200);
+    holds(folder, "<folder auid=\"resource-lists\">", true);
+    holds(folder, "/index\"", true);
+    struct answer whole = get(DIRECTORY, "alice");
+    assert_true(text_equal(answer_header(&folder, "ETag", 0), answer_header(&whole, "ETag", 0)));
+    struct answer tag = get(DIRECTORY "/~~/xcap-directory/folder%5b@auid=%22resource-lists%22%5d/entry/@etag", "alice");
+    struct answer list = get(LISTS, "alice");
+    assert_true(text_equal(tag.body, answer_header(&list, "ETag", 0)));
+    assert_int_equal(get(DIRECTORY "/~~/xcap-directory/folder%5b@auid=%22none%22%5d", "alice").status, 404);
+}
+
+static void a_directory_is_for_its_owner_and_for_servers(void **state)
+{
+    (void)state;
+    assert_int_equal(get(DIRECTORY, NULL).status, 401);
+    assert_int_equal(get(DIRECTORY, "bob").status, 403);
+    assert_int_equal(get(DIRECTORY, "rls").status, 200);
+    struct answer refused =
+        ASK_XCAP(fixture, "PUT", DIRECTORY, "alice", {"Content-Type: application/vnd.oma.xcap-directory+xml"}, "<x/>");
+    assert_int_equal(refused.status, 405);
+    assert_text(answer_header(&refused, "Allow", 0), "GET, HEAD");
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", DIRECTORY, "alice").status, 405);
+    assert_int_equal(
+        get(ROOT "org.openmobilealliance.xcap-directory/users/sip:nobody@example.com/directory.xml", "rls").status,
+        404);
+}
+
+static void the_global_index_is_for_servers_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(put(SERVICES, "alice", RLS_TYPE, RLS_BODY), 201);
+    assert_int_equal(get(GLOBAL, NULL).status, 401);
+    assert_int_equal(get(GLOBAL, "alice").status, 403);
+    struct answer answer = get(GLOBAL, "rls");
+    assert_int_equal(answer.status, 200);
+    assert_text(answer_header(&answer, "Content-Type", 0), "application/rls-services+xml");
+    holds(answer, "sip:team@example.com", true);
+    assert_int_equal(get(GLOBAL, "chief").status, 200);
+    assert_int_equal(get(GLOBAL "/~~/rls-services/service%5b@uri=%22sip:team@example.com%22%5d", "rls").status, 200);
+    assert_int_equal(put(GLOBAL, "chief", RLS_TYPE, RLS_BODY), 405);
+    struct answer taken =
+        ASK_XCAP(fixture, "PUT", ROOT "rls-services/users/sip:bob@example.com/index", "bob", {RLS_TYPE}, RLS_BODY);
+    assert_int_equal(taken.status, 409);
+    holds(taken, "uniqueness-failure", true);
+    holds(taken, "<alt-value>sip:team-2@example.com</alt-value>", true);
+}
+
+static void too_much_to_list_is_answered_507(void **state)
+{
+    (void)state;
+    char *filler = arena_array(&fixture->arena, char, 8000001);
+    memset(filler, ' ', 8000000);
+    for (int i = 0; i < 2; i++) {
+        struct commit commit = {
+            .key = {TEXT("rls-services"), i ? TEXT("sip:alice@example.com") : TEXT("sip:bob@example.com"),
+                    TEXT("index")},
+            .expected = VERSION_ANY,
+            .bytes =
+                text_format(&fixture->arena,
+                            "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\">%s</rls-services>", filler),
+        };
+        assert_int_equal(store_commit(fixture->store, &commit, 1), OK);
+    }
+    assert_int_equal(get(GLOBAL, "rls").status, 507);
+    assert_int_equal(get(DIRECTORY, "alice").status, 200);
+}
+
+static void a_locked_profile_is_written_by_operators(void **state)
+{
+    (void)state;
+    assert_int_equal(put(LOCKED, "alice", PROFILE_TYPE, PROFILE_BODY), 403);
+    assert_int_equal(put(LOCKED, "rls", PROFILE_TYPE, PROFILE_BODY), 403);
+    assert_int_equal(put(LOCKED, "chief", PROFILE_TYPE, PROFILE_BODY), 201);
+    assert_int_equal(get(LOCKED, "alice").status, 200);
+    assert_int_equal(get(LOCKED, "bob").status, 200);
+    assert_int_equal(get(LOCKED, NULL).status, 401);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", LOCKED, "alice").status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", LOCKED, "chief").status, 200);
+}
+
+static void an_owner_may_let_go_of_history_and_not_write_it(void **state)
+{
+    (void)state;
+    assert_int_equal(put(HISTORY, "alice", HISTORY_TYPE, HISTORY_BODY), 403);
+    assert_int_equal(put(HISTORY, "bob", HISTORY_TYPE, HISTORY_BODY), 403);
+    assert_int_equal(put(HISTORY, "rls", HISTORY_TYPE, HISTORY_BODY), 201);
+    assert_int_equal(get(HISTORY, "alice").status, 200);
+    assert_int_equal(get(HISTORY, "bob").status, 403);
+    static const char first[] = HISTORY "/~~/history-list/history%5b@history-reference=%22d-1%22%5d";
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", first, "bob").status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", first, "alice", {"Content-Type: application/xcap-el+xml"},
+                              "<history history-reference=\"d-1\"/>")
+                         .status,
+                     403);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", first, "alice").status, 200);
+    holds(get(HISTORY, "alice"), "d-1", false);
+    holds(get(HISTORY, "alice"), "d-2", true);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY, "alice").status, 200);
+    assert_int_equal(get(HISTORY, "alice").status, 404);
+}
+
+static void presence_of_another_user_is_forbidden(void **state)
+{
+    (void)state;
+    static const char type[] = "Content-Type: application/pidf+xml";
+    assert_int_equal(put(PRESENCE, "alice", type,
+                         "<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"pres:alice@example.com\"/>"),
+                     201);
+    struct answer refused =
+        ASK_XCAP(fixture, "PUT", PRESENCE, "alice", {type},
+                 "<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:bob@example.com\"/>");
+    assert_int_equal(refused.status, 403);
+    holds(refused, "must be its owner", true);
+}
+
+static void icons_stand_in_a_sub_directory(void **state)
+{
+    (void)state;
+    static const char type[] = "Content-Type: application/vnd.oma.pres-content+xml";
+    static const char body[] = "<content xmlns=\"urn:oma:xml:prs:pres-content\"><mime-type>image/png</mime-type>"
+                               "<data>QUJD</data></content>";
+    assert_int_equal(put(ICON, "alice", type, body), 201);
+    assert_int_equal(get(ICON, "bob").status, 200);
+    assert_int_equal(put(ROOT "org.openmobilealliance.pres-content" ALICE "elsewhere/icon", "alice", type, body), 409);
+    assert_int_equal(put(ROOT "org.openmobilealliance.pres-content" ALICE "oma_status-icon", "alice", type, body), 404);
+    struct answer page = ASK_XCAP(fixture, "GET", ICON, "alice", {BROWSER});
+    holds(page, "src=\"data:image/png;base64,QUJD\"", true);
+}
+
+static void unprefixed_names_are_of_the_usage(void **state)
+{
+    (void)state;
+    static const char type[] = "Content-Type: application/auth-policy+xml";
+    static const char body[] = "<ruleset xmlns=\"urn:ietf:params:xml:ns:common-policy\"><rule id=\"a\"/></ruleset>";
+    assert_int_equal(put(ROOT "pres-rules" ALICE "index", "alice", type, body), 201);
+    assert_int_equal(put(ROOT "org.openmobilealliance.pres-rules" ALICE "pres-rules", "alice", type, body), 201);
+    assert_int_equal(get(ROOT "pres-rules" ALICE "index/~~/ruleset", "alice").status, 404);
+    assert_int_equal(
+        get(ROOT "pres-rules" ALICE "index/~~/c:ruleset?xmlns(c=urn:ietf:params:xml:ns:common-policy)", "alice").status,
+        200);
+    assert_int_equal(get(ROOT "org.openmobilealliance.pres-rules" ALICE "pres-rules/~~/ruleset/rule", "alice").status,
+                     200);
+}
+
+static void a_browser_gets_a_page(void **state)
+{
+    (void)state;
+    assert_int_equal(put(LISTS, "alice", LISTS_TYPE,
+                         "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list><display-name>"
+                         "&lt;script>alert(1)&lt;/script></display-name></list></resource-lists>"),
+                     201);
+    struct answer page = ASK_XCAP(fixture, "GET", LISTS, "alice", {BROWSER});
+    assert_int_equal(page.status, 200);
+    assert_text(answer_header(&page, "Content-Type", 0), "text/html; charset=utf-8");
+    assert_text(answer_header(&page, "Vary", 0), "Accept");
+    assert_text(answer_header(&page, "X-Content-Type-Options", 0), "nosniff");
+    assert_int_equal(answer_header(&page, "ETag", 0).length, 0);
+    struct text policy = answer_header(&page, "Content-Security-Policy", 0);
+    assert_true(text_starts_with(policy, TEXT("default-src 'none';")));
+    assert_true(text_find(policy, TEXT("script-src")) == policy.length);
+    assert_true(text_find(policy, TEXT("sandbox")) < policy.length);
+    holds(page, "<script", false);
+    holds(page, "&lt;script&gt;", true);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "bob", {BROWSER}).status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, NULL, {BROWSER}).status, 401);
+    struct answer caps = ASK_XCAP(fixture, "GET", ROOT "xcap-caps/global/index", NULL, {BROWSER});
+    holds(caps, "<html", true);
+}
+
+static void programs_get_the_document(void **state)
+{
+    (void)state;
+    static const char *const accepted[] = {
+        "Accept: */*",
+        "Accept: application/resource-lists+xml",
+        "Accept: text/html, application/resource-lists+xml",
+        "Accept: text/html;q=0.5, application/*;q=0.6",
+        "Accept: text/html;q=0.7, */*;q=0.7",
+        "Accept: text/html;q=0",
+        "Accept: text/*;q=0.9, application/resource-lists+xml;q=0.9",
+        "Accept:",
+    };
+    static const char *const paged[] = {
+        "Accept: text/html",
+        "Accept: TEXT/HTML; level=1; Q=0.7, */*;q=0.699",
+        "Accept: text/*;q=0.2",
+        "Accept: */*;q=0.1,, text/html ;q=1.000",
+        "Accept: text/html, application/resource-lists+xml;q=0, */*",
+    };
+    assert_int_equal(put(LISTS, "alice", LISTS_TYPE, LISTS_BODY), 201);
+    for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++) {
+        struct answer answer = ASK_XCAP(fixture, "GET", LISTS, "alice", {accepted[i]});
+        if (!text_equal(answer.body, TEXT(LISTS_BODY)))
+            fail_msg("%s", accepted[i]);
+        assert_text(answer_header(&answer, "Vary", 0), "Accept");
+    }
+    for (size_t i = 0; i < sizeof(paged) / sizeof(paged[0]); i++) {
+        struct answer answer = ASK_XCAP(fixture, "GET", LISTS, "alice", {paged[i]});
+        if (!answer_holds(&answer, "<html"))
+            fail_msg("%s", paged[i]);
+    }
+    struct answer node = ASK_XCAP(fixture, "GET", LISTS "/~~/resource-lists/list", "alice", {BROWSER});
+    assert_true(text_equal(node.body, TEXT("<list name=\"a\"/>")));
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS "-none", "alice", {BROWSER}).status, 404);
+}
+
+static struct usage_set *load(void)
+{
+    struct usage_set *set = NULL;
+    struct text error = {0};
+    assert_int_equal(usage_set_load("schemas", &set, &fixture->arena, &error), OK);
+    return set;
+}
+
+static void requests_let_go_of_replaced_usages(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_not_equal(put(LISTS, "alice", LISTS_TYPE, i % 2 ? LISTS_BODY : LISTS_BODY "\n"), 500);
+        assert_int_equal(put(LISTS, "alice", "Content-Type: text/plain", LISTS_BODY), 415);
+        assert_int_equal(get(LISTS, "alice").status, 200);
+        assert_int_equal(get(LISTS, "bob").status, 403);
+        assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/groups").status, 200);
+        assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/groups/sip:none@example.com").status, 404);
+        struct usage_set *next = load();
+        assert_true(documents_replace(fixture->documents, next));
+        while (!documents_retired(fixture->documents)) /* the answer is out a little before its request has ended */
+            sched_yield();
+        usage_set_free(fixture->usages);
+        fixture->usages = next;
+    }
+}
+
+#define SERVED(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SERVED(a_directory_is_read_and_compared_like_any_document),
+        SERVED(a_node_of_a_directory_can_be_selected),
+        SERVED(a_directory_is_for_its_owner_and_for_servers),
+        SERVED(the_global_index_is_for_servers_alone),
+        SERVED(too_much_to_list_is_answered_507),
+        SERVED(a_locked_profile_is_written_by_operators),
+        SERVED(an_owner_may_let_go_of_history_and_not_write_it),
+        SERVED(presence_of_another_user_is_forbidden),
+        SERVED(icons_stand_in_a_sub_directory),
+        SERVED(unprefixed_names_are_of_the_usage),
+        SERVED(a_browser_gets_a_page),
+        SERVED(programs_get_the_document),
+        SERVED(requests_let_go_of_replaced_usages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
