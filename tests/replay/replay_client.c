@@ -102,6 +102,7 @@ static struct text client_request(struct world *world, struct actor *actor, cons
 void client_send(struct world *world, struct actor *actor, const struct client_message *message)
 {
     size_t waiting = actor->inbox_count;
+    actor->asked++;
     world_input(world, actor, client_request(world, actor, message, NULL));
     if (actor->inbox_count != waiting + 1)
         return;

@@ -13,9 +13,10 @@ struct actor {
     struct text name; /* "bob", or "bob/desk" for one of several clients of a user */
     struct text user;
     struct flow flow;
-    bool listens;      /* FLOW_TCP: can be connected to */
-    struct text last;  /* bytes sent */
-    unsigned requests; /* sent so far: makes Call-IDs and CSeqs */
+    bool listens;             /* FLOW_TCP: can be connected to */
+    struct text last;         /* bytes sent */
+    unsigned requests;        /* sent so far: makes Call-IDs and CSeqs */
+    unsigned asked, answered; /* requests, without those that were challenged, and their final answers taken */
     struct sip_message *inbox[REPLAY_INBOX_MAX];
     size_t inbox_count;
     struct sip_message *answerable;  /* the last request taken from the inbox */

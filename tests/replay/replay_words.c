@@ -85,6 +85,7 @@ static void word_register(struct world *world, struct text line, struct text blo
         world_fail(world, "%.*s: REGISTER answered %d", TEXT_ARG(name), sip_status(answer));
     memmove(actor->inbox + waiting, actor->inbox + waiting + 1,
             (--actor->inbox_count - waiting) * sizeof(actor->inbox[0]));
+    actor->answered++;
     sip_message_free(answer);
 }
 
@@ -192,6 +193,14 @@ static void word_body(struct world *world, struct text line, struct text block)
         world_fail(world, "the body differs");
 }
 
+static void answer(struct world *world, struct actor *actor, const struct sip_message *request, uint64_t status)
+{
+    struct sip_message *response = sip_response_new(request, (int)status, "Answer", TEXT("tag"));
+    struct text bytes = text_copy(&world->arena, sip_message_write(response, &world->arena));
+    sip_message_free(response);
+    world_input(world, actor, bytes);
+}
+
 static void word_answer(struct world *world, struct text line, struct text block)
 {
     struct actor *actor = world_actor(world, next_word(&line));
@@ -199,10 +208,31 @@ static void word_answer(struct world *world, struct text line, struct text block
     (void)block;
     if (!actor->answerable || !text_to_u64(next_word(&line), &status))
         return world_fail(world, "nothing to answer");
-    struct sip_message *response = sip_response_new(actor->answerable, (int)status, "Answer", TEXT("tag"));
-    struct text bytes = text_copy(&world->arena, sip_message_write(response, &world->arena));
-    sip_message_free(response);
-    world_input(world, actor, bytes);
+    answer(world, actor, actor->answerable, status);
+}
+
+/* Requests are answered, responses thrown away, until nothing comes any more. */
+static void word_drain(struct world *world, struct text line, struct text block)
+{
+    struct actor *actor = world_actor(world, next_word(&line));
+    uint64_t status = 0;
+    (void)block;
+    text_to_u64(next_word(&line), &status);
+    while (actor->inbox_count) {
+        struct sip_message *message = actor_take(world, actor);
+        if (sip_is_request(message) && status)
+            answer(world, actor, message, status);
+        sip_message_free(message);
+    }
+}
+
+static void word_settled(struct world *world, struct text line, struct text block)
+{
+    const struct actor *actor = world_actor(world, next_word(&line));
+    (void)block;
+    if (actor->asked != actor->answered)
+        world_fail(world, "%.*s asked %u times and got %u answers", TEXT_ARG(actor->name), actor->asked,
+                   actor->answered);
 }
 
 static void word_repeat(struct world *world, struct text line, struct text block)
@@ -286,6 +316,7 @@ static const struct {
     {TEXT_INIT("many"), word_many},         {TEXT_INIT("request"), word_request},
     {TEXT_INIT("expect"), word_expect},     {TEXT_INIT("header"), word_header},
     {TEXT_INIT("body"), word_body},         {TEXT_INIT("answer"), word_answer},
+    {TEXT_INIT("drain"), word_drain},       {TEXT_INIT("settled"), word_settled},
     {TEXT_INIT("repeat"), word_repeat},     {TEXT_INIT("raw"), word_raw},
     {TEXT_INIT("wait"), word_wait},         {TEXT_INIT("restart"), word_restart},
     {TEXT_INIT("connect"), word_connect},   {TEXT_INIT("disconnect"), word_disconnect},

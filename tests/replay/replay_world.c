@@ -233,6 +233,7 @@ struct sip_message *actor_take(struct world *world, struct actor *actor)
         return NULL;
     }
     struct sip_message *message = actor->inbox[0];
+    actor->answered += !sip_is_request(message) && sip_status(message) >= 200;
     actor->inbox_count--;
     memmove(actor->inbox, actor->inbox + 1, actor->inbox_count * sizeof(actor->inbox[0]));
     return message;
