@@ -293,7 +293,7 @@ static void close_program(struct program *program)
     xml_close();
 }
 
-static int check_usage(const char *folder)
+static int check_usage(struct program *program, const char *folder)
 {
     struct arena arena;
     struct text report;
@@ -301,6 +301,7 @@ static int check_usage(const char *folder)
     enum status status = usage_check_folder(folder, &arena, &report);
     printf("%.*s", TEXT_ARG(report));
     arena_clear(&arena);
+    close_program(program);
     return status == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -314,7 +315,7 @@ int main(int argc, char **argv)
     if (!command_line(&command, argc, argv, &program.settings, &usage_folder, &exit_code))
         return exit_code;
     if (usage_folder)
-        return check_usage(usage_folder);
+        return check_usage(&program, usage_folder);
     log_open("xdms", program.settings.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     arena_init(&program.arena, "program");
     /* Blocked before any thread starts, so that every thread inherits it and sigwait alone sees them. */
