@@ -1,4 +1,6 @@
-<!-- Is this URI, taken as a string, a resource list of the document's owner below the same XCAP root? Nothing is fetched. -->
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- Is this URI, taken as a string, a resource list of the document's owner below the same XCAP root? Nothing is
+     fetched. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:c="urn:xdm:constraints"
     xmlns:func="http://exslt.org/functions" xmlns:str="http://exslt.org/strings"
     extension-element-prefixes="func str" exclude-result-prefixes="c">
@@ -22,8 +24,8 @@
   <!-- An address as the owner's is written: the host in lower case. -->
   <func:function name="c:is-owner">
     <xsl:param name="address"/>
-    <func:result select="$address = $owner or
-        concat(substring-before($address, '@'), '@', translate(substring-after($address, '@'), $upper, $lower)) = $owner"/>
+    <xsl:variable name="host" select="translate(substring-after($address, '@'), $upper, $lower)"/>
+    <func:result select="$address = $owner or concat(substring-before($address, '@'), '@', $host) = $owner"/>
   </func:function>
 
   <!-- `shared`: lists of the global tree too. -->

@@ -1,6 +1,6 @@
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- Any document as a page for people: its elements as nested boxes. All that the document says goes through value-of, so
-     it stays text; nothing of it becomes a link, a style or a name of an element. -->
+<!-- Any document as a page for people: its elements as nested boxes. All that the document says goes through
+     value-of, so it stays text; nothing of it becomes a link, a style or a name of an element. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
   <xsl:output method="html" encoding="UTF-8" indent="no" doctype-system="about:legacy-compat"/>
 

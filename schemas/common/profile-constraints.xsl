@@ -1,5 +1,6 @@
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- For both kinds of profile: it speaks of its owner. The host of an address has no case; the owner comes in canonical form. -->
+<!-- For both kinds of profile: it speaks of its owner. The host of an address has no case; the owner comes in
+     canonical form. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
     xmlns:up="urn:oma:xml:xdm:user-profile" exclude-result-prefixes="up">
   <xsl:include href="constraints.xsl"/>

@@ -1,6 +1,6 @@
 <?xml version="1.0" encoding="UTF-8"?>
-<!-- The picture itself. The type is one of those that the constraints let in, so the address of the picture holds base64 and
-     nothing else. -->
+<!-- The picture itself. The type is one of those that the constraints let in, so the address of the picture holds
+     base64 and nothing else. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
     xmlns:p="urn:oma:xml:prs:pres-content" exclude-result-prefixes="p">
   <xsl:import href="../common/page.xsl"/>
@@ -10,8 +10,10 @@
       <head><title><xsl:value-of select="concat($name, ' of ', $owner)"/></title></head>
       <body>
         <h1><xsl:value-of select="concat($name, ' of ', $owner)"/></h1>
-        <p><img alt="{p:content/p:description[1]}"
-            src="data:{translate(normalize-space(p:content/p:mime-type), 'AEFGIJMNP', 'aefgijmnp')};base64,{translate(p:content/p:data, '&#9;&#10;&#13; ', '')}"/></p>
+        <xsl:variable name="type"
+            select="translate(normalize-space(p:content/p:mime-type), 'AEFGIJMNP', 'aefgijmnp')"/>
+        <xsl:variable name="data" select="translate(p:content/p:data, '&#9;&#10;&#13; ', '')"/>
+        <p><img alt="{p:content/p:description[1]}" src="data:{$type};base64,{$data}"/></p>
         <xsl:for-each select="p:content/p:description"><p><xsl:value-of select="."/></p></xsl:for-each>
       </body>
     </html>

@@ -1,5 +1,6 @@
-<!-- Rules that a phone can show: one condition on who asks, details only where something is shown, lists of one's own. The
-     phrases are those that clients know. -->
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- Rules that a phone can show: one condition on who asks, details only where something is shown, lists of one's
+     own. The phrases are those that clients know. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:c="urn:xdm:constraints"
     xmlns:cp="urn:ietf:params:xml:ns:common-policy" xmlns:pr="urn:ietf:params:xml:ns:pres-rules"
     xmlns:ocp="urn:oma:xml:xdm:common-policy" exclude-result-prefixes="c cp pr ocp">
@@ -7,7 +8,8 @@
   <xsl:include href="../common/own-list.xsl"/>
 
   <xsl:variable name="rules" select="/cp:ruleset/cp:rule"/>
-  <xsl:variable name="foreign-list" select="($rules/cp:conditions/ocp:external-list/ocp:entry[not(c:is-own-list(@anc, false()))])[1]"/>
+  <xsl:variable name="entries" select="$rules/cp:conditions/ocp:external-list/ocp:entry"/>
+  <xsl:variable name="foreign-list" select="($entries[not(c:is-own-list(@anc, false()))])[1]"/>
 
   <xsl:template match="/">
     <xsl:choose>

@@ -1,5 +1,6 @@
-<!-- A folder for each usage, also for one without documents: a client then need not tell an empty folder from a missing
-     one. -->
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- A folder for each usage, also for one without documents: a client then need not tell an empty folder from a
+     missing one. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
     xmlns="urn:oma:xml:xdm:xcap-directory">
   <xsl:output encoding="UTF-8" indent="yes"/>

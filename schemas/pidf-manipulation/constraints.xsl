@@ -1,5 +1,6 @@
-<!-- A presence document speaks of its owner; "pres:" names the same user as "sip:". Another one's presence is forbidden and
-     no conflict (OMA Presence XDM). -->
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- A presence document speaks of its owner; "pres:" names the same user as "sip:". Another one's presence is
+     forbidden and no conflict (OMA Presence XDM). -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:c="urn:xdm:constraints"
     xmlns:p="urn:ietf:params:xml:ns:pidf" exclude-result-prefixes="c p">
   <xsl:include href="../common/constraints.xsl"/>
