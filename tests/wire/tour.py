@@ -3,6 +3,7 @@
 restart of both programs, and the hand-over to the member who comes back."""
 import os
 import socket
+import time
 
 import harness
 
@@ -17,9 +18,25 @@ GROUP_TYPE = "application/vnd.oma.poc.groups+xml"
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Free for UDP and for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(udp.getsockname())
+            except OSError:
+                continue
+            return udp.getsockname()[1]
+
+
+def wait_bound(port, transport):
+    """Until somebody has the port: a message that comes earlier is kept, not delivered."""
+    table = "/proc/net/udp" if transport == "u1" else "/proc/net/tcp"
+    for _ in range(200):
+        if any(f":{port:04X} " in line.split("0100007F", 1)[-1][:12] for line in open(table, encoding="ascii")):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 def scenario(system, name, **words):
@@ -34,7 +51,9 @@ def scenario(system, name, **words):
 
 
 def receive(system, port, body, transport="u1"):
-    return system.sipp(scenario(system, "receive.xml", BODY=body), port=port, background=True, transport=transport)
+    process = system.sipp(scenario(system, "receive.xml", BODY=body), port=port, background=True, transport=transport)
+    wait_bound(port, transport)
+    return process
 
 
 def arrived(system, process, what):
@@ -67,10 +86,11 @@ def tour(system):
     register(system, "carol", carol)
     send(system, "alice", "team", "to the team", "202")
     arrived(system, bob_got, "bob gets the group message")
-    for attempt in range(50): # the record of bob's 200 is written after it
+    for _ in range(50):  # the record of bob's 200 is written after it
         story = system.ctl("trace", "alice")
         if "delivered" in story:
             break
+        time.sleep(0.1)
     assert "delivered" in story and "no-alice" in story and "stored" in story, story
 
     system.stop()
