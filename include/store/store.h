@@ -141,4 +141,9 @@ uint64_t store_last_change(struct store *store);
 /* Consistent copy into `folder` (made if absent) while readers and writers go on. CONFLICT: it is not empty. */
 enum status store_backup(struct store *store, const char *folder, struct arena *arena, struct text *error_out);
 
+/* Compares all documents, claims and changes with each other in one state of the store, while readers and writers go
+ * on. `problem` gets one line for each contradiction. OK: none; CONFLICT: some; FAILED: could not be read. */
+typedef void store_problem_fn(void *context, struct text line);
+enum status store_check(struct store *store, store_problem_fn *problem, void *context);
+
 #endif

@@ -102,6 +102,7 @@ def crash(system):
         lost = load.messages[name] - set(client.received)
         assert not lost, f"{len(lost)} of {len(load.messages[name])} messages for {name} lost, such as {lost.pop()}"
         client.close()
+    system.ctl("check", "--data", system.path("data"))
     print(f"{len(load.documents)} documents and {sum(map(len, load.messages.values()))} messages survived "
           f"{ROUNDS} kills")
 

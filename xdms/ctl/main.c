@@ -1,4 +1,5 @@
-/* xdmctl: the admin API on the command line. Knows nothing of the server but that API. */
+/* xdmctl: the admin API on the command line. Knows nothing of the server but that API and,
+ * for check, its data folder. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static const struct command commands[] = {
     {"group", "list", ctl_group_list, "", "print all groups: URI, owner, document"},
     {"trace", NULL, ctl_trace, "MESSAGE-ID|USER", "tell what became of a message, or of the newest of a user"},
     {"backup", NULL, ctl_backup, "DIR", "copy the data of the running server into a new or empty folder"},
+    {"check", NULL, ctl_check, "--data DIR", "read a whole data folder and print what contradicts itself"},
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))

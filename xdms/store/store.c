@@ -19,6 +19,11 @@ struct waiter {
     bool done;
 };
 
+enum status store_check(struct store *store, store_problem_fn *problem, void *context)
+{
+    return store->engine->check(store->state, problem, context);
+}
+
 static void waiter_wake(void *context);
 static bool part_within_limits(struct text part, size_t length_max);
 

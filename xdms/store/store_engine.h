@@ -20,6 +20,7 @@ struct store_engine {
                            struct change_page *page_out);
     uint64_t (*last_change)(void *state);
     enum status (*backup)(void *state, const char *folder, struct arena *arena, struct text *error_out);
+    enum status (*check)(void *state, store_problem_fn *problem, void *context);
 };
 
 /* `read` with an arena fills everything; without one (NULL) version and time alone. */

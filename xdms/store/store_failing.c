@@ -86,6 +86,12 @@ static enum status failing_backup(void *state, const char *folder, struct arena 
     return store_backup(failing->inner, folder, arena, error_out);
 }
 
+static enum status failing_check(void *state, store_problem_fn *problem, void *context)
+{
+    struct failing *failing = state;
+    return store_check(failing->inner, problem, context);
+}
+
 static const struct store_engine failing_engine = {
     .close = failing_close,
     .read = failing_read,
@@ -96,6 +102,7 @@ static const struct store_engine failing_engine = {
     .changes = failing_changes,
     .last_change = failing_last_change,
     .backup = failing_backup,
+    .check = failing_check,
 };
 
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status)

@@ -154,6 +154,7 @@ static const struct store_engine lmdb_engine = {
     .changes = lmdb_changes,
     .last_change = lmdb_last_change,
     .backup = lmdb_backup,
+    .check = lmdb_check,
 };
 
 static bool store_start(struct lmdb_store *store, const struct lmdb_options *options, struct arena *arena,

@@ -151,6 +151,7 @@ enum status lmdb_holders(void *state, struct text kind, struct text value_prefix
                          struct text **values_out);
 enum status lmdb_changes(void *state, uint64_t after, size_t limit, struct arena *arena, struct change_page *page_out);
 uint64_t lmdb_last_change(void *state);
+enum status lmdb_check(void *state, store_problem_fn *problem, void *context); /* store_lmdb_check.c */
 void lmdb_commit(void *state, struct commit **commits, size_t count);
 
 #define META_FORMAT TEXT("format")
