@@ -23,6 +23,12 @@ struct http_request {
     size_t headers_count;
     struct text body;
     const struct sockaddr *peer;
+    bool is_tls; /* the connection is encrypted from the peer to here: no proxy in between */
+    /* Names in the certificate that the client has proved to hold, issued by a CA that the listener trusts for clients;
+     * none if it showed none. Each DNS name (lower case) and each URI (as written) of its subjectAltName; the common
+     * name if there is neither (RFC 6125 §6.4.4). Peers are trusted by these and by nothing that stands in a header. */
+    const struct text *client_names;
+    size_t client_names_count;
     struct arena *arena; /* lives until the response has been sent */
     void *state;         /* the handler's own, NULL at first; memory from `arena` */
 };
