@@ -74,10 +74,6 @@ static bool change_prepare(struct document_change *change)
     if (change->status != OK)
         return false;
     bool removed = change->deletion && !change->selector;
-    if (!removed && current.version != 0 && current.bytes.bytes && text_equal(current.bytes, bytes)) {
-        change->version = current.version; /* nothing changes, so there is nothing to tell anyone (RFC 4825 §8.5) */
-        return false;
-    }
     if (!removed && !body_is_checked(change))
         change->status = check_result(change, bytes);
     change->commit.key = change->place.key;
@@ -92,8 +88,8 @@ static enum status read_current(struct document_change *change, struct stored *c
 {
     const struct document_key *key = &change->place.key;
     struct store *store = change->documents->store;
-    enum status status = body_is_checked(change) ? store_head(store, key, current_out)
-                                                 : store_get(store, key, &change->round, current_out);
+    enum status status =
+        change->selector ? store_get(store, key, &change->round, current_out) : store_head(store, key, current_out);
     if (status == NOT_FOUND)
         *current_out = (struct stored){.version = VERSION_ABSENT};
     return status == NOT_FOUND ? OK : status;
