@@ -1,22 +1,20 @@
-/* im-glue: reads its settings, opens the store, joins the sockets, the loop and the conversation, stops in order. What
+/* im-glue: reads its settings, opens the node, joins the sockets, the loop and the conversation, stops in order. What
  * is answered to a SIP peer is in conversation/. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "command.h"
 #include "conversation.h"
 #include "log.h"
+#include "node.h"
 #include "transport.h"
-#include "xml_validate.h"
 
 struct glue_settings {
+    struct node_settings node;
     char *sip, *host;
-    char *data, *schemas, *roots, *domain, *realm;
     bool sha256_first;
     bool members_may_send, store_by_default, accept_by_default;
-    bool debug;
 };
 
 #define ROW(member) offsetof(struct glue_settings, member)
@@ -25,13 +23,6 @@ static const struct setting rows[] = {
     {"listen.sip", SETTING_TEXT, ROW(sip), "127.0.0.1:5060", 0, 0, "", "Address for SIP over UDP and TCP."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
      "Name or address in Via, as peers reach us; empty: that of listen.sip."},
-    {"store.folder", SETTING_TEXT, ROW(data), "/var/lib/xdm", 0, 0, "", "Data folder, shared with xdms."},
-    {"xcap.schemas", SETTING_TEXT, ROW(schemas), "/usr/share/xdm/schemas", 0, 0, "",
-     "Folder of the document services."},
-    {"xcap.roots", SETTING_TEXT, ROW(roots), "/xcap-root/", 0, 0, "",
-     "Path prefixes under which anchors inside documents are ours, separated by commas."},
-    {"identity.domain", SETTING_TEXT, ROW(domain), "example.com", 0, 0, "", "SIP domain served here."},
-    {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "", "Digest realm."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
      "Offers SHA-256 digest before MD5; many clients in the field give up when the first challenge is not MD5."},
     {"policy.members-may-send", SETTING_SWITCH, ROW(members_may_send), "yes", 0, 0, "",
@@ -40,10 +31,9 @@ static const struct setting rows[] = {
      "Messages are kept for absent users whose rules say nothing about it."},
     {"policy.accept-by-default", SETTING_SWITCH, ROW(accept_by_default), "yes", 0, 0, "",
      "Messages reach users none of whose rules matches the sender."},
-    {"log.debug", SETTING_SWITCH, ROW(debug), "no", 0, 0, "", "Writes debug lines too."},
 };
 
-static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0])};
+static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
 
 static const struct command_option shortcuts[] = {
     {"sip", "listen.sip"},
@@ -60,21 +50,13 @@ static const struct command command = {
     .options_count = sizeof(shortcuts) / sizeof(shortcuts[0]),
 };
 
-#define ROOTS_MAX 8 /* one root and its aliases */
-
 struct program {
     struct glue_settings settings;
-    struct arena arena;
-    struct store *store;
-    struct usage_set *usages;
-    struct documents *documents;
-    struct digest *digest;
+    struct node node;
     struct groups *groups;
     struct loop *loop;
     struct transport *transport;
     struct conversation *conversation;
-    struct text roots[ROOTS_MAX];
-    size_t roots_count;
     char host[256];
     uint16_t port;
     bool stopping;
@@ -145,35 +127,14 @@ static void on_stop(void *context)
     program->stopping = true;
 }
 
-static void read_roots(struct program *program)
-{
-    struct text rest = text_of(program->settings.roots), root;
-    for (bool more = true; more && program->roots_count < ROOTS_MAX;) {
-        more = text_cut(rest, ',', &root, &rest);
-        program->roots[program->roots_count++] = text_trim(root);
-    }
-}
-
-static bool open_documents(struct program *program)
+static void open_groups(struct program *program)
 {
     const struct glue_settings *settings = &program->settings;
-    struct text error = {0};
-    uint8_t key[32];
-    if (usage_set_load(settings->schemas, &program->usages, &program->arena, &error) != OK)
-        return start_failed(error);
-    program->store = store_open_lmdb(settings->data, &program->arena, &error);
-    if (!program->store)
-        return start_failed(error);
-    program->documents = documents_new(program->store, program->usages);
-    if (getrandom(key, sizeof(key), 0) != sizeof(key))
-        return start_failed(TEXT("no random numbers from the kernel"));
-    program->digest = digest_new(text_of(settings->realm), text_of(settings->domain), key);
-    struct group_settings groups = GROUP_SETTINGS_STANDARD(program->roots, program->roots_count);
+    struct group_settings groups = GROUP_SETTINGS_STANDARD(program->node.roots, program->node.roots_count);
     groups.members_may_send = settings->members_may_send;
     groups.store_by_default = settings->store_by_default;
     groups.accept_by_default = settings->accept_by_default;
-    program->groups = groups_new(program->documents, &groups);
-    return true;
+    program->groups = groups_new(program->node.documents, &groups);
 }
 
 static bool open_sip(struct program *program)
@@ -181,21 +142,21 @@ static bool open_sip(struct program *program)
     struct text error = {0};
     uint16_t port;
     if (!address_split(program->settings.sip, program->host, sizeof(program->host), &port))
-        return start_failed(text_format(&program->arena, "not HOST:PORT: %s", program->settings.sip));
+        return start_failed(text_format(&program->node.arena, "not HOST:PORT: %s", program->settings.sip));
     struct transport_handler handler = {on_input, on_closed, on_unreachable, program};
-    program->transport = transport_open(program->loop, program->host, port, &handler, &program->arena, &error);
+    program->transport = transport_open(program->loop, program->host, port, &handler, &program->node.arena, &error);
     if (!program->transport)
         return start_failed(error);
     program->port = transport_port(program->transport);
     struct conversation_settings settings = {
-        .domain = text_of(program->settings.domain),
+        .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
     };
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
-    program->conversation =
-        conversation_new(&settings, program->documents, program->digest, program->groups, wake, program, clock_now());
+    program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
+                                             wake, program, clock_now());
     return true;
 }
 
@@ -204,7 +165,7 @@ static void serve(struct program *program)
     loop_set_deadline(program->loop, on_deadline, program);
     printf("im-glue ready sip=%s:%u\n", program->host, program->port);
     fflush(stdout);
-    log_info("started data=%s domain=%s", program->settings.data, program->settings.domain);
+    log_info("started data=%s domain=%s", program->settings.node.folder, program->settings.node.domain);
     loop_run(program->loop);
 }
 
@@ -213,22 +174,14 @@ static void close_program(struct program *program)
 {
     if (program->transport)
         transport_close(program->transport);
-    if (program->store)
-        store_close(program->store);
+    node_close_store(&program->node);
     if (program->conversation)
         conversation_free(program->conversation);
     if (program->groups)
         groups_free(program->groups);
-    if (program->digest)
-        digest_free(program->digest);
-    if (program->documents)
-        documents_free(program->documents);
-    if (program->usages)
-        usage_set_free(program->usages);
+    node_close(&program->node);
     loop_free(program->loop);
     settings_clear(&table, &program->settings);
-    arena_clear(&program->arena);
-    xml_close();
 }
 
 int main(int argc, char **argv)
@@ -238,16 +191,16 @@ int main(int argc, char **argv)
     int exit_code;
     if (!command_line(&command, argc, argv, &program.settings, &extra, &exit_code))
         return exit_code;
-    log_open("im-glue", program.settings.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-    xml_open();
+    struct text error = {0};
     sip_open();
-    arena_init(&program.arena, "program");
     signal(SIGPIPE, SIG_IGN);
     program.loop = loop_new();
     loop_signal(program.loop, SIGINT, on_stop, &program);
     loop_signal(program.loop, SIGTERM, on_stop, &program);
-    read_roots(&program);
-    bool started = open_documents(&program) && open_sip(&program);
+    bool started = node_open(&program.node, "im-glue", &program.settings.node, &error) || start_failed(error);
+    if (started)
+        open_groups(&program);
+    started = started && open_sip(&program);
     if (started)
         serve(&program);
     close_program(&program);

@@ -27,6 +27,8 @@ struct setting {
 struct settings_table {
     const struct setting *rows;
     size_t count;
+    const struct settings_table *shared; /* further rows, which several programs have; NULL: none */
+    size_t shared_offset;                /* of the struct that these rows fill, in the program's settings struct */
 };
 
 /* Every call that can refuse prints nothing: it leaves one line in `error` (what is wrong, where). */
@@ -47,5 +49,8 @@ void settings_document(const struct settings_table *table, const char *program, 
 
 /* "HOST:PORT" with a name, IPv4 or [IPv6] host; false if it has another form. */
 bool address_split(const char *address, char *host_out, size_t host_size, uint16_t *port_out);
+
+/* "HOST:PORT" that this machine alone can reach: 127.0.0.0/8, [::1] or localhost. */
+bool address_is_loopback(const char *address);
 
 #endif

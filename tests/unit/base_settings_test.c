@@ -293,6 +293,63 @@ static void other_forms_of_addresses_are_refused(void **state)
     assert_true(address_split("1234567:80", host, 8, &port));
 }
 
+static void only_this_machine_reaches_a_loopback_address(void **state)
+{
+    (void)state;
+    static const char *const loopback[] = {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "LocalHost:1"};
+    static const char *const others[] = {
+        "127.example.com:1", "128.0.0.1:1", "[::]:1",   "0.0.0.0:1", "[::2]:1",
+        "localhost.com:1",   "localhost",   "[::11]:1", ":1",        "[::ffff:8.8.8.8]:1"};
+    for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+        assert_true(address_is_loopback(loopback[i]));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(address_is_loopback(others[i]));
+}
+
+struct program {
+    char *name;
+    struct example shared;
+    int64_t body_lines_max;
+};
+
+static const struct setting program_rows[] = {
+    {"program.name", SETTING_TEXT, offsetof(struct program, name), "p", 0, 0, "", "Its name."},
+    {"limits.lines", SETTING_NUMBER, offsetof(struct program, body_lines_max), "7", 0, 9, "", "Most lines."},
+};
+static const struct settings_table program_table = {program_rows, 2, &table, offsetof(struct program, shared)};
+
+static void shared_rows_are_set_read_and_printed_like_a_programs_own(void **state)
+{
+    (void)state;
+    struct program program;
+    char *dumped = NULL;
+    size_t length = 0;
+    settings_init(&program_table, &program);
+    assert_string_equal(program.name, "p");
+    assert_string_equal(program.shared.listen, "127.0.0.1:8080");
+    assert_int_equal(program.body_lines_max, 7);
+    assert_int_equal(settings_set(&program_table, &program, "http.listen", "[::]:80", error), OK);
+    assert_int_equal(settings_set(&program_table, &program, "limits.bodies", "1", error), REFUSED);
+    FILE *file = fopen(path, "wb");
+    fputs("limits: {lines: 3, body: 10}\nhttp: {reuse: no}\n", file);
+    fclose(file);
+    assert_int_equal(settings_read_file(&program_table, &program, path, error), OK);
+    assert_string_equal(program.shared.listen, "[::]:80");
+    assert_int_equal(program.shared.body_bytes_max, 10);
+    assert_false(program.shared.reuse);
+    assert_int_equal(program.body_lines_max, 3);
+
+    FILE *stream = open_memstream(&dumped, &length);
+    settings_dump(&program_table, &program, stream);
+    settings_document(&program_table, "program", stream);
+    fclose(stream);
+    assert_non_null(strstr(dumped, "limits:\n  # Most lines.\n  lines: 3\n  # Largest body.\n  body: 10\n"));
+    assert_non_null(strstr(dumped, "| `limits.lines` | `7` | 0 to 9 | Most lines. |\n"));
+    assert_non_null(strstr(dumped, "| `limits.body` | `65536` |"));
+    free(dumped);
+    settings_clear(&program_table, &program);
+}
+
 #define SETTINGS_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -314,6 +371,8 @@ int main(void)
         SETTINGS_TEST(the_document_has_a_row_for_each_setting),
         SETTINGS_TEST(an_address_is_a_host_and_a_port),
         SETTINGS_TEST(other_forms_of_addresses_are_refused),
+        SETTINGS_TEST(only_this_machine_reaches_a_loopback_address),
+        SETTINGS_TEST(shared_rows_are_set_read_and_printed_like_a_programs_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,13 +32,28 @@ enum status settings_error(char error[SETTINGS_ERROR_MAX], const char *format, .
     return REFUSED;
 }
 
-const struct setting *settings_row(const struct settings_table *table, struct text name)
+size_t settings_count(const struct settings_table *table)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        if (text_equal(text_of(table->rows[i].name), name))
-            return &table->rows[i];
+    return table->count + (table->shared ? settings_count(table->shared) : 0);
+}
+
+struct setting settings_row(const struct settings_table *table, size_t index)
+{
+    if (index < table->count)
+        return table->rows[index];
+    struct setting row = settings_row(table->shared, index - table->count);
+    row.offset += table->shared_offset;
+    return row;
+}
+
+bool settings_find(const struct settings_table *table, struct text name, size_t *index_out)
+{
+    size_t count = settings_count(table);
+    for (*index_out = 0; *index_out < count; (*index_out)++) {
+        if (text_equal(text_of(settings_row(table, *index_out).name), name))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static bool parse_number(struct text text, int64_t *value_out)
@@ -125,22 +140,23 @@ void settings_store(const struct setting *row, void *target, const char *value)
 void settings_init(const struct settings_table *table, void *target)
 {
     char error[SETTINGS_ERROR_MAX];
-    for (size_t i = 0; i < table->count; i++) {
-        const struct setting *row = &table->rows[i];
-        if (row->kind == SETTING_TEXT)
-            *(char **)member(row, target) = NULL;
-        enum status status = settings_check(row, row->standard, error);
+    for (size_t i = 0; i < settings_count(table); i++) {
+        const struct setting row = settings_row(table, i);
+        if (row.kind == SETTING_TEXT)
+            *(char **)member(&row, target) = NULL;
+        enum status status = settings_check(&row, row.standard, error);
         assert(status == OK); /* a default that its own row refuses is a mistake in the table */
-        settings_store(row, target, row->standard);
+        settings_store(&row, target, row.standard);
     }
 }
 
 void settings_clear(const struct settings_table *table, void *target)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->rows[i].kind != SETTING_TEXT)
+    for (size_t i = 0; i < settings_count(table); i++) {
+        const struct setting row = settings_row(table, i);
+        if (row.kind != SETTING_TEXT)
             continue;
-        char **text = member(&table->rows[i], target);
+        char **text = member(&row, target);
         free(*text);
         *text = NULL;
     }
@@ -149,12 +165,13 @@ void settings_clear(const struct settings_table *table, void *target)
 enum status settings_set(const struct settings_table *table, void *target, const char *name, const char *value,
                          char error[SETTINGS_ERROR_MAX])
 {
-    const struct setting *row = settings_row(table, text_of(name));
-    if (!row)
+    size_t index;
+    if (!settings_find(table, text_of(name), &index))
         return settings_error(error, "unknown setting '%.100s'", name);
-    enum status status = settings_check(row, value, error);
+    const struct setting row = settings_row(table, index);
+    enum status status = settings_check(&row, value, error);
     if (status == OK)
-        settings_store(row, target, value);
+        settings_store(&row, target, value);
     return status;
 }
 
@@ -165,10 +182,11 @@ static struct text section_of(const struct setting *row)
     return section;
 }
 
-static bool is_first_of_its_section(const struct settings_table *table, size_t index)
+static bool is_first_of_its_section(const struct settings_table *table, size_t index, struct text section)
 {
     for (size_t i = 0; i < index; i++) {
-        if (text_equal(section_of(&table->rows[i]), section_of(&table->rows[index])))
+        const struct setting row = settings_row(table, i);
+        if (text_equal(section_of(&row), section))
             return false;
     }
     return true;
@@ -196,14 +214,17 @@ static void dump_row(const struct setting *row, const void *target, FILE *stream
 /* Rows of one section need not stand together in the table, but a section may stand in the file only once. */
 void settings_dump(const struct settings_table *table, const void *target, FILE *stream)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        struct text section = section_of(&table->rows[i]);
-        if (!is_first_of_its_section(table, i))
+    size_t count = settings_count(table);
+    for (size_t i = 0; i < count; i++) {
+        const struct setting first = settings_row(table, i);
+        struct text section = section_of(&first);
+        if (!is_first_of_its_section(table, i, section))
             continue;
         fprintf(stream, "%.*s:\n", TEXT_ARG(section));
-        for (size_t k = i; k < table->count; k++) {
-            if (text_equal(section_of(&table->rows[k]), section))
-                dump_row(&table->rows[k], target, stream);
+        for (size_t k = i; k < count; k++) {
+            const struct setting row = settings_row(table, k);
+            if (text_equal(section_of(&row), section))
+                dump_row(&row, target, stream);
         }
     }
 }
@@ -244,8 +265,10 @@ void settings_document(const struct settings_table *table, const char *program, 
 {
     fprintf(stream, "## Settings of %s\n\n| setting | default | range | meaning |\n| --- | --- | --- | --- |\n",
             program);
-    for (size_t i = 0; i < table->count; i++)
-        document_row(&table->rows[i], stream);
+    for (size_t i = 0; i < settings_count(table); i++) {
+        const struct setting row = settings_row(table, i);
+        document_row(&row, stream);
+    }
 }
 
 static bool is_host_name(struct text host)
@@ -283,4 +306,19 @@ bool address_split(const char *address, char *host_out, size_t host_size, uint16
         return false;
     *port_out = (uint16_t)port;
     return true;
+}
+
+bool address_is_loopback(const char *address)
+{
+    char host[HOST_MAX + 1];
+    uint16_t port;
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+    if (!address_split(address, host, sizeof(host), &port))
+        return false;
+    if (inet_pton(AF_INET, host, &ipv4) == 1)
+        return ntohl(ipv4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &ipv6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&ipv6);
+    return text_equal_nocase(text_of(host), TEXT("localhost"));
 }

@@ -89,10 +89,10 @@ static enum status read_setting(struct reader *reader, struct text section)
 {
     struct text key = scalar(&reader->event);
     struct text name = text_join(&reader->arena, text_join(&reader->arena, section, TEXT(".")), key);
-    const struct setting *row = settings_row(reader->table, name);
-    if (!row)
+    size_t index;
+    if (!settings_find(reader->table, name, &index))
         return refuse_here(reader, "unknown setting", name);
-    size_t index = (size_t)(row - reader->table->rows);
+    const struct setting row = settings_row(reader->table, index);
     if (reader->values[index])
         return refuse_here(reader, "second value for setting", name);
     enum status status = next_event(reader);
@@ -105,7 +105,7 @@ static enum status read_setting(struct reader *reader, struct text section)
         return refuse_here(reader, "zero byte in setting", name);
     reader->values[index] = text_cstring(&reader->arena, value);
     char error[SETTINGS_ERROR_MAX];
-    if (settings_check(row, reader->values[index], error) != OK)
+    if (settings_check(&row, reader->values[index], error) != OK)
         return refuse_here(reader, error, (struct text){0});
     return OK;
 }
@@ -115,8 +115,8 @@ static enum status begin_section(struct reader *reader, struct text section)
 {
     struct text prefix = text_join(&reader->arena, section, TEXT("."));
     bool known = false;
-    for (size_t i = 0; i < reader->table->count; i++) {
-        if (!text_starts_with(text_of(reader->table->rows[i].name), prefix))
+    for (size_t i = 0; i < settings_count(reader->table); i++) {
+        if (!text_starts_with(text_of(settings_row(reader->table, i).name), prefix))
             continue;
         if (reader->sections[i])
             return refuse_here(reader, "second section", section);
@@ -208,16 +208,18 @@ enum status settings_read_file(const struct settings_table *table, void *target,
     }
     struct reader reader = {.table = table, .path = path, .error = error};
     arena_init(&reader.arena, "settings file");
-    reader.values = arena_array(&reader.arena, const char *, table->count);
-    reader.sections = arena_array(&reader.arena, bool, table->count);
+    size_t count = settings_count(table);
+    reader.values = arena_array(&reader.arena, const char *, count);
+    reader.sections = arena_array(&reader.arena, bool, count);
     struct text bytes = {0};
     enum status status = read_bytes(&reader, fd, &bytes);
     close(fd);
     if (status == OK)
         status = parse(&reader, bytes);
-    for (size_t i = 0; status == OK && i < table->count; i++) {
+    for (size_t i = 0; status == OK && i < count; i++) {
+        const struct setting row = settings_row(table, i);
         if (reader.values[i])
-            settings_store(&table->rows[i], target, reader.values[i]);
+            settings_store(&row, target, reader.values[i]);
     }
     arena_clear(&reader.arena);
     return status;

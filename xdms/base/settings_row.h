@@ -4,8 +4,10 @@
 
 #include "settings.h"
 
-/* NULL if there is none. */
-const struct setting *settings_row(const struct settings_table *table, struct text name);
+/* Rows are counted through the table and those it shares; the offset of each is right for the program's struct. */
+size_t settings_count(const struct settings_table *table);
+struct setting settings_row(const struct settings_table *table, size_t index);
+bool settings_find(const struct settings_table *table, struct text name, size_t *index_out);
 
 enum status settings_check(const struct setting *row, const char *value, char error[SETTINGS_ERROR_MAX]);
 

@@ -1,0 +1,53 @@
+/* What every program of a machine stands on: the settings that the programs share, the store, the document services,
+ * the documents and the users' digest. A setting that concerns more than one program is added here, once. */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "arena.h"
+#include "digest.h"
+#include "document.h"
+#include "settings.h"
+
+#define NODE_ROOTS_MAX 8 /* one XCAP root and its aliases */
+
+struct node_settings {
+    char *folder, *schemas;
+    char *roots;
+    char *domain, *realm;
+    bool debug;
+};
+
+/* Rows of struct node_settings: `shared` of a program's own table. */
+extern const struct settings_table node_settings_table;
+
+/* Whoever opens it may read the members and changes none. */
+struct node {
+    const struct node_settings *settings;
+    struct text roots[NODE_ROOTS_MAX]; /* path prefixes, each with '/' at both ends */
+    size_t roots_count;
+    struct store *store;
+    struct usage_set *usages; /* in force */
+    struct documents *documents;
+    struct digest *digest;
+    struct arena arena; /* until node_close */
+
+    struct usage_set *replaced; /* before, while requests still use it */
+};
+
+/* Opens the log and then all of the above. False: `error_out` has one line, in the node's arena. To be closed in either
+ * case. `settings` outlives the node. */
+bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
+
+/* Waits for what was submitted to the store and closes it: what the store calls back must still be there. Further calls
+ * do nothing. */
+void node_close_store(struct node *node);
+void node_close(struct node *node);
+
+/* Loads the document services anew, for programs whose requests enter and leave (document.h). False: what was in force
+ * stays, and the log says why; or those of the last reload are still in use (node_retire). */
+bool node_reload(struct node *node);
+
+/* Frees the document services that were replaced. False: requests still use them. */
+bool node_retire(struct node *node);
+
+#endif

@@ -1,0 +1,124 @@
+/* Opens in order and closes in reverse what the programs of one machine have in common. Knows no protocol. */
+#include "node.h"
+
+#include <sys/random.h>
+
+#include "log.h"
+#include "store.h"
+#include "xml_validate.h"
+
+#define ROW(member) offsetof(struct node_settings, member)
+
+static const struct setting rows[] = {
+    {"store.folder", SETTING_TEXT, ROW(folder), "/var/lib/xdm", 0, 0, "",
+     "Data folder; the programs of one machine share it."},
+    {"xcap.schemas", SETTING_TEXT, ROW(schemas), "/usr/share/xdm/schemas", 0, 0, "",
+     "Folder of the document services."},
+    {"xcap.roots", SETTING_TEXT, ROW(roots), "/xcap-root/", 0, 0, "",
+     "Path prefixes of the XCAP root and its aliases, separated by commas; anchors below them inside documents are "
+     "ours."},
+    {"identity.domain", SETTING_TEXT, ROW(domain), "example.com", 0, 0, "",
+     "Domain that is served, and that of user names which are given without one."},
+    {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
+     "Digest realm; stored password hashes are good for one realm alone."},
+    {"log.debug", SETTING_SWITCH, ROW(debug), "no", 0, 0, "", "Writes debug lines too."},
+};
+
+const struct settings_table node_settings_table = {rows, sizeof(rows) / sizeof(rows[0]), NULL, 0};
+
+static bool read_roots(struct node *node, struct text *error_out)
+{
+    struct text rest = text_of(node->settings->roots), root;
+    for (bool more = true; more;) {
+        more = text_cut(rest, ',', &root, &rest);
+        root = text_trim(root);
+        if (node->roots_count == NODE_ROOTS_MAX || !text_starts_with(root, TEXT("/")) ||
+            !text_ends_with(root, TEXT("/"))) {
+            *error_out =
+                text_format(&node->arena, "xcap.roots: each root begins and ends with '/', and there are at most %d",
+                            NODE_ROOTS_MAX);
+            return false;
+        }
+        node->roots[node->roots_count++] = root;
+    }
+    return true;
+}
+
+static bool open_digest(struct node *node, struct text *error_out)
+{
+    uint8_t key[32];
+    if (getrandom(key, sizeof(key), 0) != sizeof(key)) {
+        *error_out = TEXT("no random numbers from the kernel");
+        return false;
+    }
+    node->digest = digest_new(text_of(node->settings->realm), text_of(node->settings->domain), key);
+    return true;
+}
+
+bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out)
+{
+    *node = (struct node){.settings = settings};
+    log_open(program, settings->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    xml_open();
+    arena_init(&node->arena, "node");
+    if (!read_roots(node, error_out) || usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
+        return false;
+    node->store = store_open_lmdb(settings->folder, &node->arena, error_out);
+    if (!node->store)
+        return false;
+    node->documents = documents_new(node->store, node->usages);
+    return open_digest(node, error_out);
+}
+
+void node_close_store(struct node *node)
+{
+    if (node->store)
+        store_close(node->store);
+    node->store = NULL;
+}
+
+void node_close(struct node *node)
+{
+    node_close_store(node);
+    if (node->digest)
+        digest_free(node->digest);
+    if (node->documents)
+        documents_free(node->documents);
+    usage_set_free(node->usages);
+    usage_set_free(node->replaced);
+    arena_clear(&node->arena);
+    xml_close();
+}
+
+bool node_reload(struct node *node)
+{
+    struct arena arena;
+    struct text error = {0};
+    struct usage_set *usages = NULL;
+    if (!node_retire(node))
+        return false;
+    arena_init(&arena, "reload");
+    bool loaded = usage_set_load(node->settings->schemas, &usages, &arena, &error) == OK;
+    if (!loaded)
+        log_error("document services are as before, the new ones do not load: %.*s", TEXT_ARG(error));
+    arena_clear(&arena);
+    if (!loaded)
+        return false;
+    if (!documents_replace(node->documents, usages)) { /* not so after node_retire, unless two threads reload */
+        usage_set_free(usages);
+        return false;
+    }
+    node->replaced = node->usages;
+    node->usages = usages;
+    log_info("document services loaded anew usages=%zu", usage_count(usages));
+    return true;
+}
+
+bool node_retire(struct node *node)
+{
+    if (node->replaced && documents_retired(node->documents)) {
+        usage_set_free(node->replaced);
+        node->replaced = NULL;
+    }
+    return !node->replaced;
+}
