@@ -25,7 +25,19 @@ struct usage_document {  /* one <document> row of the manifest */
     enum usage_source source;      /* of a computed one */
 };
 
-enum usage_role { USAGE_ANYONE, USAGE_USER, USAGE_OWNER, USAGE_SERVER, USAGE_OPERATOR, USAGE_NOBODY };
+/* In this order one role of a manifest includes those after it. An auditor reads and never writes. */
+enum usage_role {
+    USAGE_ANYONE,
+    USAGE_USER,
+    USAGE_OWNER,
+    USAGE_SERVER,
+    USAGE_OPERATOR,
+    USAGE_ADMIN,
+    USAGE_AUDITOR,
+    USAGE_NOBODY
+};
+#define USAGE_ROLE_BIT(role) (1u << (role))
+
 enum usage_operation { USAGE_READ, USAGE_WRITE, USAGE_DELETE };
 
 struct usage_post { /* one <post> row: what may be sent to this usage beside documents */
@@ -66,6 +78,13 @@ const struct usage_document *usage_document(const struct usage *usage, enum xcap
 
 /* May a requester in this role do this in this tree? */
 bool usage_allows(const struct usage *usage, enum xcap_tree tree, enum usage_operation operation, enum usage_role role);
+
+/* The same for a requester in several roles (USAGE_ROLE_BIT): one that may suffices. Who is an auditor, whatever else,
+ * writes nothing. */
+bool usage_permits(const struct usage *usage, enum xcap_tree tree, enum usage_operation operation, unsigned roles);
+
+/* By its name in manifests; USAGE_NOBODY when there is no such role. */
+enum usage_role usage_role_named(struct text name);
 
 /* The row for a body of this type. NULL: it is not taken here. */
 const struct usage_post *usage_post_find(const struct usage *usage, enum xcap_tree tree, struct text mime);

@@ -75,7 +75,7 @@ static void load_fails(const char *what)
 
 static void allowed(const struct usage *usage, enum usage_operation operation, const char *roles)
 {
-    static const char letters[] = "auosp"; /* anyone, user, owner, server, operator */
+    static const char letters[] = "auospdr"; /* anyone, user, owner, server, operator, admin, auditor */
     for (int role = USAGE_ANYONE; role < USAGE_NOBODY; role++)
         assert_int_equal(usage_allows(usage, XCAP_USERS, operation, (enum usage_role)role),
                          strchr(roles, letters[role]) != NULL);
@@ -87,18 +87,18 @@ static void a_server_may_write_what_its_owner_may_delete(void **state)
     (void)state;
     notes("<document name='*'/><access read='owner' write='server' delete='owner'/>");
     const struct usage *usage = loaded();
-    allowed(usage, USAGE_READ, "osp");
-    allowed(usage, USAGE_WRITE, "sp");
-    allowed(usage, USAGE_DELETE, "osp");
+    allowed(usage, USAGE_READ, "ospdr");
+    allowed(usage, USAGE_WRITE, "spd");
+    allowed(usage, USAGE_DELETE, "ospd");
 }
 
 static void who_may_write_may_delete_unless_it_is_said(void **state)
 {
     (void)state;
     notes("<document name='*'/><access write='server'/>");
-    allowed(loaded(), USAGE_DELETE, "sp");
+    allowed(loaded(), USAGE_DELETE, "spd");
     notes("<document name='*'/><access read='anyone' write='nobody'/>");
-    allowed(loaded(), USAGE_READ, "auosp");
+    allowed(loaded(), USAGE_READ, "auospdr");
     allowed(loaded(), USAGE_DELETE, "");
 }
 
@@ -109,7 +109,7 @@ static void several_roles_stand_for_just_these(void **state)
     const struct usage *usage = loaded();
     allowed(usage, USAGE_READ, "us");
     allowed(usage, USAGE_WRITE, "op");
-    allowed(usage, USAGE_DELETE, "p");
+    allowed(usage, USAGE_DELETE, "pd");
 }
 
 static void an_unknown_role_is_refused(void **state)
@@ -119,6 +119,28 @@ static void an_unknown_role_is_refused(void **state)
     load_fails("read");
     notes("<document name='*'/><access read=''/>");
     load_fails("read");
+}
+
+static void an_auditor_reads_and_is_given_nothing_to_change(void **state)
+{
+    (void)state;
+    const unsigned auditor = USAGE_ROLE_BIT(USAGE_AUDITOR) | USAGE_ROLE_BIT(USAGE_USER) | USAGE_ROLE_BIT(USAGE_OWNER);
+    notes("<document name='*'/><access read='user' write='anyone'/><access scope='global' read='auditor'/>");
+    const struct usage *usage = loaded();
+    assert_true(usage_permits(usage, XCAP_USERS, USAGE_READ, auditor));
+    assert_true(usage_permits(usage, XCAP_GLOBAL, USAGE_READ, auditor));
+    assert_false(usage_permits(usage, XCAP_GLOBAL, USAGE_READ, USAGE_ROLE_BIT(USAGE_ADMIN)));
+    assert_false(usage_permits(usage, XCAP_USERS, USAGE_WRITE, auditor));
+    assert_false(usage_permits(usage, XCAP_USERS, USAGE_DELETE, auditor));
+    assert_true(usage_permits(usage, XCAP_USERS, USAGE_WRITE, auditor & ~USAGE_ROLE_BIT(USAGE_AUDITOR)));
+    assert_false(usage_permits(usage, XCAP_USERS, USAGE_READ, USAGE_ROLE_BIT(USAGE_NOBODY)));
+    static const char *const rows[] = {"<access write='auditor'/>", "<access delete='owner auditor'/>"};
+    for (size_t i = 0; i < 2; i++) {
+        notes(text_cstring(&arena, text_join(&arena, TEXT("<document name='*'/>"), text_of(rows[i]))));
+        load_fails(i ? "delete" : "write");
+    }
+    notes("<post type='a/b' handler='x' role='auditor'/>");
+    load_fails("role");
 }
 
 static void posts_are_told_by_type_and_scope(void **state)
@@ -132,7 +154,7 @@ static void posts_are_told_by_type_and_scope(void **state)
     const struct usage_post *search = usage_post_find(usage, XCAP_GLOBAL, TEXT("Application/vnd.notes.SEARCH+xml"));
     assert_ptr_equal(search, &usage->posts[0]);
     assert_true(text_equal(search->handler, TEXT("search")));
-    assert_int_equal(search->roles, 1u << USAGE_USER | 1u << USAGE_OWNER | 1u << USAGE_SERVER | 1u << USAGE_OPERATOR);
+    assert_int_equal(search->roles, 1u << USAGE_USER | 1u << USAGE_OWNER | 1u << USAGE_SERVER | 1u << USAGE_OPERATOR | 1u << USAGE_ADMIN);
     assert_null(usage_post_find(usage, XCAP_USERS, TEXT("application/vnd.notes.search+xml")));
     const struct usage_post *move = usage_post_find(usage, XCAP_USERS, TEXT("application/vnd.notes.move+xml"));
     assert_int_equal(move->roles, 1u << USAGE_OWNER | 1u << USAGE_OPERATOR);
@@ -481,6 +503,7 @@ int main(void)
         IN_FOLDER(who_may_write_may_delete_unless_it_is_said),
         IN_FOLDER(several_roles_stand_for_just_these),
         IN_FOLDER(an_unknown_role_is_refused),
+        IN_FOLDER(an_auditor_reads_and_is_given_nothing_to_change),
         IN_FOLDER(posts_are_told_by_type_and_scope),
         IN_FOLDER(the_same_post_twice_is_refused),
         IN_FOLDER(a_usage_of_nothing_is_refused),

@@ -256,12 +256,12 @@ static void roles_above_include_those_below(void **state)
           "<access scope='global' read='anyone' write='nobody'/>");
     struct usage_set *set = loaded();
     const struct usage *usage = usage_find(set, TEXT("notes"));
-    static const bool expected[][6] = {
-        /* anyone, user, owner, server, operator, nobody */
-        {false, true, true, true, true, false},
-        {false, false, false, true, true, false},
-        {true, true, true, true, true, false},
-        {false, false, false, false, false, false},
+    static const bool expected[][8] = {
+        /* anyone, user, owner, server, operator, admin, auditor, nobody */
+        {false, true, true, true, true, true, true, false},
+        {false, false, false, true, true, true, false, false},
+        {true, true, true, true, true, true, true, false},
+        {false, false, false, false, false, false, false, false},
     };
     for (enum usage_role role = USAGE_ANYONE; role <= USAGE_NOBODY; role++) {
         assert_int_equal(usage_allows(usage, XCAP_USERS, USAGE_READ, role), expected[0][role]);
@@ -288,6 +288,23 @@ static void without_access_rows_the_defaults_hold(void **state)
     assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_READ, USAGE_ANYONE));
     assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_WRITE, USAGE_SERVER));
     assert_true(usage_allows(lists, XCAP_GLOBAL, USAGE_WRITE, USAGE_OPERATOR));
+    assert_true(usage_allows(lists, XCAP_USERS, USAGE_WRITE, USAGE_ADMIN));
+    assert_true(usage_allows(lists, XCAP_USERS, USAGE_READ, USAGE_AUDITOR));
+    assert_false(usage_allows(lists, XCAP_GLOBAL, USAGE_WRITE, USAGE_AUDITOR));
+}
+
+/* Whatever its author wrote: nobody else can find out what went wrong. */
+static void an_auditor_reads_and_never_writes_in_every_usage(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < usage_count(real); i++) {
+        const struct usage *usage = usage_at(real, i);
+        for (int tree = XCAP_USERS; tree <= XCAP_GLOBAL; tree++) {
+            assert_true(usage_allows(usage, (enum xcap_tree)tree, USAGE_READ, USAGE_AUDITOR));
+            assert_false(usage_allows(usage, (enum xcap_tree)tree, USAGE_WRITE, USAGE_AUDITOR));
+            assert_false(usage_allows(usage, (enum xcap_tree)tree, USAGE_DELETE, USAGE_AUDITOR));
+        }
+    }
 }
 
 struct outcome {
@@ -666,6 +683,7 @@ int main(void)
         in_folder(a_pattern_does_not_cross_a_slash),
         in_folder(roles_above_include_those_below),
         cmocka_unit_test(without_access_rows_the_defaults_hold),
+        cmocka_unit_test(an_auditor_reads_and_never_writes_in_every_usage),
         cmocka_unit_test(an_address_is_claimed_in_canonical_form),
         cmocka_unit_test(a_byte_order_mark_hides_no_claim),
         cmocka_unit_test(claims_of_siblings_have_positions),

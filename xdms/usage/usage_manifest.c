@@ -8,6 +8,8 @@ static void read_head(const struct xml_element *manifest, struct arena *memory, 
 static enum status read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                   struct text *error_out);
 static void read_posts(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
+#define OWNERS (1u << USAGE_OWNER | 1u << USAGE_OPERATOR | 1u << USAGE_ADMIN)
+
 static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded);
 static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                struct text *error_out);
@@ -141,13 +143,13 @@ static enum status read_documents(const struct xml_element *manifest, struct are
     return OK;
 }
 
-/* Role of this name; USAGE_NOBODY for what the schema lets through: nothing else. */
-static enum usage_role role_of(struct text name)
+enum usage_role usage_role_named(struct text name)
 {
     static const struct text names[] = {
         [USAGE_ANYONE] = TEXT_INIT("anyone"),     [USAGE_USER] = TEXT_INIT("user"),
         [USAGE_OWNER] = TEXT_INIT("owner"),       [USAGE_SERVER] = TEXT_INIT("server"),
-        [USAGE_OPERATOR] = TEXT_INIT("operator"), [USAGE_NOBODY] = TEXT_INIT("nobody"),
+        [USAGE_OPERATOR] = TEXT_INIT("operator"), [USAGE_ADMIN] = TEXT_INIT("admin"),
+        [USAGE_AUDITOR] = TEXT_INIT("auditor"),
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (text_equal(names[i], name))
@@ -158,18 +160,20 @@ static enum usage_role role_of(struct text name)
 
 #define ROLES_FROM(role) ((1u << USAGE_NOBODY) - (1u << (role)))
 
-/* One role stands for itself and those above; several for just these. */
+#define CHANGING_ROLES    (~USAGE_ROLE_BIT(USAGE_AUDITOR))
+
+/* One role stands for itself and those after it; several for just these. The schema has no other names. */
 static unsigned roles_of(const struct xml_element *row, const char *attribute, unsigned if_absent)
 {
     struct text rest = value_of(row, attribute), name;
     if (rest.length == 0)
         return if_absent;
     if (!text_cut(rest, ' ', &name, &rest))
-        return ROLES_FROM(role_of(name));
-    unsigned roles = 1u << role_of(name);
+        return ROLES_FROM(usage_role_named(name));
+    unsigned roles = 1u << usage_role_named(name);
     while (rest.length) {
         text_cut(text_trim(rest), ' ', &name, &rest);
-        roles |= 1u << role_of(name);
+        roles |= 1u << usage_role_named(name);
     }
     return roles & ~(1u << USAGE_NOBODY);
 }
@@ -184,7 +188,8 @@ static void read_posts(const struct xml_element *manifest, struct arena *memory,
             .mime = value_of(row, "type"),
             .handler = value_of(row, "handler"),
             .tree = tree_of(row),
-            .roles = roles_of(row, "role", ROLES_FROM(tree_of(row) == XCAP_GLOBAL ? USAGE_USER : USAGE_OWNER)),
+            .roles = roles_of(row, "role", ROLES_FROM(tree_of(row) == XCAP_GLOBAL ? USAGE_USER : USAGE_OWNER)) &
+                     CHANGING_ROLES, /* what is posted may change something */
         };
     }
     loaded->usage.posts = posts;
@@ -194,18 +199,18 @@ static void read_access(const struct xml_element *manifest, struct usage_loaded 
 {
     /* RFC 4825 §5.7: what holds where a usage says nothing; servers read what users wrote, and leave it as it is */
     loaded->roles[XCAP_USERS][USAGE_READ] = ROLES_FROM(USAGE_OWNER);
-    loaded->roles[XCAP_USERS][USAGE_WRITE] = 1u << USAGE_OWNER | 1u << USAGE_OPERATOR;
-    loaded->roles[XCAP_USERS][USAGE_DELETE] = 1u << USAGE_OWNER | 1u << USAGE_OPERATOR;
+    loaded->roles[XCAP_USERS][USAGE_WRITE] = OWNERS;
+    loaded->roles[XCAP_USERS][USAGE_DELETE] = OWNERS;
     loaded->roles[XCAP_GLOBAL][USAGE_READ] = ROLES_FROM(USAGE_USER);
-    loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = ROLES_FROM(USAGE_OPERATOR);
-    loaded->roles[XCAP_GLOBAL][USAGE_DELETE] = ROLES_FROM(USAGE_OPERATOR);
+    loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = ROLES_FROM(USAGE_OPERATOR) & CHANGING_ROLES;
+    loaded->roles[XCAP_GLOBAL][USAGE_DELETE] = ROLES_FROM(USAGE_OPERATOR) & CHANGING_ROLES;
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
         if (!named(row, "access"))
             continue;
         unsigned *roles = loaded->roles[tree_of(row)];
         roles[USAGE_READ] = roles_of(row, "read", roles[USAGE_READ]);
-        roles[USAGE_WRITE] = roles_of(row, "write", roles[USAGE_WRITE]);
-        roles[USAGE_DELETE] = roles_of(row, "delete", roles[USAGE_WRITE]);
+        roles[USAGE_WRITE] = roles_of(row, "write", roles[USAGE_WRITE]) & CHANGING_ROLES;
+        roles[USAGE_DELETE] = roles_of(row, "delete", roles[USAGE_WRITE]) & CHANGING_ROLES;
     }
 }
 

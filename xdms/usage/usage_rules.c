@@ -73,6 +73,13 @@ bool usage_allows(const struct usage *usage, enum xcap_tree tree, enum usage_ope
     return role != USAGE_NOBODY && (usage_loaded(usage)->roles[tree][operation] & 1u << role) != 0;
 }
 
+bool usage_permits(const struct usage *usage, enum xcap_tree tree, enum usage_operation operation, unsigned roles)
+{
+    if (operation != USAGE_READ && roles & USAGE_ROLE_BIT(USAGE_AUDITOR))
+        return false;
+    return (usage_loaded(usage)->roles[tree][operation] & roles & ~USAGE_ROLE_BIT(USAGE_NOBODY)) != 0;
+}
+
 const struct usage_post *usage_post_find(const struct usage *usage, enum xcap_tree tree, struct text mime)
 {
     for (size_t i = 0; i < usage->posts_count; i++) {
