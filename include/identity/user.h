@@ -25,11 +25,27 @@ enum status user_make(struct text address, struct text password, struct text dis
                       struct text realm, int64_t now_ms, struct arena *arena, struct user *user_out,
                       struct refusal *refusal);
 
+/* What other servers keep of a password, in hex; empty: not known. */
+struct user_hashes {
+    struct text md5, sha256; /* of "alice", the realm and the password */
+    struct text md5_full, sha256_full;
+};
+
+/* The same for a password that nobody tells: who has no hash of an algorithm cannot log in by it. REFUSED also: no
+ * hash, or one that is none. */
+enum status user_make_hashed(struct text address, const struct user_hashes *hashes, struct text display_name,
+                             struct text domain, struct text realm, int64_t now_ms, struct arena *arena,
+                             struct user *user_out, struct refusal *refusal);
+
 /* Canonical address of what was typed; empty when it is none. */
 struct text user_address(struct text typed, struct text domain, struct arena *arena);
 
 /* `expected`: VERSION_ABSENT to create only, VERSION_ANY to overwrite. CONFLICT when it exists already. */
 enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who);
+
+/* What user_put commits, for whoever commits many at once. `old`: the record that is there; empty: none. */
+void user_commit(const struct user *user, struct text old, uint64_t expected, struct text who, struct arena *arena,
+                 struct commit *commit_out);
 enum status user_delete(const struct documents *documents, struct text address, struct text who); /* NOT_FOUND */
 enum status user_get(const struct documents *documents, struct text address, struct arena *arena,
                      struct user *user_out);

@@ -7,28 +7,7 @@
 #include <cmocka.h>
 
 #include "fate.h"
-
-static struct arena arena;
-static struct store *store;
-static struct documents *documents;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    store = store_open_memory();
-    documents = documents_new(store, NULL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    documents_free(documents);
-    store_close(store);
-    arena_clear(&arena);
-    return 0;
-}
+#include "memory_documents.h"
 
 static struct fate example(struct text message_id, struct text recipient, int64_t when_ms)
 {

@@ -6,33 +6,12 @@
 
 #include <cmocka.h>
 
+#include "memory_documents.h"
 #include "record.h"
 #include "user.h"
 
 #define DOMAIN TEXT("example.com")
 #define REALM  TEXT("im.example.com")
-
-static struct arena arena;
-static struct store *store;
-static struct documents *documents;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    store = store_open_memory();
-    documents = documents_new(store, NULL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    documents_free(documents);
-    store_close(store);
-    arena_clear(&arena);
-    return 0;
-}
 
 static enum status make(struct text address, struct text password, struct user *user_out)
 {
@@ -224,10 +203,57 @@ static void users_are_listed_in_pages(void **state)
     assert_int_equal(seen, 25);
 }
 
+static void a_user_is_made_of_the_hashes_of_another_server(void **state)
+{
+    (void)state;
+    struct user by_password = made(TEXT("alice")), user, read;
+    struct refusal refusal;
+    const struct user_hashes hashes = {
+        .md5 = TEXT("4B3A7D5DA1E0B6E9FC3B9D9C0D7D6E7C"),
+        .sha256 = by_password.ha1_sha256,
+        .md5_full = by_password.ha1_md5_full,
+    };
+    assert_int_equal(user_make_hashed(TEXT("alice"), &hashes, TEXT("Alice"), DOMAIN, REALM, 5, &arena, &user, &refusal),
+                     OK);
+    assert_true(text_equal(user.address, by_password.address));
+    assert_true(text_equal(user.ha1_md5, TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7c")));
+    assert_true(text_equal(user.ha1_sha256, by_password.ha1_sha256));
+    assert_true(text_equal(user.ha1_md5_full, by_password.ha1_md5_full));
+    assert_int_equal(user.ha1_sha256_full.length, 0);
+
+    struct commit commit;
+    user_commit(&user, TEXT(""), VERSION_ABSENT, TEXT("test"), &arena, &commit);
+    assert_int_equal(document_internal_commit(documents, &commit, 1), OK);
+    assert_int_equal(user_get(documents, user.address, &arena, &read), OK);
+    assert_true(text_equal(read.ha1_md5, user.ha1_md5));
+    assert_int_equal(read.ha1_sha256_full.length, 0);
+}
+
+static void what_is_no_hash_is_refused(void **state)
+{
+    (void)state;
+    const struct user_hashes bad[] = {
+        {0},
+        {.md5_full = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7c")},
+        {.md5 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7")},
+        {.md5 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7g")},
+        {.sha256 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7c")},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct user user;
+        struct refusal refusal = {0};
+        assert_int_equal(user_make_hashed(TEXT("alice"), &bad[i], TEXT(""), DOMAIN, REALM, 5, &arena, &user, &refusal),
+                         REFUSED);
+        assert_true(refusal.phrase.length > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_way_to_type_an_address_is_the_same_user, begin, end),
+        cmocka_unit_test_setup_teardown(a_user_is_made_of_the_hashes_of_another_server, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_no_hash_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_user_of_the_domain_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_empty_or_overlong_password_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_display_name_with_controls_is_refused, begin, end),

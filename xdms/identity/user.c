@@ -7,6 +7,8 @@
 #include "uri.h"
 
 #define DISPLAY_NAME_MAX 256 /* bytes; phones show some twenty characters */
+#define CLAIMS_MAX       4   /* of one user */
+#define MD5_TEXT         32  /* hex digits of the shorter hash */
 #define HOLDERS_MAX      16  /* domains that a user of the same name and realm is looked for in */
 
 static const char *const known_fields[] = {"address",      "realm",           "name",         "ha1-md5", "ha1-sha256",
@@ -15,7 +17,7 @@ static const char *const known_fields[] = {"address",      "realm",           "n
 
 static struct text name_of(struct text address);
 static struct text record_of(const struct user *user, struct text old, struct arena *arena);
-static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[4]);
+static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[CLAIMS_MAX]);
 
 struct text user_address(struct text typed, struct text domain, struct arena *arena)
 {
@@ -41,9 +43,9 @@ static bool has_control(struct text text)
     return false;
 }
 
-enum status user_make(struct text address, struct text password, struct text display_name, struct text domain,
-                      struct text realm, int64_t now_ms, struct arena *arena, struct user *user_out,
-                      struct refusal *refusal)
+/* All but the hashes. */
+static enum status begin_user(struct text address, struct text display_name, struct text domain, struct text realm,
+                              int64_t now_ms, struct arena *arena, struct user *user_out, struct refusal *refusal)
 {
     struct text canonical = user_address(address, domain, arena);
     struct text name = name_of(canonical);
@@ -51,11 +53,8 @@ enum status user_make(struct text address, struct text password, struct text dis
         return refuse(refusal, REFUSAL_SYNTAX, "The address of a user is NAME, NAME@DOMAIN or sip:NAME@DOMAIN.");
     if (!text_equal_nocase(uri_domain(canonical), domain))
         return refuse(refusal, REFUSAL_SYNTAX, "The address is not of a domain served here.");
-    if (password.length == 0 || password.length > USER_PASSWORD_MAX)
-        return refuse(refusal, REFUSAL_SYNTAX, "A password has 1 to 256 bytes.");
     if (display_name.length > DISPLAY_NAME_MAX || has_control(display_name) || !utf8_valid(display_name))
         return refuse(refusal, REFUSAL_SYNTAX, "A display name is up to 256 bytes of UTF-8 text.");
-
     *user_out = (struct user){
         .address = canonical,
         .realm = text_copy(arena, realm),
@@ -63,12 +62,58 @@ enum status user_make(struct text address, struct text password, struct text dis
         .display_name = text_copy(arena, display_name),
         .created_ms = now_ms,
     };
-    const struct text parts[] = {name, realm, password};
+    return OK;
+}
+
+enum status user_make(struct text address, struct text password, struct text display_name, struct text domain,
+                      struct text realm, int64_t now_ms, struct arena *arena, struct user *user_out,
+                      struct refusal *refusal)
+{
+    enum status status = begin_user(address, display_name, domain, realm, now_ms, arena, user_out, refusal);
+    if (status != OK)
+        return status;
+    if (password.length == 0 || password.length > USER_PASSWORD_MAX)
+        return refuse(refusal, REFUSAL_SYNTAX, "A password has 1 to 256 bytes.");
+    const struct text parts[] = {user_out->name, realm, password};
     const struct text full_parts[] = {user_full_name(user_out, arena), realm, password};
     user_out->ha1_md5 = identity_hash(DIGEST_MD5, parts, 3, arena);
     user_out->ha1_sha256 = identity_hash(DIGEST_SHA256, parts, 3, arena);
     user_out->ha1_md5_full = identity_hash(DIGEST_MD5, full_parts, 3, arena);
     user_out->ha1_sha256_full = identity_hash(DIGEST_SHA256, full_parts, 3, arena);
+    return OK;
+}
+
+static bool is_hash(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        char digit = text.bytes[i];
+        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
+            return false;
+    }
+    return text.length == MD5_TEXT || text.length == HASH_TEXT_MAX;
+}
+
+/* Empty, or so many hex digits, then in lower case. */
+static bool take_hash(struct text given, size_t length, struct arena *arena, struct text *hash_out)
+{
+    *hash_out = text_lower(arena, text_trim(given));
+    return hash_out->length == 0 || (hash_out->length == length && is_hash(*hash_out));
+}
+
+enum status user_make_hashed(struct text address, const struct user_hashes *hashes, struct text display_name,
+                             struct text domain, struct text realm, int64_t now_ms, struct arena *arena,
+                             struct user *user_out, struct refusal *refusal)
+{
+    enum status status = begin_user(address, display_name, domain, realm, now_ms, arena, user_out, refusal);
+    if (status != OK)
+        return status;
+    if (!take_hash(hashes->md5, MD5_TEXT, arena, &user_out->ha1_md5) ||
+        !take_hash(hashes->md5_full, MD5_TEXT, arena, &user_out->ha1_md5_full) ||
+        !take_hash(hashes->sha256, HASH_TEXT_MAX, arena, &user_out->ha1_sha256) ||
+        !take_hash(hashes->sha256_full, HASH_TEXT_MAX, arena, &user_out->ha1_sha256_full))
+        return refuse(refusal, REFUSAL_SYNTAX, "A password hash is 32 hex digits of MD5 or 64 of SHA-256.");
+    if (user_out->ha1_md5.length + user_out->ha1_sha256.length == 0)
+        return refuse(refusal, REFUSAL_SYNTAX, "A user needs a password, or the hash of one.");
     return OK;
 }
 
@@ -96,20 +141,29 @@ enum status user_put(const struct documents *documents, const struct user *user,
 {
     struct arena arena;
     arena_init(&arena, "user");
-    struct commit commit = {.key = key_of(user->address), .expected = expected, .who = who};
+    struct commit commit = {.key = key_of(user->address)};
     struct stored old = {0};
     enum status status = OK;
     if (expected != VERSION_ABSENT)
         status = document_internal_read(documents, &commit.key, &arena, &old);
     if (status == OK || status == NOT_FOUND) {
-        struct claim claims[4];
-        commit.bytes = record_of(user, old.bytes, &arena);
-        commit.claims = claims;
-        commit.claims_count = hash_claims(user, &arena, claims);
+        user_commit(user, old.bytes, expected, who, &arena, &commit);
         status = document_internal_commit(documents, &commit, 1);
     }
     arena_clear(&arena);
     return status;
+}
+
+void user_commit(const struct user *user, struct text old, uint64_t expected, struct text who, struct arena *arena,
+                 struct commit *commit_out)
+{
+    struct claim *claims = arena_array(arena, struct claim, CLAIMS_MAX);
+    *commit_out = (struct commit){.key = key_of(user->address),
+                                  .expected = expected,
+                                  .bytes = record_of(user, old, arena),
+                                  .claims = claims,
+                                  .claims_count = hash_claims(user, arena, claims),
+                                  .who = who};
 }
 
 static struct text record_of(const struct user *user, struct text old, struct arena *arena)
@@ -130,7 +184,7 @@ static struct text record_of(const struct user *user, struct text old, struct ar
 }
 
 /* Shared, not unique: alice of one domain must not keep alice of another out of the same realm. */
-static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[4])
+static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[CLAIMS_MAX])
 {
     const struct text name[] = {user->name, user->realm};
     const struct text full_name[] = {user_full_name(user, arena), user->realm};
@@ -208,16 +262,6 @@ enum status user_list(const struct documents *documents, struct text after, size
             return status;
     }
     return OK;
-}
-
-static bool is_hash(struct text text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char digit = text.bytes[i];
-        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
-            return false;
-    }
-    return text.length == 32 || text.length == HASH_TEXT_MAX;
 }
 
 enum status user_find_hash(const struct documents *documents, struct text hash, struct text domain, struct arena *arena,
