@@ -8,6 +8,9 @@
 
 struct usage_set;
 
+#define USAGE_ELEMENTS_MAX   50000 /* of a document, and attributes of an element: libxml2 is quadratic in these */
+#define USAGE_ATTRIBUTES_MAX 64
+
 struct usage_prefix {
     struct text name, namespace;
 };
@@ -51,6 +54,7 @@ struct usage {
     struct text auid;
     struct text mime;
     struct text namespace; /* default document namespace */
+    struct text also;      /* a second one that unprefixed steps of selectors match too, or empty */
     struct text root;      /* local name of the document element */
     const struct usage_prefix *prefixes;
     size_t prefixes_count;
@@ -58,14 +62,21 @@ struct usage {
     size_t documents_count;
     const struct usage_post *posts;
     size_t posts_count;
-    size_t bytes_max;
-    unsigned depth_max;
+    size_t bytes_max; /* these four: 409 constraint-failure beyond */
+    unsigned depth_max, elements_max, attributes_max;
     struct policy_vocabulary vocabulary; /* empty when the manifest declares no permissions */
 };
 
 /* Loads every folder below `folder`. `error_out` gets one line: which folder, what is wrong. */
 enum status usage_set_load(const char *folder, struct usage_set **set_out, struct arena *arena, struct text *error_out);
 void usage_set_free(struct usage_set *set);
+
+/* Lowers what documents may be, where a manifest allows more. Before the set is shared. */
+struct usage_limits {
+    size_t bytes_max;
+    unsigned depth_max, elements_max, attributes_max; /* as in xml_limits */
+};
+void usage_set_limit(struct usage_set *set, const struct usage_limits *limits);
 
 /* By AUID or by one of its aliases; NULL if unknown. */
 const struct usage *usage_find(const struct usage_set *set, struct text auid);

@@ -6,11 +6,13 @@
 #include "status.h"
 #include "text.h"
 
-#define XCAP_STEPS_MAX 32 /* deeper than any document service; bounds the work of one selector */
+#define XCAP_STEPS_MAX 200 /* as deep as a document can be; bounds the work of one selector */
 
 struct xcap_step {
     bool any_name; /* "*" */
+    bool name_prefixed;
     struct text namespace;
+    struct text also; /* a second namespace that fits, or empty */
     struct text local;
     uint32_t position; /* 0: none given; [0] and overflow become UINT32_MAX, which never matches */
     bool has_attribute;
@@ -33,7 +35,7 @@ struct xcap_selector {
 };
 
 /* `node` and `query` are decoded. Unprefixed elements are in `standard_namespace`. REFUSED: 400 for broken steps and
- * unbound prefixes, 404 for an extension selector that is not understood. */
+ * unbound prefixes, 404 for an extension selector that is not understood, 414 for more than XCAP_STEPS_MAX steps. */
 enum status xcap_selector_parse(struct text node, struct text query, struct text standard_namespace,
                                 struct arena *arena, struct xcap_selector *selector_out, struct refusal *refusal);
 

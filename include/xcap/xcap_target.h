@@ -9,7 +9,7 @@
 enum xcap_tree { XCAP_USERS, XCAP_GLOBAL };
 
 /* Key parts are bounded here, so that every key that leaves this file fits the store. */
-#define XCAP_TARGET_MAX 8192 /* the whole request target; longer is 414 */
+#define XCAP_TARGET_MAX 65536 /* the whole request target; longer is 414 */
 #define XCAP_AUID_MAX   128
 #define XCAP_XUI_MAX    512
 #define XCAP_NAME_MAX   512 /* document name with its sub-directories */

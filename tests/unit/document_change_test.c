@@ -118,6 +118,20 @@ static void a_put_that_changes_nothing_makes_a_new_version(void **state)
     assert_true(store_last_change(team.store) == 4);
 }
 
+#define ALSO "/xcap-root/team-also/users/sip:alice@example.com/index"
+
+static void unprefixed_steps_match_the_second_namespace_of_a_usage_too(void **state)
+{
+    (void)state;
+    put(ALSO, two_members);
+    assert_int_equal(team_run(&team, ALSO "/~~/team/m%5B@id=%223%22%5D", "<m id=\"3\"/>"), OK);
+    assert_int_equal(team_run(&team, ALSO "/~~/*/m%5B2%5D", "<m id=\"4\"/>"), OK);
+    assert_kept(ALSO, TEAM_OPEN "<m id=\"1\"/><m id=\"4\"/><m id=\"3\"/></team>");
+    /* a prefix says which one is meant */
+    assert_int_equal(team_run(&team, ALSO "/~~/x:team/m%5B1%5D?xmlns(x=urn:example:also)", NULL), NOT_FOUND);
+    assert_int_equal(team_run(&team, ALSO "/~~/x:team/m%5B3%5D?xmlns(x=urn:example:team)", NULL), OK);
+}
+
 static void a_byte_order_mark_is_left_out(void **state)
 {
     (void)state;
@@ -532,6 +546,7 @@ int main(void)
         TEST(an_element_is_inserted_replaced_and_deleted),
         TEST(a_deleted_document_has_no_version),
         TEST(a_put_that_changes_nothing_makes_a_new_version),
+        TEST(unprefixed_steps_match_the_second_namespace_of_a_usage_too),
         TEST(a_byte_order_mark_is_left_out),
         TEST(an_element_put_is_refused_in_the_order_of_the_standard),
         TEST(a_document_put_is_refused_in_the_order_of_the_standard),

@@ -452,6 +452,26 @@ static void limits_come_from_the_manifest(void **state)
     usage_set_free(set);
 }
 
+static void limits_of_the_server_lower_those_of_manifests(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><limit bytes='600' depth='3'/>");
+    struct usage_set *set = loaded();
+    const struct usage *usage = usage_find(set, TEXT("notes"));
+    const struct usage_limits larger = {1000, 100, 100000, 100}, lower = {100, 2, 3, 1};
+    usage_set_limit(set, &larger);
+    assert_int_equal(usage->bytes_max, 600);
+    assert_int_equal(usage->depth_max, 3);
+    usage_set_limit(set, &lower);
+    assert_int_equal(checked(usage, "<notes xmlns='urn:notes'><note/><note/></notes>").status, OK);
+    refused_as(usage, "<notes xmlns='urn:notes'><note/><note/><note/></notes>", "constraint-failure");
+    refused_as(usage, "<notes xmlns='urn:notes'><note><note/></note></notes>", "constraint-failure");
+    refused_as(usage, "<notes xmlns='urn:notes' to='x'/>", "constraint-failure");
+    refused_as(usage, "<notes xmlns='urn:notes'>                                                              </notes>",
+               "constraint-failure");
+    usage_set_free(set);
+}
+
 static void a_sheet_that_emits_something_else_is_our_failure(void **state)
 {
     (void)state;
@@ -693,6 +713,7 @@ int main(void)
         in_folder(more_claims_than_a_transaction_takes_are_refused),
         cmocka_unit_test(checks_come_in_the_order_of_the_rfc),
         in_folder(limits_come_from_the_manifest),
+        in_folder(limits_of_the_server_lower_those_of_manifests),
         in_folder(a_sheet_that_emits_something_else_is_our_failure),
         cmocka_unit_test(the_largest_lists_can_be_checked),
         in_folder(a_document_that_takes_too_much_work_is_refused),

@@ -206,6 +206,7 @@ static void the_number_of_steps_is_bounded(void **state)
     builder_add(&node, TEXT("/a"));
     assert_int_equal(xcap_selector_parse(builder_text(&node), TEXT(""), TEXT(""), &arena, &selector, &refusal),
                      REFUSED);
+    assert_int_equal(refusal.kind, REFUSAL_URI_TOO_LONG);
 }
 
 int main(void)

@@ -31,6 +31,9 @@ enum status document_place(const struct documents *documents, const struct xcap_
     struct xcap_selector *selector = arena_new(arena, struct xcap_selector);
     enum status status =
         xcap_selector_parse(target->node, target->query, place.usage->namespace, arena, selector, refusal);
+    for (size_t i = 0; i < selector->steps_count && status == OK; i++)
+        if (!selector->steps[i].name_prefixed)
+            selector->steps[i].also = place.usage->also;
     if (status == OK)
         *selector_out = selector;
     return status;

@@ -18,9 +18,7 @@ enum status usage_check(const struct usage *usage, const struct usage_subject *s
                         struct refusal *refusal)
 {
     const struct usage_loaded *loaded = usage_loaded(usage);
-    struct xml_limits limits = XML_LIMITS_STANDARD;
-    limits.bytes_max = usage->bytes_max;
-    limits.depth_max = usage->depth_max;
+    const struct xml_limits limits = {usage->bytes_max, usage->depth_max, usage->elements_max, usage->attributes_max};
     struct xml_document *document = NULL;
     *claims_out = NULL;
     *claims_count_out = 0;

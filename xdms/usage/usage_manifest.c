@@ -71,8 +71,11 @@ static void read_head(const struct xml_element *manifest, struct arena *memory, 
     usage->auid = value_of(manifest, "auid");
     usage->mime = value_of(manifest, "mime");
     usage->namespace = value_of(manifest, "namespace");
+    usage->also = value_of(manifest, "also");
     usage->bytes_max = USAGE_BYTES_MAX;
     usage->depth_max = USAGE_DEPTH_MAX;
+    usage->elements_max = USAGE_ELEMENTS_MAX;
+    usage->attributes_max = USAGE_ATTRIBUTES_MAX;
     struct usage_prefix *prefixes = arena_array(memory, struct usage_prefix, count_named(manifest, "prefix") + 1);
     struct text *aliases = arena_array(memory, struct text, count_named(manifest, "alias") + 1);
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {

@@ -46,6 +46,21 @@ void usage_set_free(struct usage_set *set)
     free(set);
 }
 
+void usage_set_limit(struct usage_set *set, const struct usage_limits *limits)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct usage *usage = &set->usages[i]->usage;
+        if (usage->bytes_max > limits->bytes_max)
+            usage->bytes_max = limits->bytes_max;
+        if (usage->depth_max > limits->depth_max)
+            usage->depth_max = limits->depth_max;
+        if (usage->elements_max > limits->elements_max)
+            usage->elements_max = limits->elements_max;
+        if (usage->attributes_max > limits->attributes_max)
+            usage->attributes_max = limits->attributes_max;
+    }
+}
+
 static enum status load_folders(struct usage_set *set, struct text folder, const struct xml_schema *manifest_schema,
                                 struct text *error_out)
 {

@@ -83,6 +83,12 @@ bool xcap_name_matches(struct xcap_finder *finder, const struct xml_tag *tag, st
     return matches;
 }
 
+static bool step_name_matches(struct xcap_finder *finder, const struct xml_tag *tag, const struct xcap_step *step)
+{
+    return step->any_name || xcap_name_matches(finder, tag, step->namespace, step->local) ||
+           (step->also.length && xcap_name_matches(finder, tag, step->also, step->local));
+}
+
 unsigned xcap_find_children(struct xcap_finder *finder, const struct xcap_step *step, struct xml_tag *found_out)
 {
     struct xcap_children children;
@@ -91,7 +97,7 @@ unsigned xcap_find_children(struct xcap_finder *finder, const struct xcap_step *
     unsigned count = 0;
     xcap_children_init(&children, finder->document, &finder->place);
     while (xcap_children_next(&children, &tag)) {
-        if (!step->any_name && !xcap_name_matches(finder, &tag, step->namespace, step->local))
+        if (!step_name_matches(finder, &tag, step))
             continue;
         position++;
         if (step->position && position < step->position)

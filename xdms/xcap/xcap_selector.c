@@ -15,6 +15,7 @@ struct parser {
     struct xcap_selector *selector;
 };
 
+static size_t steps_at_most(struct text node);
 static enum status cut_step(struct parser *parser, struct text *rest, struct text *written_out);
 static enum status read_part(struct parser *parser, struct text written);
 static enum status read_attribute_terminal(struct parser *parser, struct text written);
@@ -31,7 +32,7 @@ enum status xcap_selector_parse(struct text node, struct text query, struct text
                             .standard_namespace = standard_namespace,
                             .selector = selector_out};
     *selector_out = (struct xcap_selector){.query = query};
-    selector_out->steps = arena_array(arena, struct xcap_step, XCAP_STEPS_MAX);
+    selector_out->steps = arena_array(arena, struct xcap_step, steps_at_most(node));
     struct text written = TEXT("");
     do {
         if (cut_step(&parser, &node, &written) != OK || read_part(&parser, written) != OK)
@@ -40,6 +41,14 @@ enum status xcap_selector_parse(struct text node, struct text query, struct text
     if (selector_out->steps_count == 0)
         return refuse(refusal, REFUSAL_SYNTAX, "the node selector names no element");
     return OK;
+}
+
+static size_t steps_at_most(struct text node)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < node.length; i++)
+        count += node.bytes[i] == '/';
+    return count < XCAP_STEPS_MAX ? count : XCAP_STEPS_MAX;
 }
 
 static enum status broken(struct parser *parser, const char *phrase)
@@ -88,7 +97,7 @@ static enum status read_part(struct parser *parser, struct text written)
     if (text_starts_with(written, TEXT("@")))
         return read_attribute_terminal(parser, written);
     if (selector->steps_count == XCAP_STEPS_MAX)
-        return broken(parser, "the node selector has too many steps");
+        return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "the node selector has too many steps");
     return read_step(parser, written);
 }
 
@@ -131,7 +140,7 @@ static enum status read_step(struct parser *parser, struct text written)
         return unknown(parser);
     if (!step->any_name && read_name(parser, name, parser->standard_namespace, &step->namespace, &step->local) != OK)
         return REFUSED;
-    step->prefixed = text_find_char(name, ':') < name.length;
+    step->prefixed = step->name_prefixed = text_find_char(name, ':') < name.length;
     parser->selector->steps_count++;
     return read_predicates(parser, text_slice(written, name_length, written.length), step);
 }

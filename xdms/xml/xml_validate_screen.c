@@ -20,6 +20,7 @@ static enum status screen_end_tag(struct screen *screen);
 static enum status screen_instruction(struct screen *screen);
 static enum status screen_section(struct screen *screen, struct text opening, struct text closing);
 static enum status screen_refuse(struct screen *screen, const char *element, const char *phrase, size_t at);
+static enum status screen_refuse_limit(struct screen *screen, const char *of_what, unsigned limit, size_t at);
 
 enum status xml_screen(struct text bytes, const struct xml_limits *limits, bool fragment, struct arena *arena,
                        struct refusal *refusal)
@@ -138,14 +139,14 @@ static enum status screen_start_tag(struct screen *screen)
             if (memchr(bytes.bytes + i, '<', end - i))
                 return screen_refuse(screen, "not-well-formed", "'<' inside an attribute value", i);
             if (++attributes > screen->limits->attributes_max)
-                return screen_refuse(screen, "constraint-failure", "too many attributes on one element", begin);
+                return screen_refuse_limit(screen, "attributes on one element", screen->limits->attributes_max, begin);
             i = end;
         } else if (byte == '>') {
             screen->at = i + 1;
             if (++screen->elements > screen->limits->elements_max)
-                return screen_refuse(screen, "constraint-failure", "too many elements", begin);
+                return screen_refuse_limit(screen, "elements", screen->limits->elements_max, begin);
             if (screen->depth + 1 > screen->limits->depth_max)
-                return screen_refuse(screen, "constraint-failure", "elements are nested too deep", begin);
+                return screen_refuse_limit(screen, "elements inside one another", screen->limits->depth_max, begin);
             if (bytes.bytes[i - 1] != '/')
                 screen->depth++;
             return OK;
@@ -207,4 +208,10 @@ static enum status screen_refuse(struct screen *screen, const char *element, con
                            ? text_of(phrase)
                            : text_format(screen->arena, "line %zu, column %zu: %s", line, at - line_begin + 1, phrase);
     return refuse_conflict(screen->refusal, element, text);
+}
+
+static enum status screen_refuse_limit(struct screen *screen, const char *of_what, unsigned limit, size_t at)
+{
+    struct text phrase = text_format(screen->arena, "there are more than %u %s", limit, of_what);
+    return screen_refuse(screen, "constraint-failure", text_cstring(screen->arena, phrase), at);
 }
