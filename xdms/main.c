@@ -15,7 +15,9 @@ struct xdms_settings {
     struct node_settings node;
     char *http, *management, *admin;
     char *root_uri, *servers, *operators, *admin_token;
-    int64_t threads, connections_max, body_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
+    int64_t threads, connections_max, body_bytes_max, header_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
+    int64_t gzip_bytes_min, target_bytes_max, selector_steps_max;
+    bool trailing_slash, raw_attributes, element_declarations, absent_first;
 };
 
 #define ROW(member) offsetof(struct xdms_settings, member)
@@ -27,6 +29,19 @@ static const struct setting rows[] = {
     {"listen.admin", SETTING_TEXT, ROW(admin), "127.0.0.1:8081", 0, 0, "", "Address of the admin API."},
     {"xcap.root-uri", SETTING_TEXT, ROW(root_uri), "", 0, 0, "",
      "XCAP root as clients see it; empty: made from listen.http and the first of xcap.roots."},
+    {"xcap.target-bytes-max", SETTING_NUMBER, ROW(target_bytes_max), "8192", 256, 65536, "bytes",
+     "Longest request target, selector and query included; longer is refused with 414."},
+    {"xcap.selector-steps-max", SETTING_NUMBER, ROW(selector_steps_max), "32", 1, 200, "",
+     "Steps of a node selector; more are refused with 414."},
+    {"xcap.trailing-slash", SETTING_SWITCH, ROW(trailing_slash), "no", 0, 0, "",
+     "Takes a target that ends with '/' for the one without, as some phones send it; else it names nothing."},
+    {"xcap.raw-attributes", SETTING_SWITCH, ROW(raw_attributes), "no", 0, 0, "",
+     "Sends values of attributes without their quotes, as some older clients expect."},
+    {"xcap.element-declarations", SETTING_SWITCH, ROW(element_declarations), "no", 0, 0, "",
+     "Drops an XML declaration in front of an element that is PUT; else it is refused with not-xml-frag."},
+    {"xcap.absent-first", SETTING_SWITCH, ROW(absent_first), "no", 0, 0, "",
+     "Answers 404 for unknown services and users before it asks who wants to know, as RFC 4825 orders it; else strangers "
+     "are told nothing but 401."},
     {"identity.servers", SETTING_TEXT, ROW(servers), "", 0, 0, "",
      "Users that are servers, separated by commas: they read what document services open to servers."},
     {"identity.operators", SETTING_TEXT, ROW(operators), "", 0, 0, "",
@@ -38,6 +53,10 @@ static const struct setting rows[] = {
      "Open connections; more wait until one closes."},
     {"http.body-bytes-max", SETTING_NUMBER, ROW(body_bytes_max), "1048576", 1024, 8388608, "bytes",
      "Largest request body; larger is refused with 413."},
+    {"http.header-bytes-max", SETTING_NUMBER, ROW(header_bytes_max), "32768", 4096, 262144, "bytes",
+     "Largest header section; larger is refused with 431, a larger target with 414."},
+    {"http.gzip-bytes-min", SETTING_NUMBER, ROW(gzip_bytes_min), "1024", 0, 8388608, "bytes",
+     "Smallest document or node that is sent compressed to clients that accept gzip; 0: none is."},
     {"http.header-ms-max", SETTING_NUMBER, ROW(header_ms_max), "10000", 100, 600000, "ms",
      "Time for the header section of a request, from its first byte."},
     {"http.body-ms-max", SETTING_NUMBER, ROW(body_ms_max), "30000", 100, 600000, "ms",
@@ -117,6 +136,7 @@ static struct http_server *open_server(struct program *program, const char *addr
     settings.threads = (unsigned)program->settings.threads;
     settings.connections_max = (unsigned)program->settings.connections_max;
     settings.body_bytes_max = (size_t)program->settings.body_bytes_max;
+    settings.header_bytes_max = (size_t)program->settings.header_bytes_max;
     settings.header_ms_max = program->settings.header_ms_max;
     settings.body_ms_max = program->settings.body_ms_max;
     settings.idle_ms_max = program->settings.idle_ms_max;
@@ -148,6 +168,13 @@ static bool open_ports(struct program *program)
         .servers_count = program->servers_count,
         .operators = program->operators,
         .operators_count = program->operators_count,
+        .target_bytes_max = (size_t)settings->target_bytes_max,
+        .selector_steps_max = (size_t)settings->selector_steps_max,
+        .gzip_bytes_min = (size_t)settings->gzip_bytes_min,
+        .trailing_slash = settings->trailing_slash,
+        .raw_attributes = settings->raw_attributes,
+        .element_declarations = settings->element_declarations,
+        .absent_first = settings->absent_first,
     };
     program->service = service_new(&service, node->documents, node->digest);
     program->http = open_server(program, settings->http, service_xcap, service_xcap_preview);

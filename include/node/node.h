@@ -14,6 +14,7 @@ struct node_settings {
     char *folder, *schemas;
     char *roots;
     char *domain, *realm;
+    int64_t document_bytes_max, document_depth_max, document_elements_max, element_attributes_max;
     bool debug;
 };
 

@@ -15,6 +15,9 @@ struct service_settings {
     struct text admin_token;                /* Bearer token that the admin API wants; empty: none (loopback only) */
     const struct text *servers, *operators; /* canonical addresses of users who are more than users of XCAP */
     size_t servers_count, operators_count;
+    /* as the settings of the same names; 0: the most there can be, and nothing is compressed */
+    size_t target_bytes_max, selector_steps_max, gzip_bytes_min;
+    bool trailing_slash, raw_attributes, element_declarations, absent_first;
 };
 
 struct service; /* shared by all worker threads */

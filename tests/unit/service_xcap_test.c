@@ -80,7 +80,7 @@ static void strangers_learn_nothing(void **state)
                                         "/xcap-root/org.openmobilealliance.user-profile/users/sip:alice@example.com/x",
                                         "/xcap-root/resource-lists/users/sip:alice@example.com/index/~~/q:x",
                                         "/favicon.ico"};
-    static const char *const methods[] = {"GET", "PUT", "DELETE", "POST", "OPTIONS", "BREW"};
+    static const char *const methods[] = {"GET", "PUT", "DELETE", "POST", "BREW"};
     put_lists();
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         for (size_t j = 0; j < sizeof(methods) / sizeof(methods[0]); j++)
@@ -310,16 +310,16 @@ static void what_cannot_be_changed_answers_405(void **state)
     put_lists();
     struct answer post = ASK_XCAP(fixture, "POST", LISTS, "alice", {TYPE}, BODY);
     assert_int_equal(post.status, 405);
-    assert_text(answer_header(&post, "Allow", 0), "GET, HEAD, PUT, DELETE");
+    assert_text(answer_header(&post, "Allow", 0), "GET, HEAD, PUT, DELETE, OPTIONS");
     assert_int_equal(status_of("BREW", LISTS, "alice"), 405);
 
     struct answer namespaces =
         ASK_XCAP(fixture, "PUT", LISTS "/~~/resource-lists/namespace::*", "alice", {"Content-Type: x/y"}, "x");
     assert_int_equal(namespaces.status, 405);
-    assert_text(answer_header(&namespaces, "Allow", 0), "GET, HEAD");
+    assert_text(answer_header(&namespaces, "Allow", 0), "GET, HEAD, OPTIONS");
     struct answer caps = ASK_XCAP(fixture, "PUT", CAPS, "alice", {TYPE}, BODY);
     assert_int_equal(caps.status, 405);
-    assert_text(answer_header(&caps, "Allow", 0), "GET, HEAD");
+    assert_text(answer_header(&caps, "Allow", 0), "GET, HEAD, OPTIONS");
     assert_int_equal(status_of("DELETE", CAPS, "alice"), 405);
 }
 
@@ -328,10 +328,23 @@ static void options_says_what_is_allowed(void **state)
     (void)state;
     struct answer answer = ASK_XCAP(fixture, "OPTIONS", LISTS, "alice");
     assert_int_equal(answer.status, 200);
-    assert_text(answer_header(&answer, "Allow", 0), "GET, HEAD, PUT, DELETE");
+    assert_text(answer_header(&answer, "Allow", 0), "GET, HEAD, PUT, DELETE, OPTIONS");
     assert_int_equal(answer.body.length, 0);
     answer = ASK_XCAP(fixture, "OPTIONS", CAPS);
-    assert_text(answer_header(&answer, "Allow", 0), "GET, HEAD");
+    assert_text(answer_header(&answer, "Allow", 0), "GET, HEAD, OPTIONS");
+    answer = ASK_XCAP(fixture, "OPTIONS", LISTS "/~~/resource-lists/namespace::*");
+    assert_text(answer_header(&answer, "Allow", 0), "GET, HEAD, OPTIONS");
+}
+
+static void options_needs_no_user_and_tells_of_none(void **state)
+{
+    (void)state;
+    put_lists();
+    assert_int_equal(status_of("OPTIONS", LISTS, NULL), 200);
+    assert_int_equal(status_of("OPTIONS", BOBS, NULL), 200);
+    assert_int_equal(status_of("OPTIONS", "/xcap-root/resource-lists/users/sip:nobody@example.com/index", NULL), 200);
+    assert_int_equal(status_of("OPTIONS", "/xcap-root/no-such-usage/users/sip:alice@example.com/index", NULL), 404);
+    assert_int_equal(status_of("OPTIONS", LISTS "/~~/q:x", NULL), 400);
 }
 
 static void both_roots_lead_to_the_same_document(void **state)
@@ -382,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals_come_in_order, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_changed_answers_405, begin, end),
         cmocka_unit_test_setup_teardown(options_says_what_is_allowed, begin, end),
+        cmocka_unit_test_setup_teardown(options_needs_no_user_and_tells_of_none, begin, end),
         cmocka_unit_test_setup_teardown(both_roots_lead_to_the_same_document, begin, end),
         cmocka_unit_test_setup_teardown(a_client_is_told_that_the_server_knows_the_password_too, begin, end),
         cmocka_unit_test_setup_teardown(a_document_of_a_deleted_user_is_closed_to_others, begin, end),

@@ -89,7 +89,7 @@ static void reading_bindings_is_all_that_can_be_done_with_them(void **state)
     struct xcap_selector selector = selector_of("a/namespace::*");
     assert_int_equal(put("<a/>", "a/namespace::*", TEXT("<a/>"), &result, &refusal), REFUSED);
     assert_int_equal(refusal.kind, REFUSAL_METHOD);
-    assert_text(refusal.allow, "GET, HEAD");
+    assert_text(refusal.allow, "GET, HEAD, OPTIONS");
     assert_int_equal(xcap_delete(text_of("<a/>"), &selector, &arena, &result, &refusal), REFUSED);
     assert_int_equal(refusal.kind, REFUSAL_METHOD);
 }

@@ -120,7 +120,7 @@ static enum status check_target(struct document_change *change, const struct sto
     const struct xcap_selector *selector = change->selector;
     if (change->place.row->kind == USAGE_COMPUTED || (selector && selector->terminal == XCAP_NAMESPACES)) {
         refuse(&change->refusal, REFUSAL_METHOD, "This can be read and not be changed.");
-        change->refusal.allow = TEXT("GET, HEAD");
+        change->refusal.allow = TEXT(XCAP_ALLOW_READ);
         return REFUSED;
     }
     struct text node;

@@ -17,6 +17,14 @@ static const struct setting rows[] = {
     {"xcap.roots", SETTING_TEXT, ROW(roots), "/xcap-root/", 0, 0, "",
      "Path prefixes of the XCAP root and its aliases, separated by commas; anchors below them inside documents are "
      "ours."},
+    {"xcap.document-bytes-max", SETTING_NUMBER, ROW(document_bytes_max), "1048576", 1024, 8388608, "bytes",
+     "Largest document, also after a change of a node; a document service may want less. Larger is refused with 409."},
+    {"xcap.document-depth-max", SETTING_NUMBER, ROW(document_depth_max), "64", 1, 200, "",
+     "Deepest nesting of elements; a document service may want less. Deeper is refused with 409."},
+    {"xcap.document-elements-max", SETTING_NUMBER, ROW(document_elements_max), "50000", 1, 50000, "",
+     "Elements of a document; more are refused with 409."},
+    {"xcap.element-attributes-max", SETTING_NUMBER, ROW(element_attributes_max), "64", 1, 64, "",
+     "Attributes of an element, namespace declarations among them; more are refused with 409."},
     {"identity.domain", SETTING_TEXT, ROW(domain), "example.com", 0, 0, "",
      "Domain that is served, and that of user names which are given without one."},
     {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
@@ -44,6 +52,17 @@ static bool read_roots(struct node *node, struct text *error_out)
     return true;
 }
 
+static void apply_limits(struct usage_set *usages, const struct node_settings *settings)
+{
+    const struct usage_limits limits = {
+        .bytes_max = (size_t)settings->document_bytes_max,
+        .depth_max = (unsigned)settings->document_depth_max,
+        .elements_max = (unsigned)settings->document_elements_max,
+        .attributes_max = (unsigned)settings->element_attributes_max,
+    };
+    usage_set_limit(usages, &limits);
+}
+
 static bool open_digest(struct node *node, struct text *error_out)
 {
     uint8_t key[32];
@@ -63,6 +82,7 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     arena_init(&node->arena, "node");
     if (!read_roots(node, error_out) || usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
         return false;
+    apply_limits(node->usages, settings);
     node->store = store_open_lmdb(settings->folder, &node->arena, error_out);
     if (!node->store)
         return false;
@@ -104,6 +124,7 @@ bool node_reload(struct node *node)
     arena_clear(&arena);
     if (!loaded)
         return false;
+    apply_limits(usages, node->settings);
     if (!documents_replace(node->documents, usages)) { /* not so after node_retire, unless two threads reload */
         usage_set_free(usages);
         return false;

@@ -34,6 +34,13 @@ struct service *service_new(const struct service_settings *settings, const struc
         .servers_count = settings->servers_count,
         .operators = texts_copy(arena, settings->operators, settings->operators_count),
         .operators_count = settings->operators_count,
+        .target_bytes_max = settings->target_bytes_max ? settings->target_bytes_max : XCAP_TARGET_MAX,
+        .selector_steps_max = settings->selector_steps_max ? settings->selector_steps_max : XCAP_STEPS_MAX,
+        .gzip_bytes_min = settings->gzip_bytes_min ? settings->gzip_bytes_min : SIZE_MAX,
+        .trailing_slash = settings->trailing_slash,
+        .raw_attributes = settings->raw_attributes,
+        .element_declarations = settings->element_declarations,
+        .absent_first = settings->absent_first,
     };
     service->documents = documents;
     service->digest = digest;
@@ -99,7 +106,7 @@ enum service_method service_method_of(struct text method)
 }
 
 void service_account(const struct service *service, enum service_port port, const struct http_request *request,
-                     const struct http_response *response, struct text user, int64_t began_us)
+                     const struct http_response *response, struct text user, struct text auid, int64_t began_us)
 {
     int64_t took_us = clock_monotonic_us() - began_us;
     int class = response->status / 100 - 2;
@@ -109,7 +116,7 @@ void service_account(const struct service *service, enum service_port port, cons
     metric_observe(service->metrics.latency[port], took_us);
     struct text peer = http_peer_text(request->peer, request->arena);
     /* The target comes last: it is the one part that may be cut, or hold what looks like the others. */
-    log_info("request method=%.*s status=%d user=%.*s bytes=%zu us=%lld peer=%.*s target=%.*s",
+    log_info("request method=%.*s status=%d user=%.*s auid=%.*s bytes=%zu us=%lld peer=%.*s target=%.*s",
              TEXT_ARG(request->method), response->status, TEXT_ARG(user.length ? user : TEXT("-")),
-             response->body.length, (long long)took_us, TEXT_ARG(peer), TEXT_ARG(request->target));
+             TEXT_ARG(auid.length ? auid : TEXT("-")), response->body.length, (long long)took_us, TEXT_ARG(peer), TEXT_ARG(request->target));
 }

@@ -45,7 +45,7 @@ enum service_method service_method_of(struct text method);
 
 /* The last thing done to a request: one access line, one count. */
 void service_account(const struct service *service, enum service_port port, const struct http_request *request,
-                     const struct http_response *response, struct text user, int64_t began_us);
+                     const struct http_response *response, struct text user, struct text auid, int64_t began_us);
 
 /* One XCAP request, from its header section to its answer. Lies in the request's arena as its `state`. */
 struct xcap_call {

@@ -1,5 +1,6 @@
 /* XCAP requests from header section to answer, and what is refused before a body is needed. The order is: form of the
- * target, who asks, may they, then all that would tell them something (RFC 4825 §8 without its account probing). */
+ * target, who asks, may they, then all that would tell them something (RFC 4825 §8 without its account probing, unless
+ * xcap.absent-first wants that too). */
 #include "clock.h"
 #include "log.h"
 #include "service_own.h"
@@ -11,6 +12,9 @@ static void leave(struct xcap_call *call);
 static void finish(struct xcap_call *call, enum status status, const struct refusal *refusal,
                    struct http_response *response);
 static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced);
+static struct text target_of(const struct xcap_call *call);
+static enum status options(struct xcap_call *call, struct refusal *refusal);
+static enum status check_owner(const struct xcap_call *call, struct refusal *refusal);
 static enum status authorise(const struct xcap_call *call, struct refusal *refusal);
 static struct text allowed_methods(const struct xcap_call *call);
 static bool is_read(enum service_method method);
@@ -92,7 +96,8 @@ static void finish(struct xcap_call *call, enum status status, const struct refu
         respond_xcap_refusal(call, status, refusal, response);
     if (call->auth_info.length)
         http_response_header(response, "Authentication-Info", call->auth_info);
-    service_account(call->service, SERVICE_XCAP, call->request, response, call->user, call->began_us);
+    struct text auid = call->place.usage ? call->place.usage->auid : TEXT("");
+    service_account(call->service, SERVICE_XCAP, call->request, response, call->user, auid, call->began_us);
 }
 
 static bool is_read(enum service_method method)
@@ -104,7 +109,13 @@ enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
 {
     struct refusal unplaced = {0};
     call->admitted = true;
+    if (call->method == METHOD_OPTIONS)
+        return options(call, refusal);
     enum status status = locate(call, refusal, &unplaced);
+    if (status == OK && call->service->settings.absent_first)
+        status = unplaced.kind == REFUSAL_ABSENT ? REFUSED : check_owner(call, &unplaced);
+    if (status == REFUSED && unplaced.kind)
+        *refusal = unplaced;
     if (status != OK)
         return status;
     const struct document_place *place = &call->place;
@@ -132,14 +143,31 @@ enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
     return REFUSED;
 }
 
+/* What probes and proxies ask before they know any user. It depends on the document services alone and needs no look
+ * into the store; which services there are is told to anyone (RFC 4825 §12). */
+static enum status options(struct xcap_call *call, struct refusal *refusal)
+{
+    struct refusal unplaced = {0};
+    if (text_equal(call->request->target, TEXT("*"))) /* RFC 9110 §9.3.7: the server as a whole */
+        return OK;
+    enum status status = locate(call, refusal, &unplaced);
+    if (status == OK && unplaced.kind) {
+        *refusal = unplaced;
+        return REFUSED;
+    }
+    return status;
+}
+
 /* REFUSED: the target itself is malformed, which is no secret. `unplaced` is what may be said after authorisation. */
 static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced)
 {
     const struct service_settings *settings = &call->service->settings;
     struct arena *arena = call->request->arena;
     struct xcap_target target;
+    if (call->request->target.length > settings->target_bytes_max)
+        return refuse(refusal, REFUSAL_URI_TOO_LONG, "The request target is too long.");
     enum status status =
-        xcap_target_parse(call->request->target, settings->roots, settings->roots_count, arena, &target, refusal);
+        xcap_target_parse(target_of(call), settings->roots, settings->roots_count, arena, &target, refusal);
     if (status != OK && refusal->kind != REFUSAL_ABSENT)
         return status;
     if (status != OK) {
@@ -149,7 +177,20 @@ static enum status locate(struct xcap_call *call, struct refusal *refusal, struc
     status = document_place(call->service->documents, &target, call->method == METHOD_PUT, arena, &call->place,
                             &call->selector, unplaced);
     call->place.root_uri = settings->root_uri;
+    if (call->selector && call->selector->steps_count > settings->selector_steps_max)
+        return refuse(refusal, REFUSAL_URI_TOO_LONG, "The node selector has too many steps.");
     return status == REFUSED ? OK : status;
+}
+
+/* Some phones end every path with a slash. What names nothing then is what it names without. */
+static struct text target_of(const struct xcap_call *call)
+{
+    struct text target = call->request->target, path, query;
+    text_cut(target, '?', &path, &query);
+    if (!call->service->settings.trailing_slash || !text_ends_with(path, TEXT("/")))
+        return target;
+    return text_join(call->request->arena, text_slice(path, 0, path.length - 1),
+                     text_slice(target, path.length, target.length));
 }
 
 /* A write of what nobody can write is no question of permission: it is answered 405. */
@@ -190,16 +231,21 @@ static enum status authorise(const struct xcap_call *call, struct refusal *refus
                    (owned && usage_allows(place->usage, place->tree, operation_of(call), USAGE_OWNER));
     if (!allowed)
         return refuse(refusal, REFUSAL_FORBIDDEN, "You may not do this here.");
-    if (place->tree == XCAP_GLOBAL || owned)
-        return OK;
+    return owned ? OK : check_owner(call, refusal);
+}
+
+static enum status check_owner(const struct xcap_call *call, struct refusal *refusal)
+{
     struct user owner;
-    enum status status = user_get(call->service->documents, place->key.owner, call->request->arena, &owner);
+    if (!call->place.usage || call->place.tree == XCAP_GLOBAL)
+        return OK;
+    enum status status = user_get(call->service->documents, call->place.key.owner, call->request->arena, &owner);
     return status == NOT_FOUND ? refuse(refusal, REFUSAL_ABSENT, "This server knows no such user.") : status;
 }
 
 static struct text allowed_methods(const struct xcap_call *call)
 {
-    bool fixed =
-        call->place.row->kind == USAGE_COMPUTED || (call->selector && call->selector->terminal == XCAP_NAMESPACES);
-    return fixed ? TEXT("GET, HEAD") : TEXT("GET, HEAD, PUT, DELETE");
+    bool fixed = (call->place.row && call->place.row->kind == USAGE_COMPUTED) ||
+                 (call->selector && call->selector->terminal == XCAP_NAMESPACES);
+    return fixed ? TEXT(XCAP_ALLOW_READ) : TEXT(XCAP_ALLOW_ALL);
 }

@@ -43,9 +43,26 @@ void change_count(const struct service *service, const struct document_change *c
         metric_add(change->version == 0 ? metrics->deleted : change->created ? metrics->created : metrics->replaced, 1);
 }
 
+/* "<?xml …?>" is no part of an element, but some clients put it there. One that names another encoding stays, and is
+ * refused. */
+static struct text without_declaration(struct text body)
+{
+    struct text rest = text_trim(body);
+    size_t end = text_find(rest, TEXT("?>"));
+    if (!text_starts_with(rest, TEXT("<?xml ")) || end == rest.length)
+        return body;
+    struct text declaration = text_slice(rest, 0, end);
+    bool coded = text_find(declaration, TEXT("encoding")) < declaration.length;
+    bool utf8 = text_find(declaration, TEXT("UTF-8")) < declaration.length ||
+                text_find(declaration, TEXT("utf-8")) < declaration.length;
+    return coded && !utf8 ? body : text_slice(rest, end + strlen("?>"), rest.length);
+}
+
 static void begin(struct xcap_call *call)
 {
     change_begin(&call->change, call->service, call->request, &call->place);
+    if (call->selector && call->service->settings.element_declarations)
+        call->change.body = without_declaration(call->change.body);
     call->change.selector = call->selector;
     call->change.who = call->user;
     call->changing = true;

@@ -6,6 +6,7 @@
 
 #include "xcap_find.h"
 #include "xcap_insert.h"
+#include "xcap_target.h"
 #include "xml_tree.h"
 
 static const struct xcap_step *last_step(const struct xcap_selector *selector)
@@ -108,7 +109,7 @@ enum status xcap_check_parent(struct text document, const struct xcap_selector *
 static enum status refuse_method(struct refusal *refusal)
 {
     refuse(refusal, REFUSAL_METHOD, "namespace bindings can only be read");
-    refusal->allow = TEXT("GET, HEAD");
+    refusal->allow = TEXT(XCAP_ALLOW_READ);
     return REFUSED;
 }
 
