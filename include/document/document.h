@@ -114,6 +114,15 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_DEFERRED "#deferred" /* owner: recipient, name: order of arrival */
 #define DOCUMENT_FATES    "#fates"    /* owner: message id, name: recipient */
 
+/* Kind of the unique claims that a user's document holds of each of his addresses, the canonical address of record first
+ * (identity/user.h). */
+#define DOCUMENT_USER_ADDRESS "user-address"
+
+/* Whose documents stand under a canonical address: the address of record of the user who has it among his addresses,
+ * else the address itself. FAILED. */
+enum status document_owner(const struct documents *documents, struct text address, struct arena *arena,
+                           struct text *owner_out);
+
 enum status document_internal_read(const struct documents *documents, const struct document_key *key,
                                    struct arena *arena, struct stored *found_out);
 enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,

@@ -1,4 +1,6 @@
-/* Users that the server knows: an address of record, and what is needed to check a password, never the password. */
+/* Users that the server knows: an address of record and its aliases, what is needed to check a password, never the
+ * password, and what else they may do. One person is one user however he is addressed; what he owns stands under his
+ * address of record, which never changes. */
 #ifndef IDENTITY_USER_H
 #define IDENTITY_USER_H
 
@@ -6,6 +8,7 @@
 
 #define USER_ADDRESS_MAX  256 /* bytes of a canonical address: fits one key part with room */
 #define USER_PASSWORD_MAX 256
+#define USER_ALIASES_MAX  7 /* with the address of record as many as POLICY_IDENTITIES_MAX looks at */
 
 struct user {
     struct text address; /* canonical: "sip:alice@example.com" */
@@ -17,6 +20,10 @@ struct user {
     struct text ha1_sha256_full;
     struct text display_name;
     int64_t created_ms;
+    const struct text *aliases; /* canonical further addresses: "tel:+15550100", in the order they were given */
+    size_t aliases_count;
+    unsigned roles;   /* USAGE_ROLE_BIT of server, operator, admin, auditor: what this account is beside a user */
+    uint64_t version; /* of the record that was read, for user_put */
 };
 
 /* Makes the record of a new password. `address` as typed: "alice", "alice@example.com", "sip:alice@example.com"
@@ -40,7 +47,21 @@ enum status user_make_hashed(struct text address, const struct user_hashes *hash
 /* Canonical address of what was typed; empty when it is none. */
 struct text user_address(struct text typed, struct text domain, struct arena *arena);
 
-/* `expected`: VERSION_ABSENT to create only, VERSION_ANY to overwrite. CONFLICT when it exists already. */
+/* Gives `user` the password that `other`, of the same address and realm, was made with. */
+void user_set_password(struct user *user, const struct user *other);
+
+/* Replaces the aliases. `typed`: any SIP or TEL addresses, completed with `domain`. REFUSED: one is no address, or there
+ * are too many; those that are there already or are the user's own are no second ones. */
+enum status user_set_aliases(struct user *user, const struct text *typed, size_t count, struct text domain,
+                             struct arena *arena, struct refusal *refusal);
+
+/* May the user have these addresses? REFUSED (409): one is that of another user or of a group, or an alias has documents
+ * of its own, which would be out of reach. Looked at before user_put, whose claims then decide between two at once. */
+enum status user_check_addresses(const struct documents *documents, const struct user *user, struct arena *arena,
+                                 struct refusal *refusal);
+
+/* `expected`: VERSION_ABSENT to create only, VERSION_ANY to overwrite, or the version that was read. CONFLICT when it
+ * exists already or changed; TAKEN when another user holds one of the addresses. */
 enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who);
 
 /* What user_put commits, for whoever commits many at once. `old`: the record that is there; empty: none. */
@@ -49,6 +70,14 @@ void user_commit(const struct user *user, struct text old, uint64_t expected, st
 enum status user_delete(const struct documents *documents, struct text address, struct text who); /* NOT_FOUND */
 enum status user_get(const struct documents *documents, struct text address, struct arena *arena,
                      struct user *user_out);
+
+/* By any address of his, canonical. NOT_FOUND, FAILED. */
+enum status user_find(const struct documents *documents, struct text address, struct arena *arena,
+                      struct user *user_out);
+
+/* The address of record and then the aliases. */
+size_t user_identities(const struct user *user, struct text identities_out[1 + USER_ALIASES_MAX]);
+bool user_is(const struct user *user, struct text address); /* is it one of these? */
 
 /* In byte order of the address, after `after` (empty: from the start). */
 enum status user_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,

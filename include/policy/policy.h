@@ -10,7 +10,7 @@
 
 #define POLICY_PERMISSIONS_MAX 32   /* of one vocabulary; the largest known usage has 16 */
 #define POLICY_RULES_MAX       4096 /* of one document; more is refused at compile */
-#define POLICY_IDENTITIES_MAX  4    /* that one requester has: sip, tel and what a core adds */
+#define POLICY_IDENTITIES_MAX  8    /* that one requester has: sip, tel, further aliases and what a core adds */
 
 enum policy_combine {
     POLICY_OR, /* boolean: true if any rule says so */

@@ -96,6 +96,7 @@ bool usage_permits(const struct usage *usage, enum xcap_tree tree, enum usage_op
 
 /* By its name in manifests; USAGE_NOBODY when there is no such role. */
 enum usage_role usage_role_named(struct text name);
+struct text usage_role_name(enum usage_role role);
 
 /* The row for a body of this type. NULL: it is not taken here. */
 const struct usage_post *usage_post_find(const struct usage *usage, enum xcap_tree tree, struct text mime);

@@ -39,6 +39,19 @@ def users(server):
     server.ctl("user", "add", "carol", entered="", code=REFUSED)
     lines = server.ctl("user", "list").splitlines()
     assert [line.split() for line in lines] == [["sip:alice@example.com"], ["sip:bob@example.com", "Bob", "B."]], lines
+    server.ctl("user", "alias", "add", "bob", "tel:+1-555-0100")
+    server.ctl("user", "alias", "add", "alice", "tel:+15550100", code=REFUSED)
+    server.ctl("user", "role", "bob", "auditor", "server")
+    server.ctl("user", "role", "bob", "king", code=REFUSED)
+    line = server.ctl("user", "list").splitlines()[1]
+    assert line.endswith("Bob B.  also tel:+15550100  role server  role auditor"), line
+    server.ctl("user", "role", "tel:+15550100")
+    server.ctl("user", "alias", "del", "bob", "tel:+15550100")
+    line = server.ctl("user", "list").splitlines()[1]
+    assert line.endswith("Bob B."), line
+    server.ctl("user", "add", "--alias", "tel:+15550101", "--role", "operator", "dave", "dave")
+    assert "also tel:+15550101  role operator" in server.ctl("user", "list")
+    server.ctl("user", "del", "tel:+15550101")
     server.ctl("user", "del", "bob")
     server.ctl("user", "del", "bob", code=REFUSED)
 

@@ -43,7 +43,7 @@ enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void
 /* Commands get what stands after their own words. USAGE: the caller prints how they are called. */
 typedef enum ctl_exit ctl_command_fn(struct ctl *ctl, int count, char **arguments);
 
-ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list;
+ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list, ctl_user_alias, ctl_user_role;
 ctl_command_fn ctl_group_put, ctl_group_show, ctl_group_del, ctl_group_list;
 ctl_command_fn ctl_trace, ctl_backup, ctl_check;
 

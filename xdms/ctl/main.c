@@ -18,10 +18,13 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"user", "add", ctl_user_add, "[--if-absent] [--display-name N] NAME [PASSWORD]",
+    {"user", "add", ctl_user_add, "[--if-absent] [--display-name N] [--alias A]… [--role R]… NAME [PASSWORD]",
      "make a user; the password is read from standard input if it is not given"},
     {"user", "del", ctl_user_del, "NAME", "delete a user and the contacts registered for it; documents stay"},
-    {"user", "list", ctl_user_list, "", "print all users"},
+    {"user", "list", ctl_user_list, "", "print all users, their aliases and roles"},
+    {"user", "alias", ctl_user_alias, "add|del NAME ADDRESS", "give a user one more address, or take one back"},
+    {"user", "role", ctl_user_role, "NAME [server|operator|admin|auditor]…",
+     "set what a user may be beside a user; without roles: nothing"},
     {"group", "put", ctl_group_put, "[--owner NAME] [--name DOC] FILE",
      "make or replace the group that FILE (- for standard input) describes"},
     {"group", "show", ctl_group_show, "URI", "print the document of a group"},

@@ -10,28 +10,50 @@
 
 static bool read_password(char password_out[PASSWORD_LINE_MAX]);
 
+static json_t *read_options(int *count, char ***arguments, bool *if_absent_out)
+{
+    json_t *body = json_object(), *aliases = json_array(), *roles = json_array();
+    const char *value;
+    for (;;) {
+        if (ctl_option(count, arguments, "--if-absent", NULL))
+            *if_absent_out = true;
+        else if (ctl_option(count, arguments, "--display-name", &value))
+            json_object_set_new(body, "displayName", json_string(value));
+        else if (ctl_option(count, arguments, "--alias", &value))
+            json_array_append_new(aliases, json_string(value));
+        else if (ctl_option(count, arguments, "--role", &value))
+            json_array_append_new(roles, json_string(value));
+        else
+            break;
+    }
+    if (*if_absent_out)
+        json_object_set_new(body, "ifAbsent", json_true());
+    if (json_array_size(aliases))
+        json_object_set(body, "aliases", aliases);
+    if (json_array_size(roles))
+        json_object_set(body, "roles", roles);
+    json_decref(aliases);
+    json_decref(roles);
+    return body;
+}
+
 enum ctl_exit ctl_user_add(struct ctl *ctl, int count, char **arguments)
 {
     bool if_absent = false;
-    const char *display_name = NULL;
+    json_t *body = read_options(&count, &arguments, &if_absent);
     char line[PASSWORD_LINE_MAX];
-    for (;;) {
-        if (ctl_option(&count, &arguments, "--if-absent", NULL))
-            if_absent = true;
-        else if (!ctl_option(&count, &arguments, "--display-name", &display_name))
-            break;
-    }
-    if (count < 1 || count > 2 || arguments[0][0] == '-')
+    if (count < 1 || count > 2 || arguments[0][0] == '-') {
+        json_decref(body);
         return CTL_USAGE;
-    const char *password = count == 2 ? arguments[1] : line;
-    if (count == 1 && !read_password(line))
+    }
+    if (count == 1 && !read_password(line)) {
+        json_decref(body);
         return ctl_error("no password on standard input");
-    json_t *body = json_pack("{s:s, s:s}", "name", arguments[0], "password", password);
-    if (body && display_name)
-        json_object_set_new(body, "displayName", json_string(display_name));
-    if (body && if_absent)
-        json_object_set_new(body, "ifAbsent", json_true());
-    char *written = body ? json_dumps(body, 0) : NULL;
+    }
+    char *written = NULL;
+    if (json_object_set_new(body, "name", json_string(arguments[0])) == 0 &&
+        json_object_set_new(body, "password", json_string(count == 2 ? arguments[1] : line)) == 0)
+        written = json_dumps(body, 0);
     json_decref(body);
     if (!written)
         return ctl_error("name and password must be UTF-8");
@@ -83,6 +105,14 @@ enum ctl_exit ctl_user_del(struct ctl *ctl, int count, char **arguments)
     return ctl_call(ctl, &request, &answer);
 }
 
+static void print_words(const json_t *words, const char *label)
+{
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        printf("  %s", label);
+        ctl_print(json_string_value(json_array_get(words, i)));
+    }
+}
+
 static void print_user(const json_t *user)
 {
     const char *address = ctl_string(user, "address"), *display_name = ctl_string(user, "displayName");
@@ -90,7 +120,47 @@ static void print_user(const json_t *user)
     if (display_name[0])
         printf("%*s", (int)(strlen(address) < 39 ? 40 - strlen(address) : 1), "");
     ctl_print(display_name);
+    print_words(json_object_get(user, "aliases"), "also ");
+    print_words(json_object_get(user, "roles"), "role ");
     putchar('\n');
+}
+
+/* Takes `body` over. */
+static enum ctl_exit change_user(struct ctl *ctl, const char *name, json_t *body)
+{
+    struct ctl_request request = {.method = "PUT", .content_type = "application/json"};
+    struct ctl_answer answer;
+    char *written = json_dumps(body, 0);
+    json_decref(body);
+    if (!written)
+        return ctl_error("arguments must be UTF-8");
+    request.path = text_format(&ctl->arena, "users/%.*s", TEXT_ARG(ctl_segment(ctl, name)));
+    request.body = text_of(written);
+    enum ctl_exit code = ctl_call(ctl, &request, &answer);
+    free(written);
+    return code;
+}
+
+enum ctl_exit ctl_user_alias(struct ctl *ctl, int count, char **arguments)
+{
+    bool adds = count == 3 && strcmp(arguments[0], "add") == 0;
+    if (count != 3 || (!adds && strcmp(arguments[0], "del") != 0))
+        return CTL_USAGE;
+    json_t *body = json_object(), *list = json_array();
+    json_array_append_new(list, json_string(arguments[2]));
+    json_object_set_new(body, adds ? "addAliases" : "removeAliases", list);
+    return change_user(ctl, arguments[1], body);
+}
+
+enum ctl_exit ctl_user_role(struct ctl *ctl, int count, char **arguments)
+{
+    if (count < 1 || arguments[0][0] == '-')
+        return CTL_USAGE;
+    json_t *body = json_object(), *roles = json_array();
+    for (int i = 1; i < count; i++)
+        json_array_append_new(roles, json_string(arguments[i]));
+    json_object_set_new(body, "roles", roles);
+    return change_user(ctl, arguments[0], body);
 }
 
 enum ctl_exit ctl_user_list(struct ctl *ctl, int count, char **arguments)

@@ -41,19 +41,27 @@ static bool is_own(const struct document_change *change, const struct document_k
            text_equal(holder->name, key->name);
 }
 
+/* By the claim of one of his addresses, or by a record of before there were such claims. */
+static bool leads_to_user(struct store *store, struct text value, struct arena *arena)
+{
+    const struct document_key user = {TEXT(DOCUMENT_USERS), value, TEXT("")};
+    struct document_key holder;
+    struct stored head;
+    return store_find(store, TEXT(DOCUMENT_USER_ADDRESS), value, arena, &holder) == OK ||
+           (value.length <= STORE_PART_MAX && store_head(store, &user, &head) == OK);
+}
+
 /* An address that leads to something else already (RFC 4826 §4.4.5), as far as this server can know. */
 static bool leads_elsewhere(const struct document_change *change, const struct usage_claim *claim, struct text value)
 {
     struct store *store = change->documents->store;
-    const struct document_key user = {TEXT(DOCUMENT_USERS), value, TEXT("")};
     struct document_key holder;
-    struct stored head;
     struct arena arena;
     bool found = false;
     arena_init(&arena, "apart");
     for (size_t i = 0; i < claim->apart_count && !found; i++)
         found = text_equal(claim->apart[i], TEXT(USAGE_APART_USER))
-                    ? value.length <= STORE_PART_MAX && store_head(store, &user, &head) == OK
+                    ? leads_to_user(store, value, &arena)
                     : store_find(store, claim->apart[i], value, &arena, &holder) == OK && !is_own(change, &holder);
     arena_clear(&arena);
     return found;

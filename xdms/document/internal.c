@@ -31,6 +31,19 @@ enum status document_internal_holders(const struct documents *documents, struct 
     return store_holders(documents->store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out);
 }
 
+enum status document_owner(const struct documents *documents, struct text address, struct arena *arena,
+                           struct text *owner_out)
+{
+    struct document_key holder;
+    *owner_out = address;
+    if (address.length == 0 || address.length > STORE_VALUE_MAX)
+        return OK;
+    enum status status = store_find(documents->store, TEXT(DOCUMENT_USER_ADDRESS), address, arena, &holder);
+    if (status == OK && documents_internal(&holder))
+        *owner_out = holder.owner;
+    return status == NOT_FOUND ? OK : status;
+}
+
 static void assert_internal(const struct commit *commits, size_t count)
 {
     for (size_t i = 0; i < count; i++)

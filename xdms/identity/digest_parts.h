@@ -76,11 +76,20 @@ struct digest {
 
 #define USER_HASH_CLAIM "user-hash" /* kind of the shared claims that userhash=true is looked up by */
 
+#define USER_ROLES                                                                                                     \
+    (USAGE_ROLE_BIT(USAGE_SERVER) | USAGE_ROLE_BIT(USAGE_OPERATOR) | USAGE_ROLE_BIT(USAGE_ADMIN) |                     \
+     USAGE_ROLE_BIT(USAGE_AUDITOR)) /* that an account can have; the others follow from what is asked for */
+
 /* Both forms of a user's digest name: "alice" and "alice@example.com". */
 struct text user_full_name(const struct user *user, struct arena *arena);
 
 /* The user who holds `hash` (RFC 7616 §3.4.4), of `domain` if there are several. NOT_FOUND, FAILED. */
 enum status user_find_hash(const struct documents *documents, struct text hash, struct text domain, struct arena *arena,
                            struct user *user_out);
+
+/* --- user_address.c --- */
+
+/* One for each address of the user: nobody else can have it. */
+size_t user_address_claims(const struct user *user, struct claim claims_out[1 + USER_ALIASES_MAX]);
 
 #endif

@@ -7,17 +7,23 @@
 #include "uri.h"
 
 #define DISPLAY_NAME_MAX 256 /* bytes; phones show some twenty characters */
-#define CLAIMS_MAX       4   /* of one user */
 #define MD5_TEXT         32  /* hex digits of the shorter hash */
 #define HOLDERS_MAX      16  /* domains that a user of the same name and realm is looked for in */
+#define HASH_CLAIMS      4   /* two names, two algorithms */
+#define CLAIMS_MAX       (HASH_CLAIMS + 1 + USER_ALIASES_MAX) /* of one user */
 
 static const char *const known_fields[] = {"address",      "realm",           "name",         "ha1-md5", "ha1-sha256",
-                                           "ha1-md5-full", "ha1-sha256-full", "display-name", "created"};
+                                           "ha1-md5-full", "ha1-sha256-full", "display-name", "created",
+                                           "aliases",      "roles"};
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
 static struct text name_of(struct text address);
 static struct text record_of(const struct user *user, struct text old, struct arena *arena);
-static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[CLAIMS_MAX]);
+static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[HASH_CLAIMS]);
+static struct text write_words(const struct text *words, size_t count, struct arena *arena);
+static struct text write_roles(unsigned roles, struct arena *arena);
+static void read_aliases(struct text words, struct arena *arena, struct user *user_out);
+static unsigned read_roles(struct text words);
 
 struct text user_address(struct text typed, struct text domain, struct arena *arena)
 {
@@ -117,6 +123,15 @@ enum status user_make_hashed(struct text address, const struct user_hashes *hash
     return OK;
 }
 
+void user_set_password(struct user *user, const struct user *other)
+{
+    user->realm = other->realm;
+    user->ha1_md5 = other->ha1_md5;
+    user->ha1_sha256 = other->ha1_sha256;
+    user->ha1_md5_full = other->ha1_md5_full;
+    user->ha1_sha256_full = other->ha1_sha256_full;
+}
+
 /* User part of a canonical address; empty when there is none. */
 static struct text name_of(struct text address)
 {
@@ -164,6 +179,7 @@ void user_commit(const struct user *user, struct text old, uint64_t expected, st
                                   .claims = claims,
                                   .claims_count = hash_claims(user, arena, claims),
                                   .who = who};
+    commit_out->claims_count += user_address_claims(user, claims + commit_out->claims_count);
 }
 
 static struct text record_of(const struct user *user, struct text old, struct arena *arena)
@@ -179,12 +195,14 @@ static struct text record_of(const struct user *user, struct text old, struct ar
     record_add(&record, "ha1-sha256-full", user->ha1_sha256_full);
     record_add(&record, "display-name", user->display_name);
     record_add_number(&record, "created", user->created_ms);
+    record_add(&record, "aliases", write_words(user->aliases, user->aliases_count, arena));
+    record_add(&record, "roles", write_roles(user->roles, arena));
     record_copy(&record, old, known_fields, KNOWN_FIELDS_COUNT);
     return builder_text(&record);
 }
 
 /* Shared, not unique: alice of one domain must not keep alice of another out of the same realm. */
-static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[CLAIMS_MAX])
+static size_t hash_claims(const struct user *user, struct arena *arena, struct claim claims_out[HASH_CLAIMS])
 {
     const struct text name[] = {user->name, user->realm};
     const struct text full_name[] = {user_full_name(user, arena), user->realm};
@@ -238,8 +256,53 @@ enum status user_get(const struct documents *documents, struct text address, str
         .ha1_sha256_full = record_text(record, "ha1-sha256-full"),
         .display_name = record_text(record, "display-name"),
         .created_ms = record_number(record, "created", 0),
+        .roles = read_roles(record_text(record, "roles")),
+        .version = found.version,
     };
+    read_aliases(record_text(record, "aliases"), arena, user_out);
     return OK;
+}
+
+/* No address and no name of a role holds a blank. */
+static struct text write_words(const struct text *words, size_t count, struct arena *arena)
+{
+    struct text_builder written;
+    builder_init(&written, arena);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            builder_add_char(&written, ' ');
+        builder_add(&written, words[i]);
+    }
+    return builder_text(&written);
+}
+
+static void read_aliases(struct text words, struct arena *arena, struct user *user_out)
+{
+    struct text *aliases = words.length ? arena_array(arena, struct text, USER_ALIASES_MAX) : NULL;
+    while (words.length && user_out->aliases_count < USER_ALIASES_MAX)
+        text_cut(words, ' ', &aliases[user_out->aliases_count++], &words);
+    user_out->aliases = aliases;
+}
+
+static struct text write_roles(unsigned roles, struct arena *arena)
+{
+    struct text words[USAGE_NOBODY];
+    size_t count = 0;
+    for (unsigned role = USAGE_SERVER; role < USAGE_NOBODY; role++)
+        if (roles & USAGE_ROLE_BIT(role))
+            words[count++] = usage_role_name((enum usage_role)role);
+    return write_words(words, count, arena);
+}
+
+static unsigned read_roles(struct text words)
+{
+    unsigned roles = 0;
+    struct text word;
+    while (words.length) {
+        text_cut(words, ' ', &word, &words);
+        roles |= USAGE_ROLE_BIT(usage_role_named(word));
+    }
+    return roles & USER_ROLES; /* a newer program may know more */
 }
 
 enum status user_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,

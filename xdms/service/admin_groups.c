@@ -13,7 +13,7 @@ static bool place_of(const struct usage *usage, const struct document_key *key, 
 static enum http_progress no_group(struct admin_call *call, enum status status);
 static json_t *group_json(struct admin_call *call, const struct document_key *key, struct text bytes);
 static bool begin_put(struct admin_call *call);
-static bool owner_is_known(struct admin_call *call, struct text address);
+static bool owner_is_known(struct admin_call *call, struct text *address_inout);
 static bool check_body(struct admin_call *call, const struct document_place *place);
 static bool begin_delete(struct admin_call *call);
 static enum http_progress run_change(struct admin_call *call);
@@ -203,13 +203,15 @@ static bool choose_key(struct admin_call *call, struct document_key *key_out)
         text_cut(rest, '@', &key_out->name, &rest);
     }
     bool global = !asked && key_out->owner.length == 0;
-    return global || owner_is_known(call, key_out->owner);
+    return global || owner_is_known(call, &key_out->owner);
 }
 
-static bool owner_is_known(struct admin_call *call, struct text address)
+static bool owner_is_known(struct admin_call *call, struct text *address_inout)
 {
     struct user owner;
-    enum status status = user_get(call->service->documents, address, call->request->arena, &owner);
+    enum status status = user_find(call->service->documents, *address_inout, call->request->arena, &owner);
+    if (status == OK)
+        *address_inout = owner.address;
     if (status == NOT_FOUND)
         admin_error(call, 400, TEXT("The owner is no user of this server."));
     else if (status != OK)

@@ -33,6 +33,8 @@ enum http_progress admin_user_messages(struct admin_call *call)
     size_t limit, count = 0;
     if (!admin_limit(call, &limit))
         return HTTP_DONE;
+    if (address.length && document_owner(documents, address, arena, &address) != OK)
+        return admin_refused(call, FAILED, NULL);
     enum status status = address.length ? fate_of_user(documents, address, limit, arena, &fates, &count) : NOT_FOUND;
     if (status == OK && count == 0)
         status = user_get(documents, address, arena, &user);

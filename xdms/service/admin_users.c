@@ -1,12 +1,12 @@
 /* Users by the admin API: made, changed, listed, and deleted with the contacts they have registered. */
 #include "clock.h"
 #include "service_admin.h"
-#include "user.h"
 
 #define BINDINGS_PAGE 100 /* contacts deleted in one transaction; most users have under five */
 
 struct wanted_user {
     struct text name;
+    const json_t *body;
     bool has_password, has_display_name, if_absent;
     struct text password, display_name;
 };
@@ -15,6 +15,8 @@ static json_t *user_json(struct admin_call *call, const struct user *user);
 static bool read_wanted(struct admin_call *call, json_t *body, struct wanted_user *wanted_out);
 static enum status make_user(struct admin_call *call, const struct wanted_user *wanted, const struct user *old,
                              struct user *user_out, struct refusal *refusal);
+static enum status keep_user(struct admin_call *call, const struct user *user, uint64_t expected,
+                             struct refusal *refusal);
 static enum http_progress put_user(struct admin_call *call, const struct wanted_user *wanted);
 static enum status delete_bindings(struct admin_call *call, struct text address);
 
@@ -51,7 +53,7 @@ enum http_progress admin_users_list(struct admin_call *call)
 enum http_progress admin_user_show(struct admin_call *call)
 {
     struct user user = {0};
-    enum status status = user_get(call->service->documents, address_of(call), call->request->arena, &user);
+    enum status status = user_find(call->service->documents, address_of(call), call->request->arena, &user);
     if (status == NOT_FOUND)
         return admin_error(call, 404, TEXT("There is no such user."));
     if (status != OK)
@@ -62,9 +64,12 @@ enum http_progress admin_user_show(struct admin_call *call)
 /* Never the hashes: they are as good as the password. */
 static json_t *user_json(struct admin_call *call, const struct user *user)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "name", admin_string(call, user->name), "address",
-                     admin_string(call, user->address), "displayName", admin_string(call, user->display_name),
-                     "created", admin_string(call, clock_write_rfc3339(call->request->arena, user->created_ms)));
+    json_t *shown =
+        json_pack("{s:o, s:o, s:o, s:o}", "name", admin_string(call, user->name), "address",
+                  admin_string(call, user->address), "displayName", admin_string(call, user->display_name), "created",
+                  admin_string(call, clock_write_rfc3339(call->request->arena, user->created_ms)));
+    admin_account_show(call, user, shown);
+    return shown;
 }
 
 enum http_progress admin_users_create(struct admin_call *call)
@@ -83,7 +88,7 @@ enum http_progress admin_users_create(struct admin_call *call)
     enum status status = make_user(call, &wanted, NULL, &user, &refusal);
     json_decref(body);
     if (status == OK)
-        status = user_put(call->service->documents, &user, VERSION_ABSENT, who);
+        status = keep_user(call, &user, VERSION_ABSENT, &refusal);
     if (status == CONFLICT)
         return admin_error(call, 409, TEXT("There is a user of that name already."));
     if (status != OK)
@@ -114,6 +119,7 @@ static bool read_wanted(struct admin_call *call, json_t *body, struct wanted_use
     bool broken = false;
     const json_t *if_absent = json_object_get(body, "ifAbsent");
     (void)call;
+    wanted_out->body = body;
     wanted_out->has_password = admin_member(body, "password", &wanted_out->password, &broken);
     wanted_out->has_display_name = admin_member(body, "displayName", &wanted_out->display_name, &broken);
     wanted_out->if_absent = json_is_true(if_absent);
@@ -126,7 +132,7 @@ static enum http_progress put_user(struct admin_call *call, const struct wanted_
     struct refusal refusal = {0};
     struct text condition;
     struct user old = {0}, user = {0};
-    enum status status = user_get(documents, address_of(call), call->request->arena, &old);
+    enum status status = user_find(documents, address_of(call), call->request->arena, &old);
     if (status != OK && status != NOT_FOUND)
         return admin_refused(call, status, NULL);
     bool exists = status == OK;
@@ -137,12 +143,25 @@ static enum http_progress put_user(struct admin_call *call, const struct wanted_
         return admin_answer(call, 200, user_json(call, &old));
     status = make_user(call, wanted, exists ? &old : NULL, &user, &refusal);
     if (status == OK)
-        status = user_put(documents, &user, exists ? VERSION_ANY : VERSION_ABSENT, who);
+        status = keep_user(call, &user, exists ? old.version : VERSION_ABSENT, &refusal);
     if (status == CONFLICT && create_only)
         return admin_error(call, 412, TEXT("There is a user of that name already."));
     if (status != OK)
         return admin_refused(call, status, &refusal);
     return admin_answer(call, exists ? 200 : 201, user_json(call, &user));
+}
+
+/* CONFLICT: somebody else was quicker. */
+static enum status keep_user(struct admin_call *call, const struct user *user, uint64_t expected,
+                             struct refusal *refusal)
+{
+    const struct documents *documents = call->service->documents;
+    enum status status = user_check_addresses(documents, user, call->request->arena, refusal);
+    if (status == OK)
+        status = user_put(documents, user, expected, who);
+    if (status != TAKEN)
+        return status;
+    return refuse_conflict(refusal, "uniqueness-failure", TEXT("An address of this user was just given to another."));
 }
 
 /* What is not given stays as it was. */
@@ -154,17 +173,19 @@ static enum status make_user(struct admin_call *call, const struct wanted_user *
     if (!wanted->has_password && !old)
         return refuse(refusal, REFUSAL_SYNTAX, "A new user needs a password.");
     struct text password = wanted->has_password ? wanted->password : TEXT("-");
-    enum status status = user_make(wanted->name, password, display_name, settings->domain, settings->realm,
+    struct text name = old ? old->address : wanted->name; /* `wanted` may be an alias */
+    enum status status = user_make(name, password, display_name, settings->domain, settings->realm,
                                    clock_wall_ms(), call->request->arena, user_out, refusal);
-    if (status != OK || !old)
+    if (status != OK)
         return status;
-    user_out->created_ms = old->created_ms;
-    if (!wanted->has_password) {
-        struct user kept = *old;
-        kept.display_name = user_out->display_name;
-        *user_out = kept;
+    if (old) {
+        struct user changed = *old;
+        changed.display_name = user_out->display_name;
+        if (wanted->has_password)
+            user_set_password(&changed, user_out);
+        *user_out = changed;
     }
-    return OK;
+    return admin_account_apply(call, wanted->body, user_out, refusal);
 }
 
 /* The bindings go even when the user is gone already: a deletion that was cut short is completed by the next. */
@@ -173,6 +194,8 @@ enum http_progress admin_user_delete(struct admin_call *call)
     struct text address = address_of(call);
     if (address.length == 0)
         return admin_error(call, 404, TEXT("There is no such user."));
+    if (document_owner(call->service->documents, address, call->request->arena, &address) != OK)
+        return admin_refused(call, FAILED, NULL);
     enum status status = user_delete(call->service->documents, address, who);
     if (status == OK || status == NOT_FOUND) {
         enum status cleared = delete_bindings(call, address);

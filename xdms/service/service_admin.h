@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "service_own.h"
+#include "user.h"
 
 #define ADMIN_LIMIT_STANDARD 100   /* entries of a page when the request does not say */
 #define ADMIN_LIMIT_MAX      1000  /* STORE_PAGE_MAX */
@@ -42,6 +43,11 @@ bool admin_body(struct admin_call *call, json_t **body_out);
 
 /* NULL and absent give false; what is there but no string too, with *broken_out set. */
 bool admin_member(const json_t *body, const char *name, struct text *value_out, bool *broken_out);
+
+/* Aliases and roles, as far as `body` speaks of them. REFUSED: not of the right form. */
+enum status admin_account_apply(struct admin_call *call, const json_t *body, struct user *user,
+                                struct refusal *refusal);
+void admin_account_show(struct admin_call *call, const struct user *user, json_t *shown);
 
 /* A JSON string of bytes that may not be UTF-8. */
 json_t *admin_string(struct admin_call *call, struct text text);

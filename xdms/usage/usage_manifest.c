@@ -146,19 +146,24 @@ static enum status read_documents(const struct xml_element *manifest, struct are
     return OK;
 }
 
+static const struct text role_names[USAGE_NOBODY + 1] = {
+    [USAGE_ANYONE] = TEXT_INIT("anyone"),     [USAGE_USER] = TEXT_INIT("user"),
+    [USAGE_OWNER] = TEXT_INIT("owner"),       [USAGE_SERVER] = TEXT_INIT("server"),
+    [USAGE_OPERATOR] = TEXT_INIT("operator"), [USAGE_ADMIN] = TEXT_INIT("admin"),
+    [USAGE_AUDITOR] = TEXT_INIT("auditor"),   [USAGE_NOBODY] = TEXT_INIT("nobody"),
+};
+
 enum usage_role usage_role_named(struct text name)
 {
-    static const struct text names[] = {
-        [USAGE_ANYONE] = TEXT_INIT("anyone"),     [USAGE_USER] = TEXT_INIT("user"),
-        [USAGE_OWNER] = TEXT_INIT("owner"),       [USAGE_SERVER] = TEXT_INIT("server"),
-        [USAGE_OPERATOR] = TEXT_INIT("operator"), [USAGE_ADMIN] = TEXT_INIT("admin"),
-        [USAGE_AUDITOR] = TEXT_INIT("auditor"),
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (text_equal(names[i], name))
+    for (unsigned i = 0; i < USAGE_NOBODY; i++)
+        if (text_equal(role_names[i], name))
             return (enum usage_role)i;
-    }
     return USAGE_NOBODY;
+}
+
+struct text usage_role_name(enum usage_role role)
+{
+    return role_names[role];
 }
 
 #define ROLES_FROM(role) ((1u << USAGE_NOBODY) - (1u << (role)))
