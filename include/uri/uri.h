@@ -33,6 +33,15 @@ struct text uri_canonical(struct arena *arena, struct text text);
 /* Host of a canonical address; empty for tel. */
 struct text uri_domain(struct text canonical);
 
+/* A domain as people write it, perhaps with escapes and letters beyond ASCII, the way hosts are spelled in canonical
+ * addresses: percent-decoded, labels by ToASCII (IDNA; UTS #46 without transitional forms), lower case, no final dot
+ * (RFC 4745 §7.1.3). Empty when it is no domain. */
+struct text uri_host_ascii(struct arena *arena, struct text domain);
+
+/* An address whose host may hold such letters as a URI (RFC 3987 §3.1): host as above, other letters percent-encoded.
+ * Plain URIs come back as they are; what cannot be read comes back empty. */
+struct text uri_from_iri(struct arena *arena, struct text iri);
+
 /* RFC 3261 §20.10: `"Bob" <sip:bob@x;a=b>;tag=1`, `Bob <sip:bob@x>` or `sip:bob@x;tag=1` (then parameters are the
  * header's). `rest_out` receives what follows a top-level comma, or empty; it may be NULL.
  * The URI is not judged: hand it to uri_parse. Controls anywhere are refused. */

@@ -15,8 +15,7 @@ static void no_conditions_match_everybody(void **state)
     CHECK_ROWS(rows);
     struct policy_decision decision;
     struct policy_request request = request_from(NULL, 0);
-    policy_decide(compile("<cp:rule id='r'><cp:actions><join/></cp:actions></cp:rule>", &by_union), &request,
-                  &decision);
+    decide(compile("<cp:rule id='r'><cp:actions><join/></cp:actions></cp:rule>", &by_union), &request, &decision);
     assert_int_equal(rank_of(&decision, "join"), 1);
 }
 
@@ -32,9 +31,8 @@ static void all_conditions_must_hold(void **state)
     CHECK_ROWS(rows);
     struct policy_decision decision;
     struct policy_request request = request_from(ann, 1);
-    policy_decide(
-        compile("<cp:rule id='r'><cp:conditions/><cp:conditions><q:no/></cp:conditions></cp:rule>", &by_union),
-        &request, &decision);
+    decide(compile("<cp:rule id='r'><cp:conditions/><cp:conditions><q:no/></cp:conditions></cp:rule>", &by_union),
+           &request, &decision);
     assert_int_equal(decision.rules_matched, 0);
 }
 
@@ -185,7 +183,7 @@ static void the_worked_example_gives_what_the_rfc_says(void **state)
     struct policy_request request = request_from(bo, 1);
     request.sphere = TEXT("work");
     struct policy_decision decision;
-    policy_decide(compile(rules, &by_union), &request, &decision);
+    decide(compile(rules, &by_union), &request, &decision);
     assert_int_equal(decision.rules_matched, 2);
     assert_int_equal(rank_of(&decision, "join"), 1);
     assert_int_equal(rank_of(&decision, "level"), 10);
@@ -201,7 +199,7 @@ static void no_matching_rule_grants_nothing(void **state)
     (void)state;
     struct policy_request request = request_from(ann, 1);
     struct policy_decision decision;
-    policy_decide(compile("", &by_union), &request, &decision);
+    decide(compile("", &by_union), &request, &decision);
     assert_int_equal(decision.rules_matched, 0);
     for (size_t i = 0; i < POLICY_PERMISSIONS_MAX; i++)
         assert_false(decision.permissions[i].present || decision.permissions[i].rank);
@@ -212,7 +210,7 @@ static struct policy_decision decide_actions(const char *actions)
     struct text rule = text_format(&arena, "<cp:rule id='r'><cp:actions>%s</cp:actions></cp:rule>", actions);
     struct policy_request request = request_from(NULL, 0);
     struct policy_decision decision;
-    policy_decide(compile_text(rule, &by_union, OK), &request, &decision);
+    decide(compile_text(rule, &by_union, OK), &request, &decision);
     assert_int_equal(decision.rules_matched, 1);
     return decision;
 }
@@ -307,13 +305,13 @@ static void a_thousand_rules_are_decided_by_the_right_one(void **state)
                                      : text_format(&arena, "sip:someone@d%d.example", i / 2);
         struct policy_request request = request_from(&identity, 1);
         struct policy_decision decision;
-        policy_decide(policy, &request, &decision);
+        decide(policy, &request, &decision);
         assert_int_equal(decision.rules_matched, 1);
         assert_int_equal(rank_of(&decision, "count"), i / 2);
     }
     struct policy_request request = request_from(bo, 1);
     struct policy_decision decision;
-    policy_decide(policy, &request, &decision);
+    decide(policy, &request, &decision);
     assert_int_equal(decision.rules_matched, 0);
 }
 
@@ -335,10 +333,10 @@ static void ten_thousand_entries_are_each_found(void **state)
         struct text excepted = text_format(&arena, "sip:u%d@corp.example", i);
         struct policy_request request = request_from(&named, 1);
         struct policy_decision decision;
-        policy_decide(policy, &request, &decision);
+        decide(policy, &request, &decision);
         assert_int_equal(decision.rules_matched, i < 10000);
         request = request_from(&excepted, 1);
-        policy_decide(policy, &request, &decision);
+        decide(policy, &request, &decision);
         assert_int_equal(decision.rules_matched, i >= 10000);
     }
 }

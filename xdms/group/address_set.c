@@ -38,7 +38,7 @@ void address_set_add(struct address_set *set, struct text canonical)
 {
     if (canonical.length == 0 || address_set_has(set, canonical))
         return;
-    if (set->count == GROUP_MEMBERS_MAX) {
+    if (set->count == ADDRESSES_MAX) {
         set->too_many = true;
         return;
     }

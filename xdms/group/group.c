@@ -157,10 +157,9 @@ bool group_may_send(struct groups *groups, const struct group *group, const stru
         .wall_ms = sender->wall_ms,
         .media = TEXT("pager-mode-message"),
         .is_member = member,
-        .in_list = entry_in_list,
-        .in_list_context = (void *)(uintptr_t)&group->entry,
+        .lists = group->entry.lists,
     };
-    policy_decide(group->entry.policy, &request, &decision);
+    policy_decide(group->entry.policy, &request, &decision, NULL);
     if (sender->anonymous && !is_granted(&decision, groups->allow_anonymity, &anonymity_rule))
         return false;
     return is_granted(&decision, groups->join_handling, rule_out);
@@ -179,7 +178,7 @@ enum status group_fan_out(struct groups *groups, const struct group *group, cons
                           const struct text **missing_out, size_t *missing_count_out)
 {
     (void)groups;
-    if (group->members.too_many)
+    if (group->members.too_many || group->members.count > GROUP_MEMBERS_MAX)
         return REFUSED;
     struct text *members = arena_array(arena, struct text, group->members.count + 1);
     struct text *missing = arena_array(arena, struct text, group->entry.missing_count + 1);

@@ -135,20 +135,15 @@ void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry
     if (!entry->policy)
         return;
     size_t count = policy_anchors(entry->policy, &anchors);
-    entry->lists = arena_array(&entry->arena, struct resolved_list, count ? count : 1);
+    entry->lists = policy_lists_new(&entry->arena);
     for (size_t i = 0; i < count; i++) {
-        struct resolved_list *list = &entry->lists[entry->lists_count++];
-        list->anchor = anchors[i];
-        address_set_init(&list->members, &entry->arena);
-        list_resolve(groups, entry, anchors[i], &list->members);
+        struct arena arena; /* the addresses are the entry's, the set that keeps them apart is not */
+        struct address_set members;
+        arena_init(&arena, "resolved list");
+        address_set_init(&members, &arena);
+        list_resolve(groups, entry, anchors[i], &members);
+        for (size_t m = 0; m < members.count; m++)
+            policy_lists_add(entry->lists, i, members.addresses[m]);
+        arena_clear(&arena);
     }
-}
-
-bool entry_in_list(void *context, struct text anchor, struct text identity)
-{
-    const struct entry *entry = context;
-    for (size_t i = 0; i < entry->lists_count; i++)
-        if (text_equal(entry->lists[i].anchor, anchor))
-            return address_set_has(&entry->lists[i].members, identity);
-    return false;
 }

@@ -16,13 +16,7 @@ struct address_set {
     size_t count, capacity;
     uint32_t *slots; /* index + 1; 0: free */
     size_t slots_count;
-    bool too_many; /* more than GROUP_MEMBERS_MAX */
-};
-
-/* An external list, resolved. */
-struct resolved_list {
-    struct text anchor;
-    struct address_set members;
+    bool too_many; /* more than ADDRESSES_MAX */
 };
 
 /* A document that an entry was made of: when one of them moves, the entry is made again. */
@@ -42,13 +36,13 @@ struct entry {
     unsigned lists_left; /* that may still be followed for it, and how many bytes of them read */
     size_t list_bytes_left;
     struct dependency *dependencies;
-    struct resolved_list *lists; /* of the anchors in its policy */
-    size_t lists_count;
-    struct text *missing; /* anchors that could not be followed */
+    struct policy_lists *lists; /* behind the anchors in its policy */
+    struct text *missing;       /* anchors that could not be followed */
     size_t missing_count;
     const struct policy *policy; /* NULL: no rules */
 };
 
+#define ADDRESSES_MAX   200000       /* of one set; LIST_BYTES_MAX lets no more through that are spelled out */
 #define MISSING_MAX     64           /* named per entry; an operator needs the first few */
 #define LISTS_MAX       256          /* followed for one entry: lists that refer to lists multiply */
 #define LIST_BYTES_MAX  (16u << 20)  /* read for one entry: the loop stands still meanwhile, some 0.1 s */
@@ -93,7 +87,6 @@ bool address_set_has(const struct address_set *set, struct text canonical);
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version);
 void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry);
 void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set);
-bool entry_in_list(void *entry, struct text anchor, struct text identity); /* policy_in_list_fn */
 
 /* groups.c */
 void entry_init(struct entry *entry, struct text name);

@@ -157,10 +157,9 @@ static void decide(const struct groups *groups, const struct rules *rules, const
         .anonymous = sender->anonymous,
         .wall_ms = sender->wall_ms,
         .media = TEXT("pager-mode-message"),
-        .in_list = entry_in_list,
-        .in_list_context = (void *)(uintptr_t)&rules->entry,
+        .lists = rules->entry.lists,
     };
-    policy_decide(rules->entry.policy, &request, &decision);
+    policy_decide(rules->entry.policy, &request, &decision, NULL);
     struct answer reject = ask(&decision, groups->reject_invite), invite = ask(&decision, groups->invite);
     if (reject.present && reject.rank > 0) {
         decision_out->verdict = GROUP_BLOCK;

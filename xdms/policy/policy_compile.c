@@ -1,10 +1,12 @@
 /* Compiles a ruleset: its rules, their conditions and what they grant. It must not know what the permissions mean. */
 #include <assert.h>
+#include <stdlib.h>
 
 #include "policy_parts.h"
 
 static void compile_rule(struct policy *policy, const struct xml_element *element, struct arena *arena,
                          struct policy_rule *rule);
+static void collect_borders(struct policy *policy, struct arena *arena);
 
 size_t policy_permission_index(const struct policy_vocabulary *vocabulary, struct text name)
 {
@@ -30,6 +32,8 @@ enum status policy_compile(const struct xml_element *ruleset, const struct polic
     policy->rules = count ? arena_array(arena, struct policy_rule, count) : NULL;
     for (const struct xml_element *rule = first; rule; rule = xml_next_same(rule))
         compile_rule(policy, rule, arena, &policy->rules[policy->rules_count++]);
+    collect_borders(policy, arena);
+    policy_index_build(policy, arena);
     *policy_out = policy;
     return OK;
 }
@@ -38,6 +42,58 @@ size_t policy_anchors(const struct policy *policy, const struct text **anchors_o
 {
     *anchors_out = policy->anchors.texts;
     return policy->anchors.count;
+}
+
+size_t policy_items(const struct policy *policy, const struct policy_item **items_out)
+{
+    *items_out = policy->items;
+    return policy->items_count;
+}
+
+static int compare_times(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static const struct policy_validity *validity_at(const struct policy *policy, size_t rule, size_t condition)
+{
+    const struct policy_condition *found = &policy->rules[rule].conditions[condition];
+    static const struct policy_validity none = {0};
+    return found->kind == POLICY_VALIDITY ? &found->validity : &none;
+}
+
+static void collect_borders(struct policy *policy, struct arena *arena)
+{
+    size_t count = 0;
+    for (size_t r = 0; r < policy->rules_count; r++)
+        for (size_t c = 0; c < policy->rules[r].conditions_count; c++)
+            count += 2 * validity_at(policy, r, c)->count;
+    if (count == 0)
+        return;
+    policy->borders = arena_array(arena, int64_t, count);
+    for (size_t r = 0; r < policy->rules_count; r++)
+        for (size_t c = 0; c < policy->rules[r].conditions_count; c++) {
+            const struct policy_validity *validity = validity_at(policy, r, c);
+            for (size_t p = 0; p < validity->count; p++) {
+                policy->borders[policy->borders_count++] = validity->periods[p].from_ms;
+                policy->borders[policy->borders_count++] = validity->periods[p].until_ms;
+            }
+        }
+    qsort(policy->borders, policy->borders_count, sizeof(*policy->borders), compare_times);
+}
+
+int64_t policy_next_border(const struct policy *policy, int64_t wall_ms)
+{
+    size_t low = 0, high = policy->borders_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (policy->borders[middle] <= wall_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < policy->borders_count ? policy->borders[low] : INT64_MAX;
 }
 
 /* OMA precedence goes by the strongest condition that a rule has. */
@@ -85,5 +141,5 @@ static void compile_rule(struct policy *policy, const struct xml_element *elemen
         }
     }
     rule->conditions = conditions;
-    policy_compile_grants(policy->vocabulary, element, arena, rule);
+    policy_compile_grants(policy, element, arena, rule);
 }

@@ -4,7 +4,6 @@
 
 #include "clock.h"
 #include "policy_parts.h"
-#include "uri.h"
 
 #define NAMESPACE_OMA        TEXT("urn:oma:xml:xdm:common-policy")
 #define NAMESPACE_EXTENSIONS TEXT("urn:oma:xml:xdm:extensions")
@@ -14,8 +13,8 @@
 typedef void compile_fn(struct policy *policy, const struct xml_element *element, struct arena *arena,
                         struct policy_condition *condition);
 
-static compile_fn compile_nothing, compile_identity, compile_sphere, compile_validity, compile_external_list,
-    compile_media_list, compile_service_list;
+static compile_fn compile_nothing, compile_sphere, compile_validity, compile_external_list, compile_media_list,
+    compile_service_list, compile_profile_list, compile_quality_list, compile_region_list, compile_flag;
 
 struct condition_row {
     struct text namespace;
@@ -25,7 +24,8 @@ struct condition_row {
 };
 
 static const struct condition_row condition_rows[] = {
-    {TEXT_INIT("urn:ietf:params:xml:ns:common-policy"), TEXT_INIT("identity"), POLICY_IDENTITY, compile_identity},
+    {TEXT_INIT("urn:ietf:params:xml:ns:common-policy"), TEXT_INIT("identity"), POLICY_IDENTITY,
+     policy_compile_identity},
     {TEXT_INIT("urn:ietf:params:xml:ns:common-policy"), TEXT_INIT("sphere"), POLICY_SPHERE, compile_sphere},
     {TEXT_INIT("urn:ietf:params:xml:ns:common-policy"), TEXT_INIT("validity"), POLICY_VALIDITY, compile_validity},
     {TEXT_INIT("urn:oma:xml:xdm:common-policy"), TEXT_INIT("other-identity"), POLICY_OTHER_IDENTITY, compile_nothing},
@@ -36,12 +36,20 @@ static const struct condition_row condition_rows[] = {
     {TEXT_INIT("urn:oma:xml:xdm:extensions"), TEXT_INIT("media-list"), POLICY_MEDIA_LIST, compile_media_list},
     {TEXT_INIT("urn:oma:xml:xdm:extensions"), TEXT_INIT("service-list"), POLICY_SERVICE_LIST, compile_service_list},
     {TEXT_INIT("urn:oma:xml:poc:list-service"), TEXT_INIT("is-list-member"), POLICY_LIST_MEMBER, compile_nothing},
+    {TEXT_INIT("urn:oma:xml:xdm:2.1extensions"), TEXT_INIT("upp-list"), POLICY_PROFILE_LIST, compile_profile_list},
+    {TEXT_INIT("urn:oma:xml:xdm:2.1extensions"), TEXT_INIT("invited-identities"), POLICY_INVITED,
+     policy_compile_identity},
+    {TEXT_INIT("urn:oma:xml:xdm:2.1extensions"), TEXT_INIT("qoe-list"), POLICY_QUALITY_LIST, compile_quality_list},
+    {TEXT_INIT("urn:oma:xml:xdm:2.1extensions"), TEXT_INIT("country-region-list"), POLICY_REGION_LIST,
+     compile_region_list},
+    {TEXT_INIT("urn:oma:xml:xdm:2.1extensions"), TEXT_INIT("deferred-messages"), POLICY_DEFERRED, compile_flag},
+    {TEXT_INIT("urn:oma:xml:xdm:2.1extensions"), TEXT_INIT("expired"), POLICY_EXPIRED, compile_flag},
 };
 
 void policy_compile_condition(struct policy *policy, const struct xml_element *element, struct arena *arena,
                               struct policy_condition *condition_out)
 {
-    *condition_out = (struct policy_condition){.kind = POLICY_NEVER};
+    *condition_out = (struct policy_condition){.kind = POLICY_NEVER, .source = element};
     for (size_t i = 0; i < sizeof(condition_rows) / sizeof(condition_rows[0]); i++) {
         const struct condition_row *row = &condition_rows[i];
         if (xml_is(element, row->namespace, row->local)) {
@@ -76,78 +84,6 @@ static struct text attribute(const struct xml_element *element, struct text loca
     return text_trim(value);
 }
 
-static uint32_t add_identity(struct policy *policy, const struct xml_element *element, struct arena *arena)
-{
-    return policy_names_add(&policy->identities, arena, uri_canonical(arena, attribute(element, TEXT("id"))));
-}
-
-/* Spelled as hosts are in canonical addresses, so that equality is equality of bytes (RFC 4745 §7.1.3). */
-static uint32_t add_domain(struct policy *policy, struct text domain, struct arena *arena)
-{
-    struct text decoded;
-    struct uri uri;
-    if (!percent_decode(arena, domain, &decoded) || !uri_parse(text_join(arena, TEXT("sip:"), decoded), &uri))
-        return 0;
-    bool host_only = !uri.user.length && !uri.port && !uri.parameters.length && !uri.headers.length;
-    if (!host_only)
-        return 0;
-    struct text canonical = uri_canonical(arena, text_join(arena, TEXT("sip:"), decoded));
-    return policy_names_add(&policy->domains, arena, uri_domain(canonical));
-}
-
-/* Exceptions of a cp:many. False when it holds a child that may restrict it in a way unknown here. */
-static bool read_exceptions(struct policy *policy, const struct xml_element *element, struct arena *arena,
-                            struct policy_many *many)
-{
-    for (const struct xml_element *child = element->first_child; child; child = child->next) {
-        struct text domain;
-        if (!xml_is(child, POLICY_NAMESPACE_COMMON, TEXT("except")))
-            return false;
-        policy_set_add(&many->except_identities, arena, add_identity(policy, child, arena));
-        if (xml_attribute(child, TEXT("domain"), &domain))
-            policy_set_add(&many->except_domains, arena, add_domain(policy, text_trim(domain), arena));
-    }
-    policy_set_close(&many->except_identities);
-    policy_set_close(&many->except_domains);
-    return true;
-}
-
-static void compile_many(struct policy *policy, const struct xml_element *element, struct arena *arena,
-                         struct policy_identity *identity)
-{
-    struct policy_many many = {0};
-    struct text domain = {0};
-    many.any_domain = !xml_attribute(element, TEXT("domain"), &domain);
-    many.domain = add_domain(policy, text_trim(domain), arena);
-    if (!read_exceptions(policy, element, arena, &many))
-        return;
-    if (many.except_identities.count || many.except_domains.count)
-        identity->manys[identity->manys_count++] = many;
-    else if (many.any_domain)
-        identity->anybody = true;
-    else
-        policy_set_add(&identity->domains, arena, many.domain);
-}
-
-/* RFC 4745 §7.1; a child that is unknown adds nobody, and so does one with unknown content. */
-static void compile_identity(struct policy *policy, const struct xml_element *element, struct arena *arena,
-                             struct policy_condition *condition)
-{
-    struct policy_identity *identity = &condition->identity;
-    size_t manys_max = 0;
-    for (const struct xml_element *child = element->first_child; child; child = child->next)
-        manys_max += xml_is(child, POLICY_NAMESPACE_COMMON, TEXT("many")) && child->first_child;
-    identity->manys = manys_max ? arena_array(arena, struct policy_many, manys_max) : NULL;
-    for (const struct xml_element *child = element->first_child; child; child = child->next) {
-        if (xml_is(child, POLICY_NAMESPACE_COMMON, TEXT("many")))
-            compile_many(policy, child, arena, identity);
-        else if (xml_is(child, POLICY_NAMESPACE_COMMON, TEXT("one")) && !child->first_child)
-            policy_set_add(&identity->ones, arena, add_identity(policy, child, arena));
-    }
-    policy_set_close(&identity->ones);
-    policy_set_close(&identity->domains);
-}
-
 struct text policy_sphere_fold(struct text sphere, char buffer[POLICY_SPHERE_LENGTH_MAX])
 {
     if (sphere.length > POLICY_SPHERE_LENGTH_MAX)
@@ -164,22 +100,24 @@ static bool is_space(char character)
     return character == ' ' || character == '\t' || character == '\r' || character == '\n';
 }
 
+static uint32_t folded_word(struct policy *policy, struct text word, struct arena *arena)
+{
+    char folded[POLICY_SPHERE_LENGTH_MAX];
+    struct text lower = policy_sphere_fold(text_trim(word), folded);
+    uint32_t known = policy_names_find(&policy->words, lower);
+    return known ? known : policy_names_add(&policy->words, arena, text_copy(arena, lower));
+}
+
 /* RFC 4745 §7.2: words between white space, in any case. */
 static void compile_sphere(struct policy *policy, const struct xml_element *element, struct arena *arena,
                            struct policy_condition *condition)
 {
-    char folded[POLICY_SPHERE_LENGTH_MAX];
     struct text value = attribute(element, TEXT("value"));
     size_t begin = 0;
     for (size_t at = 0; at <= value.length; at++) {
         if (at < value.length && !is_space(value.bytes[at]))
             continue;
-        struct text word = policy_sphere_fold(text_slice(value, begin, at), folded);
-        if (word.length) {
-            uint32_t known = policy_names_find(&policy->words, word);
-            uint32_t id = known ? known : policy_names_add(&policy->words, arena, text_copy(arena, word));
-            policy_set_add(&condition->words, arena, id);
-        }
+        policy_set_add(&condition->words, arena, folded_word(policy, text_slice(value, begin, at), arena));
         begin = at + 1;
     }
     policy_set_close(&condition->words);
@@ -215,14 +153,27 @@ static void compile_external_list(struct policy *policy, const struct xml_elemen
     policy_set_close(&condition->words);
 }
 
-/* A media kind is the name of an element; later versions of the enabler add theirs in their own namespace. */
-static void add_media(struct policy *policy, const struct xml_element *parent, struct arena *arena,
+/* A media kind is the name of an element, with what restricts it behind a slash; later versions of the enabler add
+ * theirs in their own namespace. An exception for a part excepts all of it: who asks may not say which part is meant.
+ */
+static uint32_t media_word(struct policy *policy, const struct xml_element *media, bool exception, struct arena *arena)
+{
+    struct text word = media->local;
+    if (media->first_child && !exception) {
+        if (media->first_child->next)
+            return 0;
+        word = text_format(arena, "%.*s/%.*s", TEXT_ARG(word), TEXT_ARG(media->first_child->local));
+    }
+    return policy_names_add(&policy->words, arena, word);
+}
+
+static void add_media(struct policy *policy, const struct xml_element *parent, bool exception, struct arena *arena,
                       struct policy_set *set)
 {
     for (const struct xml_element *child = parent->first_child; child; child = child->next) {
         bool known = text_equal(child->namespace, NAMESPACE_EXTENSIONS) || text_equal(child->namespace, NAMESPACE_2_1);
         if (known && !text_equal(child->local, TEXT("all-media-except")))
-            policy_set_add(set, arena, policy_names_add(&policy->words, arena, child->local));
+            policy_set_add(set, arena, media_word(policy, child, exception, arena));
     }
     policy_set_close(set);
 }
@@ -231,19 +182,19 @@ static void compile_media_list(struct policy *policy, const struct xml_element *
                                struct policy_condition *condition)
 {
     struct policy_listing *listing = &condition->listing;
-    add_media(policy, element, arena, &listing->named);
+    add_media(policy, element, false, arena, &listing->named);
     const struct xml_element *but = xml_child(element, NAMESPACE_EXTENSIONS, TEXT("all-media-except"));
     listing->all_but_excepted = but;
     if (but)
-        add_media(policy, but, arena, &listing->excepted);
+        add_media(policy, but, true, arena, &listing->excepted);
 }
 
-static void add_services(struct policy *policy, const struct xml_element *parent, struct arena *arena,
-                         struct policy_set *set)
+/* Values of an attribute of all children of one name. */
+static void add_values(struct policy *policy, const struct xml_element *first, struct text name, struct arena *arena,
+                       struct policy_set *set)
 {
-    const struct xml_element *service = xml_child(parent, NAMESPACE_EXTENSIONS, TEXT("service"));
-    for (; service; service = xml_next_same(service))
-        policy_set_add(set, arena, policy_names_add(&policy->words, arena, attribute(service, TEXT("enabler"))));
+    for (const struct xml_element *child = first; child; child = xml_next_same(child))
+        policy_set_add(set, arena, policy_names_add(&policy->words, arena, attribute(child, name)));
     policy_set_close(set);
 }
 
@@ -251,9 +202,63 @@ static void compile_service_list(struct policy *policy, const struct xml_element
                                  struct policy_condition *condition)
 {
     struct policy_listing *listing = &condition->listing;
-    add_services(policy, element, arena, &listing->named);
+    struct text service = TEXT("service"), enabler = TEXT("enabler");
+    add_values(policy, xml_child(element, NAMESPACE_EXTENSIONS, service), enabler, arena, &listing->named);
     const struct xml_element *but = xml_child(element, NAMESPACE_EXTENSIONS, TEXT("all-services-except"));
     listing->all_but_excepted = but;
     if (but)
-        add_services(policy, but, arena, &listing->excepted);
+        add_values(policy, xml_child(but, NAMESPACE_EXTENSIONS, service), enabler, arena, &listing->excepted);
+}
+
+static void compile_profile_list(struct policy *policy, const struct xml_element *element, struct arena *arena,
+                                 struct policy_condition *condition)
+{
+    struct policy_listing *listing = &condition->listing;
+    struct text profile = TEXT("upp"), id = TEXT("upp-id");
+    add_values(policy, xml_child(element, NAMESPACE_2_1, profile), id, arena, &listing->named);
+    const struct xml_element *but = xml_child(element, NAMESPACE_2_1, TEXT("all-upp-except"));
+    listing->all_but_excepted = but;
+    if (but)
+        add_values(policy, xml_child(but, NAMESPACE_2_1, profile), id, arena, &listing->excepted);
+}
+
+/* The names of its children: basic, premium and what others add in namespaces of their own. */
+static void compile_quality_list(struct policy *policy, const struct xml_element *element, struct arena *arena,
+                                 struct policy_condition *condition)
+{
+    for (const struct xml_element *child = element->first_child; child; child = child->next)
+        policy_set_add(&condition->words, arena, policy_names_add(&policy->words, arena, child->local));
+    policy_set_close(&condition->words);
+}
+
+/* Civic elements in their order: each <country> begins a place, <A1> after it narrows it to a region. A place that is
+ * narrowed in another way is left out. */
+static void compile_region_list(struct policy *policy, const struct xml_element *element, struct arena *arena,
+                                struct policy_condition *condition)
+{
+    struct policy_regions *regions = &condition->regions;
+    size_t places_max = count_children(element);
+    struct policy_region *place = NULL;
+    regions->places = places_max ? arena_array(arena, struct policy_region, places_max) : NULL;
+    for (const struct xml_element *child = element->first_child; child; child = child->next) {
+        uint32_t word = folded_word(policy, child->text, arena);
+        if (text_equal(child->local, TEXT("country"))) {
+            place = &regions->places[regions->count++];
+            place->country = child->first_child ? 0 : word;
+        } else if (place) {
+            bool narrows = text_equal(child->local, TEXT("A1")) && word && !place->region;
+            place->region = word;
+            place->country = narrows ? place->country : 0;
+        }
+    }
+}
+
+/* What may stand in it is not known here, and may restrict it. */
+static void compile_flag(struct policy *policy, const struct xml_element *element, struct arena *arena,
+                         struct policy_condition *condition)
+{
+    (void)policy;
+    (void)arena;
+    if (element->first_child || text_trim(element->text).length)
+        condition->kind = POLICY_NEVER;
 }
