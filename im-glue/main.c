@@ -193,7 +193,6 @@ int main(int argc, char **argv)
         return exit_code;
     struct text error = {0};
     sip_open();
-    signal(SIGPIPE, SIG_IGN);
     program.loop = loop_new();
     loop_signal(program.loop, SIGINT, on_stop, &program);
     loop_signal(program.loop, SIGTERM, on_stop, &program);

@@ -268,7 +268,6 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
     bool started = node_open(&program.node, "xdms", &program.settings.node, &error) || start_failed(error);
     started = started && read_identities(&program) && open_ports(&program);
     if (started)

@@ -19,9 +19,10 @@ struct feed_change {
 struct feed *feed_new(struct store *store); /* starts at the newest change */
 void feed_free(struct feed *feed);
 
-/* Next change; false when there is none, which costs one read of a number. *lost_out is true only with false: changes
- * were dropped before they were read, so every cache built on this feed must be emptied; the feed goes on from the
- * newest change. The texts live until the next call. */
+/* Next change; false when there is none, which costs one read of a number. *lost_out is true only with false, and means
+ * that every cache built on this feed must be emptied: changes were dropped before they were read, and the feed goes on
+ * from the newest; or they cannot be read now, and the feed goes on from where it is. The texts live until the next
+ * call. */
 bool feed_next(struct feed *feed, struct feed_change *change_out, bool *lost_out);
 
 #endif

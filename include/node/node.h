@@ -15,6 +15,7 @@ struct node_settings {
     char *roots;
     char *domain, *realm;
     int64_t document_bytes_max, document_depth_max, document_elements_max, element_attributes_max;
+    int64_t map_mib, size_mib_max, changes_max, changes_days_max; /* struct store_settings */
     bool debug;
 };
 
@@ -35,7 +36,7 @@ struct node {
     struct usage_set *replaced; /* before, while requests still use it */
 };
 
-/* Opens the log and then all of the above. False: `error_out` has one line, in the node's arena. To be closed in either
+/* Ignores SIGPIPE and SIGXFSZ, opens the log and then all of the above. False: `error_out` has one line, in the node's arena. To be closed in either
  * case. `settings` outlives the node. */
 bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
 

@@ -65,8 +65,25 @@ typedef void commit_done_fn(void *context);
 /* Engines. The memory engine forgets at close and commits inside the call. */
 struct store *store_open_memory(void);
 
-/* One folder, many processes. `error_out` gets one line when it fails: not ours, newer format, no permission… */
-struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out);
+/* How a folder on disk is used. Processes that share one should agree. */
+struct store_settings {
+    uint64_t map_bytes;     /* address space (not disk) to begin with; it grows by itself */
+    uint64_t bytes_max;     /* the data file grows to this size and no further: then writes are FULL */
+    uint64_t changes_max;   /* change records that are kept; the oldest go first */
+    int64_t changes_ms_max; /* older change records go too */
+};
+
+/* Some 200 MB of change records, or a fortnight: long enough for a reader that was down. */
+#define STORE_SETTINGS_STANDARD                                                                                        \
+    {                                                                                                                  \
+        .map_bytes = 64ull << 30, .bytes_max = 4ull << 40, .changes_max = 1000000, .changes_ms_max = 14 * 86400000ll   \
+    }
+
+/* One folder, many processes of one machine. `error_out` gets one line when it fails: not ours, newer format, being
+ * restored, on a network file system, no permission… */
+struct store *store_open_lmdb_with(const char *folder, const struct store_settings *settings, struct arena *arena,
+                                   struct text *error_out);
+struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out); /* standard settings */
 
 /* A wrapper for tests: the n-th call (1 = next) of store_commit or store_submit fails with `status` for all its commits
  * and changes nothing, the rest pass through. Owns `inner`. */
@@ -136,6 +153,7 @@ enum status store_changes(struct store *store, uint64_t after, size_t limit, str
                           struct change_page *page_out);
 
 /* Number of the newest change (0: none yet): one cheap read, made before every use of a cache. */
+#define STORE_CHANGE_UNKNOWN UINT64_MAX /* it could not be read: no cache may be used */
 uint64_t store_last_change(struct store *store);
 
 /* Consistent copy into `folder` (made if absent) while readers and writers go on. CONFLICT: it is not empty. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "scratch.h"
 #include "store.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -25,28 +26,21 @@ struct engine {
     void (*clean)(void);
 };
 
-static char folder[128];
+static char folder[SCRATCH_MAX];
 static struct arena arena;
 static struct store *store;
 static const struct engine *engine;
 
 static inline struct store *open_lmdb(void)
 {
-    const char *base = getenv("TMPDIR");
     struct text error;
-    snprintf(folder, sizeof(folder), "%s/store_contract_XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(folder));
+    assert_true(scratch_make(folder, "store_contract"));
     return store_open_lmdb(folder, &arena, &error);
 }
 
 static inline void clean_lmdb(void)
 {
-    char path[300];
-    snprintf(path, sizeof(path), "%s/data.mdb", folder);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/lock.mdb", folder);
-    unlink(path);
-    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(scratch_remove(folder), 0);
 }
 
 static inline void clean_nothing(void)

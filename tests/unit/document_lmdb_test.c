@@ -11,19 +11,18 @@
 #include <unistd.h>
 
 #include "document.h"
+#include "scratch.h"
 #include "team.h"
 
 static struct team team;
-static char folder[256];
+static char folder[SCRATCH_MAX];
 
 static int begin(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
     struct arena arena;
     struct text error = {0};
-    snprintf(folder, sizeof(folder), "%s/document_XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(folder));
+    assert_true(scratch_make(folder, "document"));
     arena_init(&arena, "test");
     struct store *store = store_open_lmdb(folder, &arena, &error);
     if (!store)
@@ -36,14 +35,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    char path[300];
     team_close(&team);
-    snprintf(path, sizeof(path), "%s/data.mdb", folder);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/lock.mdb", folder);
-    unlink(path);
-    assert_int_equal(rmdir(folder), 0);
-    return 0;
+    return scratch_remove(folder);
 }
 
 /* Changes that were told to go on, as a server's connections are. */

@@ -178,7 +178,7 @@ static void a_store_that_went_back_is_a_loss(void **state)
     assert_true(change.number == 11);
 }
 
-static void a_failed_read_loses_nothing(void **state)
+static void a_failed_read_empties_caches_and_loses_no_change(void **state)
 {
     (void)state;
     struct forgetful forgetful = {.last = 1};
@@ -188,10 +188,31 @@ static void a_failed_read_loses_nothing(void **state)
     feed = feed_new(store);
     forgetful = (struct forgetful){.last = 2, .fails = true};
     assert_false(feed_next(feed, &change, &lost));
-    assert_false(lost);
+    assert_true(lost);
+    forgetful = (struct forgetful){.last = STORE_CHANGE_UNKNOWN};
+    assert_false(feed_next(feed, &change, &lost));
+    assert_true(lost);
+    forgetful = (struct forgetful){.last = 2};
     forgetful.fails = false;
     assert_true(feed_next(feed, &change, &lost));
     assert_true(change.number == 2);
+}
+
+static void a_feed_that_began_while_nothing_could_be_read_empties_caches_once(void **state)
+{
+    (void)state;
+    struct forgetful forgetful = {.last = STORE_CHANGE_UNKNOWN};
+    struct feed_change change;
+    bool lost;
+    store = forgetful_open(&forgetful);
+    feed = feed_new(store);
+    assert_false(feed_next(feed, &change, &lost));
+    assert_true(lost);
+    forgetful.last = 7;
+    assert_false(feed_next(feed, &change, &lost));
+    assert_true(lost);
+    assert_false(feed_next(feed, &change, &lost));
+    assert_false(lost);
 }
 
 static int begin_without_store(void **state)
@@ -209,7 +230,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_between_two_reads_of_a_page_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(lost_changes_are_told_once_and_the_feed_goes_on, begin_without_store, end),
         cmocka_unit_test_setup_teardown(a_store_that_went_back_is_a_loss, begin_without_store, end),
-        cmocka_unit_test_setup_teardown(a_failed_read_loses_nothing, begin_without_store, end),
+        cmocka_unit_test_setup_teardown(a_feed_that_began_while_nothing_could_be_read_empties_caches_once,
+                                        begin_without_store, end),
+        cmocka_unit_test_setup_teardown(a_failed_read_empties_caches_and_loses_no_change, begin_without_store, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

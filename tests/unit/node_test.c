@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "node.h"
+#include "scratch.h"
 
-static char folder[256];
+static char folder[SCRATCH_MAX];
 static struct node_settings settings;
 static struct node node;
 static struct text error;
@@ -26,9 +27,7 @@ static void set(const char *name, const char *value)
 static int begin(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof(folder), "%s/node_XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(folder));
+    assert_true(scratch_make(folder, "node"));
     settings_init(&node_settings_table, &settings);
     set("store.folder", folder);
     set("xcap.schemas", "schemas");
@@ -38,14 +37,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
-    char path[300];
     settings_clear(&node_settings_table, &settings);
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
-        unlink(path);
-    }
-    return rmdir(folder);
+    return scratch_remove(folder);
 }
 
 static void everything_is_there(void **state)

@@ -16,43 +16,27 @@
 #include <unistd.h>
 
 #include "../../xdms/store/store_lmdb.h"
+#include "scratch.h"
 
-static char scratch[128]; /* folder of one test; the store is in it */
+static char scratch[SCRATCH_MAX]; /* folder of one test; the store is in it */
 static char folder[160];
 static struct arena arena;
 
 static int begin(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
     arena_init(&arena, "test");
-    snprintf(scratch, sizeof(scratch), "%s/store_lmdb_XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(scratch))
+    if (!scratch_make(scratch, "store_lmdb"))
         return -1;
     snprintf(folder, sizeof(folder), "%s/data", scratch);
     return 0;
 }
 
-static void remove_folder(const char *path)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "letter.txt"};
-    char file[256];
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(file, sizeof(file), "%s/%s", path, names[i]);
-        unlink(file);
-    }
-    rmdir(path);
-}
-
 static int end(void **state)
 {
     (void)state;
-    char copy[256];
-    snprintf(copy, sizeof(copy), "%s/copy", scratch);
-    remove_folder(copy);
-    remove_folder(folder);
     arena_clear(&arena);
-    return rmdir(scratch);
+    return scratch_remove(scratch);
 }
 
 static struct store *opened(const char *path)
@@ -62,6 +46,39 @@ static struct store *opened(const char *path)
     if (!store)
         fail_msg("%.*s", TEXT_ARG(error));
     return store;
+}
+
+static struct store *opened_as(const struct lmdb_options *options)
+{
+    struct text error;
+    struct store *store = lmdb_open(folder, options, &arena, &error);
+    if (!store)
+        fail_msg("%.*s", TEXT_ARG(error));
+    return store;
+}
+
+static struct store *with_map(uint64_t map_bytes, uint64_t bytes_max)
+{
+    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
+    options.settings.map_bytes = map_bytes;
+    options.settings.bytes_max = bytes_max;
+    return opened_as(&options);
+}
+
+static int64_t now_ms = 1000000; /* of tests that turn the clock */
+
+static int64_t test_now_ms(void)
+{
+    return now_ms;
+}
+
+static struct store *keeping_changes(uint64_t changes_max, int64_t changes_ms_max)
+{
+    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
+    options.settings.changes_max = changes_max;
+    options.settings.changes_ms_max = changes_ms_max;
+    options.now_ms = test_now_ms;
+    return opened_as(&options);
 }
 
 static void assert_refused(const char *path, const char *why)
@@ -230,9 +247,7 @@ static void a_folder_is_open_once_in_a_process(void **state)
 static void the_oldest_changes_are_dropped(void **state)
 {
     (void)state;
-    const struct lmdb_options options = {.map_bytes = 1u << 24, .changes_kept = 5};
-    struct text error;
-    struct store *store = store_open_lmdb_with(folder, &options, &arena, &error);
+    struct store *store = keeping_changes(5, INT64_MAX);
     struct change_page page;
     for (int i = 0; i < 8; i++)
         assert_int_equal(put(store, "a", TEXT("x")), OK);
@@ -245,8 +260,7 @@ static void the_oldest_changes_are_dropped(void **state)
     store_close(store);
 
     /* Fewer are kept from now on: what is too much goes a little with each commit. */
-    const struct lmdb_options fewer = {.map_bytes = 1u << 24, .changes_kept = 1};
-    store = store_open_lmdb_with(folder, &fewer, &arena, &error);
+    store = keeping_changes(1, INT64_MAX);
     for (int i = 0; i < 2; i++)
         assert_int_equal(put(store, "a", TEXT("x")), OK);
     assert_int_equal(store_changes(store, 9, 9, &arena, &page), OK);
@@ -262,10 +276,8 @@ static void the_oldest_changes_are_dropped(void **state)
 static void a_full_map_refuses_what_does_not_fit_and_goes_on(void **state)
 {
     (void)state;
-    const struct lmdb_options options = {.map_bytes = 1u << 20, .changes_kept = CHANGES_KEPT};
     char *large = arena_alloc(&arena, 1100000);
-    struct text error;
-    struct store *store = store_open_lmdb_with(folder, &options, &arena, &error);
+    struct store *store = with_map(1u << 20, 1u << 20);
     struct document_key absent = key("large");
     struct stored found;
     assert_int_equal(put(store, "a", TEXT("1")), OK);
@@ -289,11 +301,9 @@ static void a_full_map_refuses_what_does_not_fit_and_goes_on(void **state)
 static void a_map_filled_to_the_brim_still_reads(void **state)
 {
     (void)state;
-    const struct lmdb_options options = {.map_bytes = 1u << 20, .changes_kept = CHANGES_KEPT};
     char name[16];
     char *bytes = arena_alloc(&arena, 3000);
-    struct text error;
-    struct store *store = store_open_lmdb_with(folder, &options, &arena, &error);
+    struct store *store = with_map(1u << 20, 1u << 20);
     uint64_t kept = 0;
     for (int i = 0; i < 600; i++) {
         snprintf(name, sizeof(name), "%d", i);
@@ -518,9 +528,7 @@ static void a_killed_writer_loses_nothing_acknowledged(void **state)
 static void a_map_grown_by_another_process_is_followed(void **state)
 {
     (void)state;
-    const struct lmdb_options options = {.map_bytes = 1u << 20, .changes_kept = CHANGES_KEPT};
-    struct text error;
-    struct store *store = store_open_lmdb_with(folder, &options, &arena, &error);
+    struct store *store = with_map(1u << 20, 1u << 20);
     assert_non_null(store);
     assert_int_equal(put(store, "small", TEXT("1")), OK);
     assert_bytes(store, "small", "1");
@@ -638,7 +646,7 @@ static void assert_found(const struct damage *planted)
     const char *said = text_cstring(&arena, builder_text(&problems));
     if (!strstr(said, planted->problem))
         fail_msg("%s: not in: %s", planted->problem, said);
-    remove_folder(folder);
+    assert_int_equal(scratch_remove(folder), 0);
 }
 
 static void every_damage_is_found(void **state)

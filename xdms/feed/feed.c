@@ -36,13 +36,15 @@ void feed_free(struct feed *feed)
 static bool read_page(struct feed *feed, bool *lost_out)
 {
     uint64_t last = store_last_change(feed->store);
-    if (last == feed->seen)
+    if (last == feed->seen && last != STORE_CHANGE_UNKNOWN)
         return false;
     arena_reset(&feed->arena);
     feed->position = 0;
     feed->page = (struct change_page){0};
-    if (store_changes(feed->store, feed->seen, FEED_PAGE, &feed->arena, &feed->page) != OK) {
+    if (last == STORE_CHANGE_UNKNOWN ||
+        store_changes(feed->store, feed->seen, FEED_PAGE, &feed->arena, &feed->page) != OK) {
         feed->page.count = 0; /* read again at the next call */
+        *lost_out = true;
         return false;
     }
     if (feed->page.lost || last < feed->seen) {

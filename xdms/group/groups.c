@@ -87,9 +87,12 @@ bool entry_holds(const struct groups *groups, const struct entry *entry)
         struct document_place place;
         struct stored stored = {0};
         uint64_t version = 0; /* no document */
-        if (place_of(groups, &dependency->key, &place) &&
-            document_read_version(groups->documents, &place, &stored) == OK)
-            version = stored.version;
+        if (place_of(groups, &dependency->key, &place)) {
+            enum status status = document_read_version(groups->documents, &place, &stored);
+            if (status != OK && status != NOT_FOUND)
+                return false; /* what cannot be read may be another by now */
+            version = status == OK ? stored.version : 0;
+        }
         if (version != dependency->version)
             return false;
     }

@@ -1,17 +1,28 @@
 /* Opens in order and closes in reverse what the programs of one machine have in common. Knows no protocol. */
 #include "node.h"
 
+#include <signal.h>
 #include <sys/random.h>
 
 #include "log.h"
 #include "store.h"
 #include "xml_validate.h"
 
+#define DAY_MS 86400000
+
 #define ROW(member) offsetof(struct node_settings, member)
 
 static const struct setting rows[] = {
     {"store.folder", SETTING_TEXT, ROW(folder), "/var/lib/xdm", 0, 0, "",
      "Data folder; the programs of one machine share it."},
+    {"store.size-mib-max", SETTING_NUMBER, ROW(size_mib_max), "4194304", 1, 16777216, "MiB",
+     "Size up to which the data file grows; then writes are refused with 507."},
+    {"store.map-mib", SETTING_NUMBER, ROW(map_mib), "65536", 1, 16777216, "MiB",
+     "Address space taken for the data file at the start; doubles whenever the data needs more."},
+    {"store.changes-max", SETTING_NUMBER, ROW(changes_max), "1000000", 1, 1000000000, "",
+     "Change records that are kept; readers that fell further behind read the documents again."},
+    {"store.changes-days-max", SETTING_NUMBER, ROW(changes_days_max), "14", 1, 36500, "days",
+     "Older change records are dropped."},
     {"xcap.schemas", SETTING_TEXT, ROW(schemas), "/usr/share/xdm/schemas", 0, 0, "",
      "Folder of the document services."},
     {"xcap.roots", SETTING_TEXT, ROW(roots), "/xcap-root/", 0, 0, "",
@@ -63,6 +74,18 @@ static void apply_limits(struct usage_set *usages, const struct node_settings *s
     usage_set_limit(usages, &limits);
 }
 
+static struct store *open_store(struct node *node, struct text *error_out)
+{
+    const struct node_settings *settings = node->settings;
+    const struct store_settings store = {
+        .map_bytes = (uint64_t)settings->map_mib << 20,
+        .bytes_max = (uint64_t)settings->size_mib_max << 20,
+        .changes_max = (uint64_t)settings->changes_max,
+        .changes_ms_max = settings->changes_days_max * DAY_MS,
+    };
+    return store_open_lmdb_with(settings->folder, &store, &node->arena, error_out);
+}
+
 static bool open_digest(struct node *node, struct text *error_out)
 {
     uint8_t key[32];
@@ -78,12 +101,15 @@ bool node_open(struct node *node, const char *program, const struct node_setting
 {
     *node = (struct node){.settings = settings};
     log_open(program, settings->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    signal(SIGPIPE,
+           SIG_IGN); /* a peer that is gone, and a file at its limit, are answers of the calls that meet them */
+    signal(SIGXFSZ, SIG_IGN);
     xml_open();
     arena_init(&node->arena, "node");
     if (!read_roots(node, error_out) || usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
         return false;
     apply_limits(node->usages, settings);
-    node->store = store_open_lmdb(settings->folder, &node->arena, error_out);
+    node->store = open_store(node, error_out);
     if (!node->store)
         return false;
     node->documents = documents_new(node->store, node->usages);

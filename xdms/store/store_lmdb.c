@@ -2,7 +2,6 @@
  *
  * A store must not be used after fork(): LMDB's locks and maps belong to the process that opened them. */
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,15 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "log.h"
 #include "store_lmdb.h"
 
-#define FORMAT_NAME   "xdms-store "
-#define FOLDER_MODE   0700 /* documents are personal */
-#define FILE_MODE     0600
-#define DATABASES_MAX 8 /* six are used */
-#define RESIZES_MAX   8 /* tries to follow a map that another process keeps growing */
+#define DATABASES_MAX  8    /* six are used */
+#define TRIES_MAX      8    /* to follow a map that another process keeps growing */
+#define RENEW_PAUSE_MS 1000 /* between tries to open an environment again that broke: the disk is broken too */
 
 /* Opening an environment twice in a process and closing one drops the locks of both (lmdb.h), so that those that are
  * open are known to the process. */
@@ -27,60 +23,8 @@ static struct {
     struct lmdb_store *first;
 } open_stores = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool environment_open(struct lmdb_store *store, size_t map_bytes, struct arena *arena, struct text *error_out);
-static bool databases_open(struct lmdb_store *store, struct arena *arena, struct text *error_out);
+static int environment_open(struct lmdb_store *store);
 static enum status lmdb_backup(void *state, const char *folder, struct arena *arena, struct text *error_out);
-
-/* --- folder --------------------------------------------------------------------------------------------------- */
-
-static bool say(struct arena *arena, struct text *error_out, const char *folder, const char *what)
-{
-    *error_out = text_format(arena, "%s: %s", folder, what);
-    return false;
-}
-
-static bool folder_make(const char *folder, struct arena *arena, struct text *error_out)
-{
-    if (mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST)
-        return say(arena, error_out, folder, strerror(errno));
-    return true;
-}
-
-struct folder_content {
-    bool database;
-    bool others; /* neither LMDB nor the file system made them */
-};
-
-/* One look at the whole: another process may be making the database at this moment. */
-static bool folder_look(const char *folder, struct folder_content *content_out, struct arena *arena,
-                        struct text *error_out)
-{
-    static const char *const usual[] = {".", "..", "lock.mdb", "lost+found"};
-    DIR *entries = opendir(folder);
-    if (!entries)
-        return say(arena, error_out, folder, strerror(errno));
-    *content_out = (struct folder_content){0};
-    for (const struct dirent *entry; (entry = readdir(entries));) {
-        bool database = strcmp(entry->d_name, "data.mdb") == 0;
-        bool known = database;
-        for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-            known = known || strcmp(entry->d_name, usual[i]) == 0;
-        content_out->database = content_out->database || database;
-        content_out->others = content_out->others || !known;
-    }
-    closedir(entries);
-    return true;
-}
-
-static int sync_path(const char *path, int flags)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
-    if (fd < 0)
-        return errno;
-    int error = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    return error;
-}
 
 /* --- open and close ------------------------------------------------------------------------------------------- */
 
@@ -88,7 +32,7 @@ static bool registry_add(struct lmdb_store *store, struct arena *arena, struct t
 {
     struct stat about;
     if (stat(store->folder, &about) != 0)
-        return say(arena, error_out, store->folder, strerror(errno));
+        return folder_say(arena, error_out, store->folder, strerror(errno));
     store->device = about.st_dev;
     store->inode = about.st_ino;
 
@@ -101,7 +45,7 @@ static bool registry_add(struct lmdb_store *store, struct arena *arena, struct t
         open_stores.first = store;
     }
     pthread_mutex_unlock(&open_stores.lock);
-    return !other || say(arena, error_out, store->folder, "is open already in this process");
+    return !other || folder_say(arena, error_out, store->folder, "is open already in this process");
 }
 
 static void registry_remove(const struct lmdb_store *store)
@@ -115,14 +59,23 @@ static void registry_remove(const struct lmdb_store *store)
     pthread_mutex_unlock(&open_stores.lock);
 }
 
+static void environment_close(struct lmdb_store *store)
+{
+    if (!store->env)
+        return;
+    for (size_t i = 0; i < store->parked_count; i++)
+        mdb_txn_abort(store->parked[i]);
+    store->parked_count = 0;
+    mdb_env_close(store->env);
+    store->env = NULL;
+}
+
 static void store_free(struct lmdb_store *store)
 {
-    if (store->env) {
-        for (size_t i = 0; i < store->parked_count; i++)
-            mdb_txn_abort(store->parked[i]);
-        mdb_env_close(store->env);
-    }
+    environment_close(store);
     registry_remove(store); /* not before the close: the locks go with it */
+    if (store->folder_fd >= 0)
+        close(store->folder_fd);
     arena_clear(&store->scratch);
     pthread_cond_destroy(&store->released);
     pthread_mutex_destroy(&store->lock);
@@ -157,25 +110,48 @@ static const struct store_engine lmdb_engine = {
     .check = lmdb_check,
 };
 
-static bool store_start(struct lmdb_store *store, const struct lmdb_options *options, struct arena *arena,
-                        struct text *error_out)
+/* Two processes of one number (of containers) would take each other's reader slots for their own. */
+static bool readers_probe(struct lmdb_store *store, struct arena *arena, struct text *error_out)
 {
-    if (!environment_open(store, options->map_bytes, arena, error_out))
-        return false;
-    int dead = 0;
-    mdb_reader_check(store->env, &dead);
-    store->readers_checked_ms = clock_monotonic_ms();
-    if (!databases_open(store, arena, error_out))
-        return false;
-    int error = sync_path(store->folder, O_DIRECTORY); /* else a new data.mdb may be gone after a power cut */
-    if (error)
-        return say(arena, error_out, store->folder, strerror(error));
-    store->queue = queue_new(lmdb_commit, store);
-    return store->queue || say(arena, error_out, store->folder, "no thread for the committer");
+    MDB_txn *txn;
+    int error = lmdb_read_begin(store, &txn);
+    if (!error)
+        lmdb_read_end(store, txn);
+    if (error == EAGAIN || error == EACCES)
+        return folder_say(arena, error_out, store->folder,
+                          "is in use by another process of the same number: containers that share a data folder "
+                          "must share their process numbers too");
+    return !error || folder_say(arena, error_out, store->folder, mdb_strerror(error));
 }
 
-struct store *store_open_lmdb_with(const char *folder, const struct lmdb_options *options, struct arena *arena,
-                                   struct text *error_out)
+static bool store_start(struct lmdb_store *store, struct arena *arena, struct text *error_out)
+{
+    struct folder_content content;
+    if (!folder_look(store->folder, &content, arena, error_out))
+        return false;
+    if (content.others && !content.database)
+        return folder_say(arena, error_out, store->folder, "holds files that are not of a store");
+    store->folder_fd = folder_lock(store->folder, false, arena, error_out);
+    if (store->folder_fd < 0)
+        return false;
+    int error = environment_open(store);
+    if (error)
+        return folder_say(arena, error_out, store->folder, mdb_strerror(error));
+    lmdb_readers_clean(store);
+    if (!folder_own(store->folder, arena, error_out) || !format_open(store, arena, error_out) ||
+        !readers_probe(store, arena, error_out))
+        return false;
+    error = sync_path(store->folder, O_DIRECTORY); /* else a new data.mdb may be gone after a power cut */
+    if (error)
+        return folder_say(arena, error_out, store->folder, strerror(error));
+    if (!folder_lock_share(store->folder_fd))
+        return folder_say(arena, error_out, store->folder, "was taken by another program");
+    store->queue = queue_new(lmdb_commit, store);
+    return store->queue || folder_say(arena, error_out, store->folder, "no thread for the committer");
+}
+
+struct store *lmdb_open(const char *folder, const struct lmdb_options *options, struct arena *arena,
+                        struct text *error_out)
 {
     *error_out = TEXT("");
     if (!folder_make(folder, arena, error_out))
@@ -183,115 +159,53 @@ struct store *store_open_lmdb_with(const char *folder, const struct lmdb_options
     struct lmdb_store *store = memory_new(sizeof(*store));
     store->folder = memory_new(strlen(folder) + 1);
     memcpy(store->folder, folder, strlen(folder));
-    store->changes_kept = options->changes_kept;
+    store->folder_fd = -1;
+    store->options = *options;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->released, NULL);
     arena_init(&store->scratch, "commit");
 
-    if (!registry_add(store, arena, error_out) || !store_start(store, options, arena, error_out)) {
+    if (!registry_add(store, arena, error_out) || !store_start(store, arena, error_out)) {
         store_free(store);
         return NULL;
     }
     return store_new(&lmdb_engine, store);
 }
 
-struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out)
+struct store *store_open_lmdb_with(const char *folder, const struct store_settings *settings, struct arena *arena,
+                                   struct text *error_out)
 {
-    const struct lmdb_options options = {.map_bytes = MAP_BYTES, .changes_kept = CHANGES_KEPT};
-    return store_open_lmdb_with(folder, &options, arena, error_out);
+    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
+    options.settings = *settings;
+    return lmdb_open(folder, &options, arena, error_out);
 }
 
-static bool environment_open(struct lmdb_store *store, size_t map_bytes, struct arena *arena, struct text *error_out)
+struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out)
 {
-    struct folder_content content;
-    if (!folder_look(store->folder, &content, arena, error_out))
-        return false;
-    if (content.others && !content.database)
-        return say(arena, error_out, store->folder, "holds files that are not of a store");
+    const struct store_settings settings = STORE_SETTINGS_STANDARD;
+    return store_open_lmdb_with(folder, &settings, arena, error_out);
+}
+
+static int environment_open(struct lmdb_store *store)
+{
+    const struct lmdb_options *options = &store->options;
+    uint64_t map_bytes = options->settings.map_bytes;
+    if (map_bytes > options->settings.bytes_max)
+        map_bytes = options->settings.bytes_max;
     int error = mdb_env_create(&store->env);
     if (!error)
         error = mdb_env_set_mapsize(store->env, map_bytes);
     if (!error)
-        error = mdb_env_set_maxreaders(store->env, READERS_MAX);
+        error = mdb_env_set_maxreaders(store->env, options->readers_max);
     if (!error)
         error = mdb_env_set_maxdbs(store->env, DATABASES_MAX);
     if (!error)
         error = mdb_env_open(store->env, store->folder, MDB_NOTLS, FILE_MODE);
-    return !error || say(arena, error_out, store->folder, mdb_strerror(error));
-}
-
-/* Nothing is written into a file that is not ours, or that a newer program writes. */
-static bool format_check(struct lmdb_store *store, MDB_txn *txn, struct arena *arena, struct text *error_out)
-{
-    struct text format;
-    int error = lmdb_value(txn, store->meta, META_FORMAT, &format);
-    uint64_t number = 0;
-    const struct text name = TEXT(FORMAT_NAME);
-    if (error)
-        return say(arena, error_out, store->folder, "holds a database that is not a store");
-    if (!text_starts_with(format, name) || !text_to_u64(text_slice(format, name.length, format.length), &number) ||
-        number == 0)
-        return say(arena, error_out, store->folder, "holds a store of unknown format");
-    if (number > LMDB_FORMAT) {
-        *error_out = text_format(arena, "%s: was written by a newer program (format %llu, known up to %d)",
-                                 store->folder, (unsigned long long)number, LMDB_FORMAT);
-        return false;
+    if (error && store->env) {
+        mdb_env_close(store->env);
+        store->env = NULL;
     }
-    return true;
-}
-
-static int format_write(struct lmdb_store *store, MDB_txn *txn)
-{
-    char format[32];
-    snprintf(format, sizeof(format), "%s%d", FORMAT_NAME, LMDB_FORMAT);
-    MDB_val key = val_of(META_FORMAT);
-    MDB_val value = val_of(text_of(format));
-    return mdb_put(txn, store->meta, &key, &value, 0);
-}
-
-static bool meta_open(struct lmdb_store *store, MDB_txn *txn, struct arena *arena, struct text *error_out)
-{
-    MDB_dbi unnamed;
-    MDB_stat about;
-    int error = mdb_dbi_open(txn, NULL, 0, &unnamed);
-    if (!error)
-        error = mdb_stat(txn, unnamed, &about);
-    bool fresh = !error && about.ms_entries == 0;
-    if (!error)
-        error = mdb_dbi_open(txn, "meta", fresh ? MDB_CREATE : 0, &store->meta);
-    if (error == MDB_NOTFOUND || error == MDB_INCOMPATIBLE)
-        return say(arena, error_out, store->folder, "holds a database that is not a store");
-    if (!error && fresh)
-        error = format_write(store, txn);
-    if (error)
-        return say(arena, error_out, store->folder, mdb_strerror(error));
-    return format_check(store, txn, arena, error_out);
-}
-
-static bool databases_open(struct lmdb_store *store, struct arena *arena, struct text *error_out)
-{
-    const struct {
-        const char *name;
-        MDB_dbi *database;
-    } databases[] = {
-        {"heads", &store->heads},   {"documents", &store->documents}, {"claims", &store->claims},
-        {"shared", &store->shared}, {"changes", &store->changes},
-    };
-    MDB_txn *txn;
-    int error = lmdb_write_begin(store, &txn);
-    if (error)
-        return say(arena, error_out, store->folder, mdb_strerror(error));
-    if (!meta_open(store, txn, arena, error_out)) {
-        lmdb_write_end(store, txn, false);
-        return false;
-    }
-    for (size_t i = 0; !error && i < sizeof(databases) / sizeof(databases[0]); i++)
-        error = mdb_dbi_open(txn, databases[i].name, MDB_CREATE, databases[i].database);
-    if (error)
-        lmdb_write_end(store, txn, false);
-    else
-        error = lmdb_write_end(store, txn, true); /* databases opened in a transaction that ends otherwise are lost */
-    return !error || say(arena, error_out, store->folder, mdb_strerror(error));
+    return error;
 }
 
 /* --- transactions --------------------------------------------------------------------------------------------- */
@@ -301,20 +215,89 @@ void lmdb_log(const struct lmdb_store *store, const char *what, int error)
     log_error("store failed folder=%s call=%s error=%s", store->folder, what, mdb_strerror(error));
 }
 
-/* Another process opened the folder with a larger map and uses it. Ours may change while no transaction is there. */
-static int map_follow(struct lmdb_store *store)
+void lmdb_readers_clean(struct lmdb_store *store)
+{
+    int dead = 0;
+    if (store->env)
+        mdb_reader_check(store->env, &dead);
+    if (dead > 0)
+        log_warning("reader slots of dead processes freed folder=%s slots=%d", store->folder, dead);
+}
+
+/* The map may change while no transaction of this process is there. */
+static void gate_close(struct lmdb_store *store)
 {
     pthread_mutex_lock(&store->lock);
-    while (store->resizing)
+    while (store->closed)
         pthread_cond_wait(&store->released, &store->lock);
-    store->resizing = true;
+    store->closed = true;
     while (store->active > 0)
         pthread_cond_wait(&store->released, &store->lock);
-    int error = mdb_env_set_mapsize(store->env, 0);
-    store->resizing = false;
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void gate_open(struct lmdb_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->closed = false;
     pthread_cond_broadcast(&store->released);
     pthread_mutex_unlock(&store->lock);
-    return error;
+}
+
+/* Inside the gate. LMDB gives an environment up for good when it could not write the page that makes a commit valid.
+ * What the file holds then is either the state before or the one after; opened anew, it is what all programs see. */
+static int environment_renew(struct lmdb_store *store)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (store->renewed_ms && now_ms - store->renewed_ms < RENEW_PAUSE_MS && !store->env)
+        return MDB_PANIC;
+    store->renewed_ms = now_ms;
+    environment_close(store);
+    int error = environment_open(store);
+    if (!error)
+        error = format_reopen(store);
+    if (error) {
+        environment_close(store);
+        return error;
+    }
+    store->unsynced = mdb_env_sync(store->env, 1) != 0;
+    log_warning("store opened again after a failure folder=%s", store->folder);
+    return 0;
+}
+
+/* `size` 0: another process opened the folder with a larger map, and uses it. */
+static int map_set(struct lmdb_store *store, size_t size)
+{
+    int error = store->env ? mdb_env_set_mapsize(store->env, size) : MDB_PANIC;
+    return error && environment_renew(store) != 0 ? error : 0; /* a map that cannot be had is lost altogether */
+}
+
+bool lmdb_map_grow(struct lmdb_store *store)
+{
+    MDB_envinfo about;
+    const struct store_settings *settings = &store->options.settings;
+    bool grown = false;
+    gate_close(store);
+    if (store->env && mdb_env_info(store->env, &about) == 0 && about.me_mapsize < settings->bytes_max) {
+        size_t wanted = about.me_mapsize * 2;
+        if (wanted > settings->bytes_max)
+            wanted = settings->bytes_max;
+        grown = map_set(store, wanted) == 0;
+        log_info("map of the store %s folder=%s bytes=%zu", grown ? "grown" : "cannot grow", store->folder, wanted);
+    }
+    gate_open(store);
+    return grown;
+}
+
+/* What a transaction that does not begin needs before the next try. */
+static int mend(struct lmdb_store *store, int error)
+{
+    if (error != MDB_MAP_RESIZED && error != MDB_PANIC)
+        return error;
+    gate_close(store);
+    int left = error == MDB_MAP_RESIZED ? map_set(store, 0) : environment_renew(store);
+    gate_open(store);
+    return left;
 }
 
 /* Enters; a parked transaction, or NULL if none is there or none is wanted. */
@@ -322,7 +305,7 @@ static MDB_txn *enter(struct lmdb_store *store, bool reading)
 {
     MDB_txn *txn = NULL;
     pthread_mutex_lock(&store->lock);
-    while (store->resizing || (reading && store->active >= READ_TXNS_MAX))
+    while (store->closed || (reading && store->active >= READ_TXNS_MAX))
         pthread_cond_wait(&store->released, &store->lock);
     store->active++;
     if (reading && store->parked_count > 0)
@@ -337,7 +320,7 @@ static void leave(struct lmdb_store *store, MDB_txn *parked)
     store->active--;
     if (parked)
         store->parked[store->parked_count++] = parked;
-    if (store->resizing)
+    if (store->closed)
         pthread_cond_broadcast(&store->released);
     else
         pthread_cond_signal(&store->released);
@@ -346,28 +329,32 @@ static void leave(struct lmdb_store *store, MDB_txn *parked)
 
 static int read_start(struct lmdb_store *store, MDB_txn **txn)
 {
+    if (!store->env)
+        return MDB_PANIC;
     if (*txn)
         return mdb_txn_renew(*txn);
     int error = mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
     if (error != MDB_READERS_FULL)
         return error;
-    int dead = 0;
-    mdb_reader_check(store->env, &dead); /* slots of killed processes */
+    lmdb_readers_clean(store);
     return mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
 }
 
 int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out)
 {
-    int error = MDB_MAP_RESIZED;
-    for (int i = 0; i < RESIZES_MAX && error == MDB_MAP_RESIZED; i++) {
+    int error = 0;
+    for (int i = 0; i < TRIES_MAX; i++) {
         *txn_out = enter(store, true);
-        bool renewed = *txn_out;
+        MDB_txn *renewed = *txn_out;
         error = read_start(store, txn_out);
         if (!error)
             return 0;
-        leave(store, renewed ? *txn_out : NULL);
-        if (error == MDB_MAP_RESIZED && map_follow(store) != 0)
+        leave(store, renewed);
+        int left = mend(store, error);
+        if (left) {
+            error = left;
             break;
+        }
     }
     lmdb_log(store, "read", error);
     return error;
@@ -379,28 +366,64 @@ void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn)
     leave(store, txn);
 }
 
+static int write_start(struct lmdb_store *store, MDB_txn **txn)
+{
+    if (!store->env)
+        return MDB_PANIC;
+    /* Nothing may be built on what may be gone after a power cut. */
+    int error = store->unsynced ? mdb_env_sync(store->env, 1) : 0;
+    if (error)
+        return error;
+    store->unsynced = false;
+    return mdb_txn_begin(store->env, NULL, 0, txn);
+}
+
 int lmdb_write_begin(struct lmdb_store *store, MDB_txn **txn_out)
 {
-    int error = MDB_MAP_RESIZED;
-    for (int i = 0; i < RESIZES_MAX && error == MDB_MAP_RESIZED; i++) {
+    int error = 0;
+    for (int i = 0; i < TRIES_MAX; i++) {
         enter(store, false);
-        error = mdb_txn_begin(store->env, NULL, 0, txn_out);
+        error = write_start(store, txn_out);
         if (!error)
             return 0;
         leave(store, NULL);
-        if (error == MDB_MAP_RESIZED && map_follow(store) != 0)
-            break;
+        int left = mend(store, error);
+        if (left)
+            return left;
     }
     return error;
+}
+
+/* After a commit that failed: whether the environment was given up, and if so, which of the two states it is in. */
+static int commit_outcome(struct lmdb_store *store, size_t txn_id, int error)
+{
+    MDB_txn *txn;
+    MDB_envinfo about;
+    int probe = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (!probe)
+        mdb_txn_abort(txn);
+    if (probe != MDB_PANIC)
+        return error;
+    leave(store, NULL);
+    gate_close(store);
+    bool known = environment_renew(store) == 0 && !store->unsynced && mdb_env_info(store->env, &about) == 0;
+    gate_open(store);
+    enter(store, false);
+    /* Another process may have made a transaction of that number since. */
+    return known && about.me_last_txnid < txn_id ? error : LMDB_UNCERTAIN;
 }
 
 int lmdb_write_end(struct lmdb_store *store, MDB_txn *txn, bool commit)
 {
     int error = 0;
-    if (commit)
+    if (commit) {
+        size_t txn_id = mdb_txn_id(txn);
         error = mdb_txn_commit(txn);
-    else
+        if (error)
+            error = commit_outcome(store, txn_id, error);
+    } else {
         mdb_txn_abort(txn);
+    }
     leave(store, NULL);
     return error;
 }
@@ -433,12 +456,12 @@ static enum status lmdb_backup(void *state, const char *folder, struct arena *ar
     if (!folder_make(folder, arena, error_out) || !folder_look(folder, &content, arena, error_out))
         return FAILED;
     if (content.database || content.others) {
-        say(arena, error_out, folder, "is not empty");
+        folder_say(arena, error_out, folder, "is not empty");
         return CONFLICT;
     }
 
     enter(store, false); /* LMDB takes a read transaction of its own */
-    int error = mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
+    int error = store->env ? mdb_env_copy2(store->env, folder, MDB_CP_COMPACT) : MDB_PANIC;
     leave(store, NULL);
     char *data = text_cstring(arena, text_format(arena, "%s/data.mdb", folder));
     if (!error)
@@ -448,6 +471,6 @@ static enum status lmdb_backup(void *state, const char *folder, struct arena *ar
     if (!error)
         return OK;
     unlink(data); /* half a copy is worse than none */
-    say(arena, error_out, folder, mdb_strerror(error));
+    folder_say(arena, error_out, folder, mdb_strerror(error));
     return error == ENOSPC ? FULL : FAILED;
 }

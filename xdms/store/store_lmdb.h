@@ -11,17 +11,16 @@
 #ifndef STORE_LMDB_H
 #define STORE_LMDB_H
 
+#include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <sys/types.h>
 
+#include "clock.h"
 #include "store_engine.h"
 
-#define LMDB_FORMAT   1             /* raised when an older program could not read what a newer one wrote */
-#define CHANGES_KEPT  1000000       /* some 200 MB of change records: days for a reader that was down */
-#define MAP_BYTES     (64ull << 30) /* address space, not disk: large enough that it need never grow while in use */
-#define READERS_MAX   1024          /* slots of all processes on one folder; 64 bytes each */
-#define READ_TXNS_MAX 128           /* live read transactions of this process; more threads than cores only wait */
+#define READERS_MAX   1024 /* slots of all processes on one folder; 64 bytes each */
+#define READ_TXNS_MAX 128  /* live read transactions of this process; more threads than cores only wait */
 
 /* --- keys: store_lmdb_key.c --------------------------------------------------------------------------------- */
 
@@ -73,25 +72,83 @@ struct number {
 struct number number_write(uint64_t number);
 bool number_read(struct text record, uint64_t *number_out);
 
+/* --- folder and format: store_lmdb_folder.c, store_lmdb_format.c ---------------------------------------------- */
+
+struct lmdb_store;
+
+struct folder_content {
+    bool database;
+    bool others; /* no part of a store */
+};
+
+bool folder_make(const char *folder, struct arena *arena, struct text *error_out);
+bool folder_look(const char *folder, struct folder_content *content_out, struct arena *arena, struct text *error_out);
+
+/* Locks the folder until the descriptor is closed. With `alone`, for what must not happen under anybody's feet (a
+ * restore): -1 when anybody else has it. Else it is held alone if nobody else was there, to be shared as soon as the
+ * store is open; -1 when somebody else holds it alone, or on another machine, or when the file system cannot lock or is
+ * not this machine's. `error_out` has one line. */
+int folder_lock(const char *folder, bool alone, struct arena *arena, struct text *error_out);
+bool folder_lock_alone(int fd); /* false: others have it too, and it may be lost: close it */
+bool folder_lock_share(int fd); /* false: another holds it alone */
+
+/* Gives what root made there to the owner of the folder, whose programs could not open it else. */
+bool folder_own(const char *folder, struct arena *arena, struct text *error_out);
+
+#define FILE_MODE 0600
+int sync_path(const char *path, int flags); /* fsync; 0 or errno */
+bool folder_say(struct arena *arena, struct text *error_out, const char *folder, const char *what); /* false */
+
+/* One step from a format to the next, inside the one transaction that also writes the new number. 0 or an LMDB error.
+ */
+typedef int lmdb_migration_fn(struct lmdb_store *store, MDB_txn *txn);
+
+/* Formats that can be read: the newest is `count` + 1, and step i leads from format i + 1 to i + 2. */
+struct lmdb_formats {
+    lmdb_migration_fn *const *steps;
+    uint64_t count;
+};
+
+extern const struct lmdb_formats lmdb_formats;
+
+/* Opens the databases of the folder, brings an older format to the newest, refuses a newer one and what is not ours. */
+bool format_open(struct lmdb_store *store, struct arena *arena, struct text *error_out);
+int format_reopen(struct lmdb_store *store); /* of a folder that was opened before: reads only */
+
 /* --- the environment: store_lmdb.c -------------------------------------------------------------------------- */
+
+struct lmdb_options {
+    struct store_settings settings;
+    unsigned readers_max;
+    int64_t (*now_ms)(void); /* wall clock */
+    const struct lmdb_formats *formats;
+};
+
+#define LMDB_OPTIONS_STANDARD                                                                                          \
+    {                                                                                                                  \
+        STORE_SETTINGS_STANDARD, READERS_MAX, clock_wall_ms, &lmdb_formats                                             \
+    }
 
 struct lmdb_store {
     struct lmdb_store *next; /* of those open in this process */
     dev_t device;
     ino_t inode;
     char *folder;
+    int folder_fd; /* holds the lock of the folder */
+    struct lmdb_options options;
 
-    MDB_env *env;
+    MDB_env *env; /* NULL: broken, to be opened again */
     MDB_dbi meta, heads, documents, claims, shared, changes;
-    uint64_t changes_kept;
     struct store_queue *queue;
 
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t released;
     MDB_txn *parked[READ_TXNS_MAX]; /* reset, to be renewed: saves the search for a reader slot */
     size_t parked_count;
-    size_t active; /* transactions in use, the writer's too */
-    bool resizing; /* no transaction may start */
+    size_t active;      /* transactions in use, the writer's too */
+    bool closed;        /* no transaction may start: the map changes */
+    bool unsynced;      /* what was read back after a failure is not known to be on the disk */
+    int64_t renewed_ms; /* monotonic, of the last try to open a broken environment again */
 
     /* the committer's own */
     struct arena scratch; /* of one commit */
@@ -99,20 +156,24 @@ struct lmdb_store {
     bool full; /* said so in the log */
 };
 
-struct lmdb_options {
-    size_t map_bytes;
-    uint64_t changes_kept;
-};
-
-struct store *store_open_lmdb_with(const char *folder, const struct lmdb_options *options, struct arena *arena,
-                                   struct text *error_out);
+struct store *lmdb_open(const char *folder, const struct lmdb_options *options, struct arena *arena,
+                        struct text *error_out);
 
 /* Both give 0 or an LMDB error, said in the log. What is read from a transaction is gone after its end. */
 int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out);
 void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn);
 
+/* A commit that gives 0 is durable; LMDB_UNCERTAIN: it may be, or may not; else nothing of it is there, or ever will.
+ */
+#define LMDB_UNCERTAIN INT_MAX
 int lmdb_write_begin(struct lmdb_store *store, MDB_txn **txn_out);
-int lmdb_write_end(struct lmdb_store *store, MDB_txn *txn, bool commit); /* durable when 0 */
+int lmdb_write_end(struct lmdb_store *store, MDB_txn *txn, bool commit);
+
+/* After MDB_MAP_FULL, without a transaction. False: it is as large as it may be. */
+bool lmdb_map_grow(struct lmdb_store *store);
+
+/* Frees the reader slots of killed processes, which keep old pages from being used again. */
+void lmdb_readers_clean(struct lmdb_store *store);
 
 void lmdb_log(const struct lmdb_store *store, const char *what, int error);
 

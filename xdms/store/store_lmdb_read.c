@@ -275,8 +275,8 @@ uint64_t lmdb_last_change(void *state)
     uint64_t last;
     MDB_txn *txn;
     if (lmdb_read_begin(store, &txn) != 0)
-        return 0;
+        return STORE_CHANGE_UNKNOWN;
     int error = lmdb_last(store, txn, &last);
     finish(store, txn, "last_change", error);
-    return error ? 0 : last;
+    return error ? STORE_CHANGE_UNKNOWN : last;
 }

@@ -6,10 +6,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
-#include "clock.h"
 #include "log.h"
+#include "metrics.h"
 #include "store_lmdb.h"
 
 #define READERS_CHECK_MS 60000 /* slots of killed processes keep old pages from reuse for so long at most */
@@ -29,14 +30,42 @@ struct step {
 };
 
 static int step_run(struct step *step);
+static int value_put(struct step *step, MDB_dbi database, struct text key, struct text value, unsigned flags);
 static int step_load(struct step *step);
 static bool step_allowed(struct step *step, struct text claims, int *error);
 static int document_write(struct step *step, struct text claims);
 static int document_delete(struct step *step);
 
+static struct store_metrics {
+    struct metric *full, *batch_seconds;
+    struct metric *commits[UNCERTAIN + 1];
+} store_metrics;
+
+static void metrics_open(void)
+{
+    static const enum status results[] = {OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN};
+    store_metrics.full = metric_gauge("xdms_store_full", "", "1 while the last write found no room.");
+    store_metrics.batch_seconds =
+        metric_histogram("xdms_store_batch_seconds", "", "Time to bring one batch of commits to the disk.");
+    for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+        char labels[METRICS_LABELS_MAX];
+        snprintf(labels, sizeof(labels), "result=\"%s\"", status_name(results[i]));
+        store_metrics.commits[results[i]] =
+            metric_counter("xdms_store_commits_total", labels, "Commits by their result.");
+    }
+}
+
+static struct store_metrics *metrics(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, metrics_open);
+    return &store_metrics;
+}
+
 static enum status status_of(int error)
 {
     switch (error) {
+    case LMDB_UNCERTAIN: return UNCERTAIN;
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
     case ENOSPC:
@@ -51,7 +80,7 @@ static int true_reason(struct lmdb_store *store, int error)
 {
     mdb_filehandle_t file;
     struct stat about;
-    if (error != EIO || mdb_env_get_fd(store->env, &file) != 0 || fstat(file, &about) != 0)
+    if (error != EIO || !store->env || mdb_env_get_fd(store->env, &file) != 0 || fstat(file, &about) != 0)
         return error;
     int reason = posix_fallocate(file, about.st_size, PROBE_BYTES);
     return status_of(reason) == FULL ? reason : error;
@@ -66,13 +95,22 @@ static void report(struct lmdb_store *store, int error)
     if (!store->full) /* once: every write until there is room again ends here */
         log_error("store is full folder=%s error=%s", store->folder, mdb_strerror(error));
     store->full = true;
+    metric_set(metrics()->full, 1);
 }
 
-/* Sets the status of every commit and returns 0, or gives everything up and returns why. */
-static int transaction_run(struct lmdb_store *store, struct commit **commits, size_t count)
+static int last_write(struct step *step)
 {
-    struct step step = {.store = store, .now_ms = clock_wall_ms()};
+    struct number last = number_write(step->number - 1);
+    return value_put(step, step->store->meta, META_LAST, number_text(&last), 0);
+}
+
+/* Sets the status of every commit and returns 0, or gives everything up and returns why; `whole` when it was none of
+ * the commits that failed, but the store. */
+static int transaction_run(struct lmdb_store *store, struct commit **commits, size_t count, bool *whole_out)
+{
+    struct step step = {.store = store, .now_ms = store->options.now_ms()};
     uint64_t before;
+    *whole_out = true;
     int error = lmdb_write_begin(store, &step.txn);
     if (error)
         return error;
@@ -81,49 +119,71 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
     for (size_t i = 0; !error && i < count; i++) {
         step.commit = commits[i];
         error = step_run(&step);
+        *whole_out = !error;
         arena_reset(&store->scratch);
     }
     bool changed = step.number != before + 1;
-    if (!error && changed) {
-        struct number last = number_write(step.number - 1);
-        MDB_val key = val_of(META_LAST);
-        MDB_val value = val_of(number_text(&last));
-        error = mdb_put(step.txn, store->meta, &key, &value, 0);
-    }
+    if (!error && changed)
+        error = last_write(&step);
     if (error || !changed) {
         lmdb_write_end(store, step.txn, false);
         return error;
     }
-    return lmdb_write_end(store, step.txn, true);
+    error = lmdb_write_end(store, step.txn, true);
+    return error;
+}
+
+/* The same, with as much room as the store may have. */
+static int transaction_grow(struct lmdb_store *store, struct commit **commits, size_t count, bool *whole_out)
+{
+    int error = transaction_run(store, commits, count, whole_out);
+    while (error == MDB_MAP_FULL && lmdb_map_grow(store))
+        error = transaction_run(store, commits, count, whole_out);
+    error = true_reason(store, error);
+    if (status_of(error) == FULL) {
+        lmdb_readers_clean(store); /* for the next: a dead reader may hold old pages */
+        *whole_out = false;        /* there may be room for some of them */
+    }
+    return error;
+}
+
+/* One by one, when all of them cannot be had at once. */
+static void commit_each(struct lmdb_store *store, struct commit **commits, size_t count, int error, bool whole)
+{
+    int reported = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool alone;
+        if (count > 1 && !whole)
+            error = transaction_grow(store, &commits[i], 1, &alone);
+        if (!error)
+            continue;
+        commits_refuse(commits[i], 1, status_of(error));
+        if (error != reported)
+            report(store, error);
+        reported = error;
+    }
 }
 
 void lmdb_commit(void *state, struct commit **commits, size_t count)
 {
     struct lmdb_store *store = state;
     int64_t now_ms = clock_monotonic_ms();
+    int64_t begin_us = clock_monotonic_us();
+    bool whole;
     if (now_ms - store->readers_checked_ms >= READERS_CHECK_MS) {
-        int dead = 0;
-        mdb_reader_check(store->env, &dead);
+        lmdb_readers_clean(store);
         store->readers_checked_ms = now_ms;
     }
-
-    int error = transaction_run(store, commits, count);
-    if (!error) {
+    int error = transaction_grow(store, commits, count, &whole);
+    if (error) {
+        commit_each(store, commits, count, error, whole);
+    } else {
         store->full = false;
-        return;
+        metric_set(metrics()->full, 0);
     }
-    int reported = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (count > 1)
-            error = transaction_run(store, &commits[i], 1);
-        if (!error)
-            continue;
-        error = true_reason(store, error);
-        commits_refuse(commits[i], 1, status_of(error));
-        if (error != reported)
-            report(store, error);
-        reported = error;
-    }
+    metric_observe(metrics()->batch_seconds, clock_monotonic_us() - begin_us);
+    for (size_t i = 0; i < count; i++)
+        metric_add(metrics()->commits[commits[i]->status], 1);
 }
 
 /* 0 with a status in the commit, whatever it is; else an LMDB error, and the transaction is lost. */
@@ -252,23 +312,32 @@ static int claims_apply(struct step *step, struct text claims, bool take)
     return error;
 }
 
-/* Drops what is older than the newest that are kept. */
+/* One record too many, or too old; never the newest. */
+static int change_outlived(struct step *step, MDB_val key, MDB_val value, bool *outlived_out)
+{
+    const struct store_settings *settings = &step->store->options.settings;
+    uint64_t number;
+    struct change change;
+    if (!number_read(text_of_val(key), &number) || !change_read(text_of_val(value), &change))
+        return MDB_CORRUPTED;
+    *outlived_out = number < step->number && (step->number - number >= settings->changes_max ||
+                                              step->now_ms - change.when_ms > settings->changes_ms_max);
+    return 0;
+}
+
 static int changes_trim(struct step *step)
 {
-    uint64_t kept = step->store->changes_kept;
-    uint64_t oldest = 0;
     MDB_cursor *cursor;
     MDB_val key, value;
-    if (step->number <= kept)
-        return 0;
     int error = mdb_cursor_open(step->txn, step->store->changes, &cursor);
     if (error)
         return error;
     for (int i = 0; !error && i < TRIM_MAX; i++) {
+        bool outlived = false;
         error = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-        if (!error && !number_read(text_of_val(key), &oldest))
-            error = MDB_CORRUPTED;
-        if (error || oldest > step->number - kept)
+        if (!error)
+            error = change_outlived(step, key, value, &outlived);
+        if (error || !outlived)
             break;
         error = mdb_cursor_del(cursor, 0);
     }

@@ -1,0 +1,141 @@
+/* The format of an LMDB store: its name and number, how a new folder begins, and how an older one is brought to the
+ * newest. Everything that depends on a format's number is here. */
+#include <stdio.h>
+
+#include "log.h"
+#include "store_lmdb.h"
+
+#define FORMAT_NAME "xdms-store "
+
+/* A change of format appends a step: what it takes to make the new one of the one before. Programs of before refuse
+ * the folder from then on. Steps are never changed once released. */
+const struct lmdb_formats lmdb_formats = {.steps = NULL, .count = 0};
+
+static uint64_t newest(const struct lmdb_store *store)
+{
+    return store->options.formats->count + 1;
+}
+
+static int format_write(struct lmdb_store *store, MDB_txn *txn)
+{
+    char format[32];
+    snprintf(format, sizeof(format), FORMAT_NAME "%llu", (unsigned long long)newest(store));
+    MDB_val key = val_of(META_FORMAT);
+    MDB_val value = val_of(text_of(format));
+    return mdb_put(txn, store->meta, &key, &value, 0);
+}
+
+/* Nothing is written into a file that is not ours, or that a newer program writes. */
+static bool format_read(struct lmdb_store *store, MDB_txn *txn, uint64_t *number_out, struct arena *arena,
+                        struct text *error_out)
+{
+    struct text format;
+    int error = lmdb_value(txn, store->meta, META_FORMAT, &format);
+    const struct text name = TEXT(FORMAT_NAME);
+    *number_out = 0;
+    if (error)
+        return folder_say(arena, error_out, store->folder, "holds a database that is not a store");
+    if (!text_starts_with(format, name) || !text_to_u64(text_slice(format, name.length, format.length), number_out) ||
+        *number_out == 0)
+        return folder_say(arena, error_out, store->folder, "holds a store of unknown format");
+    if (*number_out <= newest(store))
+        return true;
+    *error_out = text_format(arena, "%s: was written by a newer program (format %llu, known up to %llu)", store->folder,
+                             (unsigned long long)*number_out, (unsigned long long)newest(store));
+    return false;
+}
+
+static int migrate(struct lmdb_store *store, MDB_txn *txn, uint64_t number)
+{
+    int error = 0;
+    for (uint64_t from = number; !error && from < newest(store); from++)
+        error = store->options.formats->steps[from - 1](store, txn);
+    return error ? error : format_write(store, txn);
+}
+
+/* Programs of the older format must not write on while, or after, theirs becomes another. */
+static bool format_raise(struct lmdb_store *store, MDB_txn *txn, uint64_t number, struct arena *arena,
+                         struct text *error_out)
+{
+    if (number == newest(store))
+        return true;
+    if (!folder_lock_alone(store->folder_fd))
+        return folder_say(arena, error_out, store->folder,
+                          "has an older format and is in use: stop all programs on it, then start this one");
+    int error = migrate(store, txn, number);
+    if (error)
+        return folder_say(arena, error_out, store->folder, mdb_strerror(error));
+    log_info("store brought to a new format folder=%s from=%llu to=%llu", store->folder, (unsigned long long)number,
+             (unsigned long long)newest(store));
+    return true;
+}
+
+static bool meta_open(struct lmdb_store *store, MDB_txn *txn, uint64_t *number_out, struct arena *arena,
+                      struct text *error_out)
+{
+    MDB_dbi unnamed;
+    MDB_stat about;
+    int error = mdb_dbi_open(txn, NULL, 0, &unnamed);
+    if (!error)
+        error = mdb_stat(txn, unnamed, &about);
+    bool fresh = !error && about.ms_entries == 0;
+    if (!error)
+        error = mdb_dbi_open(txn, "meta", fresh ? MDB_CREATE : 0, &store->meta);
+    if (error == MDB_NOTFOUND || error == MDB_INCOMPATIBLE)
+        return folder_say(arena, error_out, store->folder, "holds a database that is not a store");
+    if (!error && fresh)
+        error = format_write(store, txn);
+    if (error)
+        return folder_say(arena, error_out, store->folder, mdb_strerror(error));
+    return format_read(store, txn, number_out, arena, error_out);
+}
+
+static int databases_open(struct lmdb_store *store, MDB_txn *txn, unsigned flags)
+{
+    const struct {
+        const char *name;
+        MDB_dbi *database;
+    } databases[] = {
+        {"heads", &store->heads},   {"documents", &store->documents}, {"claims", &store->claims},
+        {"shared", &store->shared}, {"changes", &store->changes},
+    };
+    int error = 0;
+    for (size_t i = 0; !error && i < sizeof(databases) / sizeof(databases[0]); i++)
+        error = mdb_dbi_open(txn, databases[i].name, flags, databases[i].database);
+    return error;
+}
+
+bool format_open(struct lmdb_store *store, struct arena *arena, struct text *error_out)
+{
+    MDB_txn *txn;
+    uint64_t number;
+    int error = lmdb_write_begin(store, &txn);
+    if (error)
+        return folder_say(arena, error_out, store->folder, mdb_strerror(error));
+    bool good = meta_open(store, txn, &number, arena, error_out);
+    if (good) {
+        error = databases_open(store, txn, MDB_CREATE);
+        good = error ? folder_say(arena, error_out, store->folder, mdb_strerror(error))
+                     : format_raise(store, txn, number, arena, error_out);
+    }
+    /* databases opened in a transaction that ends otherwise are lost */
+    error = lmdb_write_end(store, txn, good);
+    if (good && error)
+        return folder_say(arena, error_out, store->folder, mdb_strerror(error));
+    return good;
+}
+
+int format_reopen(struct lmdb_store *store)
+{
+    MDB_txn *txn;
+    int error = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (error)
+        return error;
+    error = mdb_dbi_open(txn, "meta", 0, &store->meta);
+    if (!error)
+        error = databases_open(store, txn, 0);
+    if (!error)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return error;
+}
