@@ -55,12 +55,18 @@ enum status document_read(const struct documents *documents, const struct docume
 enum status document_read_version(const struct documents *documents, const struct document_place *place,
                                   struct stored *found_out);
 
-/* Entity tag of a version, with its quotes. */
+/* Entity tag of a version, with its quotes, and that of its gzip: other bytes, so another strong tag (RFC 9110 §8.8.3). */
 struct text document_etag(uint64_t version, struct arena *arena);
+struct text document_etag_gzip(uint64_t version, struct arena *arena);
 
-/* If-Match / If-None-Match as sent (lists, "*", weak and unquoted forms; RFC 9110 §13.1). version 0: no document. */
+/* If-Match / If-None-Match as sent (lists, "*", weak and unquoted forms; RFC 9110 §13.1). version 0: no document. Both
+ * tags of a version stand for it. */
 bool document_if_match(struct text header, uint64_t version);
 bool document_if_none_match(struct text header, uint64_t version); /* false: 304 or 412 */
+
+/* Does the If-None-Match of a reader name the version? The tag that it has, for its 304: the one of the gzip only if
+ * the reader still takes that. */
+bool document_reader_has(struct text header, uint64_t version, bool gzip, struct arena *arena, struct text *tag_out);
 
 /* Waits for its turn at a document that another change works on. */
 struct gate_waiter {

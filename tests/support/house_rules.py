@@ -16,6 +16,7 @@ LIBRARY_HOMES = {
     "microhttpd.h": r"^xdms/http/http_server_mhd\.c$",
     "idn2.h": r"^xdms/uri/uri_iri\.c$",
     "lmdb.h": r"^xdms/store/store_lmdb\w*\.[ch]$",
+    "zlib.h": r"^xdms/service/content_coding\.c$",
     "libxml/": r"^xdms/xml/",
     "libxslt/": r"^xdms/xml/",
     "osipparser2/": r"^im-glue/sip/",

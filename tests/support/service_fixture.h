@@ -72,6 +72,7 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
         .servers_count = 1,
         .operators = operators,
         .operators_count = 1,
+        .gzip_bytes_min = 512,
     };
     fixture->service = service_new(&settings, fixture->documents, fixture->digest);
     fixture->xcap = fixture_listen(fixture, service_xcap, service_xcap_preview);

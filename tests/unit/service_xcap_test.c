@@ -254,6 +254,82 @@ static void a_reader_who_has_it_gets_304(void **state)
     assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {"If-Match: \"other\""}).status, 412);
 }
 
+static const char *large_lists(void)
+{
+    struct text_builder body;
+    builder_init(&body, &fixture->arena);
+    builder_add(&body, TEXT("<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list name=\"friends\">"));
+    for (int i = 0; i < 100; i++)
+        builder_add_format(&body, "<entry uri=\"sip:friend-%d@example.com\"/>", i);
+    builder_add(&body, TEXT("</list></resource-lists>"));
+    return text_cstring(&fixture->arena, builder_text(&body));
+}
+
+static void assert_coded(const struct answer *answer, bool coded)
+{
+    assert_int_equal(answer->status, 200);
+    assert_text(answer_header(answer, "Content-Encoding", 0), coded ? "gzip" : "");
+    assert_true(text_ends_with(answer_header(answer, "ETag", 0), TEXT("-gz\"")) == coded);
+    assert_true(text_ends_with(answer_header(answer, "Vary", 0), TEXT("Accept-Encoding")));
+}
+
+static void large_answers_are_compressed_for_who_asks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool coded;
+    } examples[] = {
+        {"Accept-Encoding: gzip", true},
+        {"Accept-Encoding: deflate, GZIP;q=0.5, br", true},
+        {"Accept-Encoding: x-gzip", true},
+        {"Accept-Encoding: *", true},
+        {"Accept-Encoding: identity;q=0.5, gzip", true},
+        {"Accept-Encoding: gzip;q=0", false},
+        {"Accept-Encoding: *, gzip;q=0.000", false},
+        {"Accept-Encoding: gzip;q=0, *", false},
+        {"Accept-Encoding: identity, gzip;q=0.9", false},
+        {"Accept-Encoding: br, deflate", false},
+        {"Accept-Encoding:", false},
+        {"X-Nothing: gzip", false},
+    };
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE}, large_lists()).status, 201);
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        struct answer answer = ASK_XCAP(fixture, "GET", LISTS, "alice", {examples[i].accept});
+        assert_coded(&answer, examples[i].coded);
+        assert_true(text_starts_with(answer.body, TEXT("\x1f\x8b")) == examples[i].coded);
+    }
+    struct answer node = ASK_XCAP(fixture, "GET", LISTS "/~~/resource-lists/list", "alice", {"Accept-Encoding: gzip"});
+    assert_coded(&node, true);
+    struct answer small =
+        ASK_XCAP(fixture, "GET", LISTS "/~~/resource-lists/list/@name", "alice", {"Accept-Encoding: gzip"});
+    assert_coded(&small, false);
+    struct answer get = ASK_XCAP(fixture, "GET", LISTS, "alice", {"Accept-Encoding: gzip"});
+    struct answer head = ASK_XCAP(fixture, "HEAD", LISTS, "alice", {"Accept-Encoding: gzip"});
+    assert_coded(&head, true);
+    assert_true(text_equal(answer_header(&head, "Content-Length", 0), answer_header(&get, "Content-Length", 0)));
+}
+
+static void the_tag_of_a_compressed_answer_is_good_in_conditions(void **state)
+{
+    (void)state;
+    const char *gzip = "Accept-Encoding: gzip";
+    ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE}, large_lists());
+    struct answer get = ASK_XCAP(fixture, "GET", LISTS, "alice", {gzip});
+    struct text tag = answer_header(&get, "ETag", 0);
+    const char *none = with_tag("If-None-Match", tag), *same = with_tag("If-Match", tag);
+    struct answer unchanged = ASK_XCAP(fixture, "GET", LISTS, "alice", {gzip, none});
+    assert_int_equal(unchanged.status, 304);
+    assert_true(text_equal(answer_header(&unchanged, "ETag", 0), tag));
+    assert_text(answer_header(&unchanged, "Vary", 0), "Accept, Accept-Encoding");
+    /* who takes no gzip any more cannot use what it has */
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {none}).status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE, none}, BODY).status, 412);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {same}).status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS ENTRY, "alice", {ELEMENT, same}, CAROL).status, 201);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS ENTRY, "alice", {ELEMENT, same}, CAROL).status, 412);
+}
+
 static void a_writer_who_has_another_version_gets_412(void **state)
 {
     (void)state;
@@ -390,6 +466,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_document_is_created_replaced_and_deleted, begin, end),
         cmocka_unit_test_setup_teardown(nodes_have_types_of_their_own_and_one_tag, begin, end),
         cmocka_unit_test_setup_teardown(a_reader_who_has_it_gets_304, begin, end),
+        cmocka_unit_test_setup_teardown(large_answers_are_compressed_for_who_asks, begin, end),
+        cmocka_unit_test_setup_teardown(the_tag_of_a_compressed_answer_is_good_in_conditions, begin, end),
         cmocka_unit_test_setup_teardown(a_writer_who_has_another_version_gets_412, begin, end),
         cmocka_unit_test_setup_teardown(the_content_type_must_fit, begin, end),
         cmocka_unit_test_setup_teardown(refusals_come_in_order, begin, end),

@@ -4,11 +4,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define TAG_MAX 24 /* quotes and the hex digits of a version */
+#define TAG_MAX  24 /* quotes and the hex digits of a version */
+#define TAG_GZIP "-gz"
 
 struct tag {
     struct text opaque; /* without its quotes */
     bool weak;
+    bool gzip; /* it was the tag of the compressed form; `opaque` is without that */
+};
+
+struct seen {
+    bool plain, gzip; /* the version's tags that a header names */
 };
 
 static bool next_tag(struct text *rest, struct tag *tag_out);
@@ -25,30 +31,48 @@ struct text document_etag(uint64_t version, struct arena *arena)
     return text_format(arena, "\"%.*s\"", TEXT_ARG(tag_of(version, buffer)));
 }
 
+struct text document_etag_gzip(uint64_t version, struct arena *arena)
+{
+    char buffer[TAG_MAX];
+    return text_format(arena, "\"%.*s" TAG_GZIP "\"", TEXT_ARG(tag_of(version, buffer)));
+}
+
 /* `weak_fits`: the weak comparison of RFC 9110 §8.8.3.2. */
-static bool matches(struct text header, uint64_t version, bool weak_fits)
+static struct seen find_tags(struct text header, uint64_t version, bool weak_fits)
 {
     char buffer[TAG_MAX];
     struct text current = tag_of(version, buffer);
+    struct seen seen = {0};
     struct tag tag;
     if (version == 0) /* no document, no tag, and nothing for "*" */
-        return false;
-    if (text_equal(text_trim(header), TEXT("*")))
-        return true;
-    while (next_tag(&header, &tag))
-        if (text_equal(tag.opaque, current) && (weak_fits || !tag.weak))
-            return true;
-    return false;
+        return seen;
+    seen.plain = text_equal(text_trim(header), TEXT("*"));
+    while (next_tag(&header, &tag)) {
+        bool fits = text_equal(tag.opaque, current) && (weak_fits || !tag.weak);
+        seen.plain |= fits && !tag.gzip;
+        seen.gzip |= fits && tag.gzip;
+    }
+    return seen;
 }
 
 bool document_if_match(struct text header, uint64_t version)
 {
-    return matches(header, version, false);
+    struct seen seen = find_tags(header, version, false);
+    return seen.plain || seen.gzip;
 }
 
 bool document_if_none_match(struct text header, uint64_t version)
 {
-    return !matches(header, version, true);
+    struct seen seen = find_tags(header, version, true);
+    return !seen.plain && !seen.gzip;
+}
+
+bool document_reader_has(struct text header, uint64_t version, bool gzip, struct arena *arena, struct text *tag_out)
+{
+    struct seen seen = find_tags(header, version, true);
+    gzip = gzip && seen.gzip;
+    *tag_out = gzip ? document_etag_gzip(version, arena) : document_etag(version, arena);
+    return gzip || seen.plain;
 }
 
 /* Tolerates empty list members, blanks, tags without quotes, and a last tag whose quote is not closed. */
@@ -72,6 +96,9 @@ static bool next_tag(struct text *rest, struct tag *tag_out)
     tag_out->opaque = text_slice(text, 0, end);
     if (!quoted)
         tag_out->opaque = text_trim(tag_out->opaque);
+    tag_out->gzip = text_ends_with(tag_out->opaque, TEXT(TAG_GZIP));
+    if (tag_out->gzip)
+        tag_out->opaque.length -= strlen(TAG_GZIP);
     *rest = text_slice(text, end < text.length ? end + 1 : end, text.length);
     return true;
 }

@@ -83,7 +83,8 @@ static struct admin_call *call_new(struct service *service, struct http_request 
 
 static void finish(const struct admin_call *call)
 {
-    service_account(call->service, SERVICE_ADMIN, call->request, call->response, TEXT("admin"), TEXT(""), call->began_us);
+    service_account(call->service, SERVICE_ADMIN, call->request, call->response, TEXT("admin"), TEXT(""),
+                    call->began_us);
 }
 
 static bool admit(struct admin_call *call)

@@ -11,7 +11,6 @@
 
 static unsigned quality_of(struct text accept, struct text type);
 static unsigned range_fit(struct text range, struct text type);
-static unsigned quality_read(struct text parameters);
 
 bool content_prefers_page(const struct http_request *request, struct text type)
 {
@@ -31,7 +30,7 @@ static unsigned quality_of(struct text accept, struct text type)
         if (fit <= best_fit)
             continue;
         best_fit = fit;
-        quality = quality_read(parameters);
+        quality = content_quality(parameters);
     }
     return quality;
 }
@@ -51,7 +50,7 @@ static unsigned range_fit(struct text range, struct text type)
 }
 
 /* "q=0.8" anywhere in the parameters; what cannot be read counts as absent. */
-static unsigned quality_read(struct text parameters)
+unsigned content_quality(struct text parameters)
 {
     struct text parameter, name, value;
     while (parameters.length) {
@@ -78,10 +77,13 @@ bool respond_page(const struct xcap_call *call, struct text bytes, struct http_r
     struct text page;
     if (usage_page(documents_usages(documents), place->usage, &subject, bytes, call->request->arena, &page) != OK)
         return false;
+    bool coded = content_gzip(call->request, call->service->settings.gzip_bytes_min, &page);
     respond_document(response, 200, TEXT("text/html; charset=utf-8"), page);
+    if (coded)
+        http_response_header(response, "Content-Encoding", TEXT("gzip"));
     http_response_header(response, "Content-Security-Policy", TEXT(PAGE_POLICY));
     http_response_header(response, "Referrer-Policy", TEXT("no-referrer"));
-    http_response_header(response, "Vary", TEXT("Accept"));
+    http_response_header(response, "Vary", TEXT("Accept, Accept-Encoding"));
     /* no entity tag: that of the document would say that both are the same bytes */
     http_response_header(response, "Cache-Control", TEXT("private, no-store"));
     return true;

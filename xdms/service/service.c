@@ -118,5 +118,6 @@ void service_account(const struct service *service, enum service_port port, cons
     /* The target comes last: it is the one part that may be cut, or hold what looks like the others. */
     log_info("request method=%.*s status=%d user=%.*s auid=%.*s bytes=%zu us=%lld peer=%.*s target=%.*s",
              TEXT_ARG(request->method), response->status, TEXT_ARG(user.length ? user : TEXT("-")),
-             TEXT_ARG(auid.length ? auid : TEXT("-")), response->body.length, (long long)took_us, TEXT_ARG(peer), TEXT_ARG(request->target));
+             TEXT_ARG(auid.length ? auid : TEXT("-")), response->body.length, (long long)took_us, TEXT_ARG(peer),
+             TEXT_ARG(request->target));
 }

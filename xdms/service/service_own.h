@@ -85,6 +85,15 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
 enum content_fit { CONTENT_FITS, CONTENT_OTHER_TYPE, CONTENT_CODED, CONTENT_OTHER_CHARSET };
 enum content_fit content_fit(const struct http_request *request, struct text type_wanted);
 
+/* Thousandths of "q=…" in the parameters of an Accept… field; what cannot be read counts as absent: 1000. */
+unsigned content_quality(struct text parameters);
+
+bool content_accepts_gzip(const struct http_request *request);
+
+/* Compresses a body of at least that size if the client accepts it and it gets smaller: then it is sent with
+ * Content-Encoding: gzip. The new one is in the request's arena. */
+bool content_gzip(const struct http_request *request, size_t bytes_min, struct text *body_inout);
+
 /* Would the client rather read a page for people than this type (RFC 9110 §12.5.1)? */
 bool content_prefers_page(const struct http_request *request, struct text type);
 struct text content_type_of(const struct document_place *place, const struct xcap_selector *selector,

@@ -3,10 +3,12 @@
 #include "service_own.h"
 #include "xcap_edit.h"
 
-static int precondition_code(const struct http_request *request, uint64_t version);
 static enum status answer_unchanged(const struct xcap_call *call, const struct stored *found,
                                     struct http_response *response, struct refusal *refusal, bool *answered_out);
-static void add_version(const struct xcap_call *call, const struct stored *found, struct http_response *response);
+static void add_version(const struct xcap_call *call, const struct stored *found, struct text tag,
+                        struct http_response *response);
+static enum status answer(const struct xcap_call *call, const struct stored *found, struct text bytes,
+                          struct http_response *response);
 
 /* A condition counts only where the answer would else be 200 (RFC 9110 §13.2.1). For a whole document its version says
  * so without a look at the bytes; of a node only the bytes tell whether it is there. */
@@ -36,46 +38,52 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
         status = answer_unchanged(call, &found, response, refusal, &answered);
     if (status != OK || answered)
         return status;
-    response->status = 200;
-    response->body = bytes;
-    http_response_header(response, "Content-Type", content_type_of(&call->place, call->selector, arena));
-    http_response_header(response, "X-Content-Type-Options", TEXT("nosniff"));
-    add_version(call, &found, response);
+    return answer(call, &found, bytes, response);
+}
+
+/* Other bytes, other tag: what is compressed has one of its own, which conditions take as well. */
+static enum status answer(const struct xcap_call *call, const struct stored *found, struct text bytes,
+                          struct http_response *response)
+{
+    const struct service_settings *settings = &call->service->settings;
+    struct arena *arena = call->request->arena;
+    if (settings->raw_attributes && call->selector && call->selector->terminal == XCAP_ATTRIBUTE)
+        bytes = text_slice(bytes, 1, bytes.length - 1);
+    bool coded = content_gzip(call->request, settings->gzip_bytes_min, &bytes);
+    respond_document(response, 200, content_type_of(&call->place, call->selector, arena), bytes);
+    if (coded)
+        http_response_header(response, "Content-Encoding", TEXT("gzip"));
+    add_version(call, found, coded ? document_etag_gzip(found->version, arena) : document_etag(found->version, arena),
+                response);
     return OK;
 }
 
 static enum status answer_unchanged(const struct xcap_call *call, const struct stored *found,
                                     struct http_response *response, struct refusal *refusal, bool *answered_out)
 {
-    int code = precondition_code(call->request, found->version);
-    if (code == 412)
+    const struct http_request *request = call->request;
+    struct text value, tag;
+    if (http_header(request, "If-Match", &value) &&
+        !document_if_match(http_header_joined(request, "If-Match"), found->version))
         return refuse(refusal, REFUSAL_PRECONDITION, "The document is not the one named by If-Match.");
-    *answered_out = code == 304;
+    bool gzip = content_accepts_gzip(request);
+    *answered_out =
+        http_header(request, "If-None-Match", &value) &&
+        document_reader_has(http_header_joined(request, "If-None-Match"), found->version, gzip, request->arena, &tag);
     if (*answered_out) {
         response->status = 304;
-        add_version(call, found, response);
+        add_version(call, found, tag, response);
     }
     return OK;
 }
 
-static int precondition_code(const struct http_request *request, uint64_t version)
-{
-    struct text value;
-    if (http_header(request, "If-Match", &value) &&
-        !document_if_match(http_header_joined(request, "If-Match"), version))
-        return 412;
-    if (http_header(request, "If-None-Match", &value) &&
-        !document_if_none_match(http_header_joined(request, "If-None-Match"), version))
-        return 304;
-    return 200;
-}
-
-static void add_version(const struct xcap_call *call, const struct stored *found, struct http_response *response)
+static void add_version(const struct xcap_call *call, const struct stored *found, struct text tag,
+                        struct http_response *response)
 {
     struct arena *arena = call->request->arena;
-    http_response_header(response, "ETag", document_etag(found->version, arena));
-    if (!call->selector) /* a browser would have got a page */
-        http_response_header(response, "Vary", TEXT("Accept"));
+    http_response_header(response, "ETag", tag);
+    /* of a document, a browser would have got a page */
+    http_response_header(response, "Vary", call->selector ? TEXT("Accept-Encoding") : TEXT("Accept, Accept-Encoding"));
     if (found->modified_ms > 0) /* what is computed has no time */
         http_response_header(response, "Last-Modified", clock_write_http_date(arena, found->modified_ms));
     /* A cache cannot know that the change of one node changes others (RFC 4825 §9). */
