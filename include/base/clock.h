@@ -24,4 +24,7 @@ struct text clock_write_http_date(struct arena *arena, int64_t wall_ms);
 /* Parses xs:dateTime / RFC 3339 with any offset; a missing offset is read as UTC. */
 bool clock_parse_rfc3339(struct text text, int64_t *wall_ms_out);
 
+/* Parses an HTTP date in the form above; the two forms that RFC 9110 §5.6.7 calls obsolete are no dates here. */
+bool clock_parse_http_date(struct text text, int64_t *wall_ms_out);
+
 #endif

@@ -55,7 +55,8 @@ enum status document_read(const struct documents *documents, const struct docume
 enum status document_read_version(const struct documents *documents, const struct document_place *place,
                                   struct stored *found_out);
 
-/* Entity tag of a version, with its quotes, and that of its gzip: other bytes, so another strong tag (RFC 9110 §8.8.3). */
+/* Entity tag of a version, with its quotes, and that of its gzip: other bytes, so another strong tag (RFC 9110 §8.8.3).
+ */
 struct text document_etag(uint64_t version, struct arena *arena);
 struct text document_etag_gzip(uint64_t version, struct arena *arena);
 
@@ -63,6 +64,9 @@ struct text document_etag_gzip(uint64_t version, struct arena *arena);
  * tags of a version stand for it. */
 bool document_if_match(struct text header, uint64_t version);
 bool document_if_none_match(struct text header, uint64_t version); /* false: 304 or 412 */
+
+/* By the time that Last-Modified tells, whole seconds. What is computed has none and counts as changed. */
+bool document_modified_since(const struct stored *found, int64_t since_ms);
 
 /* Does the If-None-Match of a reader name the version? The tag that it has, for its 304: the one of the gzip only if
  * the reader still takes that. */
@@ -82,6 +86,7 @@ struct document_change {
     bool deletion;
     struct text body;
     const struct text *if_match, *if_none_match; /* raw header values; NULL when absent */
+    int64_t unmodified_since_ms;                 /* a later change there: 412; 0: no matter, and so with if_match */
     bool content_type_fits; /* checked by the caller; a mismatch is refused here, in its place of the order (415) */
     struct text who;        /* canonical, for the change record */
     struct text root_uri;
@@ -120,8 +125,8 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_DEFERRED "#deferred" /* owner: recipient, name: order of arrival */
 #define DOCUMENT_FATES    "#fates"    /* owner: message id, name: recipient */
 
-/* Kind of the unique claims that a user's document holds of each of his addresses, the canonical address of record first
- * (identity/user.h). */
+/* Kind of the unique claims that a user's document holds of each of his addresses, the canonical address of record
+ * first (identity/user.h). */
 #define DOCUMENT_USER_ADDRESS "user-address"
 
 /* Whose documents stand under a canonical address: the address of record of the user who has it among his addresses,

@@ -126,6 +126,33 @@ static void every_cut_of_a_date_is_refused_or_whole(void **state)
     }
 }
 
+static void http_dates_are_read_as_they_are_written(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {"",
+                                         "Mon, 05 Jan 2026 10:00:00",
+                                         "Mon, 5 Jan 2026 10:00:00 GMT",
+                                         "Mon, 05 jan 2026 10:00:00 GMT",
+                                         "Mon, 31 Feb 2026 10:00:00 GMT",
+                                         "Mon, 05 Jan 2026 10:60:00 GMT",
+                                         "Mon, 05 Jan 2026 10:00:00 CET",
+                                         "Monday, 05-Jan-26 10:00:00 GMT",
+                                         "Mon Jan  5 10:00:00 2026",
+                                         "1767607200",
+                                         "Mon, 05 Jan 2026 10:00:00 GMT x"};
+    struct arena dates;
+    int64_t read_ms;
+    arena_init(&dates, "dates");
+    for (int64_t wall_ms = 0; wall_ms < 2 * NEW_YEAR_2026_MS; wall_ms += 86399000LL * 37) {
+        assert_true(clock_parse_http_date(clock_write_http_date(&dates, wall_ms), &read_ms));
+        assert_true(read_ms == wall_ms);
+    }
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        if (clock_parse_http_date(text_of(broken[i]), &read_ms))
+            fail_msg("%s", broken[i]);
+    arena_clear(&dates);
+}
+
 static void the_monotonic_clock_does_not_go_back(void **state)
 {
     (void)state;
@@ -144,6 +171,7 @@ int main(void)
         cmocka_unit_test(ends_of_days_and_leap_seconds_carry_over),
         cmocka_unit_test(what_is_no_date_is_refused),
         cmocka_unit_test(every_cut_of_a_date_is_refused_or_whole),
+        cmocka_unit_test(http_dates_are_read_as_they_are_written),
         cmocka_unit_test(the_monotonic_clock_does_not_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -345,6 +345,36 @@ static void a_writer_who_has_another_version_gets_412(void **state)
     assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE, "If-Match: *"}, BODY).status, 412);
 }
 
+static void conditions_on_times_count_where_there_is_none_on_tags(void **state)
+{
+    (void)state;
+    static const char past[] = "Mon, 05 Jan 2026 10:00:00 GMT";
+    struct answer put = put_lists();
+    struct answer read = ASK_XCAP(fixture, "GET", LISTS, "alice");
+    struct text modified = answer_header(&read, "Last-Modified", 0), tag = answer_header(&put, "ETag", 0);
+    const char *since = with_tag("If-Modified-Since", modified);
+    struct answer unchanged = ASK_XCAP(fixture, "GET", LISTS, "alice", {since});
+    assert_int_equal(unchanged.status, 304);
+    assert_true(text_equal(answer_header(&unchanged, "ETag", 0), tag));
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS "/~~/resource-lists", "alice", {since}).status, 304);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {since, "If-None-Match: \"other\""}).status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {with_tag("If-Modified-Since", text_of(past))}).status,
+                     200);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {"If-Modified-Since: yesterday"}).status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "GET", CAPS, NULL, {since}).status, 200);
+
+    const char *before = with_tag("If-Unmodified-Since", text_of(past));
+    assert_int_equal(ASK_XCAP(fixture, "GET", LISTS, "alice", {before}).status, 412);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE, before}, BODY).status, 412);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", LISTS, "alice", {before}).status, 412);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE, before, with_tag("If-Match", tag)}, BODY).status,
+                     200);
+    read = ASK_XCAP(fixture, "GET", LISTS, "alice");
+    const char *same = with_tag("If-Unmodified-Since", answer_header(&read, "Last-Modified", 0));
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS ENTRY, "alice", {ELEMENT, same}, CAROL).status, 201);
+    assert_int_equal(ASK_XCAP(fixture, "PUT", LISTS "x", "alice", {TYPE, before}, BODY).status, 201);
+}
+
 static void the_content_type_must_fit(void **state)
 {
     (void)state;
@@ -469,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_answers_are_compressed_for_who_asks, begin, end),
         cmocka_unit_test_setup_teardown(the_tag_of_a_compressed_answer_is_good_in_conditions, begin, end),
         cmocka_unit_test_setup_teardown(a_writer_who_has_another_version_gets_412, begin, end),
+        cmocka_unit_test_setup_teardown(conditions_on_times_count_where_there_is_none_on_tags, begin, end),
         cmocka_unit_test_setup_teardown(the_content_type_must_fit, begin, end),
         cmocka_unit_test_setup_teardown(refusals_come_in_order, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_changed_answers_405, begin, end),

@@ -70,11 +70,11 @@ struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms)
                        fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec, milliseconds);
 }
 
+static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 struct text clock_write_http_date(struct arena *arena, int64_t wall_ms)
 {
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int milliseconds;
     struct tm fields = split(wall_ms, &milliseconds);
     return text_format(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[fields.tm_wday], fields.tm_mday,
@@ -100,12 +100,20 @@ static bool take_char(struct text *rest, const char *one_of)
     return true;
 }
 
+static bool set_date(int year, int month, int day, struct tm *fields_out);
+
 static bool take_date(struct text *rest, struct tm *fields_out)
 {
-    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day;
-    if (!take_digits(rest, 4, &year) || !take_char(rest, "-") || !take_digits(rest, 2, &month) ||
-        !take_char(rest, "-") || !take_digits(rest, 2, &day) || month < 1 || month > 12)
+    return take_digits(rest, 4, &year) && take_char(rest, "-") && take_digits(rest, 2, &month) &&
+           take_char(rest, "-") && take_digits(rest, 2, &day) && set_date(year, month, day, fields_out);
+}
+
+/* False if there is no such day. */
+static bool set_date(int year, int month, int day, struct tm *fields_out)
+{
+    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (month < 1 || month > 12)
         return false;
     bool leap_year = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day < 1 || day > month_days[month - 1] + (month == 2 && leap_year))
@@ -167,5 +175,34 @@ bool clock_parse_rfc3339(struct text text, int64_t *wall_ms_out)
         return false;
     int64_t seconds = (int64_t)timegm(&fields) - (int64_t)offset_minutes * 60;
     *wall_ms_out = seconds * MS_PER_SECOND + milliseconds;
+    return true;
+}
+
+/* Which of `names`, each of three letters, stands in front: its place, or -1. */
+static int take_name(struct text *rest, const char (*names)[4], int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (!text_starts_with(*rest, text_of(names[i])))
+            continue;
+        *rest = text_slice(*rest, 3, rest->length);
+        return i;
+    }
+    return -1;
+}
+
+bool clock_parse_http_date(struct text text, int64_t *wall_ms_out)
+{
+    struct tm fields = {0};
+    int year, month, day, milliseconds;
+    text = text_trim(text);
+    if (take_name(&text, days, 7) < 0 || !take_char(&text, ",") || !take_char(&text, " ") ||
+        !take_digits(&text, 2, &day) || !take_char(&text, " "))
+        return false;
+    month = take_name(&text, months, 12) + 1;
+    if (!take_char(&text, " ") || !take_digits(&text, 4, &year) || !take_char(&text, " ") ||
+        !set_date(year, month, day, &fields) || !take_time(&text, &fields, &milliseconds) ||
+        !text_equal(text, TEXT(" GMT")))
+        return false;
+    *wall_ms_out = (int64_t)timegm(&fields) * MS_PER_SECOND;
     return true;
 }

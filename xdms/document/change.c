@@ -143,6 +143,9 @@ static enum status check_conditions(struct document_change *change, const struct
         return refuse(&change->refusal, REFUSAL_MEDIA_TYPE, "The content type is not the one of this resource.");
     if (change->if_match && !document_if_match(*change->if_match, current->version))
         return refuse(&change->refusal, REFUSAL_PRECONDITION, "The document is not the one named by If-Match.");
+    if (!change->if_match && change->unmodified_since_ms && current->version != VERSION_ABSENT &&
+        document_modified_since(current, change->unmodified_since_ms))
+        return refuse(&change->refusal, REFUSAL_PRECONDITION, "The document was changed later than that.");
     if (change->if_none_match && !document_if_none_match(*change->if_none_match, current->version))
         return refuse(&change->refusal, REFUSAL_PRECONDITION, "The document is one of those named by If-None-Match.");
     return OK;

@@ -75,6 +75,11 @@ bool document_reader_has(struct text header, uint64_t version, bool gzip, struct
     return gzip || seen.plain;
 }
 
+bool document_modified_since(const struct stored *found, int64_t since_ms)
+{
+    return found->modified_ms <= 0 || found->modified_ms / 1000 > since_ms / 1000;
+}
+
 /* Tolerates empty list members, blanks, tags without quotes, and a last tag whose quote is not closed. */
 static bool next_tag(struct text *rest, struct tag *tag_out)
 {

@@ -106,6 +106,9 @@ enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal);
 enum document_step xcap_change(struct xcap_call *call, struct http_response *response, enum status *status_out,
                                struct refusal *refusal);
 
+/* The date in that field; 0 when there is none, or nothing that is one (RFC 9110 §13.1.3: then it is ignored). */
+int64_t request_date_ms(const struct http_request *request, const char *name);
+
 /* Fills a change with what any request to change a document says. */
 void change_begin(struct document_change *change, const struct service *service, const struct http_request *request,
                   const struct document_place *place);

@@ -1,6 +1,7 @@
 /* PUT and DELETE: fills a document_change with what the request says and answers with what became of it. */
 #include <assert.h>
 
+#include "clock.h"
 #include "service_own.h"
 
 static const struct text *header_kept(const struct http_request *request, const char *name);
@@ -15,10 +16,18 @@ void change_begin(struct document_change *change, const struct service *service,
         .body = request->body,
         .if_match = header_kept(request, "If-Match"),
         .if_none_match = header_kept(request, "If-None-Match"),
+        .unmodified_since_ms = request_date_ms(request, "If-Unmodified-Since"),
         .content_type_fits = true,
         .root_uri = service->settings.root_uri,
         .arena = request->arena,
     };
+}
+
+int64_t request_date_ms(const struct http_request *request, const char *name)
+{
+    struct text value;
+    int64_t wall_ms;
+    return http_header(request, name, &value) && clock_parse_http_date(value, &wall_ms) ? wall_ms : 0;
 }
 
 static const struct text *header_kept(const struct http_request *request, const char *name)
