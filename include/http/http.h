@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "status.h"
 #include "text.h"
+#include "tls.h"
 
 #define HTTP_HEADERS_MAX 64 /* lines of one request; browsers send about 20 */
 
@@ -69,10 +70,13 @@ struct http_settings {
     unsigned connections_max;
     size_t body_bytes_max;   /* 413 */
     size_t header_bytes_max; /* 431, and 414 for the target */
-    int64_t header_ms_max;   /* from the connection, later from the end of a request line, to the end of the headers */
-    int64_t body_ms_max;     /* from there to the end of its body; also to send a response, more if it is large */
-    int64_t idle_ms_max;     /* between a response and the next request line */
+    int64_t header_ms_max; /* from the connection, TLS handshake included, later from the end of a request line, to the
+                              end of the headers */
+    int64_t body_ms_max;   /* from there to the end of its body; also to send a response, more if it is large */
+    int64_t idle_ms_max;   /* between a response and the next request line */
     const char *server_token;
+    struct tls *tls; /* NULL: not encrypted; borrowed */
+    enum tls_clients clients;
 };
 
 #define HTTP_SETTINGS_STANDARD                                                                                         \

@@ -17,6 +17,7 @@ LIBRARY_HOMES = {
     "idn2.h": r"^xdms/uri/uri_iri\.c$",
     "lmdb.h": r"^xdms/store/store_lmdb\w*\.[ch]$",
     "zlib.h": r"^xdms/service/content_coding\.c$",
+    "gnutls/": r"^(xdms/tls/|tests/support/certificates\.h$)",
     "libxml/": r"^xdms/xml/",
     "libxslt/": r"^xdms/xml/",
     "osipparser2/": r"^im-glue/sip/",

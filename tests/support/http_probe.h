@@ -60,6 +60,16 @@ static inline enum http_progress probe_wait(struct probe *probe, struct http_req
     return HTTP_WAITING;
 }
 
+static inline struct text probe_who(const struct http_request *request)
+{
+    struct text_builder who;
+    builder_init(&who, request->arena);
+    builder_add(&who, request->is_tls ? TEXT("tls") : TEXT("plain"));
+    for (size_t i = 0; i < request->client_names_count; i++)
+        builder_add_format(&who, " <%.*s>", TEXT_ARG(request->client_names[i]));
+    return builder_text(&who);
+}
+
 static inline enum http_progress probe_handle(void *context, struct http_request *request,
                                               struct http_response *response)
 {
@@ -83,6 +93,8 @@ static inline enum http_progress probe_handle(void *context, struct http_request
         response->status = 204;
     if (text_equal(request->target, TEXT("/large")))
         response->body = (struct text){arena_alloc(request->arena, 8u << 20), 8u << 20};
+    if (text_equal(request->target, TEXT("/who")))
+        response->body = probe_who(request);
     if (text_equal(request->target, TEXT("/peer")))
         response->body = http_peer_text(request->peer, request->arena);
     struct text echo;

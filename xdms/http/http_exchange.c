@@ -48,6 +48,25 @@ struct http_exchange *http_exchange_new(struct http_exchanges *owner, struct htt
     return exchange;
 }
 
+/* The names are read once for each connection; the request may outlive it and has its own copy. */
+void http_exchange_meet(struct http_exchange *exchange)
+{
+    const struct http_visitor *visitor = exchange->visitor;
+    struct http_client *client = &exchange->visitor->client;
+    struct http_request *request = &exchange->request;
+    request->is_tls = visitor->tls != NULL;
+    if (visitor->tls && !client->known)
+        client->names_count = tls_session_names(visitor->tls, &client->arena, &client->names);
+    client->known = true;
+    if (client->names_count == 0)
+        return;
+    struct text *names = arena_array(&exchange->arena, struct text, client->names_count);
+    for (size_t i = 0; i < client->names_count; i++)
+        names[i] = text_copy(&exchange->arena, client->names[i]);
+    request->client_names = names;
+    request->client_names_count = client->names_count;
+}
+
 bool http_exchange_list(struct http_exchange *exchange)
 {
     struct http_exchanges *owner = exchange->owner;

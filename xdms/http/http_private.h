@@ -30,11 +30,21 @@ const char *http_head_refusal(const struct http_head *head, struct http_framing 
 int http_listen(const char *host, uint16_t port, struct arena *arena, struct text *error_out);
 uint16_t http_listen_port(int listener);
 
+/* Who stands at the other end of an encrypted connection. */
+struct http_client {
+    bool known; /* the rest has been read */
+    struct arena arena;
+    const struct text *names;
+    size_t names_count;
+};
+
 /* A connection as the door sees it. The deadline is a time of clock_monotonic_ms; any thread may move it. */
 struct http_visitor {
     struct http_visitor *previous, *next;
     int fd;
     _Atomic int64_t deadline_ms;
+    struct tls_session *tls;   /* NULL: not encrypted */
+    struct http_client client; /* once the first request has come */
 };
 
 /* Work for the door's thread; lies in what it works on. */
@@ -122,6 +132,9 @@ void http_exchanges_clear(struct http_exchanges *exchanges);
 void http_exchanges_close(struct http_exchanges *exchanges, int64_t wait_ms);
 
 struct http_exchange *http_exchange_new(struct http_exchanges *owner, struct http_visitor *visitor);
+
+/* Tells the request what is known of the visitor's encryption. */
+void http_exchange_meet(struct http_exchange *exchange);
 bool http_exchange_list(struct http_exchange *exchange); /* false: the server closes */
 
 /* Keeps the bytes as part of the body unless there are more than `bytes_max`, from which on none is kept. */

@@ -21,6 +21,11 @@
 #define DISCARD_BYTES_MAX   (8u << 20) /* of a body that is too large; beyond, it is cut off without a 413 */
 #define LINE_END            (sizeof("\r\n") - 1)
 
+/* For who took the address of an encrypted port for one that is not. */
+#define PLAIN_ANSWER                                                                                                   \
+    TEXT("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 47\r\nConnection: close\r\n\r\n"     \
+         "This port speaks TLS: use https instead of http")
+
 struct http_server {
     struct http_settings settings;
     char *server_token;
@@ -41,11 +46,14 @@ struct header_walk {
 
 static bool start(struct http_server *server, int listener);
 static struct MHD_Daemon *start_daemon(struct http_server *server);
+static int refuse_certificate(void);
 static void free_server(struct http_server *server);
 static void wake(void *connection);
 static bool admit(void *context, int fd, const struct sockaddr *peer, socklen_t peer_size);
 static void on_connection(void *context, struct MHD_Connection *connection, void **visitor_inout,
                           enum MHD_ConnectionNotificationCode event);
+static void encrypt(const struct http_server *server, struct http_visitor *visitor, struct MHD_Connection *connection);
+static void linger(struct http_server *server, const struct http_visitor *visitor);
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection);
 static size_t on_escapes(void *context, struct MHD_Connection *connection, char *escaped);
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -135,17 +143,27 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
     struct MHD_OptionItem pool[] = {
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem encryption[] = {
+        {settings->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, refuse_certificate},
+        {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the program's loop's affair */
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request,
-        server, MHD_OPTION_ARRAY, pool, MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        flags | (settings->tls ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY, pool,
+        MHD_OPTION_ARRAY, encryption, MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_UNESCAPE_CALLBACK,
         on_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_LIMIT, UINT_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return daemon;
+}
+
+/* The library wants to have a certificate when it starts. The sessions get theirs in on_connection. */
+static int refuse_certificate(void)
+{
+    return -1;
 }
 
 uint16_t http_server_port(const struct http_server *server)
@@ -191,13 +209,38 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         struct http_visitor *visitor = memory_new(sizeof(*visitor));
         visitor->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         atomic_store(&visitor->deadline_ms, clock_monotonic_ms() + server->settings.header_ms_max);
+        if (server->settings.tls)
+            encrypt(server, visitor, connection);
+        arena_init(&visitor->client.arena, "client");
         *visitor_inout = visitor;
         http_door_enter(server->exchanges.door, visitor);
     } else {
-        http_door_leave(server->exchanges.door, *visitor_inout);
-        free(*visitor_inout);
+        struct http_visitor *visitor = *visitor_inout;
+        if (visitor->tls && tls_session_plain(visitor->tls))
+            linger(server, visitor);
+        http_door_leave(server->exchanges.door, visitor);
+        tls_session_free(visitor->tls);
+        arena_clear(&visitor->client.arena);
+        free(visitor);
         *visitor_inout = NULL;
     }
+}
+
+/* The library runs the session; what it is made of is ours, and may change while connections are open. */
+static void encrypt(const struct http_server *server, struct http_visitor *visitor, struct MHD_Connection *connection)
+{
+    void *session = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+    visitor->tls =
+        tls_session_adopt(server->settings.tls, session, visitor->fd, server->settings.clients, PLAIN_ANSWER);
+}
+
+/* The library is about to close the connection. A second descriptor holds the socket open until the peer, who may
+ * still be sending, has seen the answer. */
+static void linger(struct http_server *server, const struct http_visitor *visitor)
+{
+    int fd = fcntl(visitor->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        http_door_linger(server->exchanges.door, fd);
 }
 
 static void set_deadline(struct http_exchange *exchange, int64_t from_now_ms)
@@ -222,6 +265,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     exchange->connection = connection;
     exchange->raw_target = target;
     exchange->request.target = text_copy(&exchange->arena, text_of(target));
+    http_exchange_meet(exchange);
     set_deadline(exchange, server->settings.header_ms_max);
     /* The library would split the query at each '&' into records, which takes its memory and quadratic time for a query
      * of a form that is not ours: show it an empty one. The buffer is its own and not constant. */
@@ -364,14 +408,11 @@ static void answer(struct http_exchange *exchange, int status, const char *phras
     exchange->answered = true;
 }
 
-/* The library closes the connection after it. A second descriptor holds the socket open until the peer, who may still
- * be sending, has seen the answer. */
+/* The library closes the connection after it. */
 static enum MHD_Result answer_at_once(struct http_server *server, struct http_exchange *exchange)
 {
     exchange->last = true;
-    int fd = fcntl(exchange->visitor->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0)
-        http_door_linger(server->exchanges.door, fd);
+    linger(server, exchange->visitor);
     return send_response(server, exchange);
 }
 
