@@ -40,10 +40,24 @@ enum policy_layering {
     POLICY_LAYERS /* OMA: rules that name the requester, else external lists, else other-identity, else the rest */
 };
 
+enum policy_answer { POLICY_NO_ANSWER, POLICY_REJECT, POLICY_ALLOW, POLICY_ASK, POLICY_DEFER };
+
+/* What a permission answers to those who ask for a kind of thing: the first row that fits decides. */
+struct policy_verdict {
+    const struct text *kinds; /* "message", "session"; words that programs and manifests agree on */
+    size_t kinds_count;
+    size_t permission;
+    bool any_rank; /* above 0 */
+    int64_t rank;
+    enum policy_answer answer;
+};
+
 struct policy_vocabulary {
     const struct policy_permission *permissions;
     size_t permissions_count;
     enum policy_layering layering;
+    const struct policy_verdict *verdicts;
+    size_t verdicts_count;
 };
 
 /* Index of a permission, or POLICY_PERMISSIONS_MAX. */
@@ -114,6 +128,13 @@ struct policy_decision {
     } permissions[POLICY_PERMISSIONS_MAX];
     unsigned rules_matched; /* and were combined: with POLICY_LAYERS those of the deciding layer */
 };
+
+/* Does any row speak of this kind? */
+bool policy_kind_known(const struct policy_vocabulary *vocabulary, struct text kind);
+
+/* Answer to who asks for `kind`; POLICY_NO_ANSWER when no row fits. `permission_out`: whose row it was. */
+enum policy_answer policy_answer(const struct policy_vocabulary *vocabulary, const struct policy_decision *decision,
+                                 struct text kind, size_t *permission_out);
 
 /* `items`: NULL, or POLICY_ITEM_WORDS(policy_items) words in which the bit of each granted item is set and each other
  * one cleared. Costs what the rules cost that may concern the requester; others are not looked at. */

@@ -151,6 +151,22 @@ static void a_permission_with_an_unbound_prefix_is_named(void **state)
     load_fails("/notes", "permission 'p'");
 }
 
+static void a_verdict_without_its_permission_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><policy layering='union'><permission name='p' element='p' combine='or'/>"
+          "<verdict kind='message' permission='q' answer='allow'/></policy>");
+    load_fails("/notes", "verdict of permission 'q'");
+}
+
+static void a_verdict_without_its_value_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><policy layering='union'><permission name='p' element='p' combine='or'/>"
+          "<verdict kind='message' permission='p' value='often' answer='allow'/></policy>");
+    load_fails("/notes", "verdict of permission 'p'");
+}
+
 static void an_alias_that_is_taken_is_named(void **state)
 {
     (void)state;
@@ -208,7 +224,7 @@ static void the_manifest_is_read_whole(void **state)
     assert_int_equal(rules->bytes_max, 262144);
     assert_int_equal(rules->depth_max, 32);
     assert_int_equal(rules->vocabulary.layering, POLICY_LAYERS);
-    assert_int_equal(rules->vocabulary.permissions_count, 8);
+    assert_int_equal(rules->vocabulary.permissions_count, 15);
     const struct policy_permission *invite = &rules->vocabulary.permissions[0];
     assert_true(text_equal(invite->namespace, TEXT("urn:oma:xml:poc:poc-rules")));
     assert_true(text_equal(invite->local, TEXT("allow-invite")));
@@ -694,6 +710,8 @@ int main(void)
         in_folder(a_prefix_without_binding_is_named),
         in_folder(a_claim_that_is_no_path_is_named),
         in_folder(a_permission_with_an_unbound_prefix_is_named),
+        in_folder(a_verdict_without_its_permission_is_named),
+        in_folder(a_verdict_without_its_value_is_named),
         in_folder(an_alias_that_is_taken_is_named),
         in_folder(a_computed_document_that_its_schema_refuses_is_named),
         cmocka_unit_test(a_missing_schemas_folder_is_named),

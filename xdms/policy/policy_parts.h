@@ -178,7 +178,7 @@ void policy_compile_grants(struct policy *policy, const struct xml_element *rule
 
 void policy_index_build(struct policy *policy, struct arena *arena);
 
-enum policy_answer { POLICY_UNKNOWN = 0, POLICY_NO, POLICY_YES };
+enum policy_known { POLICY_UNKNOWN = 0, POLICY_NO, POLICY_YES };
 
 /* The requester in the numbers of this policy, and what is found out about it on the way. */
 struct policy_asker {
@@ -190,7 +190,7 @@ struct policy_asker {
     size_t count;
     uint32_t sphere, media, media_kind, service, profile, quality, country, region;
     bool anonymous;
-    enum policy_answer named;
+    enum policy_known named;
 };
 
 void policy_asker_init(struct policy_asker *asker, const struct policy *policy, const struct policy_request *request);

@@ -13,45 +13,43 @@ static void read_posts(const struct xml_element *manifest, struct arena *memory,
 static void read_access(const struct xml_element *manifest, struct usage_loaded *loaded);
 static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                struct text *error_out);
-static enum status read_policy(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
-                               struct text *error_out);
 
-static struct text value_of(const struct xml_element *element, const char *name)
+struct text usage_row_value(const struct xml_element *element, const char *name)
 {
     struct text value = {0};
     xml_attribute(element, text_of(name), &value);
     return text_trim(value);
 }
 
-static bool named(const struct xml_element *element, const char *name)
+bool usage_row_is(const struct xml_element *element, const char *name)
 {
     return text_equal(element->local, text_of(name));
 }
 
-static size_t count_named(const struct xml_element *parent, const char *name)
+size_t usage_rows_count(const struct xml_element *parent, const char *name)
 {
     size_t count = 0;
     for (const struct xml_element *child = parent->first_child; child; child = child->next)
-        count += named(child, name);
+        count += usage_row_is(child, name);
     return count;
 }
 
-static uint64_t number_of(const struct xml_element *element, const char *name, uint64_t if_absent)
+uint64_t usage_row_number(const struct xml_element *element, const char *name, uint64_t if_absent)
 {
     uint64_t number = if_absent;
-    return text_to_u64(value_of(element, name), &number) ? number : if_absent;
+    return text_to_u64(usage_row_value(element, name), &number) ? number : if_absent;
 }
 
 static enum xcap_tree tree_of(const struct xml_element *element)
 {
-    return text_equal(value_of(element, "scope"), TEXT("global")) ? XCAP_GLOBAL : XCAP_USERS;
+    return text_equal(usage_row_value(element, "scope"), TEXT("global")) ? XCAP_GLOBAL : XCAP_USERS;
 }
 
 enum status usage_manifest_read(const struct xml_element *manifest, struct arena *memory,
                                 struct usage_loaded *loaded_out, struct text *error_out)
 {
     read_head(manifest, memory, loaded_out);
-    struct text root = value_of(manifest, "root");
+    struct text root = usage_row_value(manifest, "root");
     if (!usage_name_resolve(loaded_out, root, false, &loaded_out->root_namespace, &loaded_out->usage.root)) {
         *error_out = text_format(memory, "root '%.*s' has a prefix that is not declared", TEXT_ARG(root));
         return FAILED;
@@ -62,31 +60,31 @@ enum status usage_manifest_read(const struct xml_element *manifest, struct arena
     read_access(manifest, loaded_out);
     if (read_claims(manifest, memory, loaded_out, error_out) != OK)
         return FAILED;
-    return read_policy(manifest, memory, loaded_out, error_out);
+    return usage_policy_read(manifest, memory, loaded_out, error_out);
 }
 
 static void read_head(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
 {
     struct usage *usage = &loaded->usage;
-    usage->auid = value_of(manifest, "auid");
-    usage->mime = value_of(manifest, "mime");
-    usage->namespace = value_of(manifest, "namespace");
-    usage->also = value_of(manifest, "also");
+    usage->auid = usage_row_value(manifest, "auid");
+    usage->mime = usage_row_value(manifest, "mime");
+    usage->namespace = usage_row_value(manifest, "namespace");
+    usage->also = usage_row_value(manifest, "also");
     usage->bytes_max = USAGE_BYTES_MAX;
     usage->depth_max = USAGE_DEPTH_MAX;
     usage->elements_max = USAGE_ELEMENTS_MAX;
     usage->attributes_max = USAGE_ATTRIBUTES_MAX;
-    struct usage_prefix *prefixes = arena_array(memory, struct usage_prefix, count_named(manifest, "prefix") + 1);
-    struct text *aliases = arena_array(memory, struct text, count_named(manifest, "alias") + 1);
+    struct usage_prefix *prefixes = arena_array(memory, struct usage_prefix, usage_rows_count(manifest, "prefix") + 1);
+    struct text *aliases = arena_array(memory, struct text, usage_rows_count(manifest, "alias") + 1);
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
-        if (named(row, "prefix")) {
-            prefixes[usage->prefixes_count].name = value_of(row, "name");
-            prefixes[usage->prefixes_count++].namespace = value_of(row, "namespace");
-        } else if (named(row, "alias")) {
-            aliases[loaded->aliases_count++] = value_of(row, "auid");
-        } else if (named(row, "limit")) {
-            usage->bytes_max = number_of(row, "bytes", USAGE_BYTES_MAX);
-            usage->depth_max = (unsigned)number_of(row, "depth", USAGE_DEPTH_MAX);
+        if (usage_row_is(row, "prefix")) {
+            prefixes[usage->prefixes_count].name = usage_row_value(row, "name");
+            prefixes[usage->prefixes_count++].namespace = usage_row_value(row, "namespace");
+        } else if (usage_row_is(row, "alias")) {
+            aliases[loaded->aliases_count++] = usage_row_value(row, "auid");
+        } else if (usage_row_is(row, "limit")) {
+            usage->bytes_max = usage_row_number(row, "bytes", USAGE_BYTES_MAX);
+            usage->depth_max = (unsigned)usage_row_number(row, "depth", USAGE_DEPTH_MAX);
         }
     }
     usage->prefixes = prefixes;
@@ -118,26 +116,26 @@ static const char *complaint_about(const struct usage_document *row, struct text
 static enum status read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                   struct text *error_out)
 {
-    size_t count = count_named(manifest, "document");
+    size_t count = usage_rows_count(manifest, "document");
     struct usage_document *documents = arena_array(memory, struct usage_document, count + 1);
     loaded->computed = arena_array(memory, struct usage_computed, count + 1);
     size_t used = 0;
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
-        if (!named(row, "document"))
+        if (!usage_row_is(row, "document"))
             continue;
-        loaded->computed[used].file = value_of(row, "computed");
-        documents[used].pattern = value_of(row, "name");
+        loaded->computed[used].file = usage_row_value(row, "computed");
+        documents[used].pattern = usage_row_value(row, "name");
         documents[used].tree = tree_of(row);
         documents[used].kind = loaded->computed[used].file.length ? USAGE_COMPUTED : USAGE_STORED;
-        documents[used].source = source_of(value_of(row, "from"));
-        const char *complaint = complaint_about(&documents[used], value_of(row, "from"));
+        documents[used].source = source_of(usage_row_value(row, "from"));
+        const char *complaint = complaint_about(&documents[used], usage_row_value(row, "from"));
         if (complaint) {
             *error_out = text_format(memory, "document '%.*s' %s", TEXT_ARG(documents[used].pattern), complaint);
             return FAILED;
         }
         used++;
     }
-    if (used == 0 && count_named(manifest, "post") == 0) {
+    if (used == 0 && usage_rows_count(manifest, "post") == 0) {
         *error_out = TEXT("there is neither a document nor a post");
         return FAILED;
     }
@@ -168,12 +166,12 @@ struct text usage_role_name(enum usage_role role)
 
 #define ROLES_FROM(role) ((1u << USAGE_NOBODY) - (1u << (role)))
 
-#define CHANGING_ROLES    (~USAGE_ROLE_BIT(USAGE_AUDITOR))
+#define CHANGING_ROLES (~USAGE_ROLE_BIT(USAGE_AUDITOR))
 
 /* One role stands for itself and those after it; several for just these. The schema has no other names. */
 static unsigned roles_of(const struct xml_element *row, const char *attribute, unsigned if_absent)
 {
-    struct text rest = value_of(row, attribute), name;
+    struct text rest = usage_row_value(row, attribute), name;
     if (rest.length == 0)
         return if_absent;
     if (!text_cut(rest, ' ', &name, &rest))
@@ -188,13 +186,13 @@ static unsigned roles_of(const struct xml_element *row, const char *attribute, u
 
 static void read_posts(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
 {
-    struct usage_post *posts = arena_array(memory, struct usage_post, count_named(manifest, "post") + 1);
+    struct usage_post *posts = arena_array(memory, struct usage_post, usage_rows_count(manifest, "post") + 1);
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
-        if (!named(row, "post"))
+        if (!usage_row_is(row, "post"))
             continue;
         posts[loaded->usage.posts_count++] = (struct usage_post){
-            .mime = value_of(row, "type"),
-            .handler = value_of(row, "handler"),
+            .mime = usage_row_value(row, "type"),
+            .handler = usage_row_value(row, "handler"),
             .tree = tree_of(row),
             .roles = roles_of(row, "role", ROLES_FROM(tree_of(row) == XCAP_GLOBAL ? USAGE_USER : USAGE_OWNER)) &
                      CHANGING_ROLES, /* what is posted may change something */
@@ -213,7 +211,7 @@ static void read_access(const struct xml_element *manifest, struct usage_loaded 
     loaded->roles[XCAP_GLOBAL][USAGE_WRITE] = ROLES_FROM(USAGE_OPERATOR) & CHANGING_ROLES;
     loaded->roles[XCAP_GLOBAL][USAGE_DELETE] = ROLES_FROM(USAGE_OPERATOR) & CHANGING_ROLES;
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
-        if (!named(row, "access"))
+        if (!usage_row_is(row, "access"))
             continue;
         unsigned *roles = loaded->roles[tree_of(row)];
         roles[USAGE_READ] = roles_of(row, "read", roles[USAGE_READ]);
@@ -229,7 +227,7 @@ static enum usage_form form_of(struct text name)
     return text_equal(name, TEXT("uri")) ? USAGE_URI : USAGE_AS_WRITTEN;
 }
 
-static size_t words_of(struct text list, struct arena *memory, const struct text **words_out)
+size_t usage_row_words(struct text list, struct arena *memory, const struct text **words_out)
 {
     struct text *words = arena_array(memory, struct text, list.length / 2 + 1);
     size_t count = 0;
@@ -244,69 +242,25 @@ static size_t words_of(struct text list, struct arena *memory, const struct text
 static enum status read_claims(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                struct text *error_out)
 {
-    size_t count = count_named(manifest, "unique") + count_named(manifest, "findable");
+    size_t count = usage_rows_count(manifest, "unique") + usage_rows_count(manifest, "findable");
     struct usage_claim_row *claims = arena_array(memory, struct usage_claim_row, count + 1);
     loaded->claims = claims;
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
-        bool shared = named(row, "findable");
-        if (!shared && !named(row, "unique"))
+        bool shared = usage_row_is(row, "findable");
+        if (!shared && !usage_row_is(row, "unique"))
             continue;
         struct usage_claim_row *claim = &claims[loaded->claims_count++];
-        struct text written = value_of(row, "value");
-        claim->kind = value_of(row, "kind");
+        struct text written = usage_row_value(row, "value");
+        claim->kind = usage_row_value(row, "kind");
         claim->shared = shared;
-        claim->form = form_of(value_of(row, "canonical"));
-        claim->apart_count = words_of(value_of(row, "apart"), memory, &claim->apart);
+        claim->form = form_of(usage_row_value(row, "canonical"));
+        claim->apart_count = usage_row_words(usage_row_value(row, "apart"), memory, &claim->apart);
         if (!usage_path_parse(loaded, written, &claim->path)) {
             *error_out =
                 text_format(memory, "'%.*s' is not a path such as //prefix:element/@attribute", TEXT_ARG(written));
             return FAILED;
         }
     }
-    return OK;
-}
-
-static void read_values(const struct xml_element *row, struct arena *memory, struct policy_permission *permission)
-{
-    size_t count = count_named(row, "value");
-    if (count == 0)
-        return;
-    struct policy_value *values = arena_array(memory, struct policy_value, count);
-    for (const struct xml_element *value = row->first_child; value; value = value->next) {
-        values[permission->values_count].name = value_of(value, "name");
-        values[permission->values_count++].rank = (int64_t)number_of(value, "rank", 0);
-    }
-    permission->values = values;
-}
-
-static enum status read_policy(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
-                               struct text *error_out)
-{
-    const struct xml_element *policy = xml_child(manifest, TEXT(""), TEXT("policy"));
-    if (!policy)
-        return OK;
-    struct policy_vocabulary *vocabulary = &loaded->usage.vocabulary;
-    size_t count = count_named(policy, "permission");
-    struct policy_permission *permissions = arena_array(memory, struct policy_permission, count + 1);
-    if (count >= POLICY_PERMISSIONS_MAX) {
-        *error_out = text_format(memory, "more than %d permissions", POLICY_PERMISSIONS_MAX - 1);
-        return FAILED;
-    }
-    for (const struct xml_element *row = policy->first_child; row; row = row->next) {
-        struct policy_permission *permission = &permissions[vocabulary->permissions_count++];
-        struct text element = value_of(row, "element");
-        permission->name = value_of(row, "name");
-        permission->attribute = value_of(row, "attribute");
-        permission->combine = text_equal(value_of(row, "combine"), TEXT("max")) ? POLICY_MAX : POLICY_OR;
-        read_values(row, memory, permission);
-        if (!usage_name_resolve(loaded, element, false, &permission->namespace, &permission->local)) {
-            *error_out = text_format(memory, "permission '%.*s': the prefix of '%.*s' is not declared",
-                                     TEXT_ARG(permission->name), TEXT_ARG(element));
-            return FAILED;
-        }
-    }
-    vocabulary->permissions = permissions;
-    vocabulary->layering = text_equal(value_of(policy, "layering"), TEXT("layers")) ? POLICY_LAYERS : POLICY_UNION;
     return OK;
 }
 

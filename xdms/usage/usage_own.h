@@ -93,6 +93,18 @@ enum status usage_folder_load(struct text folder, const struct xml_schema *manif
 void usage_folder_free(struct usage_loaded *loaded);
 
 /* From a manifest that its schema has accepted. `loaded_out` has no schema and no sheets yet. */
+/* One row of a manifest: an attribute without white space around it, whether it has this name, a number or what stands
+ * for it, the words of a list; how many children of a parent have a name. */
+struct text usage_row_value(const struct xml_element *row, const char *attribute);
+bool usage_row_is(const struct xml_element *row, const char *name);
+uint64_t usage_row_number(const struct xml_element *row, const char *attribute, uint64_t if_absent);
+size_t usage_row_words(struct text list, struct arena *memory, const struct text **words_out);
+size_t usage_rows_count(const struct xml_element *parent, const char *name);
+
+/* The <policy> of a manifest: permissions and what they answer. */
+enum status usage_policy_read(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                              struct text *error_out);
+
 enum status usage_manifest_read(const struct xml_element *manifest, struct arena *memory,
                                 struct usage_loaded *loaded_out, struct text *error_out);
 
