@@ -93,7 +93,8 @@ struct document_change {
     struct arena *arena; /* lives as long as the change */
 
     /* results, when document_change_run says DOCUMENT_FINISHED */
-    enum status status; /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX) */
+    enum status status; /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX),
+                         * UNCERTAIN (it may have happened, and what stands there does not tell) */
     struct refusal refusal;
     bool created;     /* 201 rather than 200 */
     uint64_t version; /* of the document after the change; 0 when it was deleted */

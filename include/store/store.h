@@ -85,8 +85,35 @@ struct store *store_open_lmdb_with(const char *folder, const struct store_settin
                                    struct text *error_out);
 struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out); /* standard settings */
 
-/* A wrapper for tests: the n-th call (1 = next) of store_commit or store_submit fails with `status` for all its commits
- * and changes nothing, the rest pass through. Owns `inner`. */
+/* Wrappers for tests, which own `inner`. */
+enum store_call {
+    STORE_CALL_READ,   /* store_get, store_head */
+    STORE_CALL_COMMIT, /* store_commit, store_submit: all commits of the call */
+    STORE_CALL_FIND,
+    STORE_CALL_LIST,
+    STORE_CALL_HOLDERS,
+    STORE_CALL_CHANGES,
+    STORE_CALL_LAST, /* store_last_change: STORE_CHANGE_UNKNOWN */
+    STORE_CALL_BACKUP,
+    STORE_CALL_CHECK,
+    STORE_CALLS
+};
+
+struct store_fault {
+    enum store_call call;
+    unsigned nth;       /* the first that fails; 1: the next of this kind */
+    unsigned count;     /* how many fail in a row; 0: all from then on */
+    enum status status; /* their answer */
+    bool carried_out;   /* commits: they happen all the same, and `status` is all that is heard of it */
+};
+
+#define STORE_FAULTS_MAX 8
+struct store *store_open_faulty(struct store *inner, const struct store_fault *faults, size_t count);
+
+/* Other faults from now on, and calls are counted anew; not while calls are made. False: nothing failed so far. */
+bool store_faulty_set(struct store *faulty, const struct store_fault *faults, size_t count);
+
+/* The n-th store_commit or store_submit fails with `status` and changes nothing, the rest pass through. */
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status);
 
 void store_close(struct store *store); /* waits for what was submitted */

@@ -211,17 +211,23 @@ static enum status check_result(struct document_change *change, struct text byte
     return status;
 }
 
-/* The answer was lost: what stands there now tells, unless yet another change came over it. */
+/* The answer was lost: what stands there now tells, unless yet another change came over it. FAILED: it did not happen.
+ */
 static enum status read_back(struct document_change *change)
 {
     struct commit *commit = &change->commit;
     struct stored now;
     enum status status = store_get(change->documents->store, &commit->key, &change->round, &now);
-    if (commit->deletion)
-        return status == NOT_FOUND ? OK : FAILED;
-    if (status != OK || now.version == commit->expected || !text_equal(now.bytes, commit->bytes))
+    if (status != OK && status != NOT_FOUND)
+        return UNCERTAIN;
+    uint64_t version = status == OK ? now.version : VERSION_ABSENT;
+    if (version == commit->expected)
         return FAILED;
-    commit->version = now.version;
+    if (commit->deletion)
+        return version == VERSION_ABSENT ? OK : UNCERTAIN;
+    if (version == VERSION_ABSENT || !text_equal(now.bytes, commit->bytes))
+        return UNCERTAIN;
+    commit->version = version;
     return OK;
 }
 

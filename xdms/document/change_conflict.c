@@ -5,7 +5,7 @@
 #define PROPOSALS_MAX 2  /* alternatives to one value */
 #define NUMBERS_MAX   50 /* suffixes that are tried: whoever wants a name so common has to think of another */
 
-static bool is_taken(const struct document_change *change, const struct usage_claim *claim);
+static enum status claim_state(const struct document_change *change, const struct usage_claim *claim);
 static void add_exists(const struct document_change *change, const struct usage_claim *claim,
                        struct text_builder *content);
 
@@ -19,7 +19,10 @@ enum status change_refuse_taken(const struct document_change *change, struct tex
     for (size_t i = 0; i < change->claims_count && count < EXISTS_MAX; i++) {
         const struct usage_claim *claim = &change->claims[i];
         bool known = taken.length && text_equal(claim->value, taken);
-        if (claim->shared || (!known && !is_taken(change, claim)))
+        enum status state = claim->shared ? OK : known ? TAKEN : claim_state(change, claim);
+        if (state == FAILED)
+            return FAILED;
+        if (state == OK)
             continue;
         if (!first)
             first = claim;
@@ -41,41 +44,55 @@ static bool is_own(const struct document_change *change, const struct document_k
            text_equal(holder->name, key->name);
 }
 
+/* The answer of a look-up: found is TAKEN, not found is OK, and what cannot be looked up is neither. */
+static enum status taken_if(enum status found)
+{
+    return found == OK ? TAKEN : found == NOT_FOUND ? OK : FAILED;
+}
+
+static enum status held_elsewhere(const struct document_change *change, struct text kind, struct text value,
+                                  struct arena *arena)
+{
+    struct document_key holder;
+    enum status found = store_find(change->documents->store, kind, value, arena, &holder);
+    return found == OK && is_own(change, &holder) ? OK : taken_if(found);
+}
+
 /* By the claim of one of his addresses, or by a record of before there were such claims. */
-static bool leads_to_user(struct store *store, struct text value, struct arena *arena)
+static enum status leads_to_user(struct store *store, struct text value, struct arena *arena)
 {
     const struct document_key user = {TEXT(DOCUMENT_USERS), value, TEXT("")};
     struct document_key holder;
     struct stored head;
-    return store_find(store, TEXT(DOCUMENT_USER_ADDRESS), value, arena, &holder) == OK ||
-           (value.length <= STORE_PART_MAX && store_head(store, &user, &head) == OK);
+    enum status found = store_find(store, TEXT(DOCUMENT_USER_ADDRESS), value, arena, &holder);
+    if (found == NOT_FOUND && value.length <= STORE_PART_MAX)
+        found = store_head(store, &user, &head);
+    return taken_if(found);
 }
 
 /* An address that leads to something else already (RFC 4826 §4.4.5), as far as this server can know. */
-static bool leads_elsewhere(const struct document_change *change, const struct usage_claim *claim, struct text value)
+static enum status leads_elsewhere(const struct document_change *change, const struct usage_claim *claim,
+                                   struct text value)
 {
-    struct store *store = change->documents->store;
-    struct document_key holder;
     struct arena arena;
-    bool found = false;
+    enum status status = OK;
     arena_init(&arena, "apart");
-    for (size_t i = 0; i < claim->apart_count && !found; i++)
-        found = text_equal(claim->apart[i], TEXT(USAGE_APART_USER))
-                    ? leads_to_user(store, value, &arena)
-                    : store_find(store, claim->apart[i], value, &arena, &holder) == OK && !is_own(change, &holder);
+    for (size_t i = 0; i < claim->apart_count && status == OK; i++)
+        status = text_equal(claim->apart[i], TEXT(USAGE_APART_USER))
+                     ? leads_to_user(change->documents->store, value, &arena)
+                     : held_elsewhere(change, claim->apart[i], value, &arena);
     arena_clear(&arena);
-    return found;
+    return status;
 }
 
-static bool is_taken(const struct document_change *change, const struct usage_claim *claim)
+/* OK, TAKEN or FAILED. */
+static enum status claim_state(const struct document_change *change, const struct usage_claim *claim)
 {
-    struct document_key holder;
     struct arena arena;
     arena_init(&arena, "claim");
-    bool taken = store_find(change->documents->store, claim->kind, claim->value, &arena, &holder) == OK &&
-                 !is_own(change, &holder);
+    enum status status = held_elsewhere(change, claim->kind, claim->value, &arena);
     arena_clear(&arena);
-    return taken || leads_elsewhere(change, claim, claim->value);
+    return status == OK ? leads_elsewhere(change, claim, claim->value) : status;
 }
 
 /* Free in the store, and not wanted elsewhere in the same document. */
@@ -88,7 +105,7 @@ static bool is_free(const struct document_change *change, const struct usage_cla
             return false;
     return value.length <= STORE_VALUE_MAX &&
            store_find(change->documents->store, wanted->kind, value, arena, &holder) == NOT_FOUND &&
-           !leads_elsewhere(change, wanted, value);
+           leads_elsewhere(change, wanted, value) == OK;
 }
 
 /* "sip:team@example.com" gives "sip:team-2@example.com". */

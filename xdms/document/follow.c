@@ -21,8 +21,7 @@ enum status document_follow(const struct documents *documents, struct text uri, 
         return NOT_FOUND;
     if (selector && selector->terminal != XCAP_ELEMENT)
         return NOT_FOUND;
-    if (place.tree == XCAP_USERS &&
-        document_owner(documents, place.key.owner, arena, &place.key.owner) != OK)
+    if (place.tree == XCAP_USERS && document_owner(documents, place.key.owner, arena, &place.key.owner) != OK)
         return FAILED;
     enum status status = document_read(documents, &place, arena, found_out);
     if (status != OK) {

@@ -28,11 +28,11 @@ int respond_code(enum status status, const struct refusal *refusal)
     case OK: return 200;
     case REFUSED: return refusal_code(refusal->kind);
     case NOT_FOUND: return 404;
-    case CONFLICT: return 503;
+    case CONFLICT:
+    case UNCERTAIN: return 503;
     case FULL: return 507;
     case TAKEN:
-    case FAILED:
-    case UNCERTAIN: return 500;
+    case FAILED: return 500;
     }
     return 500;
 }
@@ -60,6 +60,7 @@ const char *respond_phrase(enum status status)
     switch (status) {
     case NOT_FOUND: return "There is nothing of that name.";
     case CONFLICT: return "Too many others change this at once; try again.";
+    case UNCERTAIN: return "It is not known whether this happened; read it before you try again.";
     case FULL: return "The server has no room left.";
     default: return "The server failed; its log says why.";
     }
@@ -93,7 +94,7 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
         http_response_header(response, "Allow", refusal->allow);
     if (code == 503)
         http_response_header(response, "Retry-After", TEXT(RETRY_AFTER_S));
-    if (code >= 500 && code != 503) /* a lost race is nobody's failure */
+    if (code >= 500 && status != CONFLICT) /* a lost race is nobody's failure */
         log_error("request failed status=%d reason=%s usage=%.*s owner=%.*s name=%.*s", code, status_name(status),
                   TEXT_ARG(call->place.key.usage), TEXT_ARG(call->place.key.owner), TEXT_ARG(call->place.key.name));
 }

@@ -35,6 +35,12 @@ struct store *store_new(const struct store_engine *engine, void *state)
     return store;
 }
 
+void *store_state(const struct store *store, const struct store_engine *engine)
+{
+    assert(store->engine == engine);
+    return store->state;
+}
+
 void store_close(struct store *store)
 {
     if (!store)

@@ -26,6 +26,7 @@ struct store_engine {
 /* `read` with an arena fills everything; without one (NULL) version and time alone. */
 
 struct store *store_new(const struct store_engine *engine, void *state);
+void *store_state(const struct store *store, const struct store_engine *engine); /* asserts that it is of that engine */
 
 /* Within the limits of store.h, and no NUL where none may be. Engines answer FAILED to others, unharmed. */
 bool commit_within_limits(const struct commit *commit);

@@ -260,7 +260,7 @@ static int environment_renew(struct lmdb_store *store)
         environment_close(store);
         return error;
     }
-    store->unsynced = mdb_env_sync(store->env, 1) != 0;
+    atomic_store(&store->unsynced, mdb_env_sync(store->env, 1) != 0);
     log_warning("store opened again after a failure folder=%s", store->folder);
     return 0;
 }
@@ -327,13 +327,28 @@ static void leave(struct lmdb_store *store, MDB_txn *parked)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* Nobody may be told, and nothing may be built on, what may be gone after a power cut. */
+static int settle(struct lmdb_store *store)
+{
+    if (!atomic_load(&store->unsynced))
+        return 0;
+    int64_t now_ms = clock_monotonic_ms(), tried_ms = atomic_load(&store->sync_tried_ms);
+    if (now_ms - tried_ms < RENEW_PAUSE_MS || !atomic_compare_exchange_strong(&store->sync_tried_ms, &tried_ms, now_ms))
+        return EIO;
+    int error = mdb_env_sync(store->env, 1);
+    if (!error)
+        atomic_store(&store->unsynced, false);
+    return error;
+}
+
 static int read_start(struct lmdb_store *store, MDB_txn **txn)
 {
-    if (!store->env)
-        return MDB_PANIC;
+    int error = store->env ? settle(store) : MDB_PANIC;
+    if (error)
+        return error;
     if (*txn)
         return mdb_txn_renew(*txn);
-    int error = mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
+    error = mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
     if (error != MDB_READERS_FULL)
         return error;
     lmdb_readers_clean(store);
@@ -368,14 +383,8 @@ void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn)
 
 static int write_start(struct lmdb_store *store, MDB_txn **txn)
 {
-    if (!store->env)
-        return MDB_PANIC;
-    /* Nothing may be built on what may be gone after a power cut. */
-    int error = store->unsynced ? mdb_env_sync(store->env, 1) : 0;
-    if (error)
-        return error;
-    store->unsynced = false;
-    return mdb_txn_begin(store->env, NULL, 0, txn);
+    int error = store->env ? settle(store) : MDB_PANIC;
+    return error ? error : mdb_txn_begin(store->env, NULL, 0, txn);
 }
 
 int lmdb_write_begin(struct lmdb_store *store, MDB_txn **txn_out)
@@ -406,7 +415,8 @@ static int commit_outcome(struct lmdb_store *store, size_t txn_id, int error)
         return error;
     leave(store, NULL);
     gate_close(store);
-    bool known = environment_renew(store) == 0 && !store->unsynced && mdb_env_info(store->env, &about) == 0;
+    bool known =
+        environment_renew(store) == 0 && !atomic_load(&store->unsynced) && mdb_env_info(store->env, &about) == 0;
     gate_open(store);
     enter(store, false);
     /* Another process may have made a transaction of that number since. */

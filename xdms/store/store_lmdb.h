@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "clock.h"
@@ -147,8 +148,10 @@ struct lmdb_store {
     size_t parked_count;
     size_t active;      /* transactions in use, the writer's too */
     bool closed;        /* no transaction may start: the map changes */
-    bool unsynced;      /* what was read back after a failure is not known to be on the disk */
     int64_t renewed_ms; /* monotonic, of the last try to open a broken environment again */
+
+    atomic_bool unsynced;          /* what was found after a failure may not be on the disk */
+    _Atomic int64_t sync_tried_ms; /* monotonic */
 
     /* the committer's own */
     struct arena scratch; /* of one commit */
