@@ -81,8 +81,9 @@ static const struct command command = {
     .extra_option = "check-usage",
 };
 
-#define PRINCIPALS_MAX 64  /* servers, and operators: each is looked at in every request */
-#define RETIRE_LOOK_MS 200 /* between looks whether the requests that use replaced services have ended */
+#define PRINCIPALS_MAX 64         /* servers, and operators: each is looked at in every request */
+#define IMPORT_ROOM    (1u << 20) /* bytes of one request of an import beside its longest document */
+#define RETIRE_LOOK_MS 200        /* between looks whether the requests that use replaced services have ended */
 
 struct program {
     struct xdms_settings settings;
@@ -122,8 +123,8 @@ static bool read_identities(struct program *program)
                            &program->operators_count);
 }
 
-static struct http_server *open_server(struct program *program, const char *address, http_handler_fn *handler,
-                                       http_preview_fn *preview)
+static struct http_server *open_server(struct program *program, const char *address, size_t body_bytes_max,
+                                       http_handler_fn *handler, http_preview_fn *preview)
 {
     char host[256];
     struct http_settings settings = HTTP_SETTINGS_STANDARD;
@@ -135,7 +136,7 @@ static struct http_server *open_server(struct program *program, const char *addr
     settings.host = host;
     settings.threads = (unsigned)program->settings.threads;
     settings.connections_max = (unsigned)program->settings.connections_max;
-    settings.body_bytes_max = (size_t)program->settings.body_bytes_max;
+    settings.body_bytes_max = body_bytes_max;
     settings.header_bytes_max = (size_t)program->settings.header_bytes_max;
     settings.header_ms_max = program->settings.header_ms_max;
     settings.body_ms_max = program->settings.body_ms_max;
@@ -151,6 +152,8 @@ static struct http_server *open_server(struct program *program, const char *addr
 static bool open_ports(struct program *program)
 {
     const struct xdms_settings *settings = &program->settings;
+    size_t body_bytes_max = (size_t)settings->body_bytes_max;
+    size_t import_bytes_max = 2 * body_bytes_max + IMPORT_ROOM; /* escapes make a document longer in a line of JSON */
     struct node *node = &program->node;
     if (!settings->admin_token[0] && !address_is_loopback(settings->admin))
         return start_failed(TEXT("admin.token must be set when listen.admin is not a loopback address"));
@@ -177,11 +180,11 @@ static bool open_ports(struct program *program)
         .absent_first = settings->absent_first,
     };
     program->service = service_new(&service, node->documents, node->digest);
-    program->http = open_server(program, settings->http, service_xcap, service_xcap_preview);
+    program->http = open_server(program, settings->http, body_bytes_max, service_xcap, service_xcap_preview);
     if (program->http)
-        program->management = open_server(program, settings->management, service_management, NULL);
+        program->management = open_server(program, settings->management, body_bytes_max, service_management, NULL);
     if (program->management)
-        program->admin = open_server(program, settings->admin, service_admin, service_admin_preview);
+        program->admin = open_server(program, settings->admin, import_bytes_max, service_admin, service_admin_preview);
     return program->admin != NULL;
 }
 

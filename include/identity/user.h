@@ -64,9 +64,9 @@ enum status user_check_addresses(const struct documents *documents, const struct
  * exists already or changed; TAKEN when another user holds one of the addresses. */
 enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who);
 
-/* What user_put commits, for whoever commits many at once. `old`: the record that is there; empty: none. */
-void user_commit(const struct user *user, struct text old, uint64_t expected, struct text who, struct arena *arena,
-                 struct commit *commit_out);
+/* What user_put commits, for whoever commits many at once. */
+enum status user_commit(const struct documents *documents, const struct user *user, uint64_t expected, struct text who,
+                        struct arena *arena, struct commit *commit_out);
 enum status user_delete(const struct documents *documents, struct text address, struct text who); /* NOT_FOUND */
 enum status user_get(const struct documents *documents, struct text address, struct arena *arena,
                      struct user *user_out);

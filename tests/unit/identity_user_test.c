@@ -222,7 +222,7 @@ static void a_user_is_made_of_the_hashes_of_another_server(void **state)
     assert_int_equal(user.ha1_sha256_full.length, 0);
 
     struct commit commit;
-    user_commit(&user, TEXT(""), VERSION_ABSENT, TEXT("test"), &arena, &commit);
+    assert_int_equal(user_commit(documents, &user, VERSION_ABSENT, TEXT("test"), &arena, &commit), OK);
     assert_int_equal(document_internal_commit(documents, &commit, 1), OK);
     assert_int_equal(user_get(documents, user.address, &arena, &read), OK);
     assert_true(text_equal(read.ha1_md5, user.ha1_md5));

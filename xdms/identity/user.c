@@ -155,31 +155,36 @@ static struct document_key key_of(struct text address)
 enum status user_put(const struct documents *documents, const struct user *user, uint64_t expected, struct text who)
 {
     struct arena arena;
+    struct commit commit;
     arena_init(&arena, "user");
-    struct commit commit = {.key = key_of(user->address)};
-    struct stored old = {0};
-    enum status status = OK;
-    if (expected != VERSION_ABSENT)
-        status = document_internal_read(documents, &commit.key, &arena, &old);
-    if (status == OK || status == NOT_FOUND) {
-        user_commit(user, old.bytes, expected, who, &arena, &commit);
+    enum status status = user_commit(documents, user, expected, who, &arena, &commit);
+    if (status == OK)
         status = document_internal_commit(documents, &commit, 1);
-    }
     arena_clear(&arena);
     return status;
 }
 
-void user_commit(const struct user *user, struct text old, uint64_t expected, struct text who, struct arena *arena,
-                 struct commit *commit_out)
+enum status user_commit(const struct documents *documents, const struct user *user, uint64_t expected, struct text who,
+                        struct arena *arena, struct commit *commit_out)
 {
+    const struct document_key key = key_of(user->address);
+    struct stored old = {0};
+    enum status status = NOT_FOUND;
+    if (expected != VERSION_ABSENT)
+        status = document_internal_read(documents, &key, arena, &old);
+    if (status != OK && status != NOT_FOUND)
+        return status;
     struct claim *claims = arena_array(arena, struct claim, CLAIMS_MAX);
-    *commit_out = (struct commit){.key = key_of(user->address),
-                                  .expected = expected,
-                                  .bytes = record_of(user, old, arena),
-                                  .claims = claims,
-                                  .claims_count = hash_claims(user, arena, claims),
-                                  .who = who};
+    *commit_out = (struct commit){
+        .key = key,
+        .expected = expected,
+        .bytes = record_of(user, old.bytes, arena),
+        .claims = claims,
+        .claims_count = hash_claims(user, arena, claims),
+        .who = who,
+    };
     commit_out->claims_count += user_address_claims(user, claims + commit_out->claims_count);
+    return OK;
 }
 
 static struct text record_of(const struct user *user, struct text old, struct arena *arena)

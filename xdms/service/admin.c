@@ -26,6 +26,7 @@ static const struct admin_route routes[] = {
     {"DELETE", "/api/v1/groups/*", admin_group_delete, 0},
     {"GET", "/api/v1/messages/*", admin_message_show, 0},
     {"POST", "/api/v1/backup", admin_backup, ADMIN_JSON_MAX},
+    {"POST", "/api/v1/import", admin_import, BODY_ANY},
 };
 
 #define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))

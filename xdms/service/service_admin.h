@@ -12,6 +12,7 @@
 #define ADMIN_JSON_MAX       65536 /* bytes of a JSON body: a password and a name, with much room */
 
 struct admin_route;
+struct import;
 
 struct admin_call {
     struct service *service;
@@ -23,7 +24,8 @@ struct admin_call {
     struct text query;    /* raw */
     bool changing;
     struct document_change change;
-    uint64_t generation; /* of the usages that were in force when the handler began; 0: not yet */
+    struct import *import; /* admin_import's own */
+    uint64_t generation;   /* of the usages that were in force when the handler began; 0: not yet */
 };
 
 typedef enum http_progress admin_handler_fn(struct admin_call *call);
@@ -31,7 +33,7 @@ typedef enum http_progress admin_handler_fn(struct admin_call *call);
 admin_handler_fn admin_users_list, admin_users_create, admin_user_show, admin_user_put, admin_user_delete;
 admin_handler_fn admin_groups_list, admin_group_show, admin_group_put, admin_group_delete;
 admin_handler_fn admin_message_show, admin_user_messages;
-admin_handler_fn admin_backup;
+admin_handler_fn admin_backup, admin_import;
 
 /* All answer and return HTTP_DONE. `body` is taken over. */
 enum http_progress admin_answer(struct admin_call *call, int status, json_t *body);
