@@ -12,18 +12,28 @@ static void print_problem(void *context, struct text line)
     putchar('\n');
 }
 
+struct store *ctl_open_store(struct ctl *ctl, const char *folder)
+{
+    struct text error;
+    /* Opening makes what is missing. */
+    if (access(text_cstring(&ctl->arena, text_format(&ctl->arena, "%s/data.mdb", folder)), R_OK) != 0) {
+        ctl_error("%s: holds no store that can be read", folder);
+        return NULL;
+    }
+    struct store *store = store_open_lmdb(folder, &ctl->arena, &error);
+    if (!store)
+        ctl_error("%.*s", TEXT_ARG(error));
+    return store;
+}
+
 enum ctl_exit ctl_check(struct ctl *ctl, int count, char **arguments)
 {
     const char *folder = NULL;
-    struct text error;
     if (!ctl_option(&count, &arguments, "--data", &folder) || count)
         return CTL_USAGE;
-    /* Opening makes what is missing: a wrong name must not become an empty store. */
-    if (access(text_cstring(&ctl->arena, text_format(&ctl->arena, "%s/data.mdb", folder)), R_OK) != 0)
-        return ctl_error("%s: holds no store that can be read", folder);
-    struct store *store = store_open_lmdb(folder, &ctl->arena, &error);
+    struct store *store = ctl_open_store(ctl, folder);
     if (!store)
-        return ctl_error("%.*s", TEXT_ARG(error));
+        return CTL_REFUSED;
     enum status status = store_check(store, print_problem, ctl);
     store_close(store);
     if (status == FAILED)

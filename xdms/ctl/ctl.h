@@ -40,12 +40,20 @@ enum ctl_exit ctl_refused(const struct ctl_answer *answer);
 /* Calls GET PATH page by page and `print` for each entry of the array `list`. */
 enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void (*print)(const json_t *entry));
 
+/* Opens the store of a data folder, which programs may be using; NULL: why not has been said. A wrong name does not
+ * become an empty store. */
+struct store;
+struct store *ctl_open_store(struct ctl *ctl, const char *folder);
+
+struct curl_slist;
+struct curl_slist *ctl_headers(struct ctl *ctl, const char *content_type); /* for http.c and pipe.c */
+
 /* Commands get what stands after their own words. USAGE: the caller prints how they are called. */
 typedef enum ctl_exit ctl_command_fn(struct ctl *ctl, int count, char **arguments);
 
 ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list, ctl_user_alias, ctl_user_role;
 ctl_command_fn ctl_group_put, ctl_group_show, ctl_group_del, ctl_group_list;
-ctl_command_fn ctl_trace, ctl_backup, ctl_check;
+ctl_command_fn ctl_trace, ctl_backup, ctl_check, ctl_import, ctl_export;
 
 /* Takes "--name VALUE" (or a flag, when `value_out` is NULL) at the front of the arguments; false if there is none. */
 bool ctl_option(int *count, char ***arguments, const char *name, const char **value_out);
@@ -55,6 +63,8 @@ const char *ctl_string(const json_t *object, const char *name); /* "" if absent 
 
 /* To standard output; control characters, which peers may have chosen, as '?'. */
 void ctl_print(const char *text);
+
+const char *ctl_clean(struct arena *arena, const char *text); /* the same, as a copy */
 
 enum ctl_exit ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one line; CTL_REFUSED */
 

@@ -1,15 +1,16 @@
-/* Calls of the admin API. The one file of xdmctl that knows the HTTP library. */
+/* Calls of the admin API, one after another. With pipe.c the only file of xdmctl that knows the HTTP library. */
 #include <curl/curl.h>
+#include <stdlib.h>
 
 #include "ctl.h"
 
 #define ANSWER_BYTES_MAX   (64u << 20) /* a page of 1000 entries is far below; more is not our server */
 #define CONNECT_MS_MAX     5000
 #define ANSWER_MS_MAX      30000
+#define PAGE_ENTRIES       1000
 #define PAGES_MAX          100000 /* a server that never ends its list must not keep us for ever */
 #define SEGMENT_CHARACTERS ":@"
 
-static struct curl_slist *headers_of(struct ctl *ctl, const struct ctl_request *request);
 static size_t receive(char *bytes, size_t size, size_t count, void *context);
 
 enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out)
@@ -21,7 +22,7 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct
     CURL *curl = curl_easy_init();
     if (!curl)
         return ctl_error("the HTTP library does not start"), CTL_UNREACHABLE;
-    struct curl_slist *headers = headers_of(ctl, request);
+    struct curl_slist *headers = ctl_headers(ctl, request->content_type);
     curl_easy_setopt(curl, CURLOPT_URL, text_cstring(&ctl->arena, url));
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* the admin port is here; a proxy is for elsewhere */
@@ -51,12 +52,12 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct
     return CTL_OK;
 }
 
-static struct curl_slist *headers_of(struct ctl *ctl, const struct ctl_request *request)
+struct curl_slist *ctl_headers(struct ctl *ctl, const char *content_type)
 {
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
-    if (request->content_type)
+    if (content_type)
         headers = curl_slist_append(
-            headers, text_cstring(&ctl->arena, text_format(&ctl->arena, "Content-Type: %s", request->content_type)));
+            headers, text_cstring(&ctl->arena, text_format(&ctl->arena, "Content-Type: %s", content_type)));
     if (ctl->token && ctl->token[0])
         headers = curl_slist_append(
             headers, text_cstring(&ctl->arena, text_format(&ctl->arena, "Authorization: Bearer %s", ctl->token)));
@@ -90,22 +91,29 @@ enum ctl_exit ctl_refused(const struct ctl_answer *answer)
 
 enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void (*print)(const json_t *entry))
 {
-    struct text next = text_of(path);
-    for (int pages = 0; pages < PAGES_MAX && next.length; pages++) {
+    struct text next = text_format(&ctl->arena, "%s?limit=%d", path, PAGE_ENTRIES);
+    char *kept = NULL; /* a million entries must not stay in memory */
+    enum ctl_exit code = CTL_OK;
+    for (int pages = 0; pages < PAGES_MAX && next.length && code == CTL_OK; pages++) {
         const struct ctl_request request = {.method = "GET", .path = next};
         struct ctl_answer answer;
-        enum ctl_exit code = ctl_call(ctl, &request, &answer);
+        code = ctl_call(ctl, &request, &answer);
         if (code != CTL_OK)
-            return code;
+            break;
         const json_t *entries = json_object_get(answer.json, list);
         for (size_t i = 0; i < json_array_size(entries); i++)
             print(json_array_get(entries, i));
         const char *last = ctl_string(answer.json, "next");
+        arena_reset(&ctl->arena);
+        free(kept);
+        kept = strdup(last);
         next = TEXT("");
-        if (last[0])
-            next = text_format(&ctl->arena, "%s?after=%.*s", path, TEXT_ARG(ctl_segment(ctl, last)));
+        if (kept && kept[0])
+            next = text_format(&ctl->arena, "%s?limit=%d&after=%.*s", path, PAGE_ENTRIES,
+                               TEXT_ARG(ctl_segment(ctl, kept)));
     }
-    return CTL_OK;
+    free(kept);
+    return code;
 }
 
 struct text ctl_segment(struct ctl *ctl, const char *value)

@@ -31,6 +31,10 @@ static const struct command commands[] = {
     {"group", "del", ctl_group_del, "URI", "delete a group"},
     {"group", "list", ctl_group_list, "", "print all groups: URI, owner, document"},
     {"trace", NULL, ctl_trace, "MESSAGE-ID|USER", "tell what became of a message, or of the newest of a user"},
+    {"import", NULL, ctl_import, "[--if-absent|--replace] [--refused FILE] PATH…",
+     "bring in users and documents: folders of XML files, tables of users or of group members, lines of JSON"},
+    {"export", NULL, ctl_export, "--data DIR TARGET",
+     "write users and documents of a data folder into a new folder (-: as lines of JSON), for import"},
     {"backup", NULL, ctl_backup, "DIR", "copy the data of the running server into a new or empty folder"},
     {"check", NULL, ctl_check, "--data DIR", "read a whole data folder and print what contradicts itself"},
 };
@@ -138,6 +142,15 @@ void ctl_print(const char *text)
 {
     for (; *text; text++)
         putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+const char *ctl_clean(struct arena *arena, const char *text)
+{
+    char *clean = text_cstring(arena, text_of(text));
+    for (char *at = clean; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    return clean;
 }
 
 enum ctl_exit ctl_error(const char *format, ...)
