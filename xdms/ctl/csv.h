@@ -1,5 +1,5 @@
-/* Tables as spreadsheets and databases write them (RFC 4180): records of fields, the first one names the columns. Fields
- * are separated by commas, semicolons or tabs, whichever the first record has. */
+/* Tables as spreadsheets and databases write them (RFC 4180): records of fields, the first one names the columns.
+ * Fields are separated by commas, semicolons or tabs, whichever the first record has. */
 #ifndef CTL_CSV_H
 #define CTL_CSV_H
 

@@ -12,18 +12,19 @@
 
 #define SEGMENT_CHARACTERS "!$&'()*+,;=:@"
 #define FOLDER_MODE        0700 /* documents are personal, hashes are as good as passwords */
-#define USERS_USAGE        "#users" /* of document.h, which needs the document services */
 
-struct export {
+struct export
+{
     struct ctl *ctl;
     struct store *store;
-    const char *folder; /* NULL: lines to standard output */
+    struct documents *documents; /* without document services: to read users by */
+    const char *folder;          /* NULL: lines to standard output */
     FILE *users;
     size_t users_count, documents_count, failed;
 };
 
 static enum status walk(struct export *export);
-static void export_user(struct export *export, struct text record, struct arena *arena);
+static void export_user(struct export *export, const struct user *user, struct arena *arena);
 static void export_document(struct export *export, const struct stored *stored, struct arena *arena);
 
 static bool open_target(struct export *export, const char *target)
@@ -39,7 +40,7 @@ static bool open_target(struct export *export, const char *target)
     export->users = fopen(path, "wx");
     if (!export->users)
         return ctl_error("%s: %s", path, strerror(errno)), false;
-    fputs("name,ha1,ha1-sha256,ha1-full,ha1-sha256-full,display-name\n", export->users);
+    fputs("name,ha1,ha1-sha256,ha1-full,ha1-sha256-full,display-name,aliases,roles\n", export->users);
     return true;
 }
 
@@ -52,7 +53,9 @@ enum ctl_exit ctl_export(struct ctl *ctl, int count, char **arguments)
     export.store = ctl_open_store(ctl, folder);
     if (!export.store)
         return CTL_REFUSED;
+    export.documents = documents_new(export.store, NULL);
     enum status status = open_target(&export, arguments[0]) ? walk(&export) : REFUSED;
+    documents_free(export.documents);
     store_close(export.store);
     bool written = !export.users || fclose(export.users) == 0;
     if (status == REFUSED)
@@ -72,14 +75,19 @@ static enum status export_page(struct export *export, const struct key_page *pag
     arena_init(&arena, "document");
     for (size_t i = 0; i < page->count && status == OK; i++) {
         struct stored stored;
-        bool user = text_equal(page->keys[i].usage, TEXT(USERS_USAGE));
+        struct user account;
+        bool user = text_equal(page->keys[i].usage, TEXT(DOCUMENT_USERS));
         if (!user && text_starts_with(page->keys[i].usage, TEXT("#")))
             continue;
-        status = store_get(export->store, &page->keys[i], &arena, &stored);
-        if (status == OK && user)
-            export_user(export, stored.bytes, &arena);
-        else if (status == OK)
-            export_document(export, &stored, &arena);
+        if (user) {
+            status = user_get(export->documents, page->keys[i].owner, &arena, &account);
+            if (status == OK)
+                export_user(export, &account, &arena);
+        } else {
+            status = store_get(export->store, &page->keys[i], &arena, &stored);
+            if (status == OK)
+                export_document(export, &stored, &arena);
+        }
         if (status == NOT_FOUND) /* deleted since the page was read */
             status = OK;
         arena_reset(&arena);
@@ -113,23 +121,62 @@ static enum status walk(struct export *export)
     return status;
 }
 
-static void export_user(struct export *export, struct text record, struct arena *arena)
+static struct text joined(const struct text *words, size_t count, struct arena *arena)
 {
-    static const char *const fields[] = {"address",      "ha1-md5",         "ha1-sha256",
-                                         "ha1-md5-full", "ha1-sha256-full", "display-name"};
-    static const char *const members[] = {"user", "ha1", "ha1Sha256", "ha1Full", "ha1Sha256Full", "displayName"};
     struct text_builder line;
     builder_init(&line, arena);
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        struct text value = record_text(record, fields[i]);
+    for (size_t i = 0; i < count; i++)
+        builder_add_format(&line, "%s%.*s", i ? " " : "", TEXT_ARG(words[i]));
+    return builder_text(&line);
+}
+
+static size_t role_names(unsigned roles, struct text names_out[USAGE_NOBODY])
+{
+    size_t count = 0;
+    for (unsigned role = USAGE_SERVER; role < USAGE_NOBODY; role++)
+        if (roles & USAGE_ROLE_BIT(role))
+            names_out[count++] = usage_role_name((enum usage_role)role);
+    return count;
+}
+
+static void add_array(struct text_builder *line, const char *name, const struct text *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0)
+            builder_add_format(line, ",\"%s\":", name);
+        builder_add_char(line, i ? ',' : '[');
+        import_add_string(line, words[i]);
+    }
+    if (count)
+        builder_add_char(line, ']');
+}
+
+static void export_user(struct export *export, const struct user *user, struct arena *arena)
+{
+    static const char *const members[] = {"user", "ha1", "ha1Sha256", "ha1Full", "ha1Sha256Full", "displayName"};
+    const struct text values[] = {user->address,      user->ha1_md5,         user->ha1_sha256,
+                                  user->ha1_md5_full, user->ha1_sha256_full, user->display_name};
+    struct text names[USAGE_NOBODY];
+    size_t names_count = role_names(user->roles, names);
+    struct text_builder line;
+    builder_init(&line, arena);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         if (export->folder) {
-            csv_add(&line, value, i == 0);
-        } else if (value.length) {
+            csv_add(&line, values[i], i == 0);
+        } else if (values[i].length) {
             builder_add_format(&line, "%c\"%s\":", i ? ',' : '{', members[i]);
-            import_add_string(&line, value);
+            import_add_string(&line, values[i]);
         }
     }
-    builder_add(&line, export->folder ? TEXT("\n") : TEXT("}\n"));
+    if (export->folder) {
+        csv_add(&line, joined(user->aliases, user->aliases_count, arena), false);
+        csv_add(&line, joined(names, names_count, arena), false);
+        builder_add(&line, TEXT("\n"));
+    } else {
+        add_array(&line, "aliases", user->aliases, user->aliases_count);
+        add_array(&line, "roles", names, names_count);
+        builder_add(&line, TEXT("}\n"));
+    }
     fwrite(line.bytes, 1, line.length, export->folder ? export->users : stdout);
     export->users_count++;
 }

@@ -15,6 +15,8 @@ enum column {
     USER_HA1_FULL,
     USER_HA1_SHA256_FULL,
     USER_DISPLAY_NAME,
+    USER_ALIASES,
+    USER_ROLES,
     GROUP_URI,
     GROUP_OWNER,
     GROUP_DOCUMENT,
@@ -40,6 +42,8 @@ static const struct {
     {"ha1b", USER_HA1_FULL},
     {"ha1-sha256-full", USER_HA1_SHA256_FULL},
     {"display-name", USER_DISPLAY_NAME},
+    {"aliases", USER_ALIASES},
+    {"roles", USER_ROLES},
     {"group", GROUP_URI},
     {"owner", GROUP_OWNER},
     {"document", GROUP_DOCUMENT},
@@ -67,6 +71,22 @@ struct row {
 
 static bool read_columns(struct table *table, struct arena *arena);
 static bool read_row(struct table *table, struct arena *arena, struct row *row_out, bool *good_out);
+/* Words with spaces between them become an array. */
+static void add_words(struct text_builder *line, const char *name, struct text words)
+{
+    struct text rest = text_trim(words), word;
+    if (rest.length == 0)
+        return;
+    builder_add_format(line, ",\"%s\":", name);
+    for (char before = '['; rest.length; before = ',') {
+        text_cut(rest, ' ', &word, &rest);
+        rest = text_trim(rest);
+        builder_add_char(line, before);
+        import_add_string(line, word);
+    }
+    builder_add_char(line, ']');
+}
+
 static void import_users(struct table *table);
 static void import_groups(struct table *table);
 
@@ -152,7 +172,7 @@ static bool read_row(struct table *table, struct arena *arena, struct row *row_o
     if (!*good_out) {
         const struct import_item item = {.file = table->path, .line = row_out->line, .row = row_out->text};
         import_refuse(table->run, &item,
-                      result == CSV_BROKEN ? "The quotes of the row do not match, or it is too long."
+                      result == CSV_BROKEN          ? "The quotes of the row do not match, or it is too long."
                       : record.count > table->count ? "The row has more fields than there are columns."
                                                     : "The row is not in UTF-8.");
     }
@@ -194,12 +214,11 @@ static void import_users(struct table *table)
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
             if (row.values[members[i].column].length)
                 add_member(&line, members[i].member, row.values[members[i].column]);
+        add_words(&line, "aliases", row.values[USER_ALIASES]);
+        add_words(&line, "roles", row.values[USER_ROLES]);
         builder_add_char(&line, '}');
-        const struct import_item item = {.kind = IMPORT_USER,
-                                         .file = table->path,
-                                         .line = row.line,
-                                         .json = builder_text(&line),
-                                         .row = row.text};
+        const struct import_item item = {
+            .kind = IMPORT_USER, .file = table->path, .line = row.line, .json = builder_text(&line), .row = row.text};
         more = import_add(table->run, &item);
     }
     arena_clear(&arena);
@@ -231,11 +250,12 @@ static struct text group_body(const struct row *rows, size_t count, struct text 
 {
     struct text_builder body;
     builder_init(&body, arena);
-    builder_add_format(&body,
-                       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                       "<group xmlns=\"urn:oma:xml:poc:list-service\" xmlns:rl=\"urn:ietf:params:xml:ns:resource-lists\""
-                       " xmlns:cp=\"urn:ietf:params:xml:ns:common-policy\">\n  <list-service uri=\"%.*s\">\n",
-                       TEXT_ARG(xml_escape(arena, uri)));
+    builder_add_format(
+        &body,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<group xmlns=\"urn:oma:xml:poc:list-service\" xmlns:rl=\"urn:ietf:params:xml:ns:resource-lists\""
+        " xmlns:cp=\"urn:ietf:params:xml:ns:common-policy\">\n  <list-service uri=\"%.*s\">\n",
+        TEXT_ARG(xml_escape(arena, uri)));
     struct text name = text_trim(rows[0].values[GROUP_DISPLAY_NAME]);
     if (name.length)
         builder_add_format(&body, "    <display-name>%.*s</display-name>\n", TEXT_ARG(xml_escape(arena, name)));

@@ -8,7 +8,7 @@
 
 #define WAIT_MS          1000
 #define CONNECT_MS_MAX   5000
-#define ANSWER_MS_MAX    600000     /* a batch may wait for a busy disk; a server that is gone is found by TCP */
+#define ANSWER_MS_MAX    600000 /* a batch may wait for a busy disk; a server that is gone is found by TCP */
 #define ANSWER_BYTES_MAX (64u << 20)
 
 struct lane {
@@ -41,8 +41,7 @@ struct ctl_pipe *ctl_pipe_open(struct ctl *ctl, const char *path, const char *co
     pipe->count = at_once;
     pipe->lanes = memory_new(sizeof(*pipe->lanes) * at_once);
     pipe->headers = ctl_headers(ctl, content_type);
-    const char *url =
-        text_cstring(&ctl->arena, text_format(&ctl->arena, "http://%s/api/v1/%s", ctl->admin, path));
+    const char *url = text_cstring(&ctl->arena, text_format(&ctl->arena, "http://%s/api/v1/%s", ctl->admin, path));
     for (size_t i = 0; i < at_once; i++)
         lane_open(pipe, &pipe->lanes[i], url);
     return pipe;

@@ -271,16 +271,27 @@ static enum status make_user(struct import_line *line, const struct import_user 
 {
     struct admin_call *call = line->import->call;
     const struct service_settings *settings = &call->service->settings;
+    struct arena *arena = call->request->arena;
+    struct text name = old ? old->address : given->name; /* which may be an alias */
     struct text display_name = given->has_display_name || !old ? given->display_name : old->display_name;
-    int64_t created_ms = old ? old->created_ms : clock_wall_ms();
     struct user_hashes hashes = given->hashes;
-    if (given->has_password)
-        return user_make(given->name, given->password, display_name, settings->domain, settings->realm, created_ms,
-                         call->request->arena, user_out, refusal);
     if (!given->has_hashes && old)
         hashes = (struct user_hashes){old->ha1_md5, old->ha1_sha256, old->ha1_md5_full, old->ha1_sha256_full};
-    return user_make_hashed(given->name, &hashes, display_name, settings->domain, settings->realm, created_ms,
-                            call->request->arena, user_out, refusal);
+    enum status status = given->has_password
+                             ? user_make(name, given->password, display_name, settings->domain, settings->realm,
+                                         clock_wall_ms(), arena, user_out, refusal)
+                             : user_make_hashed(name, &hashes, display_name, settings->domain, settings->realm,
+                                                clock_wall_ms(), arena, user_out, refusal);
+    if (status != OK)
+        return status;
+    if (old) {
+        struct user changed = *old;
+        changed.display_name = user_out->display_name;
+        user_set_password(&changed, user_out);
+        *user_out = changed;
+    }
+    status = admin_account_apply(call, line->json, user_out, refusal);
+    return status == OK ? user_check_addresses(call->service->documents, user_out, arena, refusal) : status;
 }
 
 static void begin_user(struct import_line *line)
@@ -288,19 +299,19 @@ static void begin_user(struct import_line *line)
     struct import *import = line->import;
     const struct documents *documents = import->call->service->documents;
     struct arena *arena = import->call->request->arena;
-    static const char *const members[] = {"user",    "password",      "ha1",         "ha1Sha256",
-                                          "ha1Full", "ha1Sha256Full", "displayName", NULL};
+    static const char *const members[] = {"user",          "password",    "ha1",     "ha1Sha256", "ha1Full",
+                                          "ha1Sha256Full", "displayName", "aliases", "roles",     NULL};
     struct import_user given = {0};
     struct refusal refusal = {0};
     struct user user = {0}, old = {0};
     if (!members_known(line, members))
         return;
     if (!read_user(line->json, &given)) {
-        line_refuse(line, 400, TEXT("The members of a user are strings."), NULL);
+        line_refuse(line, 400, TEXT("The members of a user are strings, but for aliases and roles."), NULL);
         return;
     }
     struct text address = user_address(given.name, import->call->service->settings.domain, arena);
-    enum status status = address.length ? user_get(documents, address, arena, &old) : NOT_FOUND;
+    enum status status = address.length ? user_find(documents, address, arena, &old) : NOT_FOUND;
     line->exists = status == OK;
     if (line->exists && import->existing != EXISTING_REPLACED) {
         line_exists(line);
@@ -309,8 +320,7 @@ static void begin_user(struct import_line *line)
     if (status == OK || status == NOT_FOUND)
         status = make_user(line, &given, line->exists ? &old : NULL, &user, &refusal);
     if (status == OK)
-        status = user_commit(documents, &user, import->existing == EXISTING_REPLACED ? VERSION_ANY : VERSION_ABSENT,
-                             who, arena, &line->commit);
+        status = user_commit(documents, &user, line->exists ? old.version : VERSION_ABSENT, who, arena, &line->commit);
     if (status != OK) {
         line_fail(line, status, &refusal);
         return;
@@ -323,8 +333,12 @@ static void end_user(struct import_line *line)
 {
     if (line->commit.status == OK)
         line_end(line, line->exists ? REPLACED : ADDED);
-    else if (line->commit.status == CONFLICT) /* made by somebody else since it was looked for */
+    else if (line->commit.status == CONFLICT && !line->exists) /* made by somebody else since it was looked for */
         line_exists(line);
+    else if (line->commit.status == CONFLICT)
+        line_refuse(line, 409, TEXT("The user was changed meanwhile."), NULL);
+    else if (line->commit.status == TAKEN)
+        line_refuse(line, 409, TEXT("An address of this user was just given to another."), "uniqueness-failure");
     else
         line_fail(line, line->commit.status, NULL);
 }
