@@ -1,4 +1,4 @@
-/* Runs a fuzz target over the files of one folder: in ordinary builds the corpus is a test, so that no target rots and
+/* Runs a fuzz target over the files of some folders: in ordinary builds the corpus is a test, so that no target rots and
  * each input that once failed stays tried. */
 #include <dirent.h>
 #include <errno.h>
@@ -58,13 +58,17 @@ static bool replay_folder(const char *folder_path, int *count_out)
 
 int main(int argument_count, char **arguments)
 {
-    int count;
-    if (argument_count != 2) {
-        fprintf(stderr, "usage: %s FOLDER\n", arguments[0]);
+    if (argument_count < 2) {
+        fprintf(stderr, "usage: %s FOLDER...\n", arguments[0]);
         return 2;
     }
-    if (!replay_folder(arguments[1], &count))
-        return 1;
-    printf("%d inputs from %s\n", count, arguments[1]);
-    return count > 0 ? 0 : 1;
+    for (int i = 1; i < argument_count; i++) {
+        int count;
+        if (!replay_folder(arguments[i], &count))
+            return 1;
+        printf("%d inputs from %s\n", count, arguments[i]);
+        if (count == 0)
+            return 1;
+    }
+    return 0;
 }

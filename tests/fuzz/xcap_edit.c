@@ -1,5 +1,5 @@
-/* Edits of arbitrary documents. The input is node selector, query, body and document, each but the last ended by a zero
- * byte. What is put into a good document can be read again, leaves a good document, and a deletion undoes an insertion
+/* Edits of arbitrary documents. The input is node selector, query, default namespace, body and document, each but the
+ * last ended by a zero byte. What is put into a good document can be read again, leaves a good document, and a deletion undoes an insertion
  * up to "<a/>" becoming "<a></a>". */
 #include <assert.h>
 
@@ -40,12 +40,13 @@ static void check_put(struct text document, const struct xcap_selector *selector
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text rest = {(const char *)data, size};
-    struct text written = next_part(&rest), query = next_part(&rest), body = next_part(&rest), document = rest;
+    struct text written = next_part(&rest), query = next_part(&rest);
+    struct text standard_namespace = next_part(&rest), body = next_part(&rest), document = rest;
     struct xcap_selector selector;
     struct refusal refusal;
     struct arena arena;
     arena_init(&arena, "fuzz");
-    if (xcap_selector_parse(written, query, TEXT("urn:d"), &arena, &selector, &refusal) == OK) {
+    if (xcap_selector_parse(written, query, standard_namespace, &arena, &selector, &refusal) == OK) {
         struct text node, result;
         check_put(document, &selector, body, &arena);
         if (xcap_get(document, &selector, &arena, &node) == OK && selector.terminal != XCAP_NAMESPACES)

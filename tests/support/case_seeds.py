@@ -1,0 +1,66 @@
+"""Turns tests/cases/*.case into inputs of the fuzz targets: case_seeds.py OUT_FOLDER CASE_FILE... makes
+OUT_FOLDER/{xcap_target,xcap_selector,xcap_edit}/. Each case that somebody wrote is a place where fuzzing starts."""
+import pathlib
+import shutil
+import sys
+import urllib.parse
+
+HOME = "/xcap-root/test/users/sip:ann@example.net/index/~~/"
+
+
+def cases(path):
+    """The cases of one file as dictionaries; namespace and document hold until they are given again."""
+    lasting, case, key = {"namespace": "", "document": ""}, None, None
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if line.startswith("|"):
+            kept = lasting if key in lasting else case
+            kept[key] = kept[key] + ("\n" if kept[key] else "") + line[2:]
+            continue
+        if not line or line.startswith("#"):
+            continue
+        key, value = line.split(":", 1)
+        if key in ("namespace", "document", "case") and case:
+            yield case
+            case = None
+        if key in lasting:
+            lasting[key] = value.strip()
+        elif key == "case":
+            case = {"body": ""}
+        if case is not None and key not in lasting:
+            case.setdefault("of", lasting.copy())
+            case[key] = value[1:]
+    if case:
+        yield case
+
+
+def seeds(case):
+    node = case["request"].strip().partition(" ")[2]
+    written, _, query = (urllib.parse.unquote_to_bytes(part) for part in node.partition("?"))
+    namespace, document = case["of"]["namespace"].encode(), case["of"]["document"].encode()
+    return {
+        "xcap_target": (HOME + node).encode(),
+        "xcap_selector": b"\0".join([written, query, namespace]),
+        "xcap_edit": b"\0".join([written, query, namespace, case["body"].encode(), document]),
+    }
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    shutil.rmtree(out, ignore_errors=True)
+    count = 0
+    for path in map(pathlib.Path, sys.argv[2:]):
+        for number, case in enumerate(cases(path), 1):
+            if "request" not in case:
+                continue
+            count += 1
+            for target, content in seeds(case).items():
+                folder = out / target
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{path.stem}_{number}").write_bytes(content)
+    if not count:
+        sys.exit("no case has a request")
+    (out / "done").touch()
+
+
+if __name__ == "__main__":
+    main()
