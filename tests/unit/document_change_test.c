@@ -132,6 +132,29 @@ static void unprefixed_steps_match_the_second_namespace_of_a_usage_too(void **st
     assert_int_equal(team_run(&team, ALSO "/~~/x:team/m%5B3%5D?xmlns(x=urn:example:team)", NULL), OK);
 }
 
+static void assert_node_refused(const char *node, const char *body, const char *element, const char *part)
+{
+    const char *uri = text_cstring(&team.arena, text_format(&team.arena, TEAM_DOCUMENT "/~~/%s", node));
+    struct document_change change = team_change(&team, uri, body, &team.arena);
+    document_change_wait(&change);
+    assert_int_equal(change.status, REFUSED);
+    assert_string_equal(change.refusal.element, element);
+    if (text_find(change.refusal.phrase, text_of(part)) == change.refusal.phrase.length)
+        fail_msg("%s: %.*s", body, TEXT_ARG(change.refusal.phrase));
+}
+
+static void what_only_the_parser_of_documents_refuses_is_the_bodys_fault(void **state)
+{
+    (void)state;
+    put(TEAM_DOCUMENT, TEAM_OPEN "\n<m id=\"1\"/></team>");
+    assert_node_refused("team/m%5B1%5D", "<m id=\"1\"><!-- -- --></m>", "not-xml-frag",
+                        "in the document as it would be, line 2");
+    assert_node_refused("team/m%5B1%5D", "<m id=\"1\">]]></m>", "not-xml-frag", "line 2");
+    assert_node_refused("team/m%5B1%5D", "<m id=\"1\"><?xml x?></m>", "not-xml-frag", "line 2");
+    assert_node_refused("team/m%5B1%5D", "<m id=\"1\" x=\"y\"/>", "schema-validation-error",
+                        "as it would be, line 2: element 'm'");
+}
+
 static void a_byte_order_mark_is_left_out(void **state)
 {
     (void)state;
@@ -547,6 +570,7 @@ int main(void)
         TEST(a_deleted_document_has_no_version),
         TEST(a_put_that_changes_nothing_makes_a_new_version),
         TEST(unprefixed_steps_match_the_second_namespace_of_a_usage_too),
+        TEST(what_only_the_parser_of_documents_refuses_is_the_bodys_fault),
         TEST(a_byte_order_mark_is_left_out),
         TEST(an_element_put_is_refused_in_the_order_of_the_standard),
         TEST(a_document_put_is_refused_in_the_order_of_the_standard),

@@ -81,6 +81,42 @@ static void a_body_in_another_encoding_is_not_utf_8(void **state)
     assert_string_equal(refusal.element, "not-xml-frag");
 }
 
+static void assert_fragment_phrase(const char *selector, const char *body, const char *element, const char *part)
+{
+    struct text result;
+    struct refusal refusal = {0};
+    assert_int_equal(put("<a xmlns:p=\"urn:p\"><c/></a>", selector, text_of(body), &result, &refusal), REFUSED);
+    assert_string_equal(refusal.element, element);
+    if (text_find(refusal.phrase, text_of(part)) == refusal.phrase.length)
+        fail_msg("%s: %.*s", body, TEXT_ARG(refusal.phrase));
+}
+
+static void a_refused_fragment_says_what_is_wrong_with_it(void **state)
+{
+    (void)state;
+    assert_fragment_phrase("a/b", "", "not-xml-frag", "empty");
+    assert_fragment_phrase("a/b", "\n<b>\n<c></d></b>", "not-xml-frag", "line 2: Opening and ending tag mismatch");
+    assert_fragment_phrase("a/b", "<q:b/>", "not-xml-frag", "prefix q on b is not defined");
+    assert_fragment_phrase("a/b", "<b/><b/>", "not-xml-frag", "exactly one element");
+    assert_fragment_phrase("a/b", "<b>&</b>", "not-xml-frag", "'&' stands alone; it is written '&amp;'");
+    assert_fragment_phrase("a/b", "<!DOCTYPE b><b/>", "not-xml-frag", "DTD");
+    assert_fragment_phrase("a/b", "<?xml version=\"1.0\"?><b/>", "not-xml-frag", "without a declaration");
+    assert_fragment_phrase("a/b", "<c/>", "cannot-insert", "names an element 'b', but the body is a 'c'");
+    assert_fragment_phrase("a/b", "<b xmlns=\"urn:p\"/>", "cannot-insert", "step 'b' (no namespace)");
+    assert_fragment_phrase("a/b[@i=\"1\"]", "<b i=\"2\"/>", "cannot-insert", "look at step 'b[@i=\"1\"]'");
+}
+
+static void a_byte_order_mark_is_no_part_of_a_node(void **state)
+{
+    (void)state;
+    struct text result;
+    struct refusal refusal;
+    assert_int_equal(put("<a/>", "a/b", TEXT("\xEF\xBB\xBF<b/>"), &result, &refusal), OK);
+    assert_text(result, "<a><b/></a>");
+    assert_int_equal(put("<a/>", "a/@b", TEXT("\xEF\xBB\xBF\"x\""), &result, &refusal), OK);
+    assert_text(result, "<a b=\"x\"/>");
+}
+
 static void reading_bindings_is_all_that_can_be_done_with_them(void **state)
 {
     (void)state;
@@ -165,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_element_is_read_as_a_slice_of_the_document, set_up, tear_down),
         cmocka_unit_test_setup_teardown(created_tells_an_insertion_from_a_replacement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_body_in_another_encoding_is_not_utf_8, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refused_fragment_says_what_is_wrong_with_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_byte_order_mark_is_no_part_of_a_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reading_bindings_is_all_that_can_be_done_with_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_phrase_of_no_parent_names_the_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_ancestor_is_escaped_for_xml_as_well, set_up, tear_down),

@@ -217,7 +217,7 @@ static void a_fragment_is_one_element_in_its_scope(void **state)
     assert_int_equal(fragment("<e>\xE4</e>", "", &refusal), REFUSED);
     assert_string_equal(refusal.element, "not-utf-8");
     assert_int_equal(fragment("<!DOCTYPE e><e/>", "", &refusal), REFUSED);
-    assert_string_equal(refusal.element, "constraint-failure");
+    assert_string_equal(refusal.element, "not-xml-frag");
 }
 
 #define XSD_HEAD "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' "
@@ -277,6 +277,8 @@ static void schema_errors_say_line_and_name(void **state)
             "line 4: element 'entry': The attribute 'uri' is required");
     invalid(schema, "<list xmlns='urn:list'>\n<item/></list>", "line 2: element 'item': This element is not expected");
     invalid(schema, "<list/>", "line 1: element 'list'");
+    invalid(schema, "<list xmlns='urn:list'><entry xmlns='' uri='a'/></list>", "It is in no namespace.");
+    invalid(schema, "<list xmlns='urn:list'><entry xmlns='urn:x' uri='a'/></list>", "It is in the namespace urn:x.");
     invalid(schema, "<list xmlns='urn:list'><entry uri='a' id='x'/><entry uri='b' id='x'/></list>", "xs:ID");
     xml_schema_free(schema);
 }

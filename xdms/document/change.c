@@ -191,6 +191,21 @@ static bool must_stand_apart(const struct document_change *change)
     return false;
 }
 
+/* What stood there was well-formed, so it is the body that is not. Lines count from the start of the document that
+ * would have come of it. */
+static void blame_body(struct document_change *change)
+{
+    struct refusal *refusal = &change->refusal;
+    bool attribute = change->selector->terminal == XCAP_ATTRIBUTE;
+    if (refusal->kind != REFUSAL_CONFLICT)
+        return;
+    if (strcmp(refusal->element, "not-well-formed") == 0)
+        refusal->element = attribute ? "not-xml-att-value" : "not-xml-frag";
+    if (text_starts_with(refusal->phrase, TEXT("line ")))
+        refusal->phrase =
+            text_format(&change->round, "in the document as it would be, %.*s", TEXT_ARG(refusal->phrase));
+}
+
 /* RFC 4825 §8.2.5 wants uniqueness before other constraints, so a sheet's refusal waits for a look at the claims. */
 static enum status check_result(struct document_change *change, struct text bytes)
 {
@@ -199,6 +214,8 @@ static enum status check_result(struct document_change *change, struct text byte
     change->claims_count = 0;
     enum status status = usage_check(change->place.usage, &subject, bytes, &change->round, &change->claims,
                                      &change->claims_count, &change->refusal);
+    if (status == REFUSED && change->selector)
+        blame_body(change);
     if (status == OK && must_stand_apart(change))
         status = change_refuse_taken(change, TEXT(""), &change->round, &change->refusal);
     if (status == OK)

@@ -69,6 +69,7 @@ static enum MHD_Result walk_header(void *context, enum MHD_ValueKind kind, const
                                    const char *value, size_t value_size);
 static void keep_head(struct http_exchange *exchange, const struct header_walk *walk, const char *begin, size_t size);
 static void answer(struct http_exchange *exchange, int status, const char *phrase);
+static void answer_too_large(const struct http_server *server, struct http_exchange *exchange);
 static enum MHD_Result answer_at_once(struct http_server *server, struct http_exchange *exchange);
 static enum MHD_Result finish(struct http_server *server, struct http_exchange *exchange);
 static enum MHD_Result send_response(struct http_server *server, struct http_exchange *exchange);
@@ -320,7 +321,7 @@ static enum MHD_Result begin(struct http_server *server, struct http_exchange *e
     }
     const struct http_framing *framing = &exchange->framing;
     if (framing->length > server->settings.body_bytes_max) {
-        answer(exchange, 413, "The body is too large.");
+        answer_too_large(server, exchange);
         return answer_at_once(server, exchange);
     }
     /* The library takes a bare LF in the framing of chunks, so where such a body ends is open to doubt: nothing that
@@ -408,6 +409,13 @@ static void answer(struct http_exchange *exchange, int status, const char *phras
     exchange->answered = true;
 }
 
+static void answer_too_large(const struct http_server *server, struct http_exchange *exchange)
+{
+    struct text phrase =
+        text_format(&exchange->arena, "The body has more than %zu bytes.", server->settings.body_bytes_max);
+    answer(exchange, 413, text_cstring(&exchange->arena, phrase));
+}
+
 /* The library closes the connection after it. */
 static enum MHD_Result answer_at_once(struct http_server *server, struct http_exchange *exchange)
 {
@@ -423,7 +431,7 @@ static enum MHD_Result finish(struct http_server *server, struct http_exchange *
         return MHD_NO;
     set_deadline(exchange, HTTP_NEVER);
     if (!exchange->answered && exchange->body_received > server->settings.body_bytes_max)
-        answer(exchange, 413, "The body is too large.");
+        answer_too_large(server, exchange);
     if (exchange->answered || http_exchange_run(exchange) == HTTP_DONE)
         return send_response(server, exchange);
     MHD_suspend_connection(exchange->connection);

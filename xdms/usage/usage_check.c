@@ -57,8 +57,9 @@ static enum status check_root(const struct usage_loaded *loaded, const struct xm
     struct text root = xml_document_root(document, &namespace);
     if (text_equal(root, loaded->usage.root) && text_equal(namespace, loaded->root_namespace))
         return OK;
-    struct text phrase = text_format(arena, "the document element must be '%.*s' of namespace %.*s",
-                                     TEXT_ARG(loaded->usage.root), TEXT_ARG(loaded->root_namespace));
+    struct text phrase = text_format(arena, "the document element must be '%.*s' of namespace %.*s, not '%.*s' of %.*s",
+                                     TEXT_ARG(loaded->usage.root), TEXT_ARG(loaded->root_namespace), TEXT_ARG(root),
+                                     TEXT_ARG(namespace.length ? namespace : TEXT("no namespace")));
     return refuse_conflict(refusal, "schema-validation-error", phrase);
 }
 

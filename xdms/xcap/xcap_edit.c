@@ -8,6 +8,7 @@
 #include "xcap_insert.h"
 #include "xcap_target.h"
 #include "xml_tree.h"
+#include "xml_validate.h"
 
 static const struct xcap_step *last_step(const struct xcap_selector *selector)
 {
@@ -23,6 +24,8 @@ struct selected {
 
 static bool select_node(struct text document, const struct xcap_selector *selector, struct arena *arena,
                         struct xcap_finder *finder, struct selected *selected_out);
+static enum status refuse_mismatch(const struct xcap_finder *finder, const struct xcap_selector *selector,
+                                   struct arena *arena, struct refusal *refusal);
 static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
                                struct arena *arena, struct splice *splice, struct refusal *refusal);
 static enum status put_attribute(struct text document, const struct xcap_selector *selector, struct text body,
@@ -132,6 +135,9 @@ enum status xcap_put(struct text document, const struct xcap_selector *selector,
         return refuse_method(refusal);
     if (xcap_check_parent(document, selector, arena, refusal) != OK)
         return REFUSED;
+    struct text mark = TEXT("\xEF\xBB\xBF");
+    if (text_starts_with(body, mark))
+        body = text_slice(body, mark.length, body.length);
     if (!utf8_valid(body))
         return refuse_conflict(refusal, "not-utf-8", TEXT("the body is not UTF-8"));
     struct splice splice = {0};
@@ -146,10 +152,37 @@ enum status xcap_put(struct text document, const struct xcap_selector *selector,
     size_t begin = splice.begin + splice.before.length;
     if (!select_node(result, selector, arena, &finder, &selected) || selected.begin != begin ||
         selected.end != begin + splice.node.length)
-        return refuse_conflict(refusal, "cannot-insert", TEXT("the URI would not select what was put"));
+        return refuse_mismatch(&finder, selector, arena, refusal);
     *document_out = result;
     *created_out = splice.created;
     return OK;
+}
+
+/* RFC 4825 §8.2.3: a GET of the URI would not give back what was put. The step that fails says most. */
+static enum status refuse_mismatch(const struct xcap_finder *finder, const struct xcap_selector *selector,
+                                   struct arena *arena, struct refusal *refusal)
+{
+    size_t at = finder->steps_done < selector->steps_count ? finder->steps_done : selector->steps_count - 1;
+    const struct xcap_step *step = &selector->steps[at];
+    struct text namespace = step->any_name ? TEXT("any namespace") : step->namespace;
+    return refuse_conflict(refusal, "cannot-insert",
+                           text_format(arena, "the URI would not select what was put: look at step '%.*s' (%.*s)",
+                                       TEXT_ARG(step->written),
+                                       TEXT_ARG(namespace.length ? namespace : TEXT("no namespace"))));
+}
+
+/* Why a body is no element: the parser of whole documents says more than the reader of trees. */
+static enum status refuse_fragment(struct text document, const struct xcap_selector *selector, struct text fragment,
+                                   struct arena *arena, struct refusal *refusal)
+{
+    struct xcap_finder finder;
+    if (fragment.length == 0)
+        return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is empty"));
+    xcap_find_place(&finder, document, selector, selector->steps_count - 1, arena);
+    struct text scope = xml_scope_declarations(&finder.scope, arena);
+    if (xml_check_fragment(fragment, scope, &XML_LIMITS_STANDARD, arena, refusal) == REFUSED)
+        return REFUSED;
+    return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is not one well-formed element"));
 }
 
 static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
@@ -162,13 +195,19 @@ static enum status put_element(struct text document, const struct xcap_selector 
     assert(parent_there);
     struct text fragment = text_trim(body);
     if (xml_tree_read_in(fragment, &finder.scope, arena, &element) != OK)
-        return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is not one well-formed element"));
+        return refuse_fragment(document, selector, fragment, arena, refusal);
     if (element->begin != 0 || element->end != fragment.length)
-        return refuse_conflict(refusal, "not-xml-frag", TEXT("the body holds something beside its element"));
+        return refuse_conflict(refusal, "not-xml-frag",
+                               TEXT("the body must be one element, without a declaration or comment beside it"));
+    if (!last_step(selector)->any_name && !text_equal(last_step(selector)->local, element->local))
+        return refuse_conflict(refusal, "cannot-insert",
+                               text_format(arena, "the URI names an element '%.*s', but the body is a '%.*s'",
+                                           TEXT_ARG(last_step(selector)->local), TEXT_ARG(element->local)));
     switch (xcap_find_children(&finder, last_step(selector), &target)) {
     case 0:
         if (!xcap_insert_element(&finder, last_step(selector), element, fragment, splice))
-            return refuse_conflict(refusal, "cannot-insert", TEXT("there is no such position for a new element"));
+            return refuse_conflict(refusal, "cannot-insert",
+                                   TEXT("there is no place for a new element at this position"));
         return OK;
     case 1:
         *splice = (struct splice){
@@ -187,13 +226,16 @@ static enum status put_attribute(struct text document, const struct xcap_selecto
     bool element_there = xcap_find_place(&finder, document, selector, selector->steps_count, arena);
     assert(element_there);
     if (!xcap_attribute_value(body, arena, &value))
-        return refuse_conflict(refusal, "not-xml-att-value", TEXT("the body is not the value of an attribute"));
+        return refuse_conflict(refusal, "not-xml-att-value",
+                               TEXT("the body must be the value of an attribute in quotes, with '<' and '&' as "
+                                    "references"));
     if (xcap_find_attribute(&finder, selector->attribute_namespace, selector->attribute_local, &attribute)) {
         *splice = (struct splice){.begin = attribute.value_begin - 1, .end = attribute.value_end + 1, .node = value};
         return OK;
     }
     if (!xcap_insert_attribute(&finder, selector, value, arena, splice))
-        return refuse_conflict(refusal, "cannot-insert", TEXT("the element cannot have such an attribute"));
+        return refuse_conflict(refusal, "cannot-insert",
+                               TEXT("no prefix of the attribute's namespace is known where the element stands"));
     return OK;
 }
 

@@ -26,6 +26,8 @@ static void silent_line(void *context, const char *format, ...) __attribute__((f
 static void sheet_message(void *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static enum status parse(struct text bytes, struct arena *arena, xmlDocPtr *tree_out, struct xml_complaint *complaint);
 static enum status fragment_shape(xmlDocPtr tree, struct refusal *refusal);
+static void note_stranger(struct xml_complaint *complaint, const xmlNode *node);
+static struct text plain_words(struct text message);
 
 void xml_open(void)
 {
@@ -172,6 +174,20 @@ void xml_complaint_take(void *data, xmlErrorPtr error)
     complaint->file = error->file ? text_cstring(complaint->arena, text_of(error->file)) : NULL;
     complaint->line = error->line;
     complaint->column = error->int2;
+    if (error->domain == XML_FROM_SCHEMASV)
+        note_stranger(complaint, error->node);
+}
+
+/* "Element 'list' is not expected, expected is 'list'" helps nobody: the namespace is what is wrong. */
+static void note_stranger(struct xml_complaint *complaint, const xmlNode *node)
+{
+    if (!node || node->type != XML_ELEMENT_NODE || !node->parent || node->parent->type != XML_ELEMENT_NODE)
+        return;
+    const char *own = node->ns ? (const char *)node->ns->href : "";
+    const char *around = node->parent->ns ? (const char *)node->parent->ns->href : "";
+    complaint->stranger = strcmp(own, around) != 0;
+    if (complaint->stranger)
+        complaint->namespace = xml_message_shape(complaint->arena, text_of(own));
 }
 
 struct text xml_complaint_line(const struct xml_complaint *complaint, const char *path)
@@ -183,11 +199,36 @@ struct text xml_complaint_line(const struct xml_complaint *complaint, const char
     return text_format(complaint->arena, "%s: %.*s", file, TEXT_ARG(message));
 }
 
+/* Some messages of the parser name its functions. */
+static struct text plain_words(struct text message)
+{
+    static const struct {
+        struct text said, meant;
+    } words[] = {
+        {TEXT_INIT("xmlParseEntityRef: no name"), TEXT_INIT("'&' stands alone; it is written '&amp;'")},
+        {TEXT_INIT("EntityRef: expecting ';'"),
+         TEXT_INIT("a reference does not end with ';', or '&' is meant, '&amp;'")},
+        {TEXT_INIT("xmlParseCharRef: invalid"), TEXT_INIT("a reference to a character that XML does not allow")},
+        {TEXT_INIT("CharRef: invalid"), TEXT_INIT("a reference to a character that XML does not allow")},
+        {TEXT_INIT("xmlParseStartTag: invalid element name"), TEXT_INIT("after '<' there is no name of an element")},
+        {TEXT_INIT("StartTag: invalid element name"), TEXT_INIT("after '<' there is no name of an element")},
+        {TEXT_INIT("AttValue: \" or ' expected"), TEXT_INIT("the value of an attribute stands in quotes")},
+        {TEXT_INIT("Specification mandates value for attribute"), TEXT_INIT("an attribute has no value")},
+        {TEXT_INIT("xmlParsePI : no target name"), TEXT_INIT("a processing instruction has no name")},
+        {TEXT_INIT("attributes construct error"),
+         TEXT_INIT("between attributes there is no space, or a name is broken")},
+    };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (text_starts_with(message, words[i].said))
+            return words[i].meant;
+    return message;
+}
+
 struct text xml_message_shape(struct arena *arena, struct text message)
 {
     struct text_builder shaped;
     builder_init(&shaped, arena);
-    message = text_trim(message);
+    message = plain_words(text_trim(message));
     bool valid = utf8_valid(message); /* the library cuts long names anywhere */
     for (size_t i = 0; i < message.length; i++) {
         unsigned char byte = (unsigned char)message.bytes[i];

@@ -24,6 +24,8 @@ struct xml_complaint {
     const char *file;    /* copied into the arena, or NULL */
     int line;
     int column;
+    struct text namespace; /* of the element that a schema refuses, when its parent is in another one */
+    bool stranger;         /* it is */
 };
 
 /* To be set as structured error function with a struct xml_complaint as its data. Warnings are passed over. */

@@ -185,6 +185,10 @@ enum status xml_schema_check(const struct xml_schema *schema, const struct xml_d
     /* "Element 'x': The attribute…" reads better inside a sentence */
     if (text_starts_with(message, TEXT("Element '")))
         message = text_format(arena, "e%.*s", TEXT_ARG(text_slice(message, 1, message.length)));
+    if (complaint.stranger)
+        message =
+            text_format(arena, "%.*s It is in %s%.*s.", TEXT_ARG(message),
+                        complaint.namespace.length ? "the namespace " : "no namespace", TEXT_ARG(complaint.namespace));
     return refuse_conflict(refusal, "schema-validation-error",
                            text_format(arena, "line %d: %.*s", complaint.line, TEXT_ARG(message)));
 }

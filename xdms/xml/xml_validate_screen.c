@@ -6,6 +6,7 @@ struct screen {
     struct text bytes;
     size_t at;
     const struct xml_limits *limits;
+    bool fragment;
     unsigned depth;
     unsigned elements;
     struct arena *arena;
@@ -25,7 +26,7 @@ static enum status screen_refuse_limit(struct screen *screen, const char *of_wha
 enum status xml_screen(struct text bytes, const struct xml_limits *limits, bool fragment, struct arena *arena,
                        struct refusal *refusal)
 {
-    struct screen screen = {.bytes = bytes, .limits = limits, .arena = arena, .refusal = refusal};
+    struct screen screen = {.bytes = bytes, .limits = limits, .fragment = fragment, .arena = arena, .refusal = refusal};
     if (bytes.length > limits->bytes_max)
         return refuse_conflict(refusal, "constraint-failure",
                                text_format(arena, "the document has more than %zu bytes", limits->bytes_max));
@@ -48,7 +49,7 @@ enum status xml_screen(struct text bytes, const struct xml_limits *limits, bool 
 static enum status screen_bytes(struct screen *screen)
 {
     struct text bytes = screen->bytes;
-    for (size_t i = 0; i < bytes.length && i < 4; i++) {
+    for (size_t i = 0; i < bytes.length && i < 2; i++) {
         if (bytes.bytes[i] == '\0') /* XML 1.0 appendix F: UTF-16 or UTF-32 without a byte order mark */
             return screen_refuse(screen, "not-utf-8", "the document is not UTF-8", 0);
     }
@@ -117,8 +118,8 @@ static enum status screen_markup(struct screen *screen)
     if (text_starts_with(rest, TEXT("</")))
         return screen_end_tag(screen);
     if (text_starts_with(rest, TEXT("<!DOCTYPE")))
-        return screen_refuse(screen, "constraint-failure", "a document type declaration (DTD) is not accepted",
-                             screen->at);
+        return screen_refuse(screen, screen->fragment ? "not-xml-frag" : "constraint-failure",
+                             "a document type declaration (DTD) is not accepted", screen->at);
     if (text_starts_with(rest, TEXT("<!")))
         return screen_refuse(screen, "not-well-formed", "unknown markup after '<!'", screen->at);
     return screen_start_tag(screen);
