@@ -112,9 +112,11 @@ static enum digest_result check_credentials(struct request *request, const char 
         .body = sip_body(request->message),
         .sip = true,
     };
+    struct digest_answer answer;
     for (size_t i = 0; sip_header(request->message, header, i, &request->arena, &check.authorization); i++) {
         enum digest_result one = digest_check(conversation->digest, conversation->documents, &check,
-                                              conversation->now.wall_ms, &request->arena, &request->user, NULL);
+                                              conversation->now.wall_ms, &request->arena, &answer);
+        request->user = answer.user.address;
         if (one != DIGEST_BROKEN && one != DIGEST_MISSING)
             return one;
         result = one;
@@ -131,6 +133,7 @@ bool request_authenticate(struct request *request, bool proxy)
     case DIGEST_GOOD: return true;
     case DIGEST_BROKEN: request_answer(request, 400, "Bad Credentials"); return false;
     case DIGEST_FAILED: request_answer(request, 500, "Users Not Readable"); return false;
+    case DIGEST_WAITING: request_answer(request, 403, "Too Many Wrong Passwords"); return false;
     case DIGEST_WRONG:
         log_warning("authentication failed peer=%.*s", TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
         metric_add(metric_counter("im_glue_authentication_failures_total", "", "Wrong user or password."), 1);

@@ -3,7 +3,8 @@
 #ifndef IDENTITY_DIGEST_H
 #define IDENTITY_DIGEST_H
 
-#include "document.h"
+#include "guard.h"
+#include "user.h"
 
 #define DIGEST_NONCE_MS_MAX 300000 /* 5 min, then stale=true: the client tries again without asking its user */
 #define DIGEST_NONCES_MAX   65536  /* nonces whose counts are kept; the oldest is forgotten, and its nonce then stale */
@@ -14,6 +15,9 @@ struct digest;
 /* `key` (32 bytes) makes the nonces; give the same to every node that shares them. */
 struct digest *digest_new(struct text realm, struct text domain, const uint8_t key[32]);
 void digest_free(struct digest *digest);
+
+/* Failures are counted, and those who make too many have to wait. Before the first check; outlives the digest. */
+void digest_set_guard(struct digest *digest, struct guard *guard);
 
 enum digest_algorithm { DIGEST_SHA256, DIGEST_MD5 }; /* offered in this order */
 
@@ -27,6 +31,8 @@ struct digest_request {
     struct text uri;  /* as on the request line; compared leniently with uri="…" (both decoded once) */
     struct text body; /* for auth-int */
     bool sip;         /* uri="…" may be any SIP URI: on the way the Request-URI changes */
+    bool without_info; /* nobody wants digest_answer.info */
+    const struct trust_address *address; /* where it comes from, for the guard; NULL: it stands for many */
 };
 
 enum digest_result {
@@ -35,13 +41,21 @@ enum digest_result {
     DIGEST_STALE,   /* right, but the nonce is old, not ours, or its count is used up: challenge with stale=true */
     DIGEST_WRONG,   /* unknown user, wrong password: challenge again */
     DIGEST_BROKEN,  /* header does not parse, is of another request, algorithm or qop not offered: 400 */
+    DIGEST_WAITING, /* too many failures: not looked at, right or wrong */
     DIGEST_FAILED   /* the users cannot be read: 500 */
 };
 
-/* DIGEST_GOOD: `user_out` is who it is (canonical address). Same work for unknown users as for wrong passwords.
- * `info_out`, when not NULL, gets the value for Authentication-Info (rspauth, nextnonce when due), or empty. */
+struct digest_answer {
+    struct user user;    /* DIGEST_GOOD: who it is */
+    struct text info;    /* DIGEST_GOOD: value for Authentication-Info (rspauth, nextnonce when due), or empty */
+    struct text claimed; /* WRONG and WAITING: who it says it is, canonical or as written, for the log */
+    int64_t wait_ms;     /* WAITING: until then */
+    bool begins_to_wait; /* WRONG: with this one too many */
+};
+
+/* Same work for unknown users as for wrong passwords. Everything in the answer is zero unless said above. */
 enum digest_result digest_check(struct digest *digest, const struct documents *documents,
                                 const struct digest_request *request, int64_t now_ms, struct arena *arena,
-                                struct text *user_out, struct text *info_out);
+                                struct digest_answer *answer_out);
 
 #endif

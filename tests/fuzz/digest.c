@@ -39,16 +39,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         documents = documents_with_alice(&store);
         digest = digest_new(TEXT("example.com"), TEXT("example.com"), key);
     }
-    struct text target, header, user, info;
+    struct text target, header;
+    struct digest_answer answer;
     text_cut((struct text){(const char *)data, size}, '\n', &target, &header);
     struct arena arena;
     arena_init(&arena, "fuzz");
     for (int sip = 0; sip < 2; sip++) {
-        const struct digest_request request = {header, TEXT("GET"), target, TEXT("body"), sip};
-        enum digest_result result = digest_check(digest, documents, &request, NOW, &arena, &user, &info);
+        const struct digest_request request = {
+            .authorization = header, .method = TEXT("GET"), .uri = target, .body = TEXT("body"), .sip = sip};
+        enum digest_result result = digest_check(digest, documents, &request, NOW, &arena, &answer);
         /* A right response to a nonce that is not ours is as far as an input with the password gets. */
         assert(result != DIGEST_GOOD && result != DIGEST_FAILED);
-        assert(user.length == 0 && info.length == 0);
+        assert(answer.user.address.length == 0 && answer.info.length == 0);
     }
     arena_clear(&arena);
     return 0;

@@ -79,8 +79,11 @@ static inline enum digest_result check_on(struct digest *server, const struct di
         .uri = client->uri,
         .body = client->body,
     };
-    struct text user;
-    return digest_check(server, documents, &request, now_ms, &arena, &user, info_out);
+    struct digest_answer answer;
+    enum digest_result result = digest_check(server, documents, &request, now_ms, &arena, &answer);
+    if (info_out)
+        *info_out = answer.info;
+    return result;
 }
 
 static inline enum digest_result check(const struct digest_client *client)

@@ -12,10 +12,11 @@
 static enum digest_result check_header(struct text authorization, struct text uri)
 {
     const struct digest_request request = {.authorization = authorization, .method = TEXT("GET"), .uri = uri};
-    struct text user, info;
-    enum digest_result result = digest_check(digest, documents, &request, NOW, &arena, &user, &info);
+    struct digest_answer answer;
+    enum digest_result result = digest_check(digest, documents, &request, NOW, &arena, &answer);
+    struct text user = answer.user.address;
     assert_true(result == DIGEST_GOOD ? text_equal(user, TEXT("sip:alice@example.com")) : user.length == 0);
-    assert_true(result == DIGEST_GOOD || info.length == 0);
+    assert_true(result == DIGEST_GOOD || answer.info.length == 0);
     return result;
 }
 
@@ -97,8 +98,8 @@ static void a_changed_body_is_wrong_with_auth_int(void **state)
     client.body = TEXT("<a/>");
     const struct digest_request request = {client_authorization(&client, &arena), client.method, client.uri,
                                            TEXT("<b/>"), false};
-    struct text user;
-    assert_int_equal(digest_check(digest, documents, &request, NOW, &arena, &user, NULL), DIGEST_WRONG);
+    struct digest_answer answer;
+    assert_int_equal(digest_check(digest, documents, &request, NOW, &arena, &answer), DIGEST_WRONG);
 }
 
 static void a_changed_method_is_wrong(void **state)
@@ -107,8 +108,8 @@ static void a_changed_method_is_wrong(void **state)
     struct digest_client client = fresh_client();
     const struct digest_request request = {client_authorization(&client, &arena), TEXT("DELETE"), client.uri, TEXT(""),
                                            false};
-    struct text user;
-    assert_int_equal(digest_check(digest, documents, &request, NOW, &arena, &user, NULL), DIGEST_WRONG);
+    struct digest_answer answer;
+    assert_int_equal(digest_check(digest, documents, &request, NOW, &arena, &answer), DIGEST_WRONG);
 }
 
 /* The nonces are those of the RFCs: a response that is right then is "stale", one that is wrong is "wrong". */
@@ -140,8 +141,8 @@ static void the_examples_of_rfc_7616_and_2617_are_right(void **state)
         add_user(TEXT("Mufasa"), examples[i].password, examples[i].realm, DOMAIN);
         const struct digest_request request = {
             .authorization = examples[i].header, .method = TEXT("GET"), .uri = TEXT("/dir/index.html")};
-        struct text user;
-        assert_int_equal(digest_check(server, documents, &request, NOW, &arena, &user, NULL), examples[i].result);
+        struct digest_answer answer;
+        assert_int_equal(digest_check(server, documents, &request, NOW, &arena, &answer), examples[i].result);
         digest_free(server);
     }
 }
@@ -356,8 +357,8 @@ static void a_sip_uri_need_not_be_the_request_uri(void **state)
         client.uri = text_of(examples[i].written);
         const struct digest_request request = {client_authorization(&client, &arena), client.method,
                                                text_of(examples[i].asked), TEXT(""), true};
-        struct text user;
-        enum digest_result result = digest_check(digest, documents, &request, NOW, &arena, &user, NULL);
+        struct digest_answer answer;
+        enum digest_result result = digest_check(digest, documents, &request, NOW, &arena, &answer);
         if (result != examples[i].result)
             fail_msg("%s for %s: %d", examples[i].written, examples[i].asked, result);
     }

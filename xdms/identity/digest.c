@@ -37,6 +37,11 @@ void digest_free(struct digest *digest)
     free(digest);
 }
 
+void digest_set_guard(struct digest *digest, struct guard *guard)
+{
+    digest->guard = guard;
+}
+
 static void add_quoted(struct text_builder *builder, struct text text)
 {
     builder_add_char(builder, '"');

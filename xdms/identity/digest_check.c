@@ -6,8 +6,12 @@
 
 static bool uri_fits(const struct digest_request *request, struct text written, struct arena *arena);
 static enum digest_result find_secret(const struct digest *digest, const struct documents *documents,
-                                      const struct digest_header *header, struct arena *arena, struct text *address_out,
+                                      const struct digest_header *header, struct arena *arena, struct user *user_out,
                                       struct text *secret_out);
+static enum digest_result compare(struct digest *digest, const struct documents *documents,
+                                  const struct digest_request *request, const struct digest_header *header,
+                                  int64_t now_ms, struct arena *arena, struct digest_answer *answer_out,
+                                  struct text *secret_out);
 static struct text response_to(const struct digest_header *header, struct text secret, struct text method,
                                const struct text *body, struct arena *arena);
 static struct text authentication_info(const struct digest *digest, const struct digest_header *header,
@@ -16,11 +20,9 @@ static struct text authentication_info(const struct digest *digest, const struct
 
 enum digest_result digest_check(struct digest *digest, const struct documents *documents,
                                 const struct digest_request *request, int64_t now_ms, struct arena *arena,
-                                struct text *user_out, struct text *info_out)
+                                struct digest_answer *answer_out)
 {
-    *user_out = TEXT("");
-    if (info_out)
-        *info_out = TEXT("");
+    *answer_out = (struct digest_answer){0};
     struct digest_header header;
     enum digest_result result = digest_header_parse(request->authorization, arena, &header);
     if (result != DIGEST_GOOD)
@@ -30,25 +32,64 @@ enum digest_result digest_check(struct digest *digest, const struct documents *d
     if (!uri_fits(request, header.uri, arena))
         return DIGEST_BROKEN;
 
-    struct text address, secret;
-    result = find_secret(digest, documents, &header, arena, &address, &secret);
-    if (result == DIGEST_FAILED)
+    struct digest_answer answer = {0};
+    struct text secret;
+    result = compare(digest, documents, request, &header, now_ms, arena, &answer, &secret);
+    if (result != DIGEST_GOOD) {
+        *answer_out = answer;
         return result;
-    struct text expected = response_to(&header, secret, request->method, &request->body, arena);
-    bool equal = identity_equal(header.response, expected);
-    if (result != DIGEST_GOOD || !equal)
-        return DIGEST_WRONG;
-
+    }
     /* The password is right; what is wrong with the nonce costs the client a round trip, its user nothing. */
     struct nonce nonce;
     if (!nonce_read(digest->key, digest->realm, header.nonce, arena, &nonce) || !nonce_fresh(&nonce, now_ms))
         return DIGEST_STALE;
     if (header.protection != PROTECT_NOTHING && !nonce_table_take(digest->nonces, &nonce, header.count_value))
         return DIGEST_STALE;
-    *user_out = address;
-    if (info_out)
-        *info_out = authentication_info(digest, &header, &nonce, secret, now_ms, arena);
+    /* Only now: a response that somebody repeats must not make his address a good one. */
+    const struct guard_source source = {answer.user.address, request->address};
+    if (digest->guard)
+        guard_succeeded(digest->guard, &source, now_ms);
+    if (!request->without_info)
+        answer.info = authentication_info(digest, &header, &nonce, secret, now_ms, arena);
+    *answer_out = answer;
     return DIGEST_GOOD;
+}
+
+/* Known users by their address of record, so that no two spellings of a name give two chances. */
+static struct text claimed_by(const struct digest *digest, const struct digest_header *header, const struct user *user,
+                              struct arena *arena)
+{
+    if (user->address.length)
+        return user->address;
+    struct text address = header->user_hashed ? TEXT("") : user_address(header->username, digest->domain, arena);
+    return address.length ? address : header->username;
+}
+
+/* Is the response that of the user's password? DIGEST_GOOD, WRONG, WAITING, FAILED. */
+static enum digest_result compare(struct digest *digest, const struct documents *documents,
+                                  const struct digest_request *request, const struct digest_header *header,
+                                  int64_t now_ms, struct arena *arena, struct digest_answer *answer_out,
+                                  struct text *secret_out)
+{
+    struct user user = {0};
+    enum digest_result result = find_secret(digest, documents, header, arena, &user, secret_out);
+    if (result == DIGEST_FAILED)
+        return result;
+    const struct guard_source source = {claimed_by(digest, header, &user, arena), request->address};
+    answer_out->wait_ms = digest->guard ? guard_wait_ms(digest->guard, &source, now_ms) : 0;
+    if (answer_out->wait_ms) {
+        answer_out->claimed = source.user;
+        return DIGEST_WAITING;
+    }
+    struct text expected = response_to(header, *secret_out, request->method, &request->body, arena);
+    bool equal = identity_equal(header->response, expected);
+    if (result == DIGEST_GOOD && equal) {
+        answer_out->user = user;
+        return DIGEST_GOOD;
+    }
+    answer_out->claimed = source.user;
+    answer_out->begins_to_wait = digest->guard && guard_failed(digest->guard, &source, now_ms);
+    return DIGEST_WRONG;
 }
 
 /* Path and query of an absolute http URI; other text as it is. */
@@ -111,22 +152,19 @@ static enum status read_user(const struct digest *digest, const struct documents
 
 /* DIGEST_GOOD, or DIGEST_WRONG with a secret that nobody has, so that an unknown user costs what a known one does. */
 static enum digest_result find_secret(const struct digest *digest, const struct documents *documents,
-                                      const struct digest_header *header, struct arena *arena, struct text *address_out,
+                                      const struct digest_header *header, struct arena *arena, struct user *user_out,
                                       struct text *secret_out)
 {
     const struct text parts[] = {TEXT("nobody"), header->username};
     *secret_out = identity_mac(digest->key, parts, 2, header->algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
-    *address_out = TEXT("");
-    struct user user = {0};
     bool full = false;
-    enum status status = read_user(digest, documents, header, arena, &user, &full);
+    enum status status = read_user(digest, documents, header, arena, user_out, &full);
     if (status != OK)
         return status == NOT_FOUND ? DIGEST_WRONG : DIGEST_FAILED;
-    struct text secret = user_secret(&user, header->algorithm, full);
-    if (!text_equal(user.realm, digest->realm) || secret.length == 0)
+    struct text secret = user_secret(user_out, header->algorithm, full);
+    if (!text_equal(user_out->realm, digest->realm) || secret.length == 0)
         return DIGEST_WRONG;
     *secret_out = secret;
-    *address_out = user.address;
     return DIGEST_GOOD;
 }
 

@@ -70,6 +70,7 @@ struct digest {
     uint8_t key[32];
     struct arena arena; /* of the texts above */
     struct nonce_table *nonces;
+    struct guard *guard; /* NULL: nobody waits */
 };
 
 /* --- user.c --- */

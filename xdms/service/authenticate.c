@@ -13,8 +13,11 @@ enum status xcap_authenticate(struct xcap_call *call, struct refusal *refusal)
         .body = request->body,
     };
     struct service *service = call->service;
-    enum digest_result result = digest_check(service->digest, service->documents, &asked, clock_wall_ms(),
-                                             request->arena, &call->user, &call->auth_info);
+    struct digest_answer answer;
+    enum digest_result result =
+        digest_check(service->digest, service->documents, &asked, clock_wall_ms(), request->arena, &answer);
+    call->user = answer.user.address;
+    call->auth_info = answer.info;
     if (result == DIGEST_GOOD)
         return OK;
     metric_add(service->metrics.auth_failures[result], 1);
