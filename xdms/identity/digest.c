@@ -42,7 +42,7 @@ void digest_set_guard(struct digest *digest, struct guard *guard)
     digest->guard = guard;
 }
 
-static void add_quoted(struct text_builder *builder, struct text text)
+void digest_add_quoted(struct text_builder *builder, struct text text)
 {
     builder_add_char(builder, '"');
     for (size_t i = 0; i < text.length; i++) {
@@ -59,7 +59,7 @@ struct text digest_challenge(const struct digest *digest, enum digest_algorithm 
     struct text_builder value;
     builder_init(&value, arena);
     builder_add(&value, TEXT("Digest realm="));
-    add_quoted(&value, digest->realm);
+    digest_add_quoted(&value, digest->realm);
     /* qop=auth alone: clients of the old kind stumble over a list; auth-int is taken from those who send it. */
     builder_add_format(&value, ", nonce=\"%.*s\", opaque=\"%.*s\", algorithm=%s, qop=\"auth\"",
                        TEXT_ARG(nonce_make(digest->key, digest->realm, now_ms, arena)), TEXT_ARG(digest->opaque),

@@ -55,14 +55,13 @@ enum digest_result digest_check(struct digest *digest, const struct documents *d
     return DIGEST_GOOD;
 }
 
-/* Known users by their address of record, so that no two spellings of a name give two chances. */
-static struct text claimed_by(const struct digest *digest, const struct digest_header *header, const struct user *user,
-                              struct arena *arena)
+struct text digest_claimed(const struct digest *digest, struct text username, const struct user *user,
+                           struct arena *arena)
 {
     if (user->address.length)
         return user->address;
-    struct text address = header->user_hashed ? TEXT("") : user_address(header->username, digest->domain, arena);
-    return address.length ? address : header->username;
+    struct text address = user_address(username, digest->domain, arena);
+    return address.length ? address : username;
 }
 
 /* Is the response that of the user's password? DIGEST_GOOD, WRONG, WAITING, FAILED. */
@@ -75,14 +74,14 @@ static enum digest_result compare(struct digest *digest, const struct documents 
     enum digest_result result = find_secret(digest, documents, header, arena, &user, secret_out);
     if (result == DIGEST_FAILED)
         return result;
-    const struct guard_source source = {claimed_by(digest, header, &user, arena), request->address};
+    const struct guard_source source = {digest_claimed(digest, header->username, &user, arena), request->address};
     answer_out->wait_ms = digest->guard ? guard_wait_ms(digest->guard, &source, now_ms) : 0;
     if (answer_out->wait_ms) {
         answer_out->claimed = source.user;
         return DIGEST_WAITING;
     }
     struct text expected = response_to(header, *secret_out, request->method, &request->body, arena);
-    bool equal = identity_equal(header->response, expected);
+    bool equal = secret_equal(header->response, expected);
     if (result == DIGEST_GOOD && equal) {
         answer_out->user = user;
         return DIGEST_GOOD;
@@ -137,9 +136,15 @@ static enum status read_user(const struct digest *digest, const struct documents
         if (status != OK)
             return status;
         const struct text parts[] = {user_full_name(user_out, arena), digest->realm};
-        *full_out = identity_equal(identity_hash(header->algorithm, parts, 2, arena), username);
+        *full_out = secret_equal(identity_hash(header->algorithm, parts, 2, arena), username);
         return OK;
     }
+    return digest_named_user(digest, documents, username, arena, user_out, full_out);
+}
+
+enum status digest_named_user(const struct digest *digest, const struct documents *documents, struct text username,
+                              struct arena *arena, struct user *user_out, bool *full_out)
+{
     *full_out = text_find_char(username, '@') < username.length;
     struct text address = user_address(username, digest->domain, arena);
     enum status status = address.length ? user_get(documents, address, arena, user_out) : NOT_FOUND;

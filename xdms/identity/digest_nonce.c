@@ -68,7 +68,7 @@ bool nonce_read(const uint8_t key[32], struct text realm, struct text written, s
     struct text id = text_slice(written, 0, NONCE_ID_LENGTH);
     struct text mac = text_slice(written, NONCE_ID_LENGTH, written.length);
     uint64_t made_ms;
-    if (!identity_equal(mac, nonce_mac(key, realm, id, arena)) || !text_hex_to_u64(text_slice(id, 0, 16), &made_ms))
+    if (!secret_equal(mac, nonce_mac(key, realm, id, arena)) || !text_hex_to_u64(text_slice(id, 0, 16), &made_ms))
         return false;
     memcpy(nonce_out->id, id.bytes, NONCE_ID_LENGTH);
     nonce_out->made_ms = (int64_t)made_ms;

@@ -19,9 +19,6 @@ struct text identity_hash(enum digest_algorithm algorithm, const struct text *pa
 struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t count, size_t length,
                          struct arena *arena);
 
-/* Equal, in a time that tells nothing but the lengths. */
-bool identity_equal(struct text a, struct text b);
-
 /* --- digest_header.c --- */
 
 enum digest_protection { PROTECT_NOTHING, PROTECT_REQUEST, PROTECT_BODY }; /* no qop (RFC 2069), auth, auth-int */
@@ -72,6 +69,18 @@ struct digest {
     struct nonce_table *nonces;
     struct guard *guard; /* NULL: nobody waits */
 };
+
+void digest_add_quoted(struct text_builder *builder, struct text text);
+
+/* --- digest_check.c --- */
+
+/* The user who logs in by this name, and whether it is the one with a domain. NOT_FOUND: no hash is kept of it. */
+enum status digest_named_user(const struct digest *digest, const struct documents *documents, struct text username,
+                              struct arena *arena, struct user *user_out, bool *full_out);
+
+/* Known users by their address of record, so that no two spellings of a name give two chances. */
+struct text digest_claimed(const struct digest *digest, struct text username, const struct user *user,
+                           struct arena *arena);
 
 /* --- user.c --- */
 

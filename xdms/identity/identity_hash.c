@@ -58,7 +58,8 @@ struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t
     return text_slice(hex_encode(arena, mac, sizeof(mac)), 0, length);
 }
 
-bool identity_equal(struct text a, struct text b)
+bool secret_equal(struct text given, struct text secret)
 {
-    return a.length == b.length && (a.length == 0 || memeql_sec(a.bytes, b.bytes, a.length));
+    return given.length == secret.length &&
+           (given.length == 0 || memeql_sec(given.bytes, secret.bytes, given.length));
 }

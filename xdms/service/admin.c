@@ -93,21 +93,12 @@ static bool admit(struct admin_call *call)
     return check_caller(call) && find_route(call);
 }
 
-/* The same work wherever the first difference is. */
-static bool equal_in_constant_time(struct text given, struct text secret)
-{
-    unsigned difference = given.length != secret.length;
-    for (size_t i = 0; i < given.length; i++)
-        difference |= (unsigned char)given.bytes[i] ^ (unsigned char)secret.bytes[i % secret.length];
-    return difference == 0;
-}
-
 static bool has_token(const struct admin_call *call)
 {
     struct text value;
     if (!http_header(call->request, "Authorization", &value) || !text_starts_with_nocase(value, TEXT("Bearer ")))
         return false;
-    return equal_in_constant_time(text_trim(text_slice(value, 7, value.length)), call->service->settings.admin_token);
+    return secret_equal(text_trim(text_slice(value, 7, value.length)), call->service->settings.admin_token);
 }
 
 static bool host_is_loopback(struct text host)
