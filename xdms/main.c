@@ -13,7 +13,9 @@
 
 struct xdms_settings {
     struct node_settings node;
-    char *http, *management, *admin;
+    char *http, *https, *management, *admin;
+    char *admin_clients;
+    bool admin_tls, management_tls;
     char *root_uri, *servers, *operators, *admin_token;
     int64_t threads, connections_max, body_bytes_max, header_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
     int64_t gzip_bytes_min, target_bytes_max, selector_steps_max;
@@ -23,12 +25,14 @@ struct xdms_settings {
 #define ROW(member) offsetof(struct xdms_settings, member)
 
 static const struct setting rows[] = {
-    {"listen.http", SETTING_TEXT, ROW(http), "127.0.0.1:8080", 0, 0, "", "Address of the XCAP roots."},
+    {"listen.http", SETTING_TEXT, ROW(http), "127.0.0.1:8080", 0, 0, "",
+     "Address of the XCAP roots, not encrypted; may be empty where there is listen.https."},
+    {"listen.https", SETTING_TEXT, ROW(https), "", 0, 0, "", "Address of the XCAP roots over TLS, as 0.0.0.0:8443."},
     {"listen.management", SETTING_TEXT, ROW(management), "127.0.0.1:9091", 0, 0, "",
      "Address of /metrics, /livez and /readyz."},
     {"listen.admin", SETTING_TEXT, ROW(admin), "127.0.0.1:8081", 0, 0, "", "Address of the admin API."},
     {"xcap.root-uri", SETTING_TEXT, ROW(root_uri), "", 0, 0, "",
-     "XCAP root as clients see it; empty: made from listen.http and the first of xcap.roots."},
+     "XCAP root as clients see it; empty: made from listen.https, or else listen.http, and the first of xcap.roots."},
     {"xcap.target-bytes-max", SETTING_NUMBER, ROW(target_bytes_max), "8192", 256, 65536, "bytes",
      "Longest request target, selector and query included; longer is refused with 414."},
     {"xcap.selector-steps-max", SETTING_NUMBER, ROW(selector_steps_max), "32", 1, 200, "",
@@ -40,12 +44,18 @@ static const struct setting rows[] = {
     {"xcap.element-declarations", SETTING_SWITCH, ROW(element_declarations), "no", 0, 0, "",
      "Drops an XML declaration in front of an element that is PUT; else it is refused with not-xml-frag."},
     {"xcap.absent-first", SETTING_SWITCH, ROW(absent_first), "no", 0, 0, "",
-     "Answers 404 for unknown services and users before it asks who wants to know, as RFC 4825 orders it; else strangers "
+     "Answers 404 for unknown services and users before it asks who wants to know, as RFC 4825 orders it; else "
+     "strangers "
      "are told nothing but 401."},
     {"identity.servers", SETTING_TEXT, ROW(servers), "", 0, 0, "",
      "Users that are servers, separated by commas: they read what document services open to servers."},
     {"identity.operators", SETTING_TEXT, ROW(operators), "", 0, 0, "",
      "Users that act for the operator, separated by commas: they may do what document services leave to operators."},
+    {"tls.admin", SETTING_SWITCH, ROW(admin_tls), "no", 0, 0, "", "listen.admin speaks TLS and nothing else."},
+    {"tls.admin-clients", SETTING_TEXT, ROW(admin_clients), "none", 0, 0, "",
+     "Certificates of clients at listen.admin, as tls.clients."},
+    {"tls.management", SETTING_SWITCH, ROW(management_tls), "no", 0, 0, "",
+     "listen.management speaks TLS and nothing else."},
     {"admin.token", SETTING_TEXT, ROW(admin_token), "", 0, 0, "",
      "Bearer token of the admin API; empty is allowed on loopback addresses only."},
     {"http.threads", SETTING_NUMBER, ROW(threads), "0", 0, 256, "", "Worker threads; 0: one per core."},
@@ -68,8 +78,9 @@ static const struct setting rows[] = {
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
 
 static const struct command_option shortcuts[] = {
-    {"http", "listen.http"},  {"management", "listen.management"}, {"admin", "listen.admin"},
-    {"data", "store.folder"}, {"schemas", "xcap.schemas"},         {"domain", "identity.domain"},
+    {"http", "listen.http"},       {"https", "listen.https"}, {"management", "listen.management"},
+    {"admin", "listen.admin"},     {"data", "store.folder"},  {"schemas", "xcap.schemas"},
+    {"domain", "identity.domain"},
 };
 
 static const struct command command = {
@@ -89,7 +100,7 @@ struct program {
     struct xdms_settings settings;
     struct node node;
     struct service *service;
-    struct http_server *http, *management, *admin;
+    struct http_server *http, *https, *management, *admin;
     struct text servers[PRINCIPALS_MAX], operators[PRINCIPALS_MAX];
     size_t servers_count, operators_count;
 };
@@ -123,47 +134,87 @@ static bool read_identities(struct program *program)
                            &program->operators_count);
 }
 
-static struct http_server *open_server(struct program *program, const char *address, size_t body_bytes_max,
-                                       http_handler_fn *handler, http_preview_fn *preview)
+static struct http_settings http_settings_of(const struct xdms_settings *settings)
 {
-    char host[256];
-    struct http_settings settings = HTTP_SETTINGS_STANDARD;
-    struct text error = {0};
-    if (!address_split(address, host, sizeof(host), &settings.port)) {
-        start_failed(text_format(&program->node.arena, "not HOST:PORT: %s", address));
-        return NULL;
-    }
-    settings.host = host;
-    settings.threads = (unsigned)program->settings.threads;
-    settings.connections_max = (unsigned)program->settings.connections_max;
-    settings.body_bytes_max = body_bytes_max;
-    settings.header_bytes_max = (size_t)program->settings.header_bytes_max;
-    settings.header_ms_max = program->settings.header_ms_max;
-    settings.body_ms_max = program->settings.body_ms_max;
-    settings.idle_ms_max = program->settings.idle_ms_max;
-    settings.server_token = "xdms/" XDM_VERSION;
-    struct http_server *server =
-        http_server_open(&settings, handler, preview, program->service, &program->node.arena, &error);
-    if (!server)
-        start_failed(error);
-    return server;
+    struct http_settings http = HTTP_SETTINGS_STANDARD;
+    http.threads = (unsigned)settings->threads;
+    http.connections_max = (unsigned)settings->connections_max;
+    http.body_bytes_max = (size_t)settings->body_bytes_max;
+    http.header_bytes_max = (size_t)settings->header_bytes_max;
+    http.header_ms_max = settings->header_ms_max;
+    http.body_ms_max = settings->body_ms_max;
+    http.idle_ms_max = settings->idle_ms_max;
+    http.server_token = "xdms/" XDM_VERSION;
+    return http;
 }
 
-static bool open_ports(struct program *program)
+/* What answers at one address. */
+struct port {
+    const char *setting, *address;
+    http_handler_fn *handler;
+    http_preview_fn *preview;
+    bool is_tls;
+    enum tls_clients clients;
+    size_t body_bytes_max; /* 0: as http.body-bytes-max says */
+};
+
+/* True also for an empty address, at which nothing listens. */
+static bool open_port(struct program *program, const struct port *port, struct http_server **server_out)
+{
+    char host[256];
+    struct http_settings settings = http_settings_of(&program->settings);
+    struct arena *arena = &program->node.arena;
+    struct text error = {0};
+    if (!port->address[0])
+        return true;
+    if (!address_split(port->address, host, sizeof(host), &settings.port))
+        return start_failed(text_format(arena, "%s: not HOST:PORT: %s", port->setting, port->address));
+    if (port->is_tls && !program->node.tls)
+        return start_failed(text_format(arena, "%s shall speak TLS, but there is no tls.certificate", port->setting));
+    settings.host = host;
+    settings.tls = port->is_tls ? program->node.tls : NULL;
+    settings.clients = port->clients;
+    if (port->body_bytes_max)
+        settings.body_bytes_max = port->body_bytes_max;
+    *server_out = http_server_open(&settings, port->handler, port->preview, program->service, arena, &error);
+    return *server_out || start_failed(error);
+}
+
+static bool read_admin_clients(const struct program *program, enum tls_clients *clients_out)
 {
     const struct xdms_settings *settings = &program->settings;
-    size_t body_bytes_max = (size_t)settings->body_bytes_max;
-    size_t import_bytes_max = 2 * body_bytes_max + IMPORT_ROOM; /* escapes make a document longer in a line of JSON */
-    struct node *node = &program->node;
-    if (!settings->admin_token[0] && !address_is_loopback(settings->admin))
-        return start_failed(TEXT("admin.token must be set when listen.admin is not a loopback address"));
+    if (!tls_clients_parse(text_of(settings->admin_clients), clients_out))
+        return start_failed(TEXT("tls.admin-clients is none, optional or required"));
+    if (*clients_out != TLS_CLIENTS_NONE && !settings->admin_tls)
+        return start_failed(TEXT("tls.admin-clients asks for certificates, but tls.admin is not on"));
+    if (*clients_out != TLS_CLIENTS_NONE && !settings->node.client_ca[0])
+        return start_failed(TEXT("tls.admin-clients asks for certificates, but tls.client-ca names no CA"));
+    if (settings->admin[0] && !settings->admin_token[0] && *clients_out != TLS_CLIENTS_REQUIRED &&
+        !address_is_loopback(settings->admin))
+        return start_failed(TEXT("admin.token must be set when listen.admin is not a loopback address, unless "
+                                 "tls.admin-clients is required"));
+    return true;
+}
+
+static struct text root_uri_of(struct program *program)
+{
+    const struct xdms_settings *settings = &program->settings;
     struct text root_uri = text_of(settings->root_uri);
-    if (root_uri.length == 0)
-        root_uri = text_format(&program->node.arena, "http://%s%.*s", settings->http, TEXT_ARG(node->roots[0]));
+    bool is_tls = settings->https[0] != '\0';
+    if (root_uri.length)
+        return root_uri;
+    return text_format(&program->node.arena, "http%s://%s%.*s", is_tls ? "s" : "",
+                       is_tls ? settings->https : settings->http, TEXT_ARG(program->node.roots[0]));
+}
+
+static void open_service(struct program *program)
+{
+    const struct xdms_settings *settings = &program->settings;
+    struct node *node = &program->node;
     struct service_settings service = {
         .roots = node->roots,
         .roots_count = node->roots_count,
-        .root_uri = root_uri,
+        .root_uri = root_uri_of(program),
         .domain = text_of(settings->node.domain),
         .realm = text_of(settings->node.realm),
         .admin_token = text_of(settings->admin_token),
@@ -180,18 +231,42 @@ static bool open_ports(struct program *program)
         .absent_first = settings->absent_first,
     };
     program->service = service_new(&service, node->documents, node->digest);
-    program->http = open_server(program, settings->http, body_bytes_max, service_xcap, service_xcap_preview);
-    if (program->http)
-        program->management = open_server(program, settings->management, body_bytes_max, service_management, NULL);
-    if (program->management)
-        program->admin = open_server(program, settings->admin, import_bytes_max, service_admin, service_admin_preview);
-    return program->admin != NULL;
+}
+
+static bool open_ports(struct program *program)
+{
+    const struct xdms_settings *settings = &program->settings;
+    enum tls_clients clients = program->node.clients, admin_clients = TLS_CLIENTS_NONE;
+    if (!settings->http[0] && !settings->https[0])
+        return start_failed(TEXT("listen.http and listen.https are both empty"));
+    if (!read_admin_clients(program, &admin_clients))
+        return false;
+    open_service(program);
+    const struct port http = {"listen.http", settings->http, service_xcap, service_xcap_preview};
+    const struct port https = {"listen.https", settings->https, service_xcap, service_xcap_preview, true, clients};
+    const struct port management = {.setting = "listen.management",
+                                    .address = settings->management,
+                                    .handler = service_management,
+                                    .is_tls = settings->management_tls};
+    const struct port admin = {
+        .setting = "listen.admin",
+        .address = settings->admin,
+        .handler = service_admin,
+        .preview = service_admin_preview,
+        .is_tls = settings->admin_tls,
+        .clients = admin_clients,
+        /* escapes make a document longer in a line of JSON */
+        .body_bytes_max = 2 * (size_t)settings->body_bytes_max + IMPORT_ROOM,
+    };
+    return open_port(program, &http, &program->http) && open_port(program, &https, &program->https) &&
+           open_port(program, &management, &program->management) && open_port(program, &admin, &program->admin);
 }
 
 static void print_port(const char *name, const char *address, const struct http_server *server)
 {
     const char *colon = strrchr(address, ':');
-    printf(" %s=%.*s:%u", name, (int)(colon - address), address, http_server_port(server));
+    if (server)
+        printf(" %s=%.*s:%u", name, (int)(colon - address), address, http_server_port(server));
 }
 
 /* The next signal to act on. Frees what was replaced as soon as no request uses it; a reload waits until then. */
@@ -217,20 +292,23 @@ static void serve(struct program *program, const sigset_t *signals)
     service_set_ready(program->service, true);
     printf("xdms ready");
     print_port("http", program->settings.http, program->http);
+    print_port("https", program->settings.https, program->https);
     print_port("management", program->settings.management, program->management);
     print_port("admin", program->settings.admin, program->admin);
     printf("\n");
     fflush(stdout);
     log_info("started data=%s usages=%zu", program->settings.node.folder, usage_count(program->node.usages));
-    while ((signal_number = wait_for_signal(program, signals)) == SIGHUP)
+    while ((signal_number = wait_for_signal(program, signals)) == SIGHUP) {
+        node_reload_tls(&program->node);
         node_reload(&program->node);
+    }
     log_info("stopping signal=%d", signal_number);
     service_set_ready(program->service, false);
 }
 
 static void close_program(struct program *program)
 {
-    struct http_server *servers[] = {program->http, program->admin, program->management};
+    struct http_server *servers[] = {program->http, program->https, program->admin, program->management};
     for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
         if (servers[i])
             http_server_close(servers[i]);

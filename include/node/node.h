@@ -7,6 +7,7 @@
 #include "digest.h"
 #include "document.h"
 #include "settings.h"
+#include "tls.h"
 
 #define NODE_ROOTS_MAX 8 /* one XCAP root and its aliases */
 
@@ -16,6 +17,8 @@ struct node_settings {
     char *domain, *realm;
     int64_t document_bytes_max, document_depth_max, document_elements_max, element_attributes_max;
     int64_t map_mib, size_mib_max, changes_max, changes_days_max; /* struct store_settings */
+    char *certificate, *key, *client_ca, *server_ca, *priority, *clients;
+    bool verify_servers;
     bool debug;
 };
 
@@ -31,13 +34,15 @@ struct node {
     struct usage_set *usages; /* in force */
     struct documents *documents;
     struct digest *digest;
+    struct tls *tls; /* NULL without tls.certificate: nothing is encrypted */
+    enum tls_clients clients;
     struct arena arena; /* until node_close */
 
     struct usage_set *replaced; /* before, while requests still use it */
 };
 
-/* Ignores SIGPIPE and SIGXFSZ, opens the log and then all of the above. False: `error_out` has one line, in the node's arena. To be closed in either
- * case. `settings` outlives the node. */
+/* Ignores SIGPIPE and SIGXFSZ, opens the log and then all of the above. False: `error_out` has one line, in the node's
+ * arena. To be closed in either case. `settings` outlives the node. */
 bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
 
 /* Waits for what was submitted to the store and closes it: what the store calls back must still be there. Further calls
@@ -48,6 +53,9 @@ void node_close(struct node *node);
 /* Loads the document services anew, for programs whose requests enter and leave (document.h). False: what was in force
  * stays, and the log says why; or those of the last reload are still in use (node_retire). */
 bool node_reload(struct node *node);
+
+/* Reads certificate, key and CAs anew. False: what was in force stays, and the log says why. True also without TLS. */
+bool node_reload_tls(struct node *node);
 
 /* Frees the document services that were replaced. False: requests still use them. */
 bool node_retire(struct node *node);

@@ -158,6 +158,22 @@ static void a_client_of_a_foreign_ca_is_refused(void **state)
     refused(stranger, TLS_CLIENTS_OPTIONAL, "the peer's certificate is not signed by the CA that it names");
 }
 
+static void a_client_without_a_certificate_is_let_in_where_it_may(void **state)
+{
+    (void)state;
+    const struct certificate_order order = {.file = "unknown", .common_name = "unknown", .days_valid = 1};
+    struct certificate own = certificate_make(fixture->folder, &order, NULL);
+    struct tls *client = open_as(&own); /* of no CA that the server names: it is not shown */
+    const struct text *names;
+    struct tls_ends ends = tls_ends_new(server, client, TLS_CLIENTS_OPTIONAL, "xcap.example.com");
+    assert_true(tls_ends_shake(&ends));
+    assert_int_equal(tls_session_names(ends.server, &fixture->arena, &names), 0);
+    tls_ends_free(&ends);
+    refused(client, TLS_CLIENTS_REQUIRED, "the peer shows no certificate");
+    tls_free(client);
+    certificate_free(&own);
+}
+
 static void an_expired_client_is_refused(void **state)
 {
     (void)state;
@@ -302,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_client_with_a_good_certificate_has_names),
         cmocka_unit_test(a_client_that_is_not_asked_has_no_names),
         cmocka_unit_test(a_client_of_a_foreign_ca_is_refused),
+        cmocka_unit_test(a_client_without_a_certificate_is_let_in_where_it_may),
         cmocka_unit_test(an_expired_client_is_refused),
         cmocka_unit_test(the_common_name_speaks_only_without_alternatives),
         cmocka_unit_test(sessions_outlive_a_reload),

@@ -11,9 +11,10 @@ enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 
 
 struct ctl {
     struct arena arena;
-    const char *admin; /* HOST:PORT */
-    const char *token; /* NULL: none */
-    json_t *json;      /* of the last answer */
+    const char *admin;               /* HOST:PORT, or a URL without path: http://… or https://… */
+    const char *token;               /* NULL: none */
+    const char *cacert, *cert, *key; /* PEM files for https; NULL: the system's CAs, no certificate of ours */
+    json_t *json;                    /* of the last answer */
 };
 
 struct ctl_request {
@@ -44,6 +45,9 @@ enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void
  * become an empty store. */
 struct store;
 struct store *ctl_open_store(struct ctl *ctl, const char *folder);
+
+/* For http.c and pipe.c: sets where a call (of the HTTP library) goes, below /api/v1/, and how it is encrypted. */
+void ctl_address(struct ctl *ctl, void *curl, struct text path);
 
 struct curl_slist;
 struct curl_slist *ctl_headers(struct ctl *ctl, const char *content_type); /* for http.c and pipe.c */

@@ -16,17 +16,13 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context);
 enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out)
 {
     char reason[CURL_ERROR_SIZE] = "";
-    struct text url = text_format(&ctl->arena, "http://%s/api/v1/%.*s", ctl->admin, TEXT_ARG(request->path));
     struct text_builder body;
     builder_init(&body, &ctl->arena);
     CURL *curl = curl_easy_init();
     if (!curl)
         return ctl_error("the HTTP library does not start"), CTL_UNREACHABLE;
     struct curl_slist *headers = ctl_headers(ctl, request->content_type);
-    curl_easy_setopt(curl, CURLOPT_URL, text_cstring(&ctl->arena, url));
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
-    curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* the admin port is here; a proxy is for elsewhere */
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    ctl_address(ctl, curl, request->path);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS_MAX);
@@ -50,6 +46,23 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct
     json_decref(ctl->json);
     answer_out->json = ctl->json = json_loadb(body.length ? body.bytes : "", body.length, 0, NULL);
     return CTL_OK;
+}
+
+void ctl_address(struct ctl *ctl, void *curl, struct text path)
+{
+    const char *scheme = strstr(ctl->admin, "://") ? "" : "http://";
+    struct text url = text_format(&ctl->arena, "%s%s/api/v1/%.*s", scheme, ctl->admin, TEXT_ARG(path));
+    curl_easy_setopt(curl, CURLOPT_URL, text_cstring(&ctl->arena, url));
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* the admin port is here; a proxy is for elsewhere */
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (ctl->cacert)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, ctl->cacert);
+    if (ctl->cert)
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, ctl->cert);
+    if (ctl->cert)
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, ctl->key ? ctl->key : ctl->cert);
 }
 
 struct curl_slist *ctl_headers(struct ctl *ctl, const char *content_type)

@@ -48,7 +48,13 @@ static void print_usage(FILE *stream);
 
 int main(int argc, char **argv)
 {
-    struct ctl ctl = {.admin = getenv("XDM_ADMIN"), .token = getenv("XDM_TOKEN")};
+    struct ctl ctl = {
+        .admin = getenv("XDM_ADMIN"),
+        .token = getenv("XDM_TOKEN"),
+        .cacert = getenv("XDM_CACERT"),
+        .cert = getenv("XDM_CERT"),
+        .key = getenv("XDM_KEY"),
+    };
     if (!ctl.admin || !ctl.admin[0])
         ctl.admin = ADMIN_STANDARD;
     arena_init(&ctl.arena, "xdmctl");
@@ -64,7 +70,9 @@ static int run(struct ctl *ctl, int count, char **arguments)
 {
     for (;;) {
         if (ctl_option(&count, &arguments, "--admin", &ctl->admin) ||
-            ctl_option(&count, &arguments, "--token", &ctl->token))
+            ctl_option(&count, &arguments, "--token", &ctl->token) ||
+            ctl_option(&count, &arguments, "--cacert", &ctl->cacert) ||
+            ctl_option(&count, &arguments, "--cert", &ctl->cert) || ctl_option(&count, &arguments, "--key", &ctl->key))
             continue;
         break;
     }
@@ -115,7 +123,8 @@ static void print_call(FILE *stream, const struct command *command)
 
 static void print_usage(FILE *stream)
 {
-    fprintf(stream, "usage: xdmctl [--admin HOST:PORT] [--token T] COMMAND\n\n");
+    fprintf(stream,
+            "usage: xdmctl [--admin HOST:PORT] [--token T] [--cacert FILE] [--cert FILE] [--key FILE] COMMAND\n\n");
     for (size_t i = 0; i < COMMANDS_COUNT; i++) {
         fputs("  ", stream);
         print_call(stream, &commands[i]);
@@ -123,6 +132,8 @@ static void print_usage(FILE *stream)
     }
     fprintf(stream, "\nThe admin API is looked for at XDM_ADMIN, else at " ADMIN_STANDARD
                     "; its token is taken from XDM_TOKEN.\n"
+                    "Where it speaks TLS it is https://HOST:PORT; XDM_CACERT names the file of its CA, XDM_CERT and\n"
+                    "XDM_KEY those of our own certificate and key.\n"
                     "Exit code: 0 done, 1 refused, 2 wrong usage, 3 server not reached.\n");
 }
 

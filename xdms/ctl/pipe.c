@@ -30,7 +30,7 @@ struct ctl_pipe {
     size_t count, busy;
 };
 
-static void lane_open(struct ctl_pipe *pipe, struct lane *lane, const char *url);
+static void lane_open(struct ctl_pipe *pipe, struct lane *lane, const char *path);
 static void pump(struct ctl_pipe *pipe);
 
 struct ctl_pipe *ctl_pipe_open(struct ctl *ctl, const char *path, const char *content_type, size_t at_once)
@@ -41,9 +41,8 @@ struct ctl_pipe *ctl_pipe_open(struct ctl *ctl, const char *path, const char *co
     pipe->count = at_once;
     pipe->lanes = memory_new(sizeof(*pipe->lanes) * at_once);
     pipe->headers = ctl_headers(ctl, content_type);
-    const char *url = text_cstring(&ctl->arena, text_format(&ctl->arena, "http://%s/api/v1/%s", ctl->admin, path));
     for (size_t i = 0; i < at_once; i++)
-        lane_open(pipe, &pipe->lanes[i], url);
+        lane_open(pipe, &pipe->lanes[i], path);
     return pipe;
 }
 
@@ -56,14 +55,12 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     return size * count;
 }
 
-static void lane_open(struct ctl_pipe *pipe, struct lane *lane, const char *url)
+static void lane_open(struct ctl_pipe *pipe, struct lane *lane, const char *path)
 {
     lane->pipe = pipe;
     lane->curl = curl_easy_init();
     arena_init(&lane->arena, "answer");
-    curl_easy_setopt(lane->curl, CURLOPT_URL, url);
-    curl_easy_setopt(lane->curl, CURLOPT_PROTOCOLS_STR, "http");
-    curl_easy_setopt(lane->curl, CURLOPT_PROXY, "");
+    ctl_address(pipe->ctl, lane->curl, text_of(path));
     curl_easy_setopt(lane->curl, CURLOPT_POST, 1L);
     curl_easy_setopt(lane->curl, CURLOPT_HTTPHEADER, pipe->headers);
     curl_easy_setopt(lane->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS_MAX);

@@ -40,6 +40,22 @@ static const struct setting rows[] = {
      "Domain that is served, and that of user names which are given without one."},
     {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
      "Digest realm; stored password hashes are good for one realm alone."},
+    {"tls.certificate", SETTING_TEXT, ROW(certificate), "", 0, 0, "",
+     "PEM file: our certificate, and after it those that lead to its CA; empty: nothing is encrypted. Read again on "
+     "SIGHUP, as all files of this section."},
+    {"tls.key", SETTING_TEXT, ROW(key), "", 0, 0, "",
+     "PEM file: the private key of tls.certificate, without a password."},
+    {"tls.client-ca", SETTING_TEXT, ROW(client_ca), "", 0, 0, "", "PEM file: CAs whose certificates clients may show."},
+    {"tls.clients", SETTING_TEXT, ROW(clients), "none", 0, 0, "",
+     "Certificates of clients at listen.https and listen.sips: none is asked for, optional, or required. One that is "
+     "shown must be good."},
+    {"tls.server-ca", SETTING_TEXT, ROW(server_ca), "", 0, 0, "",
+     "PEM file: CAs of the servers and phones that we connect to; empty: those of the system."},
+    {"tls.verify-servers", SETTING_SWITCH, ROW(verify_servers), "yes", 0, 0, "",
+     "Connects by TLS only to who shows a certificate of tls.server-ca for the address; else anybody there is "
+     "believed."},
+    {"tls.priority", SETTING_TEXT, ROW(priority), "", 0, 0, "",
+     "Versions and ciphers as GnuTLS writes them; empty: TLS 1.3 and 1.2 with forward secrecy and AEAD."},
     {"log.debug", SETTING_SWITCH, ROW(debug), "no", 0, 0, "", "Writes debug lines too."},
 };
 
@@ -97,6 +113,35 @@ static bool open_digest(struct node *node, struct text *error_out)
     return true;
 }
 
+static bool open_tls(struct node *node, struct text *error_out)
+{
+    const struct node_settings *settings = node->settings;
+    const struct tls_settings tls = {
+        .certificate = settings->certificate,
+        .key = settings->key,
+        .client_ca = settings->client_ca,
+        .server_ca = settings->server_ca,
+        .priority = settings->priority,
+        .servers_unverified = !settings->verify_servers,
+    };
+    if (!tls_clients_parse(text_of(settings->clients), &node->clients)) {
+        *error_out = TEXT("tls.clients is none, optional or required");
+        return false;
+    }
+    if (node->clients != TLS_CLIENTS_NONE && !settings->client_ca[0]) {
+        *error_out = TEXT("tls.clients asks for certificates, but tls.client-ca names no CA");
+        return false;
+    }
+    if (!settings->certificate[0] && (settings->key[0] || settings->client_ca[0])) {
+        *error_out = TEXT("tls.key and tls.client-ca are nothing without tls.certificate");
+        return false;
+    }
+    if (!settings->certificate[0])
+        return true;
+    node->tls = tls_open(&tls, &node->arena, error_out);
+    return node->tls != NULL;
+}
+
 bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out)
 {
     *node = (struct node){.settings = settings};
@@ -106,7 +151,8 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     signal(SIGXFSZ, SIG_IGN);
     xml_open();
     arena_init(&node->arena, "node");
-    if (!read_roots(node, error_out) || usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
+    if (!read_roots(node, error_out) || !open_tls(node, error_out) ||
+        usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
         return false;
     apply_limits(node->usages, settings);
     node->store = open_store(node, error_out);
@@ -132,6 +178,7 @@ void node_close(struct node *node)
         documents_free(node->documents);
     usage_set_free(node->usages);
     usage_set_free(node->replaced);
+    tls_free(node->tls);
     arena_clear(&node->arena);
     xml_close();
 }
@@ -159,6 +206,20 @@ bool node_reload(struct node *node)
     node->usages = usages;
     log_info("document services loaded anew usages=%zu", usage_count(usages));
     return true;
+}
+
+bool node_reload_tls(struct node *node)
+{
+    struct arena arena;
+    struct text error = {0};
+    if (!node->tls)
+        return true;
+    arena_init(&arena, "reload");
+    bool loaded = tls_reload(node->tls, &arena, &error) == OK;
+    if (!loaded)
+        log_error("TLS certificate is as before, the new one does not load: %.*s", TEXT_ARG(error));
+    arena_clear(&arena);
+    return loaded;
 }
 
 bool node_retire(struct node *node)

@@ -119,8 +119,8 @@ static bool host_is_loopback(struct text host)
     return true;
 }
 
-/* Without a token the loopback interface is the guard, and any page in a browser of this machine can reach that: such a
- * request carries Origin, or, after a name was rebound to 127.0.0.1, the name in Host. */
+/* Without a token the loopback interface is the guard, or a certificate, and any page in a browser can use these: such
+ * a request carries Origin, or, after a name was rebound to 127.0.0.1, the name in Host. */
 static bool check_caller(struct admin_call *call)
 {
     struct text value;
@@ -132,11 +132,12 @@ static bool check_caller(struct admin_call *call)
         return false;
     }
     const char *refusal = NULL;
-    if (!http_peer_is_loopback(call->request->peer))
-        refusal = "Without an admin token only this machine may use the admin API.";
+    bool is_certified = call->request->client_names_count > 0;
+    if (!is_certified && !http_peer_is_loopback(call->request->peer))
+        refusal = "Without an admin token only this machine, or who shows a certificate, may use the admin API.";
     else if (http_header(call->request, "Origin", &value))
         refusal = "Without an admin token no web page may use the admin API.";
-    else if (http_header(call->request, "Host", &value) && !host_is_loopback(value))
+    else if (!is_certified && http_header(call->request, "Host", &value) && !host_is_loopback(value))
         refusal = "Without an admin token the admin API is reached by a loopback address only.";
     if (refusal)
         admin_error(call, 403, text_of(refusal));

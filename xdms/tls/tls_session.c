@@ -21,6 +21,7 @@ struct tls_session {
     int fd;
     bool owned; /* the library's session is ours to free */
     bool is_server;
+    bool requires_client;
     bool started;           /* the peer's first bytes have been seen, and are TLS */
     bool open, done, plain; /* open: the peer is known; done: the library has nothing left to send for it */
     char *name;             /* of the server we want; NULL: any */
@@ -95,11 +96,11 @@ static struct tls_session *session_new(struct tls *tls, gnutls_session_t gnutls,
  * handshake is a whole one. */
 static void set_server(struct tls_session *session, enum tls_clients clients)
 {
-    static const gnutls_certificate_request_t requests[] = {GNUTLS_CERT_IGNORE, GNUTLS_CERT_REQUEST,
-                                                            GNUTLS_CERT_REQUIRE};
     session->is_server = true;
+    session->requires_client = clients == TLS_CLIENTS_REQUIRED;
     gnutls_credentials_set(session->gnutls, GNUTLS_CRD_CERTIFICATE, session->generation->server);
-    gnutls_certificate_server_set_request(session->gnutls, requests[clients]);
+    gnutls_certificate_server_set_request(session->gnutls,
+                                          clients == TLS_CLIENTS_NONE ? GNUTLS_CERT_IGNORE : GNUTLS_CERT_REQUEST);
     if (clients == TLS_CLIENTS_NONE)
         gnutls_session_ticket_enable_server(session->gnutls, &session->generation->ticket_key);
 }
@@ -171,16 +172,17 @@ static int on_finished(gnutls_session_t gnutls, unsigned type, unsigned when, un
     return 0;
 }
 
+/* The library calls it whether the peer has shown a certificate or not. Who drives an adopted session sends no alerts.
+ */
 int tls_session_verify(gnutls_session_t gnutls)
 {
     struct tls_session *session = gnutls_session_get_ptr(gnutls);
-    gnutls_alert_description_t alert;
-    if (!session->is_server && !session->name)
-        return 0;
     unsigned count = 0;
-    if (session->is_server && !gnutls_certificate_get_peers(gnutls, &count))
-        return 0; /* the library has seen to those who must show one */
-    session->problem = tls_peer_problem(gnutls, session->name, &alert);
+    gnutls_alert_description_t alert = GNUTLS_A_CERTIFICATE_REQUIRED;
+    bool shown = gnutls_certificate_get_peers(gnutls, &count) && count > 0;
+    if (session->is_server ? !shown && !session->requires_client : !session->name)
+        return 0;
+    session->problem = shown ? tls_peer_problem(gnutls, session->name, &alert) : "the peer shows no certificate";
     if (!session->problem)
         return 0;
     gnutls_alert_send(gnutls, GNUTLS_AL_FATAL, alert);
