@@ -6,15 +6,15 @@
 
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version)
 {
-    struct dependency *dependency = arena_new(&entry->arena, struct dependency);
-    dependency->key = (struct document_key){
+    struct group_source *source = arena_new(&entry->arena, struct group_source);
+    source->key = (struct document_key){
         text_copy(&entry->arena, key->usage),
         text_copy(&entry->arena, key->owner),
         text_copy(&entry->arena, key->name),
     };
-    dependency->version = version;
-    dependency->next = entry->dependencies;
-    entry->dependencies = dependency;
+    source->version = version;
+    source->next = entry->sources;
+    entry->sources = source;
 }
 
 /* One resolution: where it is in the chain of lists, so that a loop or a long chain ends. */

@@ -19,25 +19,19 @@ struct address_set {
     bool too_many; /* more than ADDRESSES_MAX */
 };
 
-/* A document that an entry was made of: when one of them moves, the entry is made again. */
-struct dependency {
-    struct document_key key;
-    uint64_t version; /* 0: it was not there */
-    struct dependency *next;
-};
-
 /* What groups and rules have in common. */
 struct entry {
     UT_hash_handle hh;
     struct arena arena;
     struct text name;    /* group URI or recipient */
     uint64_t checked_at; /* newest change when it was last found true */
+    bool stale;          /* to be made again, whatever its documents are */
     size_t cached_bytes; /* what the cache counts for it */
     unsigned lists_left; /* that may still be followed for it, and how many bytes of them read */
     size_t list_bytes_left;
-    struct dependency *dependencies;
-    struct policy_lists *lists; /* behind the anchors in its policy */
-    struct text *missing;       /* anchors that could not be followed */
+    struct group_source *sources; /* when one of them moves, the entry is made again */
+    struct policy_lists *lists;   /* behind the anchors in its policy */
+    struct text *missing;         /* anchors that could not be followed */
     size_t missing_count;
     const struct policy *policy; /* NULL: no rules */
 };
@@ -54,11 +48,29 @@ struct cache {
     size_t bytes;
 };
 
+/* A member that is a group itself. */
+struct nested {
+    struct text address;
+    struct nested *next;
+};
+
+/* When the rules let a session be (oxe:session-active-policy); no range: always. */
+struct time_range {
+    int64_t from_ms, until_ms;
+    struct time_range *next;
+};
+
 struct group {
     struct entry entry;
     struct text uri, display_name;
-    struct address_set members;
-    bool pager_mode; /* supported-services lets messages through */
+    struct address_set members;        /* of its list, external lists resolved */
+    struct nested *nested;             /* those among them that are groups, in order */
+    struct address_set nested_members; /* who is in those, at all depths */
+    unsigned nested_left;
+    struct group_limits limits;
+    const struct xml_element *supported; /* oxe:supported-services; NULL: all are */
+    struct time_range *schedule;
+    bool scheduled, not_understood;
 };
 
 struct rules {
@@ -73,15 +85,38 @@ struct groups {
     struct feed *feed;
     uint64_t changed_at;                           /* newest change of a document that XCAP serves */
     const struct usage *group_usage, *rules_usage; /* NULL: not loaded */
-    size_t join_handling, allow_anonymity;         /* indices of permissions */
-    size_t reject_invite, invite, offline_storage, defer, store;
+    uint64_t generation;                           /* of the usages, when it is from a pool */
+    struct groups *next;                           /* that wait in the pool */
     struct cache group_cache, rules_cache;
 };
+
+#define LIST_SERVICE   TEXT("urn:oma:xml:poc:list-service")
+#define COMMON_POLICY  TEXT("urn:ietf:params:xml:ns:common-policy")
+#define XDM_EXTENSIONS TEXT("urn:oma:xml:xdm:extensions")
 
 /* address_set.c */
 void address_set_init(struct address_set *set, struct arena *arena);
 void address_set_add(struct address_set *set, struct text canonical);
 bool address_set_has(const struct address_set *set, struct text canonical);
+
+/* group.c */
+const struct xml_element *group_service_of(const struct xml_element *root, struct text address, struct arena *arena);
+void group_take_members(const struct groups *groups, struct entry *entry, const struct xml_element *service,
+                        struct address_set *members);
+
+/* group_limits.c */
+void group_read_limits(struct group *group, const struct xml_element *service);
+bool group_supports(const struct group *group, struct text media, struct text service);
+bool group_is_scheduled(const struct group *group, struct text kind, int64_t wall_ms);
+int64_t group_next_schedule(const struct group *group, int64_t wall_ms);
+
+/* group_nested.c */
+void group_resolve_nested(const struct groups *groups, struct group *group);
+void group_note_change(struct groups *groups, const struct document_key *key); /* a group document was written */
+
+/* question.c */
+struct text question_kind(const struct group_sender *sender);
+void question_request(const struct group_sender *sender, struct policy_request *request_out);
 
 /* group_list.c */
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version);
@@ -94,6 +129,7 @@ void entry_free(struct entry *entry);                                     /* the
 bool entry_holds(const struct groups *groups, const struct entry *entry); /* no dependency has moved */
 bool place_of(const struct groups *groups, const struct document_key *key, struct document_place *place_out);
 void groups_refresh(struct groups *groups);
+void groups_begin(struct groups *groups); /* with the usages that are in force now, and nothing kept */
 struct entry *cache_find(struct cache *cache, struct text name);
 void cache_add(struct cache *cache, struct entry *entry);
 void cache_remove(struct cache *cache, struct entry *entry);

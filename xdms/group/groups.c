@@ -17,27 +17,13 @@ void entry_free(struct entry *entry)
     free(entry);
 }
 
-static size_t permission(const struct usage *usage, struct text name)
-{
-    return usage ? policy_permission_index(&usage->vocabulary, name) : POLICY_PERMISSIONS_MAX;
-}
-
 struct groups *groups_new(const struct documents *documents, const struct group_settings *settings)
 {
     struct groups *groups = memory_new(sizeof(*groups));
-    const struct usage_set *usages = documents_usages(documents);
     groups->documents = documents;
     groups->settings = *settings;
     groups->feed = feed_new(documents_store(documents));
-    groups->group_usage = usage_find(usages, TEXT("org.openmobilealliance.groups"));
-    groups->rules_usage = usage_find(usages, TEXT("org.openmobilealliance.im-rules"));
-    groups->join_handling = permission(groups->group_usage, TEXT("join-handling"));
-    groups->allow_anonymity = permission(groups->group_usage, TEXT("allow-anonymity"));
-    groups->reject_invite = permission(groups->rules_usage, TEXT("allow-reject-invite"));
-    groups->invite = permission(groups->rules_usage, TEXT("allow-invite"));
-    groups->offline_storage = permission(groups->rules_usage, TEXT("allow-offline-storage"));
-    groups->defer = permission(groups->rules_usage, TEXT("allow-defer"));
-    groups->store = permission(groups->rules_usage, TEXT("allow-store"));
+    groups_begin(groups);
     return groups;
 }
 
@@ -45,6 +31,15 @@ static void cache_clear(struct cache *cache)
 {
     while (cache->entries)
         cache_remove(cache, cache->entries);
+}
+
+void groups_begin(struct groups *groups)
+{
+    const struct usage_set *usages = documents_usages(groups->documents);
+    cache_clear(&groups->group_cache);
+    cache_clear(&groups->rules_cache);
+    groups->group_usage = usage_find(usages, TEXT("org.openmobilealliance.groups"));
+    groups->rules_usage = usage_find(usages, TEXT("org.openmobilealliance.im-rules"));
 }
 
 void groups_free(struct groups *groups)
@@ -55,14 +50,24 @@ void groups_free(struct groups *groups)
     free(groups);
 }
 
+bool group_kind_known(const struct groups *groups, struct text kind)
+{
+    return (groups->group_usage && policy_kind_known(&groups->group_usage->vocabulary, kind)) ||
+           (groups->rules_usage && policy_kind_known(&groups->rules_usage->vocabulary, kind));
+}
+
 /* Internal documents change with every message; what is cached here depends on none of them. */
 void groups_refresh(struct groups *groups)
 {
     struct feed_change change;
     bool lost = false;
-    while (feed_next(groups->feed, &change, &lost))
-        if (!text_starts_with(change.usage, TEXT("#")))
-            groups->changed_at = change.number;
+    while (feed_next(groups->feed, &change, &lost)) {
+        if (text_starts_with(change.usage, TEXT("#")))
+            continue;
+        groups->changed_at = change.number;
+        if (!change.deletion && groups->group_usage && text_equal(change.usage, groups->group_usage->auid))
+            group_note_change(groups, &(struct document_key){change.usage, change.owner, change.name});
+    }
     if (lost) {
         cache_clear(&groups->group_cache);
         cache_clear(&groups->rules_cache);
@@ -83,17 +88,17 @@ bool place_of(const struct groups *groups, const struct document_key *key, struc
 
 bool entry_holds(const struct groups *groups, const struct entry *entry)
 {
-    for (const struct dependency *dependency = entry->dependencies; dependency; dependency = dependency->next) {
+    for (const struct group_source *source = entry->sources; source; source = source->next) {
         struct document_place place;
         struct stored stored = {0};
         uint64_t version = 0; /* no document */
-        if (place_of(groups, &dependency->key, &place)) {
+        if (place_of(groups, &source->key, &place)) {
             enum status status = document_read_version(groups->documents, &place, &stored);
             if (status != OK && status != NOT_FOUND)
                 return false; /* what cannot be read may be another by now */
             version = status == OK ? stored.version : 0;
         }
-        if (version != dependency->version)
+        if (version != source->version)
             return false;
     }
     return true;

@@ -81,6 +81,7 @@ static enum status join(struct groups *groups, struct rules *rules, const struct
         return OK;
     if (status != OK || xml_tree_read(stored.bytes, arena, &root) != OK)
         return FAILED;
+    entry_depends(&rules->entry, key, stored.version);
     for (const struct xml_element *rule = root->first_child; rule; rule = rule->next) {
         struct xml_element *copy = arena_new(arena, struct xml_element);
         *copy = *rule;
@@ -130,51 +131,63 @@ static enum status compile(struct groups *groups, struct text recipient, const s
     return status;
 }
 
-struct answer {
-    bool present;
-    int64_t rank;
-    struct text rule;
-};
-
-static struct answer ask(const struct policy_decision *decision, size_t permission)
+static void rule_on(const struct groups *groups, const struct rules *rules, const struct group_sender *sender,
+                    struct group_ruling *ruling_out)
 {
-    if (permission == POLICY_PERMISSIONS_MAX)
-        return (struct answer){0};
-    return (struct answer){
-        decision->permissions[permission].present,
-        decision->permissions[permission].rank,
-        decision->permissions[permission].rule,
+    const struct policy *policy = rules->entry.policy;
+    *ruling_out = (struct group_ruling){
+        .policy = policy,
+        .vocabulary = &groups->rules_usage->vocabulary,
+        .sources = rules->entry.sources,
+        .until_ms = policy ? policy_next_border(policy, sender->wall_ms) : INT64_MAX,
     };
+    question_request(sender, &ruling_out->request);
+    ruling_out->request.lists = rules->entry.lists;
+}
+
+enum status group_ruling_of_user(struct groups *groups, struct text recipient, const struct group_sender *sender,
+                                 struct group_ruling *ruling_out)
+{
+    const struct rules *rules;
+    groups_refresh(groups);
+    if (!groups->rules_usage) {
+        static const struct policy_vocabulary nothing;
+        *ruling_out = (struct group_ruling){.vocabulary = &nothing, .until_ms = INT64_MAX};
+        return OK;
+    }
+    enum status status = rules_find(groups, recipient, &rules);
+    if (status == OK)
+        rule_on(groups, rules, sender, ruling_out);
+    return status;
+}
+
+static enum group_verdict verdict_of(enum policy_answer answer, enum group_verdict if_none)
+{
+    switch (answer) {
+    case POLICY_NO_ANSWER: break;
+    case POLICY_REJECT: return GROUP_BLOCK;
+    case POLICY_ALLOW: return GROUP_DELIVER;
+    case POLICY_ASK: return GROUP_ASK;
+    case POLICY_DEFER: return GROUP_DEFER;
+    }
+    return if_none;
 }
 
 static void decide(const struct groups *groups, const struct rules *rules, const struct group_sender *sender,
                    struct arena *arena, struct group_decision *decision_out)
 {
     struct policy_decision decision;
-    struct policy_request request = {
-        .identities = sender->identities,
-        .identities_count = sender->identities_count,
-        .anonymous = sender->anonymous,
-        .wall_ms = sender->wall_ms,
-        .media = TEXT("pager-mode-message"),
-        .lists = rules->entry.lists,
-    };
-    policy_decide(rules->entry.policy, &request, &decision, NULL);
-    struct answer reject = ask(&decision, groups->reject_invite), invite = ask(&decision, groups->invite);
-    if (reject.present && reject.rank > 0) {
-        decision_out->verdict = GROUP_BLOCK;
-        decision_out->rule = text_copy(arena, reject.rule);
-    } else if (invite.present) {
-        decision_out->verdict = invite.rank > 0 ? GROUP_DELIVER : GROUP_BLOCK;
-        decision_out->rule = text_copy(arena, invite.rule);
-    }
-    const size_t storing[] = {groups->offline_storage, groups->defer, groups->store};
-    bool said = false, allowed = false;
-    for (size_t i = 0; i < sizeof(storing) / sizeof(storing[0]); i++) {
-        struct answer answer = ask(&decision, storing[i]);
-        said = said || answer.present;
-        allowed = allowed || (answer.present && answer.rank > 0);
-    }
-    if (said)
-        decision_out->may_store = allowed;
+    struct group_ruling ruling;
+    size_t permission;
+    rule_on(groups, rules, sender, &ruling);
+    policy_decide(ruling.policy, &ruling.request, &decision, NULL);
+    enum policy_answer answer = policy_answer(ruling.vocabulary, &decision, question_kind(sender), &permission);
+    decision_out->verdict = verdict_of(answer, decision_out->verdict);
+    if (answer != POLICY_NO_ANSWER)
+        decision_out->rule = text_copy(arena, decision.permissions[permission].rule);
+    answer = policy_answer(ruling.vocabulary, &decision, TEXT("storage"), &permission);
+    if (answer == POLICY_NO_ANSWER)
+        return;
+    decision_out->may_store = answer == POLICY_ALLOW;
+    decision_out->store_rule = text_copy(arena, decision.permissions[permission].rule);
 }

@@ -1,0 +1,250 @@
+/* What else than a message may be asked for: sessions and seats in them, people to invite and to remove, and the limits
+ * of a group; and who asks from many threads. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "group_bench.h"
+
+#define ENTRY(uri) "<entry uri=\"" uri "\"/>"
+
+static void assert_kind(const char *sender_address, const char *kind, bool may, const char *rule)
+{
+    struct text identity, decided;
+    struct group_sender sender = sender_of(sender_address, &identity);
+    struct group_question question = {.kind = text_of(kind)};
+    sender.question = &question;
+    bool answer = group_may_send(bench.groups, find_team(), &sender, &decided);
+    if (answer != may || !text_equal(decided, text_of(rule)))
+        fail_msg("%s of %s: %d by '%.*s'", kind, sender_address, answer, TEXT_ARG(decided));
+}
+
+static void each_permission_answers_its_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *element;
+    } rows[] = {
+        {"message", "join-handling"},
+        {"session", "join-handling"},
+        {"file", "join-handling"},
+        {"initiate", "allow-initiate-conference"},
+        {"conference-state", "allow-conference-state"},
+        {"invite", "allow-invite-users-dynamically"},
+        {"remove", "oxe:allow-expelling"},
+        {"anonymity", "allow-anonymity"},
+        {"key-participant", "is-key-participant"},
+        {"private-message", "oxe:allow-private-message"},
+        {"sub-conference", "oxe:allow-subconf"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int yes = 0; yes < 2; yes++) {
+            struct text rule = text_format(&bench.arena,
+                                           "<cp:rule id=\"r\"><cp:conditions/><cp:actions><%s>%s</%s></cp:actions>"
+                                           "</cp:rule>",
+                                           rows[i].element, yes ? "true" : "false", rows[i].element);
+            put_group_rules(ENTRY(ALICE), text_cstring(&bench.arena, rule));
+            assert_kind(ALICE, rows[i].kind, yes, "r");
+        }
+        put_group_rules(ENTRY(ALICE), "<cp:rule id=\"r\"/>");
+        assert_kind(ALICE, rows[i].kind, false, "no-rule");
+        assert_true(group_kind_known(bench.groups, text_of(rows[i].kind)));
+    }
+    assert_kind(ALICE, "telepathy", false, "no-rule");
+    assert_false(group_kind_known(bench.groups, TEXT("telepathy")));
+}
+
+static void limits_are_those_of_the_document(void **state)
+{
+    (void)state;
+    put_group(ENTRY(ALICE) ENTRY(BOB), "<invite-members>true</invite-members>"
+                                       "<max-participant-count>12</max-participant-count>"
+                                       "<oxe:session-active-policy oxe:must-understand=\"true\">"
+                                       "<oxe:max-duration>PT1H</oxe:max-duration>"
+                                       "<oxe:min-participant-count>2</oxe:min-participant-count>"
+                                       "</oxe:session-active-policy>");
+    struct group_limits limits = group_limits(find_team());
+    assert_true(limits.invite_members);
+    assert_int_equal(limits.participants_max, 12);
+    assert_int_equal(limits.participants_min, 2);
+    assert_true(text_equal(limits.duration_max, TEXT("PT1H")));
+    assert_int_equal(limits.members, 2);
+    put_group(ENTRY(ALICE), "");
+    limits = group_limits(find_team());
+    assert_true(!limits.invite_members && limits.participants_max == UINT64_MAX && limits.participants_min == 0);
+}
+
+static void sessions_keep_to_the_schedule_and_messages_need_none(void **state)
+{
+    (void)state;
+    struct group_ruling ruling;
+    struct text identity;
+    put_group(ENTRY(ALICE), "<oxe:session-active-policy oxe:must-understand=\"true\"><oxe:schedule><oxe:time-range>"
+                            "<oxe:start-time>2026-01-05T11:00:00Z</oxe:start-time>"
+                            "<oxe:end-time>2026-01-05T12:00:00Z</oxe:end-time></oxe:time-range></oxe:schedule>"
+                            "</oxe:session-active-policy>");
+    const int64_t ten = bench.wall_ms, hour = 3600000;
+    assert_kind(ALICE, "session", false, "schedule");
+    assert_kind(ALICE, "message", true, "no-rule");
+    struct group_sender sender = sender_of(ALICE, &identity);
+    group_ruling_of(bench.groups, find_team(), &sender, &ruling);
+    assert_true(ruling.until_ms == ten + hour);
+    bench.wall_ms = ten + hour;
+    assert_kind(ALICE, "session", true, "no-rule");
+    bench.wall_ms = ten + 2 * hour;
+    assert_kind(ALICE, "session", false, "schedule");
+    bench.wall_ms = ten;
+}
+
+static void what_must_be_understood_and_is_not_keeps_everybody_out(void **state)
+{
+    (void)state;
+    put_group(ENTRY(ALICE), "<oxe:age-restrictions oxe:must-understand=\"true\"><oxe:age from=\"18\"/>"
+                            "</oxe:age-restrictions>");
+    assert_kind(ALICE, "message", false, "must-understand");
+    put_group(ENTRY(ALICE), "<oxe:age-restrictions oxe:must-understand=\"false\"><oxe:age from=\"18\"/>"
+                            "</oxe:age-restrictions>");
+    assert_kind(ALICE, "message", true, "no-rule");
+}
+
+static void services_and_their_media_are_those_that_the_group_names(void **state)
+{
+    (void)state;
+    put_group(ENTRY(ALICE), "<oxe:supported-services><oxe:service enabler=\"IM\"><oxe:group-media>"
+                            "<oxe:message-session/></oxe:group-media></oxe:service></oxe:supported-services>");
+    assert_kind(ALICE, "message", false, "supported-services");
+    assert_kind(ALICE, "session", true, "no-rule");
+    struct text identity, rule;
+    struct group_sender sender = sender_of(ALICE, &identity);
+    struct group_question question = {.kind = TEXT("session"), .service = TEXT("PoC")};
+    sender.question = &question;
+    assert_false(group_may_send(bench.groups, find_team(), &sender, &rule));
+    question.service = TEXT("IM");
+    assert_true(group_may_send(bench.groups, find_team(), &sender, &rule));
+    put_group(ENTRY(ALICE), "<oxe:supported-services><oxe:all-services-except><oxe:service enabler=\"IM\"/>"
+                            "</oxe:all-services-except></oxe:supported-services>");
+    assert_false(group_may_send(bench.groups, find_team(), &sender, &rule));
+    question.service = TEXT("PoC");
+    assert_true(group_may_send(bench.groups, find_team(), &sender, &rule));
+}
+
+static void a_session_that_is_passed_on_asks_the_recipient(void **state)
+{
+    (void)state;
+    struct text identity;
+    struct group_sender sender = sender_of(ALICE, &identity);
+    struct group_question question = {.kind = TEXT("session")};
+    struct group_decision decision;
+    sender.question = &question;
+    put_rules(BOB, "im-rules", "<rule id=\"p\"><actions><poc:allow-invite>pass</poc:allow-invite></actions></rule>");
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_ASK);
+    assert_true(text_equal(decision.rule, TEXT("p")));
+    question.kind = TEXT("message");
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_DELIVER);
+    put_rules(BOB, "im-rules", "<rule id=\"a\"><actions><poc:allow-invite>accept</poc:allow-invite></actions></rule>");
+    question.kind = TEXT("session");
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_DELIVER);
+}
+
+/* --- a pool ------------------------------------------------------------------------------------------------------ */
+
+#define THREADS 4
+#define ROUNDS  300
+
+static struct group_pool *pool;
+static atomic_uint wrong;
+
+/* Bob's rules go back and forth; whatever one thread sees, it never sees him allowed and rejected by the wrong rule. */
+static void *ask_much(void *argument)
+{
+    (void)argument;
+    struct text alice = TEXT(ALICE);
+    struct group_sender sender = {&alice, 1, false, 1767607200000, NULL};
+    for (int i = 0; i < ROUNDS; i++) {
+        struct arena arena;
+        struct group_decision decision;
+        arena_init(&arena, "thread");
+        struct groups *groups = group_pool_take(pool, 1);
+        bool good = group_decide(groups, TEXT(BOB), &sender, &arena, &decision) == OK;
+        bool allowed = decision.verdict == GROUP_DELIVER && text_equal(decision.rule, TEXT("yes"));
+        bool rejected = decision.verdict == GROUP_BLOCK && text_equal(decision.rule, TEXT("no"));
+        group_pool_give(pool, groups);
+        if (!good || (!allowed && !rejected))
+            atomic_fetch_add(&wrong, 1);
+        arena_clear(&arena);
+    }
+    return NULL;
+}
+
+static void threads_decide_while_rules_change(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "<rule id=\"yes\"><actions><poc:allow-invite>accept</poc:allow-invite></actions></rule>",
+        "<rule id=\"no\"><actions><poc:allow-invite>reject</poc:allow-invite></actions></rule>"};
+    struct group_settings settings = GROUP_SETTINGS_STANDARD(&bench_root, 1);
+    pthread_t threads[THREADS];
+    atomic_store(&wrong, 0);
+    put_rules(BOB, "im-rules", rules[0]);
+    pool = group_pool_new(bench.documents, &settings);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_much, NULL), 0);
+    for (int i = 0; i < 50; i++)
+        put_rules(BOB, "im-rules", rules[i % 2]);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    group_pool_free(pool);
+    assert_int_equal(atomic_load(&wrong), 0);
+}
+
+static void what_a_pool_lends_knows_the_usages_of_its_generation(void **state)
+{
+    (void)state;
+    struct group_settings settings = GROUP_SETTINGS_STANDARD(&bench_root, 1);
+    const struct group *group;
+    pool = group_pool_new(bench.documents, &settings);
+    put_group(ENTRY(ALICE), "");
+    struct groups *first = group_pool_take(pool, 1), *second = group_pool_take(pool, 1);
+    assert_ptr_not_equal(first, second);
+    assert_int_equal(group_find(first, TEXT(TEAM), &group), OK);
+    group_pool_give(pool, first);
+    assert_ptr_equal(group_pool_take(pool, 1), first); /* what was used last is warm */
+    group_pool_give(pool, first);
+    /* other usages: what was compiled for the old ones is gone, and they may be freed */
+    struct usage_set *usages, *old = bench.usages;
+    struct text error;
+    assert_int_equal(usage_set_load("schemas", &usages, &bench.arena, &error), OK);
+    assert_true(documents_replace(bench.documents, usages));
+    assert_true(documents_retired(bench.documents));
+    bench.usages = usages;
+    assert_ptr_equal(group_pool_take(pool, 2), first);
+    usage_set_free(old);
+    assert_int_equal(group_find(first, TEXT(TEAM), &group), OK);
+    group_pool_give(pool, first);
+    group_pool_give(pool, second);
+    group_pool_free(pool);
+    bench_restart(true, true, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_permission_answers_its_kind, begin, end),
+        cmocka_unit_test_setup_teardown(limits_are_those_of_the_document, begin, end),
+        cmocka_unit_test_setup_teardown(sessions_keep_to_the_schedule_and_messages_need_none, begin, end),
+        cmocka_unit_test_setup_teardown(what_must_be_understood_and_is_not_keeps_everybody_out, begin, end),
+        cmocka_unit_test_setup_teardown(services_and_their_media_are_those_that_the_group_names, begin, end),
+        cmocka_unit_test_setup_teardown(a_session_that_is_passed_on_asks_the_recipient, begin, end),
+        cmocka_unit_test_setup_teardown(threads_decide_while_rules_change, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_pool_lends_knows_the_usages_of_its_generation, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
