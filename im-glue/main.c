@@ -14,7 +14,6 @@ struct glue_settings {
     struct node_settings node;
     char *sip, *host;
     bool sha256_first;
-    bool members_may_send, store_by_default, accept_by_default;
 };
 
 #define ROW(member) offsetof(struct glue_settings, member)
@@ -25,12 +24,6 @@ static const struct setting rows[] = {
      "Name or address in Via, as peers reach us; empty: that of listen.sip."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
      "Offers SHA-256 digest before MD5; many clients in the field give up when the first challenge is not MD5."},
-    {"policy.members-may-send", SETTING_SWITCH, ROW(members_may_send), "yes", 0, 0, "",
-     "A group without rules lets its members send."},
-    {"policy.store-by-default", SETTING_SWITCH, ROW(store_by_default), "yes", 0, 0, "",
-     "Messages are kept for absent users whose rules say nothing about it."},
-    {"policy.accept-by-default", SETTING_SWITCH, ROW(accept_by_default), "yes", 0, 0, "",
-     "Messages reach users none of whose rules matches the sender."},
 };
 
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
@@ -131,9 +124,9 @@ static void open_groups(struct program *program)
 {
     const struct glue_settings *settings = &program->settings;
     struct group_settings groups = GROUP_SETTINGS_STANDARD(program->node.roots, program->node.roots_count);
-    groups.members_may_send = settings->members_may_send;
-    groups.store_by_default = settings->store_by_default;
-    groups.accept_by_default = settings->accept_by_default;
+    groups.members_may_send = settings->node.members_may_send;
+    groups.store_by_default = settings->node.store_by_default;
+    groups.accept_by_default = settings->node.accept_by_default;
     program->groups = groups_new(program->node.documents, &groups);
 }
 

@@ -19,6 +19,7 @@ struct node_settings {
     int64_t map_mib, size_mib_max, changes_max, changes_days_max; /* struct store_settings */
     char *certificate, *key, *client_ca, *server_ca, *priority, *clients;
     bool verify_servers;
+    bool members_may_send, store_by_default, accept_by_default;
     bool debug;
 };
 

@@ -56,6 +56,12 @@ static const struct setting rows[] = {
      "believed."},
     {"tls.priority", SETTING_TEXT, ROW(priority), "", 0, 0, "",
      "Versions and ciphers as GnuTLS writes them; empty: TLS 1.3 and 1.2 with forward secrecy and AEAD."},
+    {"policy.members-may-send", SETTING_SWITCH, ROW(members_may_send), "yes", 0, 0, "",
+     "A group without rules lets its members send."},
+    {"policy.store-by-default", SETTING_SWITCH, ROW(store_by_default), "yes", 0, 0, "",
+     "Messages are kept for absent users whose rules say nothing about it."},
+    {"policy.accept-by-default", SETTING_SWITCH, ROW(accept_by_default), "yes", 0, 0, "",
+     "Messages reach users none of whose rules matches the sender."},
     {"log.debug", SETTING_SWITCH, ROW(debug), "no", 0, 0, "", "Writes debug lines too."},
 };
 
