@@ -6,191 +6,12 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "usage.h"
+#include "usage_folder.h"
 #include "xml_validate.h"
 
-static struct arena arena;
-static char folder[32];        /* a schemas folder of the running test */
 static struct usage_set *real; /* the one that the product ships */
-
-static void file(const char *name, const char *content)
-{
-    const char *path = text_cstring(&arena, text_format(&arena, "%s/%s", folder, name));
-    FILE *stream = fopen(path, "w");
-    assert_non_null(stream);
-    fputs(content, stream);
-    fclose(stream);
-}
-
-static void subfolder(const char *name)
-{
-    assert_int_equal(mkdir(text_cstring(&arena, text_format(&arena, "%s/%s", folder, name)), 0700), 0);
-}
-
-#define NOTES_XSD                                                                                                      \
-    "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' targetNamespace='urn:notes' xmlns='urn:notes' "            \
-    "elementFormDefault='qualified'><xs:element name='notes'><xs:complexType><xs:sequence><xs:element name='note' "    \
-    "minOccurs='0' maxOccurs='unbounded'><xs:complexType><xs:attribute name='id'/><xs:attribute name='to'/>"           \
-    "<xs:attribute name='tag'/></xs:complexType></xs:element></xs:sequence></xs:complexType></xs:element></xs:schema>"
-
-#define NOTES_HEAD "<usage auid='notes' mime='application/notes+xml' namespace='urn:notes' root='notes'>"
-
-/* A folder "notes" with this between <usage> and </usage>. */
-static void notes(const char *rows)
-{
-    subfolder("notes");
-    file("notes/document.xsd", NOTES_XSD);
-    file("notes/manifest.xml", text_cstring(&arena, text_format(&arena, "%s%s</usage>", NOTES_HEAD, rows)));
-}
-
-static enum status load(struct usage_set **set_out, struct text *error_out)
-{
-    *set_out = NULL;
-    *error_out = (struct text){0};
-    return usage_set_load(folder, set_out, &arena, error_out);
-}
-
-static struct usage_set *loaded(void)
-{
-    struct usage_set *set;
-    struct text error;
-    if (load(&set, &error) != OK)
-        fail_msg("%.*s", TEXT_ARG(error));
-    return set;
-}
-
-static void load_fails(const char *where, const char *what)
-{
-    struct usage_set *set;
-    struct text error;
-    assert_int_equal(load(&set, &error), FAILED);
-    assert_int_equal(text_find_char(error, '\n'), error.length);
-    const char *line = text_cstring(&arena, error);
-    if (!strstr(line, where) || !strstr(line, what))
-        fail_msg("error: %s", line);
-}
-
-static void a_manifest_that_its_schema_refuses_is_named(void **state)
-{
-    (void)state;
-    notes("\n<document name='*' scope='everywhere'/>");
-    load_fails("/notes: manifest.xml, line 2", "scope");
-}
-
-static void a_manifest_with_an_unknown_row_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/><colour/>");
-    load_fails("/notes: manifest.xml, line 1", "'colour'");
-}
-
-static void a_manifest_that_is_not_xml_is_named(void **state)
-{
-    (void)state;
-    notes("<document");
-    load_fails("/notes: manifest.xml, line 1", "");
-}
-
-static void a_folder_without_manifest_is_named(void **state)
-{
-    (void)state;
-    subfolder("empty");
-    load_fails("/empty", "no manifest.xml");
-}
-
-static void a_folder_of_another_name_than_its_auid_is_named(void **state)
-{
-    (void)state;
-    subfolder("other");
-    file("other/document.xsd", NOTES_XSD);
-    file("other/manifest.xml", NOTES_HEAD "<document name='*'/></usage>");
-    load_fails("/other", "'notes'");
-}
-
-static void a_folder_without_schema_is_named(void **state)
-{
-    (void)state;
-    subfolder("notes");
-    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/></usage>");
-    load_fails("/notes", "document.xsd");
-}
-
-static void a_broken_sheet_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/>");
-    file("notes/constraints.xsl", "<xsl:stylesheet");
-    load_fails("/notes", "constraints.xsl");
-}
-
-static void a_prefix_without_binding_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/><unique kind='k' value='//q:note/@id'/>");
-    load_fails("/notes", "//q:note/@id");
-}
-
-static void a_claim_that_is_no_path_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/><unique kind='k' value='note/@id'/>");
-    load_fails("/notes", "'note/@id' is not a path");
-}
-
-static void a_permission_with_an_unbound_prefix_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/><policy layering='union'><permission name='p' element='q:p' combine='or'/></policy>");
-    load_fails("/notes", "permission 'p'");
-}
-
-static void a_verdict_without_its_permission_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/><policy layering='union'><permission name='p' element='p' combine='or'/>"
-          "<verdict kind='message' permission='q' answer='allow'/></policy>");
-    load_fails("/notes", "verdict of permission 'q'");
-}
-
-static void a_verdict_without_its_value_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='*'/><policy layering='union'><permission name='p' element='p' combine='or'/>"
-          "<verdict kind='message' permission='p' value='often' answer='allow'/></policy>");
-    load_fails("/notes", "verdict of permission 'p'");
-}
-
-static void an_alias_that_is_taken_is_named(void **state)
-{
-    (void)state;
-    notes("<alias auid='notes'/><document name='*'/>");
-    load_fails("/notes", "'notes' is also a name");
-}
-
-static void a_computed_document_that_its_schema_refuses_is_named(void **state)
-{
-    (void)state;
-    notes("<document name='all' scope='global' computed='all.xsl'/>");
-    file("notes/all.xsl", "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>"
-                          "<xsl:template match='/'><memo/></xsl:template></xsl:stylesheet>");
-    load_fails("/notes/all.xsl", "'notes'");
-}
-
-static void a_missing_schemas_folder_is_named(void **state)
-{
-    (void)state;
-    struct usage_set *set;
-    struct text error = {0};
-    assert_int_equal(usage_set_load("/nonexistent/schemas", &set, &arena, &error), FAILED);
-    assert_true(text_find(error, TEXT("/nonexistent/schemas")) < error.length);
-}
 
 static void an_alias_finds_the_usage(void **state)
 {
@@ -639,41 +460,6 @@ static void threads_share_a_set(void **state)
     }
 }
 
-static int copy_manifest_schema(void)
-{
-    FILE *from = fopen("schemas/manifest.xsd", "r");
-    FILE *to = fopen(text_cstring(&arena, text_format(&arena, "%s/manifest.xsd", folder)), "w");
-    if (!from || !to)
-        return -1;
-    char piece[4096];
-    size_t length;
-    while ((length = fread(piece, 1, sizeof(piece), from)) > 0)
-        fwrite(piece, 1, length, to);
-    fclose(from);
-    return fclose(to);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    memcpy(folder, "/tmp/usage_XXXXXX", sizeof("/tmp/usage_XXXXXX"));
-    return mkdtemp(folder) ? copy_manifest_schema() : -1;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *position)
-{
-    (void)status;
-    (void)kind;
-    (void)position;
-    return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static int open_all(void **state)
 {
     (void)state;
@@ -695,26 +481,9 @@ static int close_all(void **state)
     return 0;
 }
 
-#define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_folder(a_manifest_that_its_schema_refuses_is_named),
-        in_folder(a_manifest_with_an_unknown_row_is_named),
-        in_folder(a_manifest_that_is_not_xml_is_named),
-        in_folder(a_folder_without_manifest_is_named),
-        in_folder(a_folder_of_another_name_than_its_auid_is_named),
-        in_folder(a_folder_without_schema_is_named),
-        in_folder(a_broken_sheet_is_named),
-        in_folder(a_prefix_without_binding_is_named),
-        in_folder(a_claim_that_is_no_path_is_named),
-        in_folder(a_permission_with_an_unbound_prefix_is_named),
-        in_folder(a_verdict_without_its_permission_is_named),
-        in_folder(a_verdict_without_its_value_is_named),
-        in_folder(an_alias_that_is_taken_is_named),
-        in_folder(a_computed_document_that_its_schema_refuses_is_named),
-        cmocka_unit_test(a_missing_schemas_folder_is_named),
         cmocka_unit_test(an_alias_finds_the_usage),
         cmocka_unit_test(usages_stand_in_byte_order),
         cmocka_unit_test(the_manifest_is_read_whole),

@@ -35,7 +35,7 @@ def check(build, folder):
 def check_folders(build, scratch):
     schemas = os.path.join(harness.SOURCE, "schemas")
     folders = [name for name in sorted(os.listdir(schemas)) if os.path.exists(os.path.join(schemas, name, "manifest.xml"))]
-    assert len(folders) >= 16, folders
+    assert len(folders) >= 18, folders
     for name in folders:
         code, report = check(build, os.path.join("schemas", name))
         assert (code, report) == (0, ""), f"{name}: {report}"

@@ -8,10 +8,13 @@
 
 struct examples {
     const struct usage_loaded *loaded;
+    struct text folder; /* of the examples: that of the usage, or of an alias */
     struct arena *arena;
     struct text_builder report;
 };
 
+static enum status load_target(struct usage_loaded **loaded, struct text parent,
+                               const struct xml_schema *manifest_schema, struct arena *arena, struct text *report_out);
 static void run_folder(struct examples *examples, const char *kind);
 static void run_example(struct examples *examples, const char *kind, struct text name);
 static void run_listings(struct examples *examples);
@@ -30,16 +33,19 @@ enum status usage_check_folder(const char *folder, struct arena *arena, struct t
         path.length--;
     struct xml_schema *manifest_schema = NULL;
     struct usage_loaded *loaded = NULL;
-    const char *schema_path = usage_path_join(arena, parent_of(arena, path), "manifest.xsd");
+    struct text parent = parent_of(arena, path);
+    const char *schema_path = usage_path_join(arena, parent, "manifest.xsd");
     enum status status = xml_schema_load(schema_path, arena, &manifest_schema, report_out);
     if (status == OK)
         status = usage_folder_load(path, manifest_schema, arena, &loaded, report_out);
+    if (status == OK && loaded->alias_of.length)
+        status = load_target(&loaded, parent, manifest_schema, arena, report_out);
     xml_schema_free(manifest_schema);
     if (status != OK) {
         *report_out = text_format(arena, "%.*s\n", TEXT_ARG(*report_out));
         return status;
     }
-    struct examples examples = {.loaded = loaded, .arena = arena};
+    struct examples examples = {.loaded = loaded, .folder = path, .arena = arena};
     builder_init(&examples.report, arena);
     run_folder(&examples, "valid");
     run_folder(&examples, "invalid");
@@ -47,6 +53,19 @@ enum status usage_check_folder(const char *folder, struct arena *arena, struct t
     usage_folder_free(loaded);
     *report_out = builder_text(&examples.report);
     return examples.report.length ? REFUSED : OK;
+}
+
+/* From an alias to the usage that it names. */
+static enum status load_target(struct usage_loaded **loaded, struct text parent,
+                               const struct xml_schema *manifest_schema, struct arena *arena, struct text *report_out)
+{
+    struct text alias = (*loaded)->folder, of = (*loaded)->alias_of;
+    struct text folder = text_of(usage_path_join(arena, parent, text_cstring(arena, of)));
+    enum status status = usage_folder_load(folder, manifest_schema, arena, loaded, report_out);
+    if (status != OK || !(*loaded)->alias_of.length)
+        return status;
+    *report_out = text_format(arena, "%.*s: '%.*s' is no usage here", TEXT_ARG(alias), TEXT_ARG(of));
+    return FAILED;
 }
 
 static struct text parent_of(struct arena *arena, struct text folder)
@@ -60,7 +79,7 @@ static struct text parent_of(struct arena *arena, struct text folder)
 static void run_folder(struct examples *examples, const char *kind)
 {
     struct arena *arena = examples->arena;
-    struct text folder = text_format(arena, "%.*s/examples/%s", TEXT_ARG(examples->loaded->folder), kind);
+    struct text folder = text_format(arena, "%.*s/examples/%s", TEXT_ARG(examples->folder), kind);
     struct text *names;
     size_t count = 0;
     if (usage_folder_list(text_cstring(arena, folder), arena, &names, &count) != OK || count == 0) {
@@ -80,7 +99,7 @@ static void run_example(struct examples *examples, const char *kind, struct text
 {
     struct arena *arena = examples->arena;
     const char *where = text_cstring(
-        arena, text_format(arena, "%.*s/examples/%s/%.*s", TEXT_ARG(examples->loaded->folder), kind, TEXT_ARG(name)));
+        arena, text_format(arena, "%.*s/examples/%s/%.*s", TEXT_ARG(examples->folder), kind, TEXT_ARG(name)));
     struct text bytes;
     if (usage_file_read(where, arena, &bytes) != OK) {
         builder_add_format(&examples->report, "%s: cannot be read\n", where);
@@ -119,7 +138,7 @@ static void run_listings(struct examples *examples)
 {
     struct arena *arena = examples->arena;
     const struct usage_loaded *loaded = examples->loaded;
-    struct text folder = text_format(arena, "%.*s/examples/listings", TEXT_ARG(loaded->folder)), *names, bytes, error;
+    struct text folder = text_format(arena, "%.*s/examples/listings", TEXT_ARG(examples->folder)), *names, bytes, error;
     size_t count = 0;
     if (usage_folder_list(text_cstring(arena, folder), arena, &names, &count) != OK)
         return;

@@ -25,7 +25,7 @@ enum status usage_folder_load(struct text folder, const struct xml_schema *manif
             memory, folder,
             text_format(memory, "the folder must have the name of the auid '%.*s'", TEXT_ARG(loaded->usage.auid)),
             error_out);
-    if (compile(loaded, memory, &error) != OK) {
+    if (!loaded->alias_of.length && compile(loaded, memory, &error) != OK) {
         usage_folder_free(loaded);
         return complain(memory, folder, error, error_out);
     }

@@ -48,6 +48,10 @@ static enum xcap_tree tree_of(const struct xml_element *element)
 enum status usage_manifest_read(const struct xml_element *manifest, struct arena *memory,
                                 struct usage_loaded *loaded_out, struct text *error_out)
 {
+    loaded_out->usage.auid = usage_row_value(manifest, "auid");
+    loaded_out->alias_of = usage_row_value(manifest, "of");
+    if (loaded_out->alias_of.length)
+        return OK;
     read_head(manifest, memory, loaded_out);
     struct text root = usage_row_value(manifest, "root");
     if (!usage_name_resolve(loaded_out, root, false, &loaded_out->root_namespace, &loaded_out->usage.root)) {
@@ -66,7 +70,6 @@ enum status usage_manifest_read(const struct xml_element *manifest, struct arena
 static void read_head(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
 {
     struct usage *usage = &loaded->usage;
-    usage->auid = usage_row_value(manifest, "auid");
     usage->mime = usage_row_value(manifest, "mime");
     usage->namespace = usage_row_value(manifest, "namespace");
     usage->also = usage_row_value(manifest, "also");
@@ -75,20 +78,16 @@ static void read_head(const struct xml_element *manifest, struct arena *memory, 
     usage->elements_max = USAGE_ELEMENTS_MAX;
     usage->attributes_max = USAGE_ATTRIBUTES_MAX;
     struct usage_prefix *prefixes = arena_array(memory, struct usage_prefix, usage_rows_count(manifest, "prefix") + 1);
-    struct text *aliases = arena_array(memory, struct text, usage_rows_count(manifest, "alias") + 1);
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
         if (usage_row_is(row, "prefix")) {
             prefixes[usage->prefixes_count].name = usage_row_value(row, "name");
             prefixes[usage->prefixes_count++].namespace = usage_row_value(row, "namespace");
-        } else if (usage_row_is(row, "alias")) {
-            aliases[loaded->aliases_count++] = usage_row_value(row, "auid");
         } else if (usage_row_is(row, "limit")) {
             usage->bytes_max = usage_row_number(row, "bytes", USAGE_BYTES_MAX);
             usage->depth_max = (unsigned)usage_row_number(row, "depth", USAGE_DEPTH_MAX);
         }
     }
     usage->prefixes = prefixes;
-    loaded->aliases = aliases;
 }
 
 static enum usage_source source_of(struct text name)

@@ -57,7 +57,8 @@ struct usage_loaded {
     struct usage usage; /* first: callers hold a pointer to it */
     struct text folder; /* path */
     struct text root_namespace;
-    const struct text *aliases;
+    struct text alias_of; /* AUID, when the folder is but another name; the rest is empty then */
+    struct text *aliases; /* names of such folders */
     size_t aliases_count;
     unsigned roles[USAGE_TREES][USAGE_OPERATIONS]; /* bit 1 << role */
     const struct usage_claim_row *claims;
@@ -70,7 +71,7 @@ struct usage_loaded {
 
 struct usage_name { /* an AUID or an alias */
     struct text name;
-    const struct usage_loaded *loaded;
+    struct usage_loaded *loaded;
 };
 
 struct usage_set {
@@ -87,7 +88,8 @@ static inline const struct usage_loaded *usage_loaded(const struct usage *usage)
     return (const struct usage_loaded *)(const void *)usage;
 }
 
-/* Reads manifest.xml of `folder` and compiles what it names. `error_out` is one line that starts with the folder. */
+/* Reads manifest.xml of `folder` and compiles what it names; of an alias there is nothing to compile. `error_out` is one
+ * line that starts with the folder. */
 enum status usage_folder_load(struct text folder, const struct xml_schema *manifest_schema, struct arena *memory,
                               struct usage_loaded **loaded_out, struct text *error_out);
 void usage_folder_free(struct usage_loaded *loaded);

@@ -71,6 +71,7 @@ static enum status load_folders(struct usage_set *set, struct text folder, const
         return FAILED;
     }
     set->usages = arena_array(&set->memory, struct usage_loaded *, count + 1);
+    set->names = arena_array(&set->memory, struct usage_name, count + 1);
     for (size_t i = 0; i < count; i++) {
         const char *path = usage_path_join(&set->memory, folder, text_cstring(&set->memory, names[i]));
         bool is_folder = usage_file_exists(usage_path_join(&set->memory, text_of(path), "."));
@@ -79,7 +80,9 @@ static enum status load_folders(struct usage_set *set, struct text folder, const
         struct usage_loaded *loaded = NULL;
         if (usage_folder_load(text_of(path), manifest_schema, &set->memory, &loaded, error_out) != OK)
             return FAILED;
-        set->usages[set->count++] = loaded;
+        set->names[set->names_count++] = (struct usage_name){loaded->usage.auid, loaded};
+        if (!loaded->alias_of.length)
+            set->usages[set->count++] = loaded;
     }
     return OK;
 }
@@ -95,35 +98,38 @@ static int name_order(const void *a, const void *b)
     return text_compare(((const struct usage_name *)a)->name, ((const struct usage_name *)b)->name);
 }
 
+static struct usage_name *find_name(const struct usage_set *set, struct text auid)
+{
+    struct usage_name key = {.name = auid};
+    return set->names_count ? bsearch(&key, set->names, set->names_count, sizeof(key), name_order) : NULL;
+}
+
+/* Folders are listed in the order of their names, which are the AUIDs: only what an alias means is to be found. */
 static enum status name_all(struct usage_set *set, struct text *error_out)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++)
-        count += 1 + set->usages[i]->aliases_count;
-    set->names = arena_array(&set->memory, struct usage_name, count + 1);
-    for (size_t i = 0; i < set->count; i++) {
-        const struct usage_loaded *loaded = set->usages[i];
-        set->names[set->names_count++] = (struct usage_name){loaded->usage.auid, loaded};
-        for (size_t k = 0; k < loaded->aliases_count; k++)
-            set->names[set->names_count++] = (struct usage_name){loaded->aliases[k], loaded};
-    }
-    qsort(set->names, set->names_count, sizeof(set->names[0]), name_order);
-    for (size_t i = 1; i < set->names_count; i++) {
-        const struct usage_name *first = &set->names[i - 1], *second = &set->names[i];
-        if (!text_equal(first->name, second->name))
+    for (size_t i = 0; i < set->names_count; i++) {
+        struct usage_name *alias = &set->names[i];
+        struct text of = alias->loaded->alias_of;
+        if (!of.length)
             continue;
-        *error_out = text_format(&set->memory, "%.*s: '%.*s' is also a name of %.*s", TEXT_ARG(second->loaded->folder),
-                                 TEXT_ARG(second->name), TEXT_ARG(first->loaded->folder));
-        return FAILED;
+        struct usage_name *target = find_name(set, of);
+        if (!target || !text_equal(target->loaded->usage.auid, of) || target->loaded->alias_of.length) {
+            *error_out = text_format(&set->memory, "%.*s: '%.*s' is no usage here", TEXT_ARG(alias->loaded->folder),
+                                     TEXT_ARG(of));
+            return FAILED;
+        }
+        struct usage_loaded *usage = target->loaded;
+        if (!usage->aliases)
+            usage->aliases = arena_array(&set->memory, struct text, set->names_count);
+        usage->aliases[usage->aliases_count++] = alias->name;
+        alias->loaded = usage;
     }
     return OK;
 }
 
 const struct usage *usage_find(const struct usage_set *set, struct text auid)
 {
-    struct usage_name key = {.name = auid};
-    const struct usage_name *found =
-        set->names_count ? bsearch(&key, set->names, set->names_count, sizeof(key), name_order) : NULL;
+    const struct usage_name *found = find_name(set, auid);
     return found ? &found->loaded->usage : NULL;
 }
 
