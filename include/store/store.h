@@ -191,4 +191,13 @@ enum status store_backup(struct store *store, const char *folder, struct arena *
 typedef void store_problem_fn(void *context, struct text line);
 enum status store_check(struct store *store, store_problem_fn *problem, void *context);
 
+/* Makes `folder` (made if absent) a data folder with what the folder `backup` holds, while no program uses it; one may
+ * use `backup`, whose state of this moment is taken. What is copied is checked as by store_check before it counts.
+ * Versions go on above all that were ever given out there, so that no entity tag comes back, and change records are not
+ * kept: feeds find some lost. With `replace` a store that is in the folder gives way; its file is kept beside the new
+ * one. NOT_FOUND: no backup; CONFLICT: the folder is in use or holds something, or the backup is damaged; FULL, FAILED.
+ * The folder is as it was unless it is OK; `error_out` has one line. */
+enum status store_restore(const char *backup, const char *folder, bool replace, store_problem_fn *problem,
+                          void *context, struct arena *arena, struct text *error_out);
+
 #endif

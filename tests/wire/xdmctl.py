@@ -92,7 +92,8 @@ def main():
         assert first.ctl("trace", "alice") == "no messages yet\n"
         first.ctl("trace", "nobody", code=REFUSED)
         copy = os.path.join(folder, "copy")
-        assert first.ctl("backup", "copy", cwd=folder) == f"backup in {copy}\n"
+        size = first.ctl("backup", "--check", "copy", cwd=folder)
+        assert size == f"backup in {copy}: {os.path.getsize(os.path.join(copy, 'data.mdb'))} bytes, checked\n", size
         first.ctl("backup", copy, code=REFUSED)
         first.ctl("group", "del", TEAM)
         second = Server(build, copy, os.path.join(folder, "second.log"))

@@ -5,7 +5,7 @@
 #include "ctl.h"
 #include "store.h"
 
-static void print_problem(void *context, struct text line)
+void ctl_print_problem(void *context, struct text line)
 {
     struct ctl *ctl = context;
     ctl_print(text_cstring(&ctl->arena, line));
@@ -20,6 +20,7 @@ struct store *ctl_open_store(struct ctl *ctl, const char *folder)
         ctl_error("%s: holds no store that can be read", folder);
         return NULL;
     }
+    ctl_guard(folder);
     struct store *store = store_open_lmdb(folder, &ctl->arena, &error);
     if (!store)
         ctl_error("%.*s", TEXT_ARG(error));
@@ -34,7 +35,7 @@ enum ctl_exit ctl_check(struct ctl *ctl, int count, char **arguments)
     struct store *store = ctl_open_store(ctl, folder);
     if (!store)
         return CTL_REFUSED;
-    enum status status = store_check(store, print_problem, ctl);
+    enum status status = store_check(store, ctl_print_problem, ctl);
     store_close(store);
     if (status == FAILED)
         return ctl_error("%s: could not be read to its end", folder);

@@ -45,6 +45,8 @@ enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void
  * become an empty store. */
 struct store;
 struct store *ctl_open_store(struct ctl *ctl, const char *folder);
+void ctl_guard(const char *folder);                  /* before a folder is read that may be damaged */
+void ctl_print_problem(void *ctl, struct text line); /* store_problem_fn */
 
 /* For http.c and pipe.c: sets where a call (of the HTTP library) goes, below /api/v1/, and how it is encrypted. */
 void ctl_address(struct ctl *ctl, void *curl, struct text path);
@@ -57,7 +59,7 @@ typedef enum ctl_exit ctl_command_fn(struct ctl *ctl, int count, char **argument
 
 ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list, ctl_user_alias, ctl_user_role;
 ctl_command_fn ctl_group_put, ctl_group_show, ctl_group_del, ctl_group_list;
-ctl_command_fn ctl_trace, ctl_backup, ctl_check, ctl_import, ctl_export;
+ctl_command_fn ctl_trace, ctl_backup, ctl_restore, ctl_check, ctl_import, ctl_export;
 
 /* Takes "--name VALUE" (or a flag, when `value_out` is NULL) at the front of the arguments; false if there is none. */
 bool ctl_option(int *count, char ***arguments, const char *name, const char **value_out);

@@ -35,7 +35,10 @@ static const struct command commands[] = {
      "bring in users and documents: folders of XML files, tables of users or of group members, lines of JSON"},
     {"export", NULL, ctl_export, "--data DIR TARGET",
      "write users and documents of a data folder into a new folder (-: as lines of JSON), for import"},
-    {"backup", NULL, ctl_backup, "DIR", "copy the data of the running server into a new or empty folder"},
+    {"backup", NULL, ctl_backup, "[--check] DIR",
+     "copy the data of the running server into a new or empty folder, and with --check read the copy"},
+    {"restore", NULL, ctl_restore, "[--replace] --data DIR BACKUP",
+     "make a data folder of a backup; the programs that use the folder must be stopped"},
     {"check", NULL, ctl_check, "--data DIR", "read a whole data folder and print what contradicts itself"},
 };
 

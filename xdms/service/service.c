@@ -42,6 +42,8 @@ struct service *service_new(const struct service_settings *settings, const struc
         .element_declarations = settings->element_declarations,
         .absent_first = settings->absent_first,
     };
+    pthread_mutex_init(&service->job_lock, NULL);
+    pthread_cond_init(&service->job_ended, NULL);
     service->documents = documents;
     service->digest = digest;
     service_metrics_register(&service->metrics);
@@ -50,8 +52,31 @@ struct service *service_new(const struct service_settings *settings, const struc
     return service;
 }
 
+bool service_job_begin(struct service *service)
+{
+    pthread_mutex_lock(&service->job_lock);
+    bool free = !service->job_runs;
+    service->job_runs = true;
+    pthread_mutex_unlock(&service->job_lock);
+    return free;
+}
+
+void service_job_end(struct service *service)
+{
+    pthread_mutex_lock(&service->job_lock);
+    service->job_runs = false;
+    pthread_cond_broadcast(&service->job_ended); /* under the lock: whoever waits frees both */
+    pthread_mutex_unlock(&service->job_lock);
+}
+
 void service_free(struct service *service)
 {
+    pthread_mutex_lock(&service->job_lock);
+    while (service->job_runs)
+        pthread_cond_wait(&service->job_ended, &service->job_lock);
+    pthread_mutex_unlock(&service->job_lock);
+    pthread_cond_destroy(&service->job_ended);
+    pthread_mutex_destroy(&service->job_lock);
     arena_clear(&service->arena);
     free(service);
 }

@@ -13,6 +13,7 @@
 
 struct admin_route;
 struct import;
+struct backup;
 
 struct admin_call {
     struct service *service;
@@ -25,6 +26,7 @@ struct admin_call {
     bool changing;
     struct document_change change;
     struct import *import; /* admin_import's own */
+    struct backup *backup; /* admin_backup's own */
     uint64_t generation;   /* of the usages that were in force when the handler began; 0: not yet */
 };
 

@@ -2,6 +2,7 @@
 #ifndef SERVICE_OWN_H
 #define SERVICE_OWN_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "metrics.h"
@@ -38,7 +39,14 @@ struct service {
     struct digest *digest;
     atomic_bool ready;
     struct service_metrics metrics;
+    pthread_mutex_t job_lock; /* for what follows */
+    pthread_cond_t job_ended;
+    bool job_runs;
 };
+
+/* One job of a thread's own at a time, which uses the store: the service is not freed before its end. */
+bool service_job_begin(struct service *service); /* false: there is one already */
+void service_job_end(struct service *service);   /* the service may be gone after this */
 
 void service_metrics_register(struct service_metrics *metrics);
 enum service_method service_method_of(struct text method);

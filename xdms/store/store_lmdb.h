@@ -1,7 +1,7 @@
 /* The LMDB engine's own parts, seen by store_lmdb*.c and its tests. Nothing else knows LMDB.
  *
  * Databases of one folder (all numbers big-endian):
- *   meta       "format" -> format name and number, "last-change" -> change number
+ *   meta       "format" -> format name and number, "last-change" and "restored" -> change numbers
  *   heads      document key -> version, time, size, true key, claims
  *   documents  version -> bytes; apart from heads, so that these stay small and bytes are written at the end
  *   claims     kind, value -> holder, true kind and value (unique claims)
@@ -218,8 +218,9 @@ uint64_t lmdb_last_change(void *state);
 enum status lmdb_check(void *state, store_problem_fn *problem, void *context); /* store_lmdb_check.c */
 void lmdb_commit(void *state, struct commit **commits, size_t count);
 
-#define META_FORMAT TEXT("format")
-#define META_LAST   TEXT("last-change")
+#define META_FORMAT   TEXT("format")
+#define META_LAST     TEXT("last-change")
+#define META_RESTORED TEXT("restored") /* last-change as the last restore set it: there are no records up to it */
 
 /* Number of the newest change as this transaction sees it. */
 int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out);

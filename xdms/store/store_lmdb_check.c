@@ -206,6 +206,15 @@ static void check_shared(struct walk *walk, struct text key, struct text value)
         say_key(walk, "a shared claim is damaged", key);
 }
 
+/* A restore leaves no records. */
+static bool is_restored(struct walk *walk)
+{
+    struct text value;
+    uint64_t restored;
+    return lmdb_value(walk->txn, walk->store->meta, META_RESTORED, &value) == 0 && number_read(value, &restored) &&
+           restored == walk->last;
+}
+
 /* As many bytes as heads; and the records that are kept are the newest, without a gap. */
 static int walk_changes(struct walk *walk)
 {
@@ -235,7 +244,7 @@ static int walk_changes(struct walk *walk)
         arena_reset(&walk->arena);
     }
     mdb_cursor_close(cursor);
-    if (before != walk->last)
+    if (before != walk->last && !(before == 0 && is_restored(walk)))
         say_number(walk, "the newest change has no record", walk->last);
     return error == MDB_NOTFOUND ? 0 : error;
 }
