@@ -586,88 +586,6 @@ static void a_failing_store_fails_the_nth_write(void **state)
     store_close(store);
 }
 
-/* --- damage ----------------------------------------------------------------------------------------------------- */
-
-struct damage {
-    const char *database;
-    struct text key; /* empty: the first entry goes */
-    const char *problem;
-};
-
-static void damage(const struct damage *damage)
-{
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi database;
-    MDB_cursor *cursor;
-    MDB_val found_key, found, name = val_of(damage->key), junk = val_of(TEXT("junk"));
-    assert_int_equal(mdb_env_create(&env), 0);
-    assert_int_equal(mdb_env_set_maxdbs(env, 8), 0);
-    assert_int_equal(mdb_env_open(env, folder, 0, 0600), 0);
-    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-    assert_int_equal(mdb_dbi_open(txn, damage->database, 0, &database), 0);
-    if (damage->key.length) {
-        assert_int_equal(mdb_put(txn, database, &name, &junk, 0), 0);
-    } else {
-        assert_int_equal(mdb_cursor_open(txn, database, &cursor), 0);
-        assert_int_equal(mdb_cursor_get(cursor, &found_key, &found, MDB_FIRST), 0);
-        assert_int_equal(mdb_cursor_del(cursor, 0), 0);
-        mdb_cursor_close(cursor);
-    }
-    assert_int_equal(mdb_txn_commit(txn), 0);
-    mdb_env_close(env);
-}
-
-static void keep_problem(void *context, struct text line)
-{
-    struct text_builder *problems = context;
-    builder_add(problems, line);
-    builder_add_char(problems, '\n');
-}
-
-static void assert_found(const struct damage *planted)
-{
-    const struct claim claims[] = {{TEXT("uri"), TEXT("sip:team@x"), false}, {TEXT("of"), TEXT("bob"), true}};
-    struct text_builder problems;
-    builder_init(&problems, &arena);
-    struct store *store = opened(folder);
-    struct commit commit = change("a", TEXT("1"));
-    commit.claims = claims;
-    commit.claims_count = 2;
-    assert_int_equal(store_commit(store, &commit, 1), OK);
-    assert_int_equal(put(store, "b", TEXT("2")), OK);
-    assert_int_equal(put(store, "b", TEXT("3")), OK);
-    assert_int_equal(store_check(store, keep_problem, &problems), OK);
-    store_close(store);
-    damage(planted);
-    store = opened(folder);
-    assert_int_equal(store_check(store, keep_problem, &problems), CONFLICT);
-    store_close(store);
-    const char *said = text_cstring(&arena, builder_text(&problems));
-    if (!strstr(said, planted->problem))
-        fail_msg("%s: not in: %s", planted->problem, said);
-    assert_int_equal(scratch_remove(folder), 0);
-}
-
-static void every_damage_is_found(void **state)
-{
-    (void)state;
-    const struct damage damages[] = {
-        {"heads", {0}, "held by no document"},
-        {"heads", TEXT("x"), "head of a document is damaged"},
-        {"documents", {0}, "bytes of a document are missing"},
-        {"documents", {"\0\0\0\0\0\0\0\2", 8}, "version that is no more: 2"},
-        {"claims", {0}, "a claim of a document is missing: uri sip:team@x"},
-        {"claims", TEXT("x"), "a claim is damaged"},
-        {"shared", {0}, "a claim of a document is missing"},
-        {"shared", TEXT("x"), "a shared claim is damaged"},
-        {"changes", {"\0\0\0\0\0\0\0\2", 8}, "record of a change is damaged: 2"},
-        {"changes", {"\0\0\0\0\0\0\0\7", 8}, "changes are missing before: 7"},
-    };
-    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++)
-        assert_found(&damages[i]);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(int count, char **arguments)
@@ -698,7 +616,6 @@ int main(int count, char **arguments)
         TEST(a_full_disk_refuses_what_does_not_fit_and_goes_on),
         TEST(a_batch_larger_than_one_transaction_is_committed),
         TEST(a_failing_store_fails_the_nth_write),
-        TEST(every_damage_is_found),
     };
     return cmocka_run_group_tests_name("store_lmdb", tests, NULL, NULL);
 }

@@ -65,6 +65,10 @@ static int walk_all(struct walk *walk)
 {
     struct lmdb_store *store = walk->store;
     int error = lmdb_last(store, walk->txn, &walk->last);
+    if (error == MDB_CORRUPTED) {
+        say(walk, TEXT("the number of the newest change is damaged"));
+        error = 0;
+    }
     if (!error)
         error = walk_database(walk, store->heads, check_head);
     if (!error)
