@@ -32,6 +32,7 @@ enum fact_bit {
     OPEN_ATTRIBUTES = 1 << 7,
     ANY_ATTRIBUTES = 1 << 8,
     CHILD = 1 << 9, /* has a parent */
+    BEHIND_FOREIGN = 1 << 10,
 };
 
 struct fact {
@@ -51,6 +52,8 @@ struct trial { /* one valid example */
     struct text *namespaces; /* that the schema of the usage knows */
     size_t namespaces_count;
 };
+
+#define FOREIGN "<f:strange xmlns:f=\"urn:example:strange\"/>"
 
 static struct arena memory, scratch; /* of all that is found out; of one attempt */
 static struct fact facts[FACTS_MAX];
@@ -286,6 +289,7 @@ static void try_place(const struct trial *trial, const struct xml_element *eleme
     fact->bits |= CHILD;
     note_if(fact, accepts_absence(trial, element), OPTIONAL);
     note_if(fact, accepts_again(trial, element), REPEATED);
+    note_if(fact, accepts(trial, element->begin, element->begin, TEXT(FOREIGN)), BEHIND_FOREIGN);
     if (!before || same_name(before, element))
         return;
     struct text swapped = text_join(&scratch, text_slice(trial->bytes, element->begin, element->end),
@@ -296,7 +300,7 @@ static void try_place(const struct trial *trial, const struct xml_element *eleme
 
 static void try_content(const struct trial *trial, const struct xml_element *element, struct fact *fact)
 {
-    struct text foreign = TEXT("<f:strange xmlns:f=\"urn:example:strange\"/>");
+    struct text foreign = TEXT(FOREIGN);
     note_if(fact,
             accepts_content(trial, element, false, false, foreign) ||
                 accepts_content(trial, element, true, false, foreign),
@@ -445,6 +449,8 @@ static void write_fact(struct text_builder *page, const struct fact *fact)
         builder_add(page, fact->bits & REPEATED ? TEXT(", repeats") : TEXT(", once"));
     if (fact->bits & PLACED)
         builder_add(page, fact->bits & MOVED ? TEXT(", in any order") : TEXT(", in its place"));
+    if (fact->bits & BEHIND_FOREIGN)
+        builder_add(page, TEXT(", also behind foreign elements"));
     if (fact->bits & OPEN)
         builder_add(page, TEXT(", holds foreign elements"));
     if (fact->bits & OPEN_ATTRIBUTES)

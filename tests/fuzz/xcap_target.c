@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             xcap_selector_parse(target.node, target.query, TEXT("urn:d"), &arena, &selector, &refusal) == OK)
             assert(selector.steps_count > 0 && selector.steps_count <= XCAP_STEPS_MAX);
         else
-            assert(!target.has_node || refusal.kind == REFUSAL_SYNTAX || refusal.kind == REFUSAL_ABSENT);
+            assert(!target.has_node || refusal.kind == REFUSAL_SYNTAX || refusal.kind == REFUSAL_ABSENT ||
+                   refusal.kind == REFUSAL_URI_TOO_LONG);
     } else {
         assert(refusal.kind == REFUSAL_SYNTAX || refusal.kind == REFUSAL_ABSENT ||
                refusal.kind == REFUSAL_URI_TOO_LONG);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "document.h"
+#include "metrics.h"
 #include "xml_validate.h"
 
 #define ANN "sip:ann@example.com"
@@ -214,6 +215,71 @@ static void the_global_index_is_always_current(void **state)
     assert_int_equal(global().version, empty);
 }
 
+static int64_t count_made(const char *how)
+{
+    const char *labels = text_cstring(&arena, text_format(&arena, "how=\"%s\"", how));
+    return metric_value(metric_counter("xdms_made_documents_total", labels, ""));
+}
+
+static void the_global_index_is_made_anew_only_after_a_change_of_services(void **state)
+{
+    (void)state;
+    put("rls-services", ANN, "index", RLS(SERVICE("sip:a@example.com")));
+    struct document_place place = place_of("rls-services", "", "index");
+    struct stored first, again;
+    assert_int_equal(document_read(documents, &place, &arena, &first), OK);
+    int64_t made = count_made("made"), kept = count_made("kept");
+    for (unsigned i = 0; i < 3; i++) {
+        put("resource-lists", BOB, "index", LISTS);
+        assert_int_equal(document_read(documents, &place, &arena, &again), OK);
+        assert_true(text_equal(again.bytes, first.bytes) && again.version == first.version);
+    }
+    assert_int_equal(count_made("made"), made);
+    assert_int_equal(count_made("kept"), kept + 3);
+    put("rls-services", BOB, "index", RLS(SERVICE("sip:b@example.com")));
+    assert_int_equal(document_read(documents, &place, &arena, &again), OK);
+    says(again.bytes, "sip:b@example.com", true);
+    assert_int_equal(count_made("made"), made + 1);
+}
+
+/* Its URIs may stand in what is made. */
+static void what_is_kept_is_of_one_root(void **state)
+{
+    (void)state;
+    struct document_place place = place_of("rls-services", "", "index");
+    struct stored found;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 20; i++) {
+            place.root_uri = text_format(&arena, "http://host%u.example.com/xcap-root/", i);
+            assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+            says(found.bytes, "<rls-services", true);
+        }
+    }
+    int64_t made = count_made("made");
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    assert_int_equal(count_made("made"), made);
+    place.root_uri = TEXT("http://other.example.com/xcap-root/");
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    assert_int_equal(count_made("made"), made + 1);
+}
+
+static void very_many_changes_are_not_looked_through(void **state)
+{
+    (void)state;
+    struct document_place place = place_of("rls-services", "", "index");
+    struct stored found;
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    int64_t made = count_made("made");
+    for (unsigned i = 0; i < 3 * STORE_PAGE_MAX; i++)
+        put_raw("resource-lists", TEXT(ANN), TEXT("index"), TEXT(LISTS));
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    assert_int_equal(count_made("made"), made);
+    for (unsigned i = 0; i < 20001; i++)
+        put_raw("resource-lists", TEXT(ANN), TEXT("index"), TEXT(LISTS));
+    assert_int_equal(document_read(documents, &place, &arena, &found), OK);
+    assert_int_equal(count_made("made"), made + 1);
+}
+
 static void the_global_index_goes_over_many_pages(void **state)
 {
     (void)state;
@@ -355,6 +421,9 @@ int main(void)
         IN_STORE(a_directory_goes_over_many_pages),
         IN_STORE(the_global_index_is_the_union_of_all_users),
         IN_STORE(the_global_index_is_always_current),
+        IN_STORE(the_global_index_is_made_anew_only_after_a_change_of_services),
+        IN_STORE(what_is_kept_is_of_one_root),
+        IN_STORE(very_many_changes_are_not_looked_through),
         IN_STORE(the_global_index_goes_over_many_pages),
         IN_STORE(too_much_to_list_is_full_and_harms_nobody),
         IN_STORE(a_service_has_its_address_alone_in_the_whole_server),

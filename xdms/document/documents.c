@@ -13,6 +13,7 @@ struct documents *documents_new(struct store *store, const struct usage_set *usa
     atomic_init(&documents->usages, usages);
     documents->readers = document_readers_new();
     documents->gates = document_gates_new();
+    documents->made = document_made_new();
     return documents;
 }
 
@@ -20,6 +21,7 @@ void documents_free(struct documents *documents)
 {
     document_readers_free(documents->readers);
     document_gates_free(documents->gates);
+    document_made_free(documents->made);
     free(documents);
 }
 
@@ -45,10 +47,18 @@ enum status document_read(const struct documents *documents, const struct docume
     if (place->row->kind != USAGE_COMPUTED)
         return store_get(documents->store, &place->key, arena, found_out);
     *found_out = (struct stored){.key = place->key};
+    /* what is in a home is listed sooner than found to be unchanged; the list of usages is made when they are loaded */
+    bool kept = place->row->source == USAGE_FROM_CONTENTS;
+    if (kept && document_made_find(documents, place, arena, found_out))
+        return OK;
+    uint64_t change = store_last_change(documents->store);
     enum status status = document_compute(documents, place, arena, &found_out->bytes);
-    if (status == OK)
-        found_out->version = computed_version(found_out->bytes);
-    return status;
+    if (status != OK)
+        return status;
+    found_out->version = computed_version(found_out->bytes);
+    if (kept)
+        document_made_keep(documents, place, change, found_out);
+    return OK;
 }
 
 enum status document_read_version(const struct documents *documents, const struct document_place *place,

@@ -11,6 +11,7 @@ struct documents {
     _Atomic(const struct usage_set *) usages;
     struct document_readers *readers; /* apart, since who reads has `const struct documents` */
     struct document_gates *gates;
+    struct document_made *made;
 };
 
 /* gate.c */
@@ -29,6 +30,16 @@ void document_readers_free(struct document_readers *readers);
 /* computed.c: the bytes of a computed document, made now. NOT_FOUND, FULL, FAILED. */
 enum status document_compute(const struct documents *documents, const struct document_place *place, struct arena *arena,
                              struct text *bytes_out);
+
+/* made.c: documents made of contents, kept while they hold. The one that is found has bytes and a version; a document is
+ * kept with the number of the newest change before its parts were read. */
+struct document_made *document_made_new(void);
+void document_made_free(struct document_made *made);
+void document_made_forget(struct document_made *made); /* all: their usages go */
+bool document_made_find(const struct documents *documents, const struct document_place *place, struct arena *arena,
+                        struct stored *found_out);
+void document_made_keep(const struct documents *documents, const struct document_place *place, uint64_t change,
+                        const struct stored *found);
 
 /* Is it one of the internal usages, which XCAP must not reach? */
 bool documents_internal(const struct document_key *key);

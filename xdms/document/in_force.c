@@ -57,6 +57,8 @@ bool documents_replace(struct documents *documents, const struct usage_set *usag
         readers->retiring = true;
     }
     pthread_mutex_unlock(&readers->lock);
+    if (free)
+        document_made_forget(documents->made);
     return free;
 }
 
@@ -68,5 +70,7 @@ bool documents_retired(struct documents *documents)
     if (retired)
         readers->retiring = false;
     pthread_mutex_unlock(&readers->lock);
+    if (retired) /* what the last of its readers kept */
+        document_made_forget(documents->made);
     return retired;
 }
