@@ -14,8 +14,12 @@ struct arena {
 
 void arena_init(struct arena *arena, const char *name);
 
+/* The same with a first block in the caller's storage, which outlives the arena's use: what fits needs no heap. */
+void arena_init_in(struct arena *arena, const char *name, void *storage, size_t size);
+
 /* Zeroed and aligned for any type. Never NULL: out of memory ends the process. */
 void *arena_alloc(struct arena *arena, size_t size);
+void *arena_alloc_raw(struct arena *arena, size_t size); /* not zeroed: for what is filled at once */
 
 /* Frees everything but one block, which is used again: for loops. */
 void arena_reset(struct arena *arena);
@@ -26,6 +30,7 @@ void arena_clear(struct arena *arena); /* frees everything; the arena may be use
 
 /* Heap memory outside arenas, zeroed; out of memory ends the process. Freed with free(). */
 void *memory_new(size_t size);
+void *memory_new_raw(size_t size); /* not zeroed */
 void *memory_resize(void *memory, size_t size);
 
 #endif

@@ -19,6 +19,8 @@ int64_t clock_monotonic_us(void); /* for measuring */
 
 /* "2026-01-05T10:00:00.123Z" and "Mon, 05 Jan 2026 10:00:00 GMT" (RFC 3339; RFC 9110 §5.6.7, RFC 3261 §20.17). */
 struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms);
+#define CLOCK_RFC3339_LENGTH 24
+size_t clock_put_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_LENGTH]); /* the same without NUL; the length */
 struct text clock_write_http_date(struct arena *arena, int64_t wall_ms);
 
 /* Parses xs:dateTime / RFC 3339 with any offset; a missing offset is read as UTC. */

@@ -36,10 +36,15 @@ static inline bool text_equal(struct text a, struct text b)
     return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
 }
 
-bool text_equal_nocase(struct text a, struct text b); /* ASCII letters only */
-int text_compare(struct text a, struct text b);       /* bytewise, shorter first on a tie */
+int text_compare(struct text a, struct text b); /* bytewise, shorter first on a tie */
 bool text_starts_with(struct text text, struct text prefix);
-bool text_starts_with_nocase(struct text text, struct text prefix);
+bool text_starts_with_nocase(struct text text, struct text prefix); /* ASCII letters only */
+
+static inline bool text_equal_nocase(struct text a, struct text b)
+{
+    return a.length == b.length && text_starts_with_nocase(a, b);
+}
+
 bool text_ends_with(struct text text, struct text suffix);
 struct text text_trim(struct text text); /* space, tab, CR and LF at both ends */
 
@@ -93,8 +98,20 @@ struct text_builder {
 
 void builder_init(struct text_builder *builder, struct arena *arena);
 void builder_add(struct text_builder *builder, struct text text);
-void builder_add_char(struct text_builder *builder, char character);
+void builder_add_number(struct text_builder *builder, uint64_t number);
 void builder_add_format(struct text_builder *builder, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct text builder_text(const struct text_builder *builder);
+
+/* Decimal digits, right-aligned in the last bytes of `digits`; how many. */
+#define TEXT_DIGITS_MAX 20
+size_t text_write_number(uint64_t number, char digits[TEXT_DIGITS_MAX]);
+
+static inline void builder_add_char(struct text_builder *builder, char character)
+{
+    if (builder->length < builder->capacity)
+        builder->bytes[builder->length++] = character;
+    else
+        builder_add(builder, (struct text){&character, 1});
+}
 
 #endif

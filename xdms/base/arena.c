@@ -34,6 +34,7 @@ struct arena_block {
     struct arena_block *next;
     size_t size; /* of bytes */
     size_t used;
+    bool borrowed; /* the caller's storage */
     alignas(ALIGNMENT) char bytes[];
 };
 
@@ -53,10 +54,24 @@ static struct arena_block *block_new(const struct arena *arena, size_t size)
     struct arena_block *block = malloc(sizeof(*block) + size);
     if (!block)
         out_of_memory(size, arena->name);
-    block->next = NULL;
-    block->size = size;
-    block->used = 0;
+    *block = (struct arena_block){.size = size};
     return block;
+}
+
+void arena_init_in(struct arena *arena, const char *name, void *storage, size_t size)
+{
+    arena_init(arena, name);
+    if (BLOCK_PER_PIECE || size <= sizeof(struct arena_block))
+        return;
+    assert((uintptr_t)storage % ALIGNMENT == 0);
+    arena->blocks = storage;
+    *arena->blocks = (struct arena_block){.size = size - sizeof(struct arena_block), .borrowed = true};
+}
+
+static void block_free(struct arena_block *block)
+{
+    if (!block->borrowed)
+        free(block);
 }
 
 /* A block with room for `size` bytes. A big piece goes behind the block being filled, whose rest stays in use. */
@@ -78,6 +93,11 @@ static struct arena_block *block_with_room(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
+    return memset(arena_alloc_raw(arena, size), 0, size);
+}
+
+void *arena_alloc_raw(struct arena *arena, size_t size)
+{
     if (size > REQUEST_MAX)
         out_of_memory(size, arena->name);
     arena->total += size;
@@ -86,7 +106,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     struct arena_block *block = block_with_room(arena, size);
     void *piece = block->bytes + block->used;
     block->used += size;
-    return memset(piece, 0, size);
+    return piece;
 }
 
 void arena_reset(struct arena *arena)
@@ -99,7 +119,7 @@ void arena_reset(struct arena *arena)
         if (regular && !kept && !BLOCK_PER_PIECE)
             kept = block;
         else
-            free(block);
+            block_free(block);
     }
     if (kept) {
         kept->next = NULL;
@@ -114,7 +134,7 @@ void arena_clear(struct arena *arena)
     struct arena_block *next;
     for (struct arena_block *block = arena->blocks; block; block = next) {
         next = block->next;
-        free(block);
+        block_free(block);
     }
     arena->blocks = NULL;
     arena->total = 0;
@@ -126,6 +146,11 @@ void *memory_new(size_t size)
     if (!memory)
         out_of_memory(size, "the heap");
     return memory;
+}
+
+void *memory_new_raw(size_t size)
+{
+    return memory_resize(NULL, size);
 }
 
 void *memory_resize(void *memory, size_t size)

@@ -6,9 +6,11 @@
 
 #include "arena.h"
 
-#define MS_PER_SECOND 1000
-#define SECONDS_MIN   (-62167219200) /* 0000-01-01T00:00:00Z */
-#define SECONDS_MAX   253402300799   /* 9999-12-31T23:59:59Z: both formats have four digits for the year */
+#define MS_PER_SECOND    1000
+#define SECONDS_PER_DAY  86400
+#define HTTP_DATE_LENGTH (sizeof("Mon, 05 Jan 2026 10:00:00 GMT") - 1)
+#define SECONDS_MIN      (-62167219200) /* 0000-01-01T00:00:00Z */
+#define SECONDS_MAX      253402300799   /* 9999-12-31T23:59:59Z: both formats have four digits for the year */
 
 static int64_t read_clock_ms(clockid_t clock)
 {
@@ -41,6 +43,30 @@ int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* As gmtime_r for years from 0, which takes a lock of the whole process. Counted in days from 1 March of year 0, so
+ * that the leap day is the last of its year; 400 years have 146,097 days. */
+static struct tm calendar(int64_t seconds)
+{
+    int64_t days = seconds / SECONDS_PER_DAY - (seconds % SECONDS_PER_DAY < 0);
+    int second_of_day = (int)(seconds - days * SECONDS_PER_DAY);
+    int64_t from_march = days + 719468; /* of 1970-01-01 */
+    int64_t era = (from_march >= 0 ? from_march : from_march - 146096) / 146097;
+    int day = (int)(from_march - era * 146097);
+    int year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int day_of_year = day - (365 * year + year / 4 - year / 100);
+    int month = (5 * day_of_year + 2) / 153; /* 0 is March */
+    bool next_year = month >= 10;
+    return (struct tm){
+        .tm_year = (int)(year + era * 400) + next_year - 1900,
+        .tm_mon = next_year ? month - 10 : month + 2,
+        .tm_mday = day_of_year - (153 * month + 2) / 5 + 1,
+        .tm_wday = (int)(((days + 4) % 7 + 7) % 7),
+        .tm_hour = second_of_day / 3600,
+        .tm_min = second_of_day / 60 % 60,
+        .tm_sec = second_of_day % 60,
+    };
+}
+
 /* Splits into calendar fields and the milliseconds left over; what the formats cannot say becomes the nearest they can.
  */
 static struct tm split(int64_t wall_ms, int *milliseconds_out)
@@ -55,19 +81,48 @@ static struct tm split(int64_t wall_ms, int *milliseconds_out)
         milliseconds = seconds < SECONDS_MIN ? 0 : MS_PER_SECOND - 1;
         seconds = seconds < SECONDS_MIN ? SECONDS_MIN : SECONDS_MAX;
     }
-    struct tm fields;
-    struct tm *filled = gmtime_r(&seconds, &fields);
-    assert(filled);
     *milliseconds_out = milliseconds;
-    return fields;
+    return calendar(seconds);
+}
+
+/* Decimal digits with leading zeros, as many as fit `size`. */
+static char *put_digits(char *out, int value, int size)
+{
+    for (int i = size - 1; i >= 0; i--, value /= 10)
+        out[i] = (char)('0' + value % 10);
+    return out + size;
+}
+
+static char *put(char *out, const char *text)
+{
+    size_t length = strlen(text);
+    return (char *)memcpy(out, text, length) + length;
+}
+
+static char *put_time(char *out, const struct tm *fields)
+{
+    out = put_digits(out, fields->tm_hour, 2);
+    out = put_digits(put(out, ":"), fields->tm_min, 2);
+    return put_digits(put(out, ":"), fields->tm_sec, 2);
+}
+
+size_t clock_put_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_LENGTH])
+{
+    int milliseconds;
+    struct tm fields = split(wall_ms, &milliseconds);
+    char *at = put_digits(out, fields.tm_year + 1900, 4);
+    at = put_digits(put(at, "-"), fields.tm_mon + 1, 2);
+    at = put_digits(put(at, "-"), fields.tm_mday, 2);
+    at = put_time(put(at, "T"), &fields);
+    at = put_digits(put(at, "."), milliseconds, 3);
+    *at = 'Z';
+    return CLOCK_RFC3339_LENGTH;
 }
 
 struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms)
 {
-    int milliseconds;
-    struct tm fields = split(wall_ms, &milliseconds);
-    return text_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", fields.tm_year + 1900, fields.tm_mon + 1,
-                       fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec, milliseconds);
+    char *out = arena_alloc_raw(arena, CLOCK_RFC3339_LENGTH);
+    return (struct text){out, clock_put_rfc3339(wall_ms, out)};
 }
 
 static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -77,8 +132,11 @@ struct text clock_write_http_date(struct arena *arena, int64_t wall_ms)
 {
     int milliseconds;
     struct tm fields = split(wall_ms, &milliseconds);
-    return text_format(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[fields.tm_wday], fields.tm_mday,
-                       months[fields.tm_mon], fields.tm_year + 1900, fields.tm_hour, fields.tm_min, fields.tm_sec);
+    char *out = arena_alloc_raw(arena, HTTP_DATE_LENGTH);
+    char *at = put_digits(put(put(out, days[fields.tm_wday]), ", "), fields.tm_mday, 2);
+    at = put_digits(put(put(put(at, " "), months[fields.tm_mon]), " "), fields.tm_year + 1900, 4);
+    at = put(put_time(put(at, " "), &fields), " GMT");
+    return (struct text){out, (size_t)(at - out)};
 }
 
 /* Takes exactly `count` digits from the front. */

@@ -1,14 +1,16 @@
-/* Log lines on standard error, each with one write so that lines of several threads and programs do not mix. */
+/* Log lines: level, time and program before the message, and nothing in it that could be taken for another line. Where
+ * they go is log_output.c's affair. */
 #include "log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "arena.h"
 #include "clock.h"
+#include "log_output.h"
+
+#define NAME_LENGTH_MAX 64 /* of a program */
 
 static _Atomic(const char *) log_program = "xdm";
 static atomic_int log_level = LOG_LEVEL_INFO;
@@ -24,21 +26,31 @@ void log_set_level(enum log_level level)
     atomic_store(&log_level, (int)level);
 }
 
-static const char *level_name(enum log_level level)
+bool log_wants(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+static struct text level_name(enum log_level level)
 {
     switch (level) {
-    case LOG_LEVEL_ERROR: return "ERROR";
-    case LOG_LEVEL_WARNING: return "WARNING";
-    case LOG_LEVEL_INFO: return "INFO";
-    case LOG_LEVEL_DEBUG: return "DEBUG";
+    case LOG_LEVEL_ERROR: return TEXT("ERROR");
+    case LOG_LEVEL_WARNING: return TEXT("WARNING");
+    case LOG_LEVEL_INFO: return TEXT("INFO");
+    case LOG_LEVEL_DEBUG: return TEXT("DEBUG");
     }
-    return "UNKNOWN";
+    return TEXT("UNKNOWN");
 }
 
 /* Control characters (C0, DEL and, as UTF-8, C1) would forge lines or drive the reader's terminal. Bytes that are not
  * UTF-8 would make a journal store the line as binary. */
 static void make_printable(char *line, size_t length)
 {
+    bool plain = true;
+    for (size_t i = 0; i < length; i++)
+        plain &= line[i] >= 0x20 && line[i] < 0x7F;
+    if (plain)
+        return;
     bool ascii_only = !utf8_valid((struct text){line, length});
     unsigned char previous = 0;
     for (size_t i = 0; i < length; i++) {
@@ -52,29 +64,61 @@ static void make_printable(char *line, size_t length)
     }
 }
 
-void log_line(enum log_level level, const char *format, ...)
+static size_t put(char *out, struct text text)
 {
-    if ((int)level > atomic_load(&log_level))
-        return;
-    int error = errno;
-    struct arena arena;
-    arena_init(&arena, "log line");
-    struct text now = clock_write_rfc3339(&arena, clock_wall_ms());
-    char line[LOG_LINE_MAX];
-    size_t room = sizeof(line) - 1; /* for the line feed */
-    int head = snprintf(line, room, "%.*s %s %s ", TEXT_ARG(now), level_name(level), atomic_load(&log_program));
-    arena_clear(&arena);
-    size_t length = head < 0 ? 0 : (size_t)head < room ? (size_t)head : room - 1;
-    va_list arguments;
-    va_start(arguments, format);
-    int body = vsnprintf(line + length, room - length, format, arguments);
-    va_end(arguments);
-    if (body > 0)
-        length = (size_t)body < room - length ? length + (size_t)body : room - 1;
+    memcpy(out, text.bytes, text.length);
+    out[text.length] = ' ';
+    return text.length + 1;
+}
+
+/* Time, level and program with a space after each. */
+static size_t put_head(char line[LOG_LINE_MAX], enum log_level level)
+{
+    struct text program = text_of(atomic_load(&log_program));
+    size_t length = clock_put_rfc3339(clock_wall_ms(), line);
+    line[length++] = ' ';
+    length += put(line + length, level_name(level));
+    if (program.length > NAME_LENGTH_MAX)
+        program.length = NAME_LENGTH_MAX;
+    return length + put(line + length, program);
+}
+
+static void finish(char line[LOG_LINE_MAX], size_t length, enum log_level level)
+{
     make_printable(line, length);
     line[length++] = '\n';
-    /* When standard error is gone there is nobody to tell. */
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written;
+    log_output((struct text){line, length}, level <= LOG_LEVEL_WARNING);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (!log_wants(level))
+        return;
+    int error = errno;
+    char line[LOG_LINE_MAX];
+    size_t length = put_head(line, level);
+    size_t room = sizeof(line) - 1 - length; /* one is for the line feed */
+    va_list arguments;
+    va_start(arguments, format);
+    int body = vsnprintf(line + length, room, format, arguments);
+    va_end(arguments);
+    if (body > 0)
+        length += (size_t)body < room ? (size_t)body : room - 1;
+    finish(line, length, level);
+    errno = error;
+}
+
+void log_text(enum log_level level, struct text message)
+{
+    if (!log_wants(level))
+        return;
+    int error = errno;
+    char line[LOG_LINE_MAX];
+    size_t length = put_head(line, level);
+    size_t room = sizeof(line) - 1 - length;
+    size_t taken = message.length < room ? message.length : room;
+    if (taken)
+        memcpy(line + length, message.bytes, taken);
+    finish(line, length + taken, level);
     errno = error;
 }

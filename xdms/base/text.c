@@ -14,14 +14,11 @@
 #include "arena.h"
 #include "random.h"
 
+#define SHORT_TEXT 512 /* formatted once; what is longer twice */
+
 static char lower(char character)
 {
     return character >= 'A' && character <= 'Z' ? (char)(character - 'A' + 'a') : character;
-}
-
-bool text_equal_nocase(struct text a, struct text b)
-{
-    return a.length == b.length && text_starts_with_nocase(a, b);
 }
 
 int text_compare(struct text a, struct text b)
@@ -132,9 +129,10 @@ uint64_t text_hash(struct text text, uint64_t seed)
 
 char *text_cstring(struct arena *arena, struct text text)
 {
-    char *bytes = arena_alloc(arena, text.length + 1);
+    char *bytes = arena_alloc_raw(arena, text.length + 1);
     if (text.length)
         memcpy(bytes, text.bytes, text.length);
+    bytes[text.length] = '\0';
     return bytes;
 }
 
@@ -142,7 +140,7 @@ struct text text_copy(struct arena *arena, struct text text)
 {
     if (text.length == 0)
         return (struct text){"", 0};
-    return (struct text){memcpy(arena_alloc(arena, text.length), text.bytes, text.length), text.length};
+    return (struct text){memcpy(arena_alloc_raw(arena, text.length), text.bytes, text.length), text.length};
 }
 
 struct text text_format(struct arena *arena, const char *format, ...)
@@ -151,11 +149,15 @@ struct text text_format(struct arena *arena, const char *format, ...)
     va_start(arguments, format);
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    char short_text[SHORT_TEXT];
+    int length = vsnprintf(short_text, sizeof(short_text), format, arguments);
     va_end(arguments);
     assert(length >= 0);
-    char *bytes = arena_alloc(arena, (size_t)length + 1);
-    vsnprintf(bytes, (size_t)length + 1, format, again);
+    char *bytes = arena_alloc_raw(arena, (size_t)length + 1);
+    if ((size_t)length < sizeof(short_text))
+        memcpy(bytes, short_text, (size_t)length + 1);
+    else
+        vsnprintf(bytes, (size_t)length + 1, format, again);
     va_end(again);
     return (struct text){bytes, (size_t)length};
 }
@@ -163,7 +165,7 @@ struct text text_format(struct arena *arena, const char *format, ...)
 struct text text_join(struct arena *arena, struct text a, struct text b)
 {
     size_t length = a.length + b.length;
-    char *bytes = arena_alloc(arena, length);
+    char *bytes = arena_alloc_raw(arena, length);
     if (a.length)
         memcpy(bytes, a.bytes, a.length);
     if (b.length)
@@ -173,7 +175,7 @@ struct text text_join(struct arena *arena, struct text a, struct text b)
 
 struct text text_lower(struct arena *arena, struct text text)
 {
-    char *bytes = arena_alloc(arena, text.length);
+    char *bytes = arena_alloc_raw(arena, text.length);
     for (size_t i = 0; i < text.length; i++)
         bytes[i] = lower(text.bytes[i]);
     return (struct text){bytes, text.length};

@@ -23,7 +23,7 @@ static char *builder_room(struct text_builder *builder, size_t length)
         size_t capacity = builder->capacity ? builder->capacity : CAPACITY_MIN;
         while (capacity < needed)
             capacity *= 2;
-        char *bytes = arena_alloc(builder->arena, capacity);
+        char *bytes = arena_alloc_raw(builder->arena, capacity);
         if (builder->bytes)
             memcpy(bytes, builder->bytes, builder->length);
         builder->bytes = bytes;
@@ -40,10 +40,21 @@ void builder_add(struct text_builder *builder, struct text text)
     builder->length += text.length;
 }
 
-void builder_add_char(struct text_builder *builder, char character)
+size_t text_write_number(uint64_t number, char digits[TEXT_DIGITS_MAX])
 {
-    *builder_room(builder, 1) = character;
-    builder->length++;
+    size_t at = TEXT_DIGITS_MAX;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    return TEXT_DIGITS_MAX - at;
+}
+
+void builder_add_number(struct text_builder *builder, uint64_t number)
+{
+    char digits[TEXT_DIGITS_MAX];
+    size_t count = text_write_number(number, digits);
+    builder_add(builder, (struct text){digits + TEXT_DIGITS_MAX - count, count});
 }
 
 void builder_add_format(struct text_builder *builder, const char *format, ...)
@@ -52,10 +63,12 @@ void builder_add_format(struct text_builder *builder, const char *format, ...)
     va_start(arguments, format);
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    size_t room = builder->capacity - builder->length;
+    int length = vsnprintf(room ? builder->bytes + builder->length : NULL, room, format, arguments);
     va_end(arguments);
     assert(length >= 0);
-    vsnprintf(builder_room(builder, (size_t)length + 1), (size_t)length + 1, format, again);
+    if ((size_t)length >= room)
+        vsnprintf(builder_room(builder, (size_t)length + 1), (size_t)length + 1, format, again);
     va_end(again);
     builder->length += (size_t)length;
 }

@@ -70,7 +70,7 @@ bool text_hex_to_u64(struct text text, uint64_t *value_out)
 
 bool percent_decode(struct arena *arena, struct text text, struct text *decoded_out)
 {
-    char *bytes = arena_alloc(arena, text.length);
+    char *bytes = arena_alloc_raw(arena, text.length);
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {
         if (text.bytes[i] != '%') {
@@ -99,7 +99,7 @@ static bool is_unreserved(char character)
 struct text percent_encode(struct arena *arena, struct text text, const char *keep)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char *bytes = arena_alloc(arena, 3 * text.length);
+    char *bytes = arena_alloc_raw(arena, 3 * text.length);
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {
         char character = text.bytes[i];
@@ -149,7 +149,7 @@ struct text hex_encode(struct arena *arena, const void *bytes, size_t length)
 {
     static const char digits[] = "0123456789abcdef";
     const unsigned char *source = bytes;
-    char *encoded = arena_alloc(arena, 2 * length);
+    char *encoded = arena_alloc_raw(arena, 2 * length);
     for (size_t i = 0; i < length; i++) {
         encoded[2 * i] = digits[source[i] >> 4];
         encoded[2 * i + 1] = digits[source[i] & 15];
@@ -159,7 +159,7 @@ struct text hex_encode(struct arena *arena, const void *bytes, size_t length)
 
 struct text base64_encode(struct arena *arena, struct text text)
 {
-    char *encoded = arena_alloc(arena, BASE64_ENCODE_RAW_LENGTH(text.length));
+    char *encoded = arena_alloc_raw(arena, BASE64_ENCODE_RAW_LENGTH(text.length));
     if (text.length)
         base64_encode_raw(encoded, text.length, (const uint8_t *)text.bytes);
     return (struct text){encoded, BASE64_ENCODE_RAW_LENGTH(text.length)};
@@ -170,7 +170,7 @@ bool base64_decode(struct arena *arena, struct text text, struct text *decoded_o
 {
     struct base64_decode_ctx context;
     base64_decode_init(&context);
-    uint8_t *bytes = arena_alloc(arena, BASE64_DECODE_LENGTH(text.length));
+    uint8_t *bytes = arena_alloc_raw(arena, BASE64_DECODE_LENGTH(text.length));
     size_t length = BASE64_DECODE_LENGTH(text.length);
     if (text.length && !base64_decode_update(&context, &length, bytes, text.length, text.bytes))
         return false;

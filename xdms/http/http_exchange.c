@@ -39,8 +39,9 @@ void http_exchanges_clear(struct http_exchanges *exchanges)
 
 struct http_exchange *http_exchange_new(struct http_exchanges *owner, struct http_visitor *visitor)
 {
-    struct http_exchange *exchange = memory_new(sizeof(*exchange));
-    arena_init(&exchange->arena, "http request");
+    struct http_exchange *exchange = memory_new_raw(sizeof(*exchange));
+    memset(exchange, 0, offsetof(struct http_exchange, storage));
+    arena_init_in(&exchange->arena, "http request", exchange->storage, sizeof(exchange->storage));
     exchange->request.arena = &exchange->arena;
     exchange->request.peer = (const struct sockaddr *)&exchange->peer;
     exchange->owner = owner;
@@ -105,7 +106,9 @@ enum http_progress http_exchange_run(struct http_exchange *exchange)
 {
     const struct http_exchanges *owner = exchange->owner;
     atomic_store(&exchange->waiting, HTTP_RUNNING);
-    exchange->response = (struct http_response){0};
+    exchange->response.status = 0;
+    exchange->response.body = (struct text){0};
+    exchange->response.headers_count = 0;
     enum http_progress progress = owner->handler(owner->context, &exchange->request, &exchange->response);
     exchange->unresumed = progress == HTTP_WAITING;
     return progress;

@@ -9,8 +9,9 @@ static bool value_clean(struct text value);
 
 bool http_header(const struct http_request *request, const char *name, struct text *value_out)
 {
+    struct text wanted = text_of(name);
     for (size_t i = 0; i < request->headers_count; i++) {
-        if (text_equal_nocase(request->headers[i].name, text_of(name))) {
+        if (text_equal_nocase(request->headers[i].name, wanted)) {
             *value_out = request->headers[i].value;
             return true;
         }
@@ -21,17 +22,24 @@ bool http_header(const struct http_request *request, const char *name, struct te
 
 struct text http_header_joined(const struct http_request *request, const char *name)
 {
+    struct text wanted = text_of(name);
     struct text_builder joined;
+    struct text only = {0};
     size_t found = 0;
     builder_init(&joined, request->arena);
     for (size_t i = 0; i < request->headers_count; i++) {
-        if (!text_equal_nocase(request->headers[i].name, text_of(name)))
+        if (!text_equal_nocase(request->headers[i].name, wanted))
             continue;
-        if (found++ > 0)
-            builder_add(&joined, TEXT(", "));
+        if (found++ == 0) {
+            only = request->headers[i].value;
+            continue;
+        }
+        if (found == 2)
+            builder_add(&joined, only);
+        builder_add(&joined, TEXT(", "));
         builder_add(&joined, request->headers[i].value);
     }
-    return builder_text(&joined);
+    return found > 1 ? builder_text(&joined) : only;
 }
 
 void http_response_header(struct http_response *response, const char *name, struct text value)

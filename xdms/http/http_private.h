@@ -5,6 +5,7 @@
 #define HTTP_PRIVATE_H
 
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 
 #include "http.h"
@@ -102,6 +103,8 @@ struct http_exchanges {
     atomic_bool closing;         /* set under the lock */
 };
 
+#define EXCHANGE_STORAGE 6144 /* a request with its digest credentials and its answer, but for the documents */
+
 struct http_exchange {
     struct http_request request; /* first: http_resume gets its address */
     struct http_response response;
@@ -116,13 +119,14 @@ struct http_exchange {
     struct http_framing framing;
     char *body;
     size_t body_capacity;
-    uint64_t body_received; /* also what was not kept */
-    _Atomic int waiting;    /* enum http_waiting */
-    bool begun;             /* the header section has been seen */
-    bool listed;            /* in the owner's list */
-    bool answered;          /* `response` is decided and waits for the end of the body */
-    bool unresumed;         /* the handler returned HTTP_WAITING and has not been called again */
-    bool last;              /* the connection ends with this response */
+    uint64_t body_received;                     /* also what was not kept */
+    _Atomic int waiting;                        /* enum http_waiting */
+    bool begun;                                 /* the header section has been seen */
+    bool listed;                                /* in the owner's list */
+    bool answered;                              /* `response` is decided and waits for the end of the body */
+    bool unresumed;                             /* the handler returned HTTP_WAITING and has not been called again */
+    bool last;                                  /* the connection ends with this response */
+    alignas(16) char storage[EXCHANGE_STORAGE]; /* first block of the arena */
 };
 
 void http_exchanges_init(struct http_exchanges *exchanges);

@@ -69,33 +69,35 @@ static const char *header_refusal(const struct http_header *header, struct frami
 /* RFC 9110 §5.6.2 */
 static bool token_valid(struct text text)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char c = (unsigned char)text.bytes[i];
-        bool alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!alphanumeric && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+    static const bool is_token[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true, ['#'] = true, ['$'] = true,
+        ['%'] = true,         ['&'] = true,         ['\''] = true,        ['*'] = true, ['+'] = true, ['-'] = true,
+        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true, ['|'] = true, ['~'] = true,
+    };
+    for (size_t i = 0; i < text.length; i++)
+        if (!is_token[(unsigned char)text.bytes[i]])
             return false;
-    }
     return text.length > 0;
 }
 
 static bool target_valid(struct text target)
 {
+    bool good = target.length > 0;
     for (size_t i = 0; i < target.length; i++) {
         unsigned char c = (unsigned char)target.bytes[i];
-        if (c <= ' ' || c == 0x7f)
-            return false;
+        good &= c > ' ' && c != 0x7f;
     }
-    return target.length > 0;
+    return good;
 }
 
 static bool value_valid(struct text value)
 {
+    bool good = true;
     for (size_t i = 0; i < value.length; i++) {
         unsigned char c = (unsigned char)value.bytes[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
+        good &= (c >= ' ' || c == '\t') && c != 0x7f;
     }
-    return true;
+    return good;
 }
 
 /* Empty is allowed (RFC 9112 §3.2); what could not stand before a path or names two hosts is not. */

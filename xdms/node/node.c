@@ -155,6 +155,7 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     signal(SIGPIPE,
            SIG_IGN); /* a peer that is gone, and a file at its limit, are answers of the calls that meet them */
     signal(SIGXFSZ, SIG_IGN);
+    log_gather();
     xml_open();
     arena_init(&node->arena, "node");
     if (!read_roots(node, error_out) || !open_tls(node, error_out) ||

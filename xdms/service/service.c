@@ -130,6 +130,12 @@ enum service_method service_method_of(struct text method)
     return METHOD_OTHER;
 }
 
+static void add_field(struct text_builder *line, const char *name, struct text value)
+{
+    builder_add(line, text_of(name));
+    builder_add(line, value);
+}
+
 void service_account(const struct service *service, enum service_port port, const struct http_request *request,
                      const struct http_response *response, struct text user, struct text auid, int64_t began_us)
 {
@@ -139,10 +145,21 @@ void service_account(const struct service *service, enum service_port port, cons
     if (known)
         metric_add(service->metrics.requests[port][service_method_of(request->method)][class], 1);
     metric_observe(service->metrics.latency[port], took_us);
-    struct text peer = http_peer_text(request->peer, request->arena);
+    if (!log_wants(LOG_LEVEL_INFO))
+        return;
     /* The target comes last: it is the one part that may be cut, or hold what looks like the others. */
-    log_info("request method=%.*s status=%d user=%.*s auid=%.*s bytes=%zu us=%lld peer=%.*s target=%.*s",
-             TEXT_ARG(request->method), response->status, TEXT_ARG(user.length ? user : TEXT("-")),
-             TEXT_ARG(auid.length ? auid : TEXT("-")), response->body.length, (long long)took_us, TEXT_ARG(peer),
-             TEXT_ARG(request->target));
+    struct text_builder line;
+    builder_init(&line, request->arena);
+    add_field(&line, "request method=", request->method);
+    builder_add(&line, TEXT(" status="));
+    builder_add_number(&line, (uint64_t)response->status);
+    add_field(&line, " user=", user.length ? user : TEXT("-"));
+    add_field(&line, " auid=", auid.length ? auid : TEXT("-"));
+    builder_add(&line, TEXT(" bytes="));
+    builder_add_number(&line, response->body.length);
+    builder_add(&line, TEXT(" us="));
+    builder_add_number(&line, (uint64_t)took_us);
+    add_field(&line, " peer=", http_peer_text(request->peer, request->arena));
+    add_field(&line, " target=", request->target);
+    log_text(LOG_LEVEL_INFO, builder_text(&line));
 }
