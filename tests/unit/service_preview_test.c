@@ -103,6 +103,9 @@ static void a_body_that_would_be_refused_is_not_asked_for(void **state)
     assert_int_equal(first_code(LISTS, TEXT(TYPE), 10u << 20), 413);
     /* a missing parent comes before the type */
     assert_int_equal(code_for("alice", LISTS "/~~/resource-lists/list", TYPE), 409);
+    assert_int_equal(code_for("alice", LISTS "/~~/resource-lists/list", ELEMENT), 409);
+    assert_int_equal(code_for("alice", LISTS, TYPE "If-Match: *\r\n"), 412);
+    assert_int_equal(code_for("alice", LISTS, TYPE "If-None-Match: *\r\n"), 100);
 }
 
 static void a_response_over_the_body_waits_for_it(void **state)

@@ -39,6 +39,7 @@ void document_change_wait(struct document_change *change)
 }
 
 static enum status read_current(struct document_change *change, struct stored *current_out);
+static void keep_refusal(struct document_change *change);
 static enum status check_target(struct document_change *change, const struct stored *current);
 static enum status check_conditions(struct document_change *change, const struct stored *current);
 static enum status make_bytes(struct document_change *change, const struct stored *current, struct text *bytes_out);
@@ -48,6 +49,20 @@ static enum status check_result(struct document_change *change, struct text byte
 static bool body_is_checked(const struct document_change *change)
 {
     return !change->selector && !change->deletion && change->tries > 1;
+}
+
+enum status document_change_look(struct document_change *change)
+{
+    struct stored current;
+    arena_init(&change->round, "look");
+    change->status = read_current(change, &current);
+    if (change->status == OK)
+        change->status = check_target(change, &current);
+    if (change->status == OK)
+        change->status = check_conditions(change, &current);
+    keep_refusal(change);
+    arena_clear(&change->round);
+    return change->status;
 }
 
 /* True when there is something to commit; else `status` and what belongs to it are set. */
@@ -263,17 +278,23 @@ static bool change_conclude(struct document_change *change)
     return true;
 }
 
-static void change_finish(struct document_change *change)
+/* It outlives the arena of the round. */
+static void keep_refusal(struct document_change *change)
 {
     struct refusal *refusal = &change->refusal;
+    if (change->status != REFUSED)
+        return;
+    if (refusal->element)
+        refusal->element = text_cstring(change->arena, text_of(refusal->element));
+    refusal->phrase = text_copy(change->arena, refusal->phrase);
+    refusal->content = text_copy(change->arena, refusal->content);
+    refusal->allow = text_copy(change->arena, refusal->allow);
+}
+
+static void change_finish(struct document_change *change)
+{
     gate_leave(change->documents->gates, &change->place.key);
-    if (change->status == REFUSED) {
-        if (refusal->element)
-            refusal->element = text_cstring(change->arena, text_of(refusal->element));
-        refusal->phrase = text_copy(change->arena, refusal->phrase);
-        refusal->content = text_copy(change->arena, refusal->content);
-        refusal->allow = text_copy(change->arena, refusal->allow);
-    }
+    keep_refusal(change);
     if (change->status != OK)
         change->created = false;
     arena_clear(&change->round);

@@ -1,6 +1,4 @@
 /* PUT and DELETE: fills a document_change with what the request says and answers with what became of it. */
-#include <assert.h>
-
 #include "clock.h"
 #include "service_own.h"
 
@@ -77,27 +75,31 @@ static void begin(struct xcap_call *call)
     call->changing = true;
 }
 
-/* A missing document or parent is told before a wrong type, so the change itself says which it is: it comes to its end
- * at the latest at the type, and needs no body for that. */
+static struct text refused_type(const struct xcap_call *call, enum content_fit fit, struct text wanted)
+{
+    return fit == CONTENT_CODED ? TEXT("The content must not be coded.")
+                                : text_format(call->request->arena, "The content type must be %.*s.", TEXT_ARG(wanted));
+}
+
+/* A missing document or parent is told before a wrong type, and a wrong condition before a wrong body, so the document
+ * is looked at: when the type is wrong, and when the client waits to be asked for the body. */
 enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal)
 {
     struct text wanted = content_type_of(&call->place, call->selector, call->request->arena);
     enum content_fit fit = content_fit(call->request, wanted);
-    if (fit == CONTENT_OTHER_CHARSET)
-        return refuse_conflict(refusal, "not-utf-8", TEXT("The body is not in UTF-8, says its content type."));
-    if (fit == CONTENT_FITS)
+    struct text expected;
+    if (fit == CONTENT_FITS && !http_header(call->request, "Expect", &expected))
         return OK;
     begin(call);
-    call->change.body = TEXT("");
-    call->change.content_type_fits = false;
-    document_change_wait(&call->change);
-    assert(call->change.status != OK);
+    call->changing = false; /* there may be no body yet */
+    call->change.content_type_fits = fit == CONTENT_FITS || fit == CONTENT_OTHER_CHARSET;
+    enum status status = document_change_look(&call->change);
     *refusal = call->change.refusal;
-    if (call->change.status == REFUSED && refusal->kind == REFUSAL_MEDIA_TYPE)
-        refusal->phrase = fit == CONTENT_CODED
-                              ? TEXT("The content must not be coded.")
-                              : text_format(call->request->arena, "The content type must be %.*s.", TEXT_ARG(wanted));
-    return call->change.status;
+    if (status == REFUSED && refusal->kind == REFUSAL_MEDIA_TYPE)
+        refusal->phrase = refused_type(call, fit, wanted);
+    if (status == OK && fit == CONTENT_OTHER_CHARSET)
+        return refuse_conflict(refusal, "not-utf-8", TEXT("The body is not in UTF-8, says its content type."));
+    return status;
 }
 
 enum document_step xcap_change(struct xcap_call *call, struct http_response *response, enum status *status_out,
