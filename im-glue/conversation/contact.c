@@ -2,6 +2,9 @@
 #include "conversation_private.h"
 #include "record.h"
 
+#define SIP_PORT  5060
+#define SIPS_PORT 5061
+
 struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena)
 {
     struct text_builder record;
@@ -10,7 +13,7 @@ struct commit contact_commit(const struct contact *contact, struct text owner, s
     record_add(&record, "call-id", text_of(contact->call_id));
     record_add_number(&record, "cseq", contact->cseq);
     record_add_number(&record, "expires-ms", contact->expires_ms);
-    record_add_number(&record, "source-tcp", contact->source.kind == FLOW_TCP);
+    record_add(&record, "source-transport", text_of(flow_kind_name(contact->source.kind)));
     record_add(&record, "source-address", flow_address_text(&contact->source, arena));
     record_add_number(&record, "source-port", flow_port(&contact->source));
     record_add_number(&record, "by-source", contact->by_source);
@@ -32,8 +35,9 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
         .cseq = (uint32_t)record_number(record, "cseq", 0),
         .expires_ms = record_number(record, "expires-ms", 0),
         .by_source = record_number(record, "by-source", 0) != 0,
-        .source.kind = record_number(record, "source-tcp", 0) ? FLOW_TCP : FLOW_UDP,
+        .source.kind = record_number(record, "source-tcp", 0) ? FLOW_TCP : FLOW_UDP, /* as older programs wrote it */
     };
+    flow_kind_parse(record_text(record, "source-transport"), &contact_out->source.kind);
     return flow_set_peer(&contact_out->source, text_cstring(arena, record_text(record, "source-address")),
                          (uint16_t)record_number(record, "source-port", 0));
 }
@@ -45,15 +49,23 @@ struct flow contact_flow(const struct contact *contact)
     struct uri uri;
     struct text transport = {0};
     struct arena arena;
-    bool source_gone = contact->source.kind == FLOW_TCP && contact->source.connection == 0;
-    if ((contact->by_source && !source_gone) || !uri_parse(text_of(contact->uri), &uri))
+    bool parsed = uri_parse(text_of(contact->uri), &uri);
+    bool source_gone = flow_is_stream(&contact->source) && contact->source.connection == 0;
+    bool wants_tls = parsed && text_equal_nocase(uri.scheme, TEXT("sips"));
+    bool source_will_do = contact->by_source && !source_gone && (!wants_tls || flow_is_secure(&contact->source));
+    if (source_will_do || !parsed)
         return contact->source;
     struct flow flow = {.kind = contact->source.kind};
-    if (uri_parameter(uri.parameters, TEXT("transport"), &transport))
-        flow.kind = text_equal_nocase(transport, TEXT("tcp")) ? FLOW_TCP : FLOW_UDP;
+    if (uri_parameter(uri.parameters, TEXT("transport"), &transport) && !flow_kind_parse(transport, &flow.kind))
+        flow.kind = FLOW_UDP;
+    if (wants_tls)
+        flow.kind = FLOW_TLS;
+    uint16_t port = flow.kind == FLOW_TLS ? SIPS_PORT : SIP_PORT;
     arena_init(&arena, "contact");
-    bool numeric = flow_set_peer(&flow, text_cstring(&arena, uri.host), uri.port ? uri.port : 5060);
+    bool numeric = flow_set_peer(&flow, text_cstring(&arena, uri.host), uri.port ? uri.port : port);
     arena_clear(&arena);
+    if (!numeric && wants_tls) /* a name, and no connection of its own: unreachable rather than in the clear */
+        return (struct flow){.kind = FLOW_TLS, .peer = contact->source.peer};
     return numeric ? flow : contact->source;
 }
 
@@ -68,7 +80,7 @@ static struct connection *find(const struct conversation *conversation, uint64_t
 
 void connection_used(struct conversation *conversation, const struct flow *flow, struct served *served)
 {
-    if (flow->kind != FLOW_TCP || flow->connection == 0)
+    if (!flow_is_stream(flow) || flow->connection == 0)
         return;
     struct connection *connection = find(conversation, flow->connection);
     if (!connection) {
@@ -88,7 +100,7 @@ void connection_used(struct conversation *conversation, const struct flow *flow,
 
 bool connection_open(const struct conversation *conversation, const struct flow *flow)
 {
-    return flow->kind == FLOW_TCP && find(conversation, flow->connection) != NULL;
+    return flow_is_stream(flow) && find(conversation, flow->connection) != NULL;
 }
 
 static void forget(struct conversation *conversation, struct connection *connection)

@@ -133,13 +133,20 @@ static bool send_branch(struct branch *branch, const struct sip_message *stored,
     return true;
 }
 
+/* RFC 5630 §5.3: what was sent to a sips address goes the last hop by TLS or not at all. */
+static bool wants_tls(struct delivery *delivery, const struct sip_message *stored)
+{
+    return text_starts_with_nocase(sip_request_uri(stored, &delivery->arena), TEXT("sips:"));
+}
+
 static void send_to_all(struct delivery *delivery, const struct sip_message *stored)
 {
     const struct served *recipient = delivery->recipient;
+    bool by_tls_only = wants_tls(delivery, stored);
     for (size_t i = 0; i < recipient->contacts_count; i++) {
         const struct contact *contact = &recipient->contacts[i];
         struct flow flow = contact_flow(contact);
-        if (contact->expires_ms <= delivery->conversation->now.wall_ms)
+        if (contact->expires_ms <= delivery->conversation->now.wall_ms || (by_tls_only && !flow_is_secure(&flow)))
             continue;
         struct branch *branch = arena_new(&delivery->arena, struct branch);
         branch->delivery = delivery;
@@ -202,7 +209,7 @@ static struct contact *other_way(const struct branch *branch)
 {
     const struct delivery *delivery = branch->delivery;
     struct served *recipient = delivery->recipient;
-    if (delivery->finished || branch->flow.kind != FLOW_TCP || branch->flow.connection != 0)
+    if (delivery->finished || !flow_is_stream(&branch->flow) || branch->flow.connection != 0)
         return NULL;
     for (size_t i = 0; i < recipient->contacts_count; i++) {
         struct contact *contact = &recipient->contacts[i];

@@ -24,6 +24,8 @@ struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)
     agent->settings = *settings;
     agent->host = bare_host(settings->host);
     agent->settings.host = agent->host;
+    if (settings->tls_port == 0)
+        agent->settings.tls_port = settings->port;
     agent->end_ms = 64 * settings->t1_ms;
     agent->seed = text_hash_seed();
     arena_init(&agent->scratch, "sip agent");
@@ -155,7 +157,7 @@ static bool is_sip_datagram(struct text bytes)
 void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
 {
     arena_reset(&agent->scratch);
-    if (flow->kind == FLOW_TCP) {
+    if (flow_is_stream(flow)) {
         stream_input(agent, bytes, flow, now_ms);
         return;
     }

@@ -9,7 +9,7 @@
 
 static bool is_reliable(const struct transaction *transaction)
 {
-    return transaction->flow.kind == FLOW_TCP;
+    return transaction->flow.kind != FLOW_UDP;
 }
 
 static struct text key_of(struct sip_agent *agent, struct text method, struct text branch)
@@ -24,9 +24,10 @@ static void push_via(struct sip_agent *agent, struct sip_message *request, enum 
     const struct sip_agent_settings *settings = &agent->settings;
     bool is_ipv6 = strchr(settings->host, ':') != NULL;
     struct text branch = random_hex(&agent->scratch, BRANCH_DIGITS);
-    sip_via_push(request, text_format(&agent->scratch, "SIP/2.0/%s %s%s%s:%u;branch=z9hG4bK%.*s;rport",
-                                      kind == FLOW_UDP ? "UDP" : "TCP", is_ipv6 ? "[" : "", settings->host,
-                                      is_ipv6 ? "]" : "", (unsigned)settings->port, TEXT_ARG(branch)));
+    sip_via_push(request,
+                 text_format(&agent->scratch, "SIP/2.0/%s %s%s%s:%u;branch=z9hG4bK%.*s;rport", flow_kind_name(kind),
+                             is_ipv6 ? "[" : "", settings->host, is_ipv6 ? "]" : "",
+                             (unsigned)(kind == FLOW_TLS ? settings->tls_port : settings->port), TEXT_ARG(branch)));
 }
 
 void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
@@ -58,7 +59,8 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
 static bool is_via_ours(const struct sip_agent *agent, const struct sip_message *response)
 {
     uint16_t port = sip_via_port(response) ? sip_via_port(response) : SIP_PORT;
-    return text_equal_nocase(sip_via_host(response), text_of(agent->settings.host)) && port == agent->settings.port;
+    return text_equal_nocase(sip_via_host(response), text_of(agent->settings.host)) &&
+           (port == agent->settings.port || port == agent->settings.tls_port);
 }
 
 static void tell(struct sip_agent *agent, const struct transaction *transaction, struct sip_message *response,

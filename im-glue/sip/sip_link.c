@@ -4,7 +4,7 @@
 
 #include "sip_agent_private.h"
 
-/* A connection is known by its number; a peer without one by kind, address and port. */
+/* A connection is known by its number, whatever its kind; a peer without one by kind, address and port. */
 static bool same(const struct small_flow *a, const struct small_flow *b)
 {
     if (a->kind != b->kind || a->connection != b->connection)
@@ -14,7 +14,7 @@ static bool same(const struct small_flow *a, const struct small_flow *b)
 
 static struct small_flow identity_of(const struct flow *flow)
 {
-    struct small_flow identity = {.kind = flow->kind, .connection = flow->connection};
+    struct small_flow identity = {.kind = flow->connection ? FLOW_TCP : flow->kind, .connection = flow->connection};
     /* Only what names the peer: flow labels and padding may differ between two looks at it. */
     if (flow->connection == 0 && flow->peer.ss_family == AF_INET) {
         struct sockaddr_in full, bare = {.sin_family = AF_INET};

@@ -14,14 +14,14 @@ static void respond_to_invite(struct sip_agent *agent, struct transaction *trans
 
 static bool is_reliable(const struct transaction *transaction)
 {
-    return transaction->flow.kind == FLOW_TCP;
+    return transaction->flow.kind != FLOW_UDP;
 }
 
 struct flow server_response_flow(const struct sip_message *request, const struct flow *flow)
 {
     struct flow answer = *flow;
     struct text unused;
-    if (flow->kind == FLOW_TCP || sip_via_parameter(request, "rport", &unused))
+    if (flow_is_stream(flow) || sip_via_parameter(request, "rport", &unused))
         return answer;
     in_port_t port = htons(sip_via_port(request) ? sip_via_port(request) : SIP_PORT);
     if (answer.peer.ss_family == AF_INET6)

@@ -1,15 +1,16 @@
-/* TCP: connections by number and by peer, bounded queues, idle ones cut. A connection may be closed by the handler
- * while its own bytes are being handled. */
+/* TCP, and TLS on it: connections by number and by peer, bounded queues, idle ones cut. A connection may be closed by
+ * the handler while its own bytes are being handled. */
 #include "transport_private.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
 
-#define CONNECT_MS     10000 /* a peer that is silent for so long is not there */
+#define CONNECT_MS     10000 /* a peer that is silent for so long is not there; the handshake of TLS has as much */
 #define LINGER_MS      2000  /* for the last words to arrive */
 #define ACCEPTS_MAX    64    /* of one turn of the listener */
 #define LISTEN_BACKLOG 1024  /* a whole house of phones that comes back after a power cut */
@@ -18,7 +19,7 @@ static void on_accept(void *context, int fd, unsigned events);
 static void on_connection(void *context, int fd, unsigned events);
 static void connection_end(struct connection *connection, bool tell);
 
-bool tcp_open(struct transport *transport, const struct flow *address)
+bool listener_open(struct transport *transport, struct listener *listener, const struct flow *address)
 {
     const int on = 1, off = 0;
     int fd = socket(address->peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -34,51 +35,75 @@ bool tcp_open(struct transport *transport, const struct flow *address)
         errno = reason;
         return false;
     }
-    transport->listen_fd = fd;
-    loop_watch(transport->loop, fd, LOOP_READ, on_accept, transport);
+    listener->transport = transport;
+    listener->fd = fd;
+    loop_watch(transport->loop, fd, LOOP_READ, on_accept, listener);
     return true;
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->fd < 0)
+        return;
+    loop_unwatch(listener->transport->loop, listener->fd);
+    close(listener->fd);
+    listener->fd = -1;
 }
 
 void tcp_close(struct transport *transport)
 {
     while (!TAILQ_EMPTY(&transport->idle))
         connection_end(TAILQ_FIRST(&transport->idle), false);
-    if (transport->listen_fd < 0)
-        return;
-    loop_unwatch(transport->loop, transport->listen_fd);
-    close(transport->listen_fd);
-    transport->listen_fd = -1;
 }
 
 /* --- life of a connection --- */
 
+static void name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT_MAX])
+{
+    struct arena arena;
+    arena_init(&arena, "peer");
+    snprintf(name, TRANSPORT_PEER_TEXT_MAX, "%s %.*s", flow_kind_name(peer->kind),
+             TEXT_ARG(flow_peer_text(peer, &arena)));
+    arena_clear(&arena);
+}
+
 static struct connection *connection_new(struct transport *transport, int fd, const struct flow *peer)
 {
     const int on = 1;
-    struct connection *connection = memory_new(sizeof(*connection)), *same;
-    struct arena arena;
+    struct connection *connection = memory_new(sizeof(*connection));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     connection->transport = transport;
     connection->fd = fd;
-    connection->flow = (struct flow){.kind = FLOW_TCP, .connection = ++transport->last_connection, .peer = peer->peer};
+    connection->flow =
+        (struct flow){.kind = peer->kind, .connection = ++transport->last_connection, .peer = peer->peer};
     connection->active_ms = clock_monotonic_ms();
-    arena_init(&arena, "peer");
-    struct text name = flow_peer_text(peer, &arena);
-    memcpy(connection->peer, name.bytes,
-           name.length < TRANSPORT_PEER_TEXT_MAX ? name.length : TRANSPORT_PEER_TEXT_MAX - 1);
-    arena_clear(&arena);
+    name_peer(peer, connection->peer);
     HASH_ADD(by_number, transport->by_number, flow.connection, sizeof(connection->flow.connection), connection);
-    HASH_FIND(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), same);
-    if (!same)
-        HASH_ADD_KEYPTR(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), connection);
     TAILQ_INSERT_TAIL(&transport->idle, connection, idle);
     return connection;
 }
 
+/* From here on it is used for whatever is sent to its peer. */
+static void offer_to_peer(struct connection *connection)
+{
+    struct transport *transport = connection->transport;
+    struct connection *same;
+    HASH_FIND(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), same);
+    if (!same)
+        HASH_ADD_KEYPTR(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), connection);
+}
+
 static void connection_free(struct connection *connection)
 {
+    tls_session_free(connection->tls);
     free(connection->queue);
     free(connection);
+}
+
+/* Nobody has been told of it yet. */
+static bool is_opening(const struct connection *connection)
+{
+    return connection->connecting || connection->shaking;
 }
 
 /* Once for each connection, whoever ends it. */
@@ -88,7 +113,7 @@ static void tell_end(const struct connection *connection)
     peer.connection = 0; /* as whoever sent to this peer knows it */
     if (connection->lingers)
         return;
-    if (!connection->connecting)
+    if (!is_opening(connection))
         notice_add(connection->transport, &connection->flow, true);
     if (connection->named_by_peer)
         notice_add(connection->transport, &peer, false);
@@ -133,7 +158,7 @@ static int64_t patience_ms(const struct connection *connection)
 {
     if (connection->lingers)
         return LINGER_MS;
-    return connection->connecting ? CONNECT_MS : TRANSPORT_IDLE_MS_MAX;
+    return is_opening(connection) ? CONNECT_MS : TRANSPORT_IDLE_MS_MAX;
 }
 
 void tcp_run_timer(struct transport *transport)
@@ -146,26 +171,56 @@ void tcp_run_timer(struct transport *transport)
         if (connection->active_ms + patience_ms(connection) <= now_ms)
             connection_end(connection, true);
     }
-    if (transport->accept_paused) {
-        transport->accept_paused = false;
-        loop_watch(transport->loop, transport->listen_fd, LOOP_READ, on_accept, transport);
+    struct listener *listeners[] = {&transport->tcp_listener, &transport->tls_listener};
+    for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
+        if (!listeners[i]->paused)
+            continue;
+        listeners[i]->paused = false;
+        loop_watch(transport->loop, listeners[i]->fd, LOOP_READ, on_accept, listeners[i]);
     }
+}
+
+size_t tcp_peer_names(const struct transport *transport, uint64_t number, struct arena *arena,
+                      const struct text **names_out)
+{
+    struct connection *connection = NULL;
+    HASH_FIND(by_number, transport->by_number, &number, sizeof(number), connection);
+    *names_out = NULL;
+    return connection && connection->tls ? tls_session_names(connection->tls, arena, names_out) : 0;
 }
 
 /* --- incoming --- */
 
+/* Who connects by TLS has shown nothing that makes the address his: it is used by its number alone. */
+static void admit(struct listener *listener, int fd, const struct flow *peer)
+{
+    struct transport *transport = listener->transport;
+    struct connection *connection = connection_new(transport, fd, peer);
+    if (listener->kind == FLOW_TLS) {
+        connection->tls = tls_session_accept(transport->tls, fd, listener->clients);
+        connection->shaking = true;
+    } else {
+        offer_to_peer(connection);
+    }
+    if (connection->shaking && !connection->tls)
+        connection_end(connection, true);
+    else
+        loop_watch(transport->loop, fd, LOOP_READ, on_connection, connection);
+}
+
 static void on_accept(void *context, int fd, unsigned events)
 {
-    struct transport *transport = context;
+    struct listener *listener = context;
+    struct transport *transport = listener->transport;
     (void)events;
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-        struct flow peer = {.kind = FLOW_TCP};
+        struct flow peer = {.kind = listener->kind};
         socklen_t length = sizeof(peer.peer);
         int accepted = accept4(fd, (struct sockaddr *)&peer.peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (accepted < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             log_warning("no descriptor left for a connection");
-            transport->accept_paused = true; /* the backlog stays readable, and the loop would spin */
-            loop_watch(transport->loop, fd, 0, on_accept, transport);
+            listener->paused = true; /* the backlog stays readable, and the loop would spin */
+            loop_watch(transport->loop, fd, 0, on_accept, listener);
         }
         if (accepted < 0)
             return;
@@ -174,15 +229,14 @@ static void on_accept(void *context, int fd, unsigned events)
             continue;
         }
         peer_plain(&peer.peer);
-        struct connection *connection = connection_new(transport, accepted, &peer);
-        loop_watch(transport->loop, accepted, LOOP_READ, on_connection, connection);
+        admit(listener, accepted, &peer);
     }
 }
 
 static void read_some(struct connection *connection)
 {
     struct transport *transport = connection->transport;
-    ssize_t length = read(connection->fd, transport->buffer, TRANSPORT_READ_BYTES);
+    ssize_t length = channel_read(connection, transport->buffer, TRANSPORT_READ_BYTES);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0)
@@ -218,12 +272,19 @@ static bool queue_bytes(struct connection *connection, struct text bytes)
 
 static bool write_queue(struct connection *connection)
 {
-    if (connection->queue_length == 0)
+    size_t sent = 0;
+    while (sent < connection->queue_length) {
+        struct text rest = {connection->queue + sent, connection->queue_length - sent};
+        ssize_t some = channel_write(connection, rest);
+        if (some < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        if (some < 0)
+            break;
+        sent += (size_t)some;
+    }
+    if (sent == 0)
         return true;
-    ssize_t sent = send(connection->fd, connection->queue, connection->queue_length, MSG_NOSIGNAL);
-    if (sent < 0)
-        return errno == EAGAIN || errno == EINTR;
-    connection->queue_length -= (size_t)sent;
+    connection->queue_length -= sent;
     memmove(connection->queue, connection->queue + sent, connection->queue_length);
     if (connection->queue_length == 0) { /* most connections are quiet, and there may be many */
         free(connection->queue);
@@ -237,26 +298,67 @@ static bool write_queue(struct connection *connection)
 
 static void watch(struct connection *connection)
 {
-    unsigned events = connection->connecting ? LOOP_WRITE : LOOP_READ | (connection->queue_length ? LOOP_WRITE : 0u);
+    unsigned events = LOOP_READ | (connection->queue_length ? LOOP_WRITE : 0u);
+    if (is_opening(connection))
+        events = connection->connecting || connection->shaking_writes ? LOOP_WRITE : LOOP_READ;
     loop_watch(connection->transport->loop, connection->fd, events, on_connection, connection);
+}
+
+/* False: it failed. */
+static bool take_connected(struct connection *connection)
+{
+    int reason = 0;
+    socklen_t length = sizeof(reason);
+    struct transport *transport = connection->transport;
+    getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &reason, &length);
+    if (reason != 0)
+        return false;
+    connection->connecting = false;
+    if (connection->flow.kind != FLOW_TLS)
+        return true;
+    struct arena arena;
+    arena_init(&arena, "name");
+    const char *name = text_cstring(&arena, flow_address_text(&connection->flow, &arena));
+    connection->tls = tls_session_connect(transport->tls, connection->fd, name);
+    connection->shaking = true;
+    arena_clear(&arena);
+    return connection->tls != NULL;
+}
+
+/* False: it failed. */
+static bool shake(struct connection *connection)
+{
+    enum tls_progress progress = tls_session_handshake(connection->tls);
+    if (progress == TLS_FAILED) {
+        /* Strangers who knock are counted (tls.h); a peer that we want to reach is worth a line. */
+        log_line(connection->named_by_peer ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "no TLS peer=%s reason=%s",
+                 connection->peer, tls_session_error(connection->tls));
+        return false;
+    }
+    connection->shaking = progress != TLS_DONE;
+    connection->shaking_writes = progress == TLS_WRITES;
+    if (!connection->shaking)
+        touch(connection);
+    return true;
 }
 
 static void on_connection(void *context, int fd, unsigned events)
 {
     struct connection *connection = context;
-    if (connection->connecting) {
-        int reason = 0;
-        socklen_t length = sizeof(reason);
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &length);
-        if (reason != 0)
+    (void)fd;
+    if (connection->connecting && !take_connected(connection))
+        return connection_end(connection, true);
+    if (connection->shaking) {
+        if (!shake(connection))
             return connection_end(connection, true);
-        connection->connecting = false;
+        events = connection->shaking ? 0 : LOOP_WRITE; /* what has waited for it goes out */
+        watch(connection);
     }
     if (events & LOOP_WRITE) {
         if (!write_queue(connection))
             return connection_end(connection, true);
         if (connection->lingers && connection->queue_length == 0)
-            shutdown(connection->fd, SHUT_WR);
+            channel_end(connection);
         watch(connection);
     }
     if (events & LOOP_READ)
@@ -266,7 +368,8 @@ static void on_connection(void *context, int fd, unsigned events)
 /* NULL: could not even begin. */
 static struct connection *connect_to(struct transport *transport, const struct flow *flow)
 {
-    if (HASH_CNT(by_number, transport->by_number) >= TRANSPORT_CONNECTIONS_MAX)
+    if (HASH_CNT(by_number, transport->by_number) >= TRANSPORT_CONNECTIONS_MAX ||
+        (flow->kind == FLOW_TLS && !transport->tls))
         return NULL;
     int fd = socket(flow->peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -277,23 +380,22 @@ static struct connection *connect_to(struct transport *transport, const struct f
     }
     struct connection *connection = connection_new(transport, fd, flow);
     connection->connecting = true;
+    offer_to_peer(connection);
     return connection;
 }
 
 static struct connection *find_connection(struct transport *transport, const struct flow *flow)
 {
     struct connection *found = NULL;
-    struct arena arena;
+    char peer[TRANSPORT_PEER_TEXT_MAX];
     if (flow->connection) {
         HASH_FIND(by_number, transport->by_number, &flow->connection, sizeof(flow->connection), found);
         return found && !found->lingers ? found : NULL;
     }
     struct flow plain = *flow;
     peer_plain(&plain.peer);
-    arena_init(&arena, "peer");
-    struct text peer = flow_peer_text(&plain, &arena);
-    HASH_FIND(by_peer, transport->by_peer, peer.bytes, peer.length, found);
-    arena_clear(&arena);
+    name_peer(&plain, peer);
+    HASH_FIND(by_peer, transport->by_peer, peer, strlen(peer), found);
     if (!found)
         found = connect_to(transport, &plain);
     if (found)
@@ -307,8 +409,8 @@ void tcp_send(struct transport *transport, const struct flow *flow, struct text 
     if (!connection)
         return notice_add(transport, flow, false);
     size_t sent = 0;
-    if (!connection->connecting && connection->queue_length == 0) {
-        ssize_t result = send(connection->fd, bytes.bytes, bytes.length, MSG_NOSIGNAL);
+    if (!is_opening(connection) && connection->queue_length == 0) {
+        ssize_t result = channel_write(connection, bytes);
         if (result < 0 && errno != EAGAIN && errno != EINTR)
             return connection_end(connection, true);
         sent = result > 0 ? (size_t)result : 0;
@@ -328,13 +430,13 @@ void tcp_disconnect(struct transport *transport, uint64_t number)
     HASH_FIND(by_number, transport->by_number, &number, sizeof(number), connection);
     if (!connection || connection->lingers)
         return;
-    if (connection->connecting)
+    if (is_opening(connection))
         return connection_end(connection, true);
     tell_end(connection);
     touch(connection);
     forget_peer(connection);
     connection->lingers = true;
     if (connection->queue_length == 0)
-        shutdown(connection->fd, SHUT_WR);
+        channel_end(connection);
     watch(connection);
 }

@@ -1,4 +1,4 @@
-/* Opens both sockets on one port and spreads what is sent over them. */
+/* Opens the sockets and spreads what is sent over them. */
 #include "transport_private.h"
 
 #include <assert.h>
@@ -55,16 +55,16 @@ static bool open_both(struct transport *transport, struct flow address, const ch
 {
     for (unsigned i = 0; i < PORT_TRIES_MAX; i++) {
         *failed_out = "tcp";
-        if (!tcp_open(transport, &address))
+        if (!listener_open(transport, &transport->tcp_listener, &address))
             return false;
         struct flow same = address;
-        transport->port = bound_port(transport->listen_fd);
+        transport->port = bound_port(transport->tcp_listener.fd);
         *failed_out = "udp";
         transport->family = address.peer.ss_family;
         if (set_port(&same, transport->port) && udp_open(transport, &same))
             return true;
         int reason = errno;
-        tcp_close(transport);
+        listener_close(&transport->tcp_listener);
         errno = reason;
         if (flow_port(&address) != 0 || reason != EADDRINUSE)
             return false;
@@ -92,6 +92,12 @@ static bool open_wake(struct transport *transport)
     return true;
 }
 
+static struct text error_line(const char *failed, const char *host, uint16_t port, struct arena *arena)
+{
+    return text_format(arena, "%s: %s %s:%u", errno == EADDRINUSE ? "address already in use" : strerror(errno), failed,
+                       host, port);
+}
+
 struct transport *transport_open(struct loop *loop, const char *host, uint16_t port,
                                  const struct transport_handler *handler, struct arena *arena, struct text *error_out)
 {
@@ -100,15 +106,16 @@ struct transport *transport_open(struct loop *loop, const char *host, uint16_t p
     const char *failed = "timer";
     transport->loop = loop;
     transport->handler = *handler;
-    transport->udp_fd = transport->listen_fd = transport->timer_fd = transport->wake_fd = -1;
+    transport->udp_fd = transport->timer_fd = transport->wake_fd = -1;
+    transport->tcp_listener = (struct listener){.kind = FLOW_TCP, .fd = -1};
+    transport->tls_listener = (struct listener){.kind = FLOW_TLS, .fd = -1};
     transport->buffer = memory_new(TRANSPORT_READ_BYTES);
     TAILQ_INIT(&transport->idle);
     raise_descriptor_limit();
     if (!resolve(host, port, &address))
         *error_out = text_format(arena, "no such address: %s", host);
     else if (!open_both(transport, address, &failed) || !open_timer(transport) || !open_wake(transport))
-        *error_out = text_format(arena, "%s: %s %s:%u",
-                                 errno == EADDRINUSE ? "address already in use" : strerror(errno), failed, host, port);
+        *error_out = error_line(failed, host, port, arena);
     else
         return transport;
     transport_close(transport);
@@ -140,9 +147,42 @@ uint16_t transport_port(const struct transport *transport)
     return transport->port;
 }
 
+void transport_use_tls(struct transport *transport, struct tls *tls)
+{
+    transport->tls = tls;
+}
+
+bool transport_listen_tls(struct transport *transport, const char *host, uint16_t port, enum tls_clients clients,
+                          struct arena *arena, struct text *error_out)
+{
+    struct flow address;
+    assert(transport->tls);
+    transport->tls_listener.clients = clients;
+    if (!resolve(host, port, &address))
+        *error_out = text_format(arena, "no such address: %s", host);
+    else if (!listener_open(transport, &transport->tls_listener, &address))
+        *error_out = error_line("tls", host, port, arena);
+    else
+        return true;
+    return false;
+}
+
+uint16_t transport_tls_port(const struct transport *transport)
+{
+    return transport->tls_listener.fd >= 0 ? bound_port(transport->tls_listener.fd) : 0;
+}
+
+size_t transport_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
+                            const struct text **names_out)
+{
+    return tcp_peer_names(transport, connection, arena, names_out);
+}
+
 void transport_close(struct transport *transport)
 {
     tcp_close(transport);
+    listener_close(&transport->tcp_listener);
+    listener_close(&transport->tls_listener);
     udp_close(transport);
     if (transport->timer_fd >= 0) {
         loop_unwatch(transport->loop, transport->timer_fd);

@@ -1,4 +1,4 @@
-/* What udp.c and tcp.c share with transport.c. */
+/* What udp.c, tcp.c and channel.c share with transport.c. */
 #ifndef TRANSPORT_PRIVATE_H
 #define TRANSPORT_PRIVATE_H
 
@@ -10,7 +10,7 @@
 #include "arena.h"
 #include "transport.h"
 
-#define TRANSPORT_PEER_TEXT_MAX 80 /* "[IPv6%interface]:port" */
+#define TRANSPORT_PEER_TEXT_MAX 80 /* kind, "[IPv6%interface]:port" */
 
 struct connection {
     UT_hash_handle by_number;
@@ -18,9 +18,12 @@ struct connection {
     TAILQ_ENTRY(connection) idle; /* least recently active first */
     struct transport *transport;
     struct flow flow;
-    char peer[TRANSPORT_PEER_TEXT_MAX];
+    char peer[TRANSPORT_PEER_TEXT_MAX]; /* "TLS 192.0.2.1:5061" */
     int fd;
+    struct tls_session *tls; /* NULL: not encrypted, or not connected yet */
     bool connecting;
+    bool shaking; /* the handshake of TLS is not done */
+    bool shaking_writes;
     bool named_by_peer; /* somebody sent to the peer without naming a connection, and hears of its end */
     bool in_handler;    /* bytes of it are being handled: it may be closed, but not freed */
     bool lingers;       /* told as closed: what is queued is sent, what comes is thrown away */
@@ -38,13 +41,22 @@ struct notice {
     struct flow flow;
 };
 
+struct listener {
+    struct transport *transport;
+    enum flow_kind kind; /* of what is accepted */
+    enum tls_clients clients;
+    int fd;
+    bool paused; /* no descriptor was left; the timer tries again */
+};
+
 struct transport {
     struct loop *loop;
     struct transport_handler handler;
+    struct tls *tls; /* NULL: no TLS */
+    struct listener tcp_listener, tls_listener;
     uint16_t port;
-    int udp_fd, listen_fd, timer_fd, wake_fd;
+    int udp_fd, timer_fd, wake_fd;
     sa_family_t family; /* of the sockets */
-    bool accept_paused; /* no descriptor was left; the timer tries again */
     uint64_t last_connection;
     struct connection *by_number, *by_peer;
     struct connection_list idle;
@@ -68,9 +80,19 @@ bool udp_open(struct transport *transport, const struct flow *address);
 void udp_close(struct transport *transport);
 void udp_send(struct transport *transport, const struct flow *flow, struct text bytes);
 
+/* channel.c: the bytes of a connection, through TLS or not, as recv and send have them. */
+ssize_t channel_read(struct connection *connection, char *bytes, size_t size);
+ssize_t channel_write(struct connection *connection, struct text bytes);
+
+/* Nothing more is sent on it. */
+void channel_end(struct connection *connection);
+
 /* tcp.c */
-bool tcp_open(struct transport *transport, const struct flow *address);
+bool listener_open(struct transport *transport, struct listener *listener, const struct flow *address);
+void listener_close(struct listener *listener);
 void tcp_close(struct transport *transport);
+size_t tcp_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
+                      const struct text **names_out);
 void tcp_send(struct transport *transport, const struct flow *flow, struct text bytes);
 void tcp_disconnect(struct transport *transport, uint64_t connection);
 void tcp_run_timer(struct transport *transport);

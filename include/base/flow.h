@@ -7,13 +7,23 @@
 
 #include "text.h"
 
-enum flow_kind { FLOW_UDP, FLOW_TCP };
+enum flow_kind { FLOW_UDP, FLOW_TCP, FLOW_TLS };
 
 struct flow {
     enum flow_kind kind;
-    uint64_t connection; /* FLOW_TCP: number of an open connection, never used twice; 0: connect to `peer` */
+    uint64_t connection; /* of a stream: number of an open connection, never used twice; 0: connect to `peer` */
     struct sockaddr_storage peer;
 };
+
+/* Bytes in order on a connection, whole messages to be found in them; else each datagram is a message. */
+bool flow_is_stream(const struct flow *flow);
+
+/* Nobody between the peer and us can read it. */
+bool flow_is_secure(const struct flow *flow);
+
+/* As in a Via: "UDP", "TCP", "TLS"; and back, in any case. False: none of them. */
+const char *flow_kind_name(enum flow_kind kind);
+bool flow_kind_parse(struct text name, enum flow_kind *kind_out);
 
 /* "192.0.2.1:5060", "[2001:db8::1]:5060"; the address alone, for Via received. */
 struct text flow_peer_text(const struct flow *flow, struct arena *arena);

@@ -15,19 +15,20 @@
 struct sip_agent;
 
 struct sip_agent_settings {
-    const char *host; /* for Via sent-by: name or address that peers reach us at */
-    uint16_t port;
+    const char *host;            /* for Via sent-by: name or address that peers reach us at */
+    uint16_t port;               /* of UDP and TCP */
+    uint16_t tls_port;           /* 0: as `port` */
     int64_t t1_ms, t2_ms, t4_ms; /* 500, 4000, 5000 (RFC 3261 table 4) */
     size_t body_max;             /* larger is answered 513; at most SIP_BODY_MAX */
 };
 
-#define SIP_AGENT_SETTINGS_STANDARD ((struct sip_agent_settings){"127.0.0.1", 5060, 500, 4000, 5000, SIP_BODY_MAX})
+#define SIP_AGENT_SETTINGS_STANDARD ((struct sip_agent_settings){"127.0.0.1", 5060, 0, 500, 4000, 5000, SIP_BODY_MAX})
 
 struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings);
 void sip_agent_free(struct sip_agent *agent);
 
-/* One datagram (FLOW_UDP), or any piece of a stream (FLOW_TCP): framing by Content-Length and CRLF keep-alive (RFC 5626
- * §3.5.1) are done here. Retransmissions are absorbed and answered; what is broken is answered or dropped. */
+/* One datagram (FLOW_UDP), or any piece of a stream (all others): framing by Content-Length and CRLF keep-alive (RFC
+ * 5626 §3.5.1) are done here. Retransmissions are absorbed and answered; what is broken is answered or dropped. */
 void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
 
 /* A connection ended, or could not be made: its client transactions fail. */

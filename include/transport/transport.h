@@ -1,10 +1,12 @@
-/* Sockets of the SIP side: UDP and TCP on one port, on one loop. Knows bytes and flows, and nothing of SIP. */
+/* Sockets of the SIP side: UDP and TCP on one port, TLS on another, on one loop. Knows bytes and flows, and nothing of
+ * SIP. */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
 
 #include "flow.h"
 #include "loop.h"
 #include "status.h"
+#include "tls.h"
 
 #define TRANSPORT_CONNECTIONS_MAX 10000      /* file descriptors are raised to fit; more are refused at accept */
 #define TRANSPORT_QUEUE_BYTES_MAX (4u << 20) /* unsent bytes of one connection: a peer that does not read is cut */
@@ -26,10 +28,23 @@ struct transport_handler {
 struct transport *transport_open(struct loop *loop, const char *host, uint16_t port,
                                  const struct transport_handler *handler, struct arena *arena, struct text *error_out);
 uint16_t transport_port(const struct transport *transport);
+
+/* From here on TLS can be connected out; `tls` outlives the transport. */
+void transport_use_tls(struct transport *transport, struct tls *tls);
+
+/* After transport_use_tls: TLS is taken at `host`:`port` too. False: `error_out` as above. */
+bool transport_listen_tls(struct transport *transport, const char *host, uint16_t port, enum tls_clients clients,
+                          struct arena *arena, struct text *error_out);
+uint16_t transport_tls_port(const struct transport *transport); /* 0: none */
+
+/* Of tls_session_names: who the peer of a connection has proved to be; 0 also for connections without TLS. */
+size_t transport_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
+                            const struct text **names_out);
 void transport_close(struct transport *transport);
 
-/* Never blocks: what the kernel does not take is queued (TCP) or dropped (UDP). A TCP flow without connection connects,
- * or reuses an open connection to the same peer. */
+/* Never blocks: what the kernel does not take is queued (streams) or dropped (UDP). The flow of a stream without
+ * connection connects, or reuses an open connection to the same peer; for TLS only one that we have made ourselves,
+ * since who connects to us has not proved that the address is his. */
 void transport_send(struct transport *transport, const struct flow *flow, struct text bytes);
 
 /* What was sent before is still delivered, if the peer reads it soon. */

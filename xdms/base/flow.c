@@ -9,6 +9,34 @@
 
 #define ADDRESS_MAX (INET6_ADDRSTRLEN + 1 + IF_NAMESIZE) /* "fe80::1%eth0" */
 
+static const char *const kind_names[] = {[FLOW_UDP] = "UDP", [FLOW_TCP] = "TCP", [FLOW_TLS] = "TLS"};
+
+bool flow_is_stream(const struct flow *flow)
+{
+    return flow->kind != FLOW_UDP;
+}
+
+bool flow_is_secure(const struct flow *flow)
+{
+    return flow->kind == FLOW_TLS;
+}
+
+const char *flow_kind_name(enum flow_kind kind)
+{
+    return kind_names[kind];
+}
+
+bool flow_kind_parse(struct text name, enum flow_kind *kind_out)
+{
+    for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+        if (!text_equal_nocase(name, text_of(kind_names[i])))
+            continue;
+        *kind_out = (enum flow_kind)i;
+        return true;
+    }
+    return false;
+}
+
 static bool read_ipv4(struct flow *flow, const char *address, uint16_t port)
 {
     struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
