@@ -12,7 +12,7 @@
 
 struct glue_settings {
     struct node_settings node;
-    char *sip, *host;
+    char *sip, *sips, *host;
     bool sha256_first;
 };
 
@@ -20,6 +20,7 @@ struct glue_settings {
 
 static const struct setting rows[] = {
     {"listen.sip", SETTING_TEXT, ROW(sip), "127.0.0.1:5060", 0, 0, "", "Address for SIP over UDP and TCP."},
+    {"listen.sips", SETTING_TEXT, ROW(sips), "", 0, 0, "", "Address for SIP over TLS, as 0.0.0.0:5061."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
      "Name or address in Via, as peers reach us; empty: that of listen.sip."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
@@ -29,10 +30,8 @@ static const struct setting rows[] = {
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
 
 static const struct command_option shortcuts[] = {
-    {"sip", "listen.sip"},
-    {"data", "store.folder"},
-    {"schemas", "xcap.schemas"},
-    {"domain", "identity.domain"},
+    {"sip", "listen.sip"},       {"sips", "listen.sips"},       {"data", "store.folder"},
+    {"schemas", "xcap.schemas"}, {"domain", "identity.domain"},
 };
 
 static const struct command command = {
@@ -120,6 +119,12 @@ static void on_stop(void *context)
     program->stopping = true;
 }
 
+static void on_reload(void *context)
+{
+    struct program *program = context;
+    node_reload_tls(&program->node);
+}
+
 static void open_groups(struct program *program)
 {
     const struct glue_settings *settings = &program->settings;
@@ -128,6 +133,24 @@ static void open_groups(struct program *program)
     groups.store_by_default = settings->node.store_by_default;
     groups.accept_by_default = settings->node.accept_by_default;
     program->groups = groups_new(program->node.documents, &groups);
+}
+
+static bool open_sips(struct program *program)
+{
+    char host[sizeof(program->host)];
+    uint16_t port;
+    struct node *node = &program->node;
+    struct text error = {0};
+    if (node->tls)
+        transport_use_tls(program->transport, node->tls);
+    if (!program->settings.sips[0])
+        return true;
+    if (!node->tls)
+        return start_failed(TEXT("listen.sips shall speak TLS, but there is no tls.certificate"));
+    if (!address_split(program->settings.sips, host, sizeof(host), &port))
+        return start_failed(text_format(&node->arena, "listen.sips: not HOST:PORT: %s", program->settings.sips));
+    return transport_listen_tls(program->transport, host, port, node->clients, &node->arena, &error) ||
+           start_failed(error);
 }
 
 static bool open_sip(struct program *program)
@@ -141,6 +164,8 @@ static bool open_sip(struct program *program)
     if (!program->transport)
         return start_failed(error);
     program->port = transport_port(program->transport);
+    if (!open_sips(program))
+        return false;
     struct conversation_settings settings = {
         .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
@@ -148,6 +173,7 @@ static bool open_sip(struct program *program)
     };
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
+    settings.agent.tls_port = transport_tls_port(program->transport);
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
                                              wake, program, clock_now());
     return true;
@@ -156,7 +182,11 @@ static bool open_sip(struct program *program)
 static void serve(struct program *program)
 {
     loop_set_deadline(program->loop, on_deadline, program);
-    printf("im-glue ready sip=%s:%u\n", program->host, program->port);
+    printf("im-glue ready sip=%s:%u", program->host, program->port);
+    if (program->settings.sips[0])
+        printf(" sips=%.*s:%u", (int)(strrchr(program->settings.sips, ':') - program->settings.sips),
+               program->settings.sips, transport_tls_port(program->transport));
+    printf("\n");
     fflush(stdout);
     log_info("started data=%s domain=%s", program->settings.node.folder, program->settings.node.domain);
     loop_run(program->loop);
@@ -189,6 +219,7 @@ int main(int argc, char **argv)
     program.loop = loop_new();
     loop_signal(program.loop, SIGINT, on_stop, &program);
     loop_signal(program.loop, SIGTERM, on_stop, &program);
+    loop_signal(program.loop, SIGHUP, on_reload, &program);
     bool started = node_open(&program.node, "im-glue", &program.settings.node, &error) || start_failed(error);
     if (started)
         open_groups(&program);

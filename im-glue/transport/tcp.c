@@ -342,6 +342,18 @@ static bool shake(struct connection *connection)
     return true;
 }
 
+/* The alert that says why is still read by a peer who sends on meanwhile. */
+static void turn_away(struct connection *connection)
+{
+    if (connection->named_by_peer)
+        return connection_end(connection, true);
+    connection->shaking = false;
+    connection->lingers = true;
+    touch(connection);
+    shutdown(connection->fd, SHUT_WR);
+    watch(connection);
+}
+
 static void on_connection(void *context, int fd, unsigned events)
 {
     struct connection *connection = context;
@@ -350,7 +362,7 @@ static void on_connection(void *context, int fd, unsigned events)
         return connection_end(connection, true);
     if (connection->shaking) {
         if (!shake(connection))
-            return connection_end(connection, true);
+            return turn_away(connection);
         events = connection->shaking ? 0 : LOOP_WRITE; /* what has waited for it goes out */
         watch(connection);
     }

@@ -21,6 +21,7 @@ static inline int begin(void **state)
     (void)state;
     struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
     settings.host = "198.51.100.1";
+    settings.tls_port = 5061;
     arena_init(&arena, "test");
     agent = sip_agent_new(&settings);
     udp = (struct flow){.kind = FLOW_UDP};

@@ -82,6 +82,25 @@ static void a_flow_without_peer_is_written_empty(void **state)
     arena_clear(&arena);
 }
 
+static void kinds_are_read_as_they_are_written(void **state)
+{
+    (void)state;
+    static const enum flow_kind kinds[] = {FLOW_UDP, FLOW_TCP, FLOW_TLS};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        enum flow_kind kind = FLOW_UDP;
+        const struct flow flow = {.kind = kinds[i]};
+        assert_true(flow_kind_parse(text_of(flow_kind_name(kinds[i])), &kind));
+        assert_int_equal(kind, kinds[i]);
+        assert_int_equal(flow_is_stream(&flow), kinds[i] != FLOW_UDP);
+        assert_int_equal(flow_is_secure(&flow), kinds[i] == FLOW_TLS);
+    }
+    enum flow_kind kind = FLOW_TCP;
+    assert_true(flow_kind_parse(TEXT("tls"), &kind) && kind == FLOW_TLS);
+    assert_false(flow_kind_parse(TEXT("sctp"), &kind));
+    assert_false(flow_kind_parse(TEXT(""), &kind));
+    assert_int_equal(kind, FLOW_TLS);
+}
+
 int main(void)
 {
     arena_init(&arena, "test");
@@ -91,6 +110,7 @@ int main(void)
         cmocka_unit_test(a_link_local_address_keeps_its_interface),
         cmocka_unit_test(what_is_no_numeric_address_is_refused_and_changes_nothing),
         cmocka_unit_test(the_length_is_that_of_the_family),
+        cmocka_unit_test(kinds_are_read_as_they_are_written),
         cmocka_unit_test(a_flow_without_peer_is_written_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

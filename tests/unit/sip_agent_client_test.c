@@ -78,6 +78,23 @@ static void over_tcp_nothing_is_repeated(void **state)
     sip_message_free(request);
 }
 
+static void over_tls_nothing_is_repeated_and_the_via_says_so(void **state)
+{
+    (void)state;
+    struct flow tls = {.kind = FLOW_TLS, .peer = tcp.peer}, made = {.kind = FLOW_TLS, .connection = 9};
+    sip_agent_request(agent, outgoing("MESSAGE"), &tls, 42, 0);
+    struct sip_message *request = sent_request("MESSAGE");
+    struct text via;
+    assert_true(sip_header(request, "Via", 0, &arena, &via));
+    assert_true(text_starts_with(via, TEXT("SIP/2.0/TLS 198.51.100.1:5061;")));
+    assert_int_equal(last_flow.kind, FLOW_TLS);
+    expect_sent_at("", NULL, 0, 31999);
+    input(response_to(request, 200), &made, 31999);
+    expect_response(200, 42);
+    assert_int_equal(sip_agent_transactions(agent), 0);
+    sip_message_free(request);
+}
+
 static void responses_that_answer_nothing_of_ours_are_dropped(void **state)
 {
     (void)state;
@@ -319,6 +336,7 @@ int main(void)
         AGENT_TEST(after_100_the_interval_is_t2),
         AGENT_TEST(the_answer_is_told_once_and_timer_k_absorbs_repeats),
         AGENT_TEST(over_tcp_nothing_is_repeated),
+        AGENT_TEST(over_tls_nothing_is_repeated_and_the_via_says_so),
         AGENT_TEST(responses_that_answer_nothing_of_ours_are_dropped),
         AGENT_TEST(what_cannot_be_reached_fails_at_once),
         AGENT_TEST(timer_a_doubles_without_bound_and_timer_b_gives_up),

@@ -77,6 +77,7 @@ class System:
     def __init__(self, build, users=("alice", "bob", "carol", "dave"), xdms_options=()):
         self.build = build
         self.xdms_options = xdms_options
+        self.glue_options = ()
         self.folder = tempfile.mkdtemp(prefix="xdm-wire-")
         self.xdms = self.glue = None
         self.ports = {"http": 0, "management": 0, "admin": 0, "sip": 0}
@@ -91,10 +92,15 @@ class System:
                              "--http", f"127.0.0.1:{ports['http']}", "--admin", f"127.0.0.1:{ports['admin']}",
                              "--management", f"127.0.0.1:{ports['management']}",
                              *self.xdms_options], self.path("xdms.log"))
-        self.glue = Program([os.path.join(self.build, "im-glue"), "--data", self.path("data"), "--schemas", "schemas",
-                             "--sip", f"127.0.0.1:{ports['sip']}"], self.path("im-glue.log"))
-        for name, (_, port) in {**self.xdms.addresses, **self.glue.addresses}.items():
+        self.start_glue()
+        for name, (_, port) in self.xdms.addresses.items():
             ports[name] = port
+
+    def start_glue(self):
+        self.glue = Program([os.path.join(self.build, "im-glue"), "--data", self.path("data"), "--schemas", "schemas",
+                             "--sip", f"127.0.0.1:{self.ports['sip']}", *self.glue_options], self.path("im-glue.log"))
+        for name, (_, port) in self.glue.addresses.items():
+            self.ports[name] = port
 
     def path(self, name):
         return os.path.join(self.folder, name)
