@@ -9,6 +9,9 @@ import sys
 def existing():
     names = {os.path.basename(path) for path in glob.glob("tests/replay/*.replay") + glob.glob("tests/wire/*.py")
              + glob.glob("tests/*.c")}
+    for path in glob.glob("schemas/*/examples/*/*.xml"):
+        folder, _, _, name = path.split(os.sep)[1:]
+        names.add(f"{folder}/{name}")
     for path in glob.glob("tests/**/*.c", recursive=True):
         names.update(re.findall(r"^static void (\w+)\(void \*\*", open(path, encoding="utf-8").read(), re.M))
     for path in glob.glob("tests/cases/*.case"):
