@@ -19,6 +19,9 @@ struct xdms_settings {
     char *root_uri, *servers, *operators, *admin_token;
     int64_t threads, connections_max, body_bytes_max, header_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
     int64_t gzip_bytes_min, target_bytes_max, selector_steps_max;
+    char *policy, *policy_peers, *policy_token;
+    int64_t policy_max_age_s;
+    bool policy_tls;
     bool trailing_slash, raw_attributes, element_declarations, absent_first;
 };
 
@@ -31,6 +34,8 @@ static const struct setting rows[] = {
     {"listen.management", SETTING_TEXT, ROW(management), "127.0.0.1:9091", 0, 0, "",
      "Address of /metrics, /livez and /readyz."},
     {"listen.admin", SETTING_TEXT, ROW(admin), "127.0.0.1:8081", 0, 0, "", "Address of the admin API."},
+    {"listen.policy", SETTING_TEXT, ROW(policy), "", 0, 0, "",
+     "Address of the policy query, for IM servers; empty: it answers at listen.admin alone."},
     {"xcap.root-uri", SETTING_TEXT, ROW(root_uri), "", 0, 0, "",
      "XCAP root as clients see it; empty: made from listen.https, or else listen.http, and the first of xcap.roots."},
     {"xcap.target-bytes-max", SETTING_NUMBER, ROW(target_bytes_max), "8192", 256, 65536, "bytes",
@@ -51,6 +56,7 @@ static const struct setting rows[] = {
      "Users that are servers, separated by commas: they read what document services open to servers."},
     {"identity.operators", SETTING_TEXT, ROW(operators), "", 0, 0, "",
      "Users that act for the operator, separated by commas: they may do what document services leave to operators."},
+    {"tls.policy", SETTING_SWITCH, ROW(policy_tls), "no", 0, 0, "", "listen.policy speaks TLS and nothing else."},
     {"tls.admin", SETTING_SWITCH, ROW(admin_tls), "no", 0, 0, "", "listen.admin speaks TLS and nothing else."},
     {"tls.admin-clients", SETTING_TEXT, ROW(admin_clients), "none", 0, 0, "",
      "Certificates of clients at listen.admin, as tls.clients."},
@@ -58,6 +64,13 @@ static const struct setting rows[] = {
      "listen.management speaks TLS and nothing else."},
     {"admin.token", SETTING_TEXT, ROW(admin_token), "", 0, 0, "",
      "Bearer token of the admin API; empty is allowed on loopback addresses only."},
+    {"policy.peers", SETTING_TEXT, ROW(policy_peers), "127.0.0.0/8, ::1", 0, 0, "",
+     "Addresses and ranges of the IM servers that may ask at listen.policy, separated by commas."},
+    {"policy.token", SETTING_TEXT, ROW(policy_token), "", 0, 0, "",
+     "Bearer token that listen.policy wants beside; empty: none."},
+    {"policy.max-age-s", SETTING_NUMBER, ROW(policy_max_age_s), "0", 0, 86400, "s",
+     "Time for which an IM server may use an answer again without asking; 0: a change is in force for the next "
+     "question."},
     {"http.threads", SETTING_NUMBER, ROW(threads), "0", 0, 256, "", "Worker threads; 0: one per core."},
     {"http.connections-max", SETTING_NUMBER, ROW(connections_max), "4096", 1, 1000000, "",
      "Open connections; more wait until one closes."},
@@ -100,7 +113,7 @@ struct program {
     struct xdms_settings settings;
     struct node node;
     struct service *service;
-    struct http_server *http, *https, *management, *admin;
+    struct http_server *http, *https, *management, *admin, *policy;
     struct text servers[PRINCIPALS_MAX], operators[PRINCIPALS_MAX];
     size_t servers_count, operators_count;
 };
@@ -207,7 +220,16 @@ static struct text root_uri_of(struct program *program)
                        is_tls ? settings->https : settings->http, TEXT_ARG(program->node.roots[0]));
 }
 
-static void open_service(struct program *program)
+static bool read_policy_peers(struct program *program, struct trust_ranges *peers_out)
+{
+    struct text bad;
+    if (trust_ranges_parse(text_of(program->settings.policy_peers), peers_out, &bad))
+        return true;
+    return start_failed(
+        text_format(&program->node.arena, "policy.peers: not an address or a range: %.*s", TEXT_ARG(bad)));
+}
+
+static void open_service(struct program *program, const struct trust_ranges *policy_peers)
 {
     const struct xdms_settings *settings = &program->settings;
     struct node *node = &program->node;
@@ -218,6 +240,10 @@ static void open_service(struct program *program)
         .domain = text_of(settings->node.domain),
         .realm = text_of(settings->node.realm),
         .admin_token = text_of(settings->admin_token),
+        .groups = GROUP_SETTINGS_STANDARD(NULL, 0),
+        .policy_token = text_of(settings->policy_token),
+        .policy_peers = *policy_peers,
+        .policy_max_age_s = settings->policy_max_age_s,
         .servers = program->servers,
         .servers_count = program->servers_count,
         .operators = program->operators,
@@ -230,6 +256,9 @@ static void open_service(struct program *program)
         .element_declarations = settings->element_declarations,
         .absent_first = settings->absent_first,
     };
+    service.groups.members_may_send = settings->node.members_may_send;
+    service.groups.store_by_default = settings->node.store_by_default;
+    service.groups.accept_by_default = settings->node.accept_by_default;
     program->service = service_new(&service, node->documents, node->digest);
 }
 
@@ -239,9 +268,10 @@ static bool open_ports(struct program *program)
     enum tls_clients clients = program->node.clients, admin_clients = TLS_CLIENTS_NONE;
     if (!settings->http[0] && !settings->https[0])
         return start_failed(TEXT("listen.http and listen.https are both empty"));
-    if (!read_admin_clients(program, &admin_clients))
+    struct trust_ranges policy_peers;
+    if (!read_admin_clients(program, &admin_clients) || !read_policy_peers(program, &policy_peers))
         return false;
-    open_service(program);
+    open_service(program, &policy_peers);
     const struct port http = {"listen.http", settings->http, service_xcap, service_xcap_preview};
     const struct port https = {"listen.https", settings->https, service_xcap, service_xcap_preview, true, clients};
     const struct port management = {.setting = "listen.management",
@@ -258,8 +288,11 @@ static bool open_ports(struct program *program)
         /* escapes make a document longer in a line of JSON */
         .body_bytes_max = 2 * (size_t)settings->body_bytes_max + IMPORT_ROOM,
     };
+    const struct port policy = {"listen.policy", settings->policy, service_policy, service_policy_preview,
+                                settings->policy_tls};
     return open_port(program, &http, &program->http) && open_port(program, &https, &program->https) &&
-           open_port(program, &management, &program->management) && open_port(program, &admin, &program->admin);
+           open_port(program, &management, &program->management) && open_port(program, &admin, &program->admin) &&
+           open_port(program, &policy, &program->policy);
 }
 
 static void print_port(const char *name, const char *address, const struct http_server *server)
@@ -295,6 +328,7 @@ static void serve(struct program *program, const sigset_t *signals)
     print_port("https", program->settings.https, program->https);
     print_port("management", program->settings.management, program->management);
     print_port("admin", program->settings.admin, program->admin);
+    print_port("policy", program->settings.policy, program->policy);
     printf("\n");
     fflush(stdout);
     log_info("started data=%s usages=%zu", program->settings.node.folder, usage_count(program->node.usages));
@@ -308,7 +342,8 @@ static void serve(struct program *program, const sigset_t *signals)
 
 static void close_program(struct program *program)
 {
-    struct http_server *servers[] = {program->http, program->https, program->admin, program->management};
+    struct http_server *servers[] = {program->http, program->https, program->admin, program->management,
+                                     program->policy};
     for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
         if (servers[i])
             http_server_close(servers[i]);

@@ -4,7 +4,9 @@
 
 #include "digest.h"
 #include "document.h"
+#include "group.h"
 #include "http.h"
+#include "trust.h"
 
 struct service_settings {
     const struct text *roots; /* XCAP root paths, each with '/' at both ends */
@@ -13,6 +15,10 @@ struct service_settings {
     struct text domain;   /* of user names without one */
     struct text realm;
     struct text admin_token;                /* Bearer token that the admin API wants; empty: none (loopback only) */
+    struct group_settings groups;           /* `roots` are those above */
+    struct text policy_token;               /* Bearer token that the policy port wants; empty: none */
+    struct trust_ranges policy_peers;       /* who may ask there */
+    int64_t policy_max_age_s;               /* for which an answer may be kept; 0: asked again each time */
     const struct text *servers, *operators; /* canonical addresses of users who are more than users of XCAP */
     size_t servers_count, operators_count;
     /* as the settings of the same names; 0: the most there can be, and nothing is compressed */
@@ -31,6 +37,8 @@ enum http_progress service_xcap(void *service, struct http_request *request, str
 bool service_xcap_preview(void *service, struct http_request *request, struct http_response *response);
 enum http_progress service_admin(void *service, struct http_request *request, struct http_response *response);
 bool service_admin_preview(void *service, struct http_request *request, struct http_response *response);
+enum http_progress service_policy(void *service, struct http_request *request, struct http_response *response);
+bool service_policy_preview(void *service, struct http_request *request, struct http_response *response);
 enum http_progress service_management(void *service, struct http_request *request, struct http_response *response);
 
 /* /readyz answers 503 until told so. */

@@ -18,7 +18,7 @@ struct fixture {
     struct documents *documents;
     struct digest *digest;
     struct service *service;
-    struct http_server *xcap, *admin, *management;
+    struct http_server *xcap, *admin, *management, *policy;
 };
 
 static inline void fixture_user(struct fixture *fixture, const char *name)
@@ -61,23 +61,28 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
         fail_msg("%.*s", TEXT_ARG(error));
     fixture->documents = documents_new(fixture->store, fixture->usages);
     fixture->digest = digest_new(TEXT("realm"), TEXT("example.com"), key);
-    const struct service_settings settings = {
+    struct service_settings settings = {
         .roots = roots,
         .roots_count = 2,
         .root_uri = TEXT("http://xcap.example.com/xcap-root/"),
         .domain = TEXT("example.com"),
         .realm = TEXT("realm"),
         .admin_token = text_of(token),
+        .policy_token = text_of(token),
+        .groups = GROUP_SETTINGS_STANDARD(NULL, 0),
         .servers = servers,
         .servers_count = 1,
         .operators = operators,
         .operators_count = 1,
         .gzip_bytes_min = 512,
     };
+    struct text bad;
+    assert_true(trust_ranges_parse(TEXT("127.0.0.0/8"), &settings.policy_peers, &bad));
     fixture->service = service_new(&settings, fixture->documents, fixture->digest);
     fixture->xcap = fixture_listen(fixture, service_xcap, service_xcap_preview);
     fixture->admin = fixture_listen(fixture, service_admin, service_admin_preview);
     fixture->management = fixture_listen(fixture, service_management, NULL);
+    fixture->policy = fixture_listen(fixture, service_policy, service_policy_preview);
     return fixture;
 }
 
@@ -86,6 +91,7 @@ static inline void fixture_close(struct fixture *fixture)
     http_server_close(fixture->xcap);
     http_server_close(fixture->admin);
     http_server_close(fixture->management);
+    http_server_close(fixture->policy);
     service_free(fixture->service);
     digest_free(fixture->digest);
     store_close(fixture->store);
@@ -178,8 +184,9 @@ static inline struct answer ask_with(struct arena *arena, const struct http_serv
     return answer;
 }
 
-#define ASK_XCAP(fixture, ...)  ask_with(&(fixture)->arena, (fixture)->xcap, &(const struct ask){__VA_ARGS__})
-#define ASK_ADMIN(fixture, ...) ask_with(&(fixture)->arena, (fixture)->admin, &(const struct ask){__VA_ARGS__})
+#define ASK_XCAP(fixture, ...)   ask_with(&(fixture)->arena, (fixture)->xcap, &(const struct ask){__VA_ARGS__})
+#define ASK_POLICY(fixture, ...) ask_with(&(fixture)->arena, (fixture)->policy, &(const struct ask){__VA_ARGS__})
+#define ASK_ADMIN(fixture, ...)  ask_with(&(fixture)->arena, (fixture)->admin, &(const struct ask){__VA_ARGS__})
 
 /* The n-th header of that name (0: the first), empty if there is none. */
 static inline struct text answer_header(const struct answer *answer, const char *name, size_t nth)

@@ -1,8 +1,10 @@
-/* The admin port: who may come in, and which function answers which path. Knows nothing of what those do. */
+/* The admin port and the policy port: who may come in, and which function answers which path. Knows nothing of what
+ * those do. */
 #include <string.h>
 
 #include "clock.h"
 #include "service_admin.h"
+#include "service_decide.h"
 
 #define BODY_ANY SIZE_MAX /* as large as the port lets in */
 
@@ -11,6 +13,7 @@ struct admin_route {
     const char *path; /* '*' stands for one segment, given to the handler as `argument` */
     admin_handler_fn *handle;
     size_t body_max;
+    bool at_policy; /* also at the policy port */
 };
 
 static const struct admin_route routes[] = {
@@ -27,25 +30,50 @@ static const struct admin_route routes[] = {
     {"GET", "/api/v1/messages/*", admin_message_show, 0},
     {"POST", "/api/v1/backup", admin_backup, ADMIN_JSON_MAX},
     {"POST", "/api/v1/import", admin_import, BODY_ANY},
+    {"GET", "/policy/v1/decide", decide_get, 0, true},
+    {"POST", "/policy/v1/decide", decide_post, DECIDE_JSON_MAX, true},
+    {"GET", "/policy/v1/explain", explain_get, 0, true},
 };
 
 #define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))
 
-static struct admin_call *call_new(struct service *service, struct http_request *request);
+static struct admin_call *call_new(struct service *service, struct http_request *request, enum service_port port);
+static bool preview(struct admin_call *call, struct http_response *response);
+static enum http_progress handle(struct admin_call *call, struct http_response *response);
 static bool admit(struct admin_call *call);
 static bool check_caller(struct admin_call *call);
+static bool check_asker(struct admin_call *call);
 static bool find_route(struct admin_call *call);
 static bool path_matches(struct text pattern, struct text path, struct text *argument_out);
 static void finish(const struct admin_call *call);
 
 bool service_admin_preview(void *service, struct http_request *request, struct http_response *response)
 {
-    struct admin_call *call = call_new(service, request);
+    return preview(call_new(service, request, SERVICE_ADMIN), response);
+}
+
+bool service_policy_preview(void *service, struct http_request *request, struct http_response *response)
+{
+    return preview(call_new(service, request, SERVICE_POLICY), response);
+}
+
+enum http_progress service_admin(void *service, struct http_request *request, struct http_response *response)
+{
+    return handle(request->state ? request->state : call_new(service, request, SERVICE_ADMIN), response);
+}
+
+enum http_progress service_policy(void *service, struct http_request *request, struct http_response *response)
+{
+    return handle(request->state ? request->state : call_new(service, request, SERVICE_POLICY), response);
+}
+
+static bool preview(struct admin_call *call, struct http_response *response)
+{
     struct text length_text;
     uint64_t length;
     call->response = response;
     bool admitted = admit(call);
-    if (admitted && call->route->body_max && http_header(request, "Content-Length", &length_text) &&
+    if (admitted && call->route->body_max && http_header(call->request, "Content-Length", &length_text) &&
         text_to_u64(length_text, &length) && length > call->route->body_max) {
         admin_error(call, 413, TEXT("The body is too large."));
         admitted = false;
@@ -55,14 +83,13 @@ bool service_admin_preview(void *service, struct http_request *request, struct h
     return admitted;
 }
 
-enum http_progress service_admin(void *service, struct http_request *request, struct http_response *response)
+static enum http_progress handle(struct admin_call *call, struct http_response *response)
 {
-    struct admin_call *call = request->state ? request->state : call_new(service, request);
     call->response = response;
     if (!call->generation)
         call->generation = documents_enter(call->service->documents);
     if (call->route || admit(call)) {
-        if (call->route->body_max && request->body.length > call->route->body_max)
+        if (call->route->body_max && call->request->body.length > call->route->body_max)
             admin_error(call, 413, TEXT("The body is too large."));
         else if (call->route->handle(call) == HTTP_WAITING)
             return HTTP_WAITING;
@@ -72,11 +99,12 @@ enum http_progress service_admin(void *service, struct http_request *request, st
     return HTTP_DONE;
 }
 
-static struct admin_call *call_new(struct service *service, struct http_request *request)
+static struct admin_call *call_new(struct service *service, struct http_request *request, enum service_port port)
 {
     struct admin_call *call = arena_new(request->arena, struct admin_call);
     call->service = service;
     call->request = request;
+    call->port = port;
     call->began_us = clock_monotonic_us();
     request->state = call;
     return call;
@@ -84,21 +112,22 @@ static struct admin_call *call_new(struct service *service, struct http_request 
 
 static void finish(const struct admin_call *call)
 {
-    service_account(call->service, SERVICE_ADMIN, call->request, call->response, TEXT("admin"), TEXT(""),
-                    call->began_us);
+    service_account(call->service, call->port, call->request, call->response,
+                    call->port == SERVICE_ADMIN ? TEXT("admin") : TEXT("policy"), TEXT(""), call->began_us);
 }
 
 static bool admit(struct admin_call *call)
 {
-    return check_caller(call) && find_route(call);
+    bool known = call->port == SERVICE_ADMIN ? check_caller(call) : check_asker(call);
+    return known && find_route(call);
 }
 
-static bool has_token(const struct admin_call *call)
+static bool has_token(const struct admin_call *call, struct text token)
 {
     struct text value;
     if (!http_header(call->request, "Authorization", &value) || !text_starts_with_nocase(value, TEXT("Bearer ")))
         return false;
-    return secret_equal(text_trim(text_slice(value, 7, value.length)), call->service->settings.admin_token);
+    return secret_equal(text_trim(text_slice(value, 7, value.length)), token);
 }
 
 static bool host_is_loopback(struct text host)
@@ -125,7 +154,7 @@ static bool check_caller(struct admin_call *call)
 {
     struct text value;
     if (call->service->settings.admin_token.length) {
-        if (has_token(call))
+        if (has_token(call, call->service->settings.admin_token))
             return true;
         admin_error(call, 401, TEXT("The admin token is missing or wrong."));
         http_response_header(call->response, "WWW-Authenticate", TEXT("Bearer realm=\"admin\""));
@@ -142,6 +171,37 @@ static bool check_caller(struct admin_call *call)
     if (refusal)
         admin_error(call, 403, text_of(refusal));
     return !refusal;
+}
+
+static bool peer_may_ask(const struct admin_call *call)
+{
+    struct trust_address address;
+    return trust_address_of(call->request->peer, &address) &&
+           trust_ranges_have(&call->service->settings.policy_peers, &address);
+}
+
+/* IM servers are known by their address, and by a token if there is one. Certificates say nothing: phones have them,
+ * too. Without it no page in a browser of such a machine may ask: Origin shows it, and where a name was rebound
+ * Sec-Fetch-Site does. */
+static bool check_asker(struct admin_call *call)
+{
+    struct text value;
+    if (!peer_may_ask(call)) {
+        admin_error(call, 403, TEXT("This address is not among those that may ask (policy.peers)."));
+        return false;
+    }
+    if (call->service->settings.policy_token.length) {
+        if (has_token(call, call->service->settings.policy_token))
+            return true;
+        admin_error(call, 401, TEXT("The policy token is missing or wrong."));
+        http_response_header(call->response, "WWW-Authenticate", TEXT("Bearer realm=\"policy\""));
+        return false;
+    }
+    bool by_page = http_header(call->request, "Origin", &value) ||
+                   (http_header(call->request, "Sec-Fetch-Site", &value) && !text_equal(value, TEXT("none")));
+    if (by_page)
+        admin_error(call, 403, TEXT("Without a policy token no web page may ask."));
+    return !by_page;
 }
 
 static bool decode(struct arena *arena, struct text raw, struct text *decoded_out)
@@ -161,7 +221,8 @@ static bool find_route(struct admin_call *call)
         method = TEXT("GET");
     for (size_t i = 0; i < ROUTES_COUNT; i++) {
         struct text raw = {0};
-        if (!path_matches(text_of(routes[i].path), path, &raw))
+        if (!path_matches(text_of(routes[i].path), path, &raw) ||
+            (call->port == SERVICE_POLICY && !routes[i].at_policy))
             continue;
         if (text_equal(method, text_of(routes[i].method))) {
             call->route = &routes[i];
@@ -176,7 +237,7 @@ static bool find_route(struct admin_call *call)
             builder_add(&allow, TEXT(", HEAD"));
     }
     if (allow.length == 0) {
-        admin_error(call, 404, TEXT("The admin API has no such path."));
+        admin_error(call, 404, TEXT("There is no such path."));
         return false;
     }
     admin_error(call, 405, TEXT("This method is not allowed here."));

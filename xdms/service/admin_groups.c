@@ -102,7 +102,7 @@ enum http_progress admin_groups_list(struct admin_call *call)
 }
 
 /* The stored bytes are valid: the first list-service has the address that the claim was made of. */
-static struct text group_uri(struct text bytes, struct arena *arena)
+static struct text address_in(struct text bytes, struct arena *arena)
 {
     struct xml_scanner scanner;
     struct xml_tag tag;
@@ -122,7 +122,7 @@ static struct text group_uri(struct text bytes, struct arena *arena)
 
 static json_t *group_json(struct admin_call *call, const struct document_key *key, struct text bytes)
 {
-    return json_pack("{s:o, s:o, s:o}", "uri", admin_string(call, group_uri(bytes, call->request->arena)), "owner",
+    return json_pack("{s:o, s:o, s:o}", "uri", admin_string(call, address_in(bytes, call->request->arena)), "owner",
                      admin_string(call, key->owner), "name", admin_string(call, key->name));
 }
 

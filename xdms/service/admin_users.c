@@ -174,8 +174,8 @@ static enum status make_user(struct admin_call *call, const struct wanted_user *
         return refuse(refusal, REFUSAL_SYNTAX, "A new user needs a password.");
     struct text password = wanted->has_password ? wanted->password : TEXT("-");
     struct text name = old ? old->address : wanted->name; /* `wanted` may be an alias */
-    enum status status = user_make(name, password, display_name, settings->domain, settings->realm,
-                                   clock_wall_ms(), call->request->arena, user_out, refusal);
+    enum status status = user_make(name, password, display_name, settings->domain, settings->realm, clock_wall_ms(),
+                                   call->request->arena, user_out, refusal);
     if (status != OK)
         return status;
     if (old) {

@@ -30,6 +30,10 @@ struct service *service_new(const struct service_settings *settings, const struc
         .domain = text_copy(arena, settings->domain),
         .realm = text_copy(arena, settings->realm),
         .admin_token = text_copy(arena, settings->admin_token),
+        .groups = settings->groups,
+        .policy_token = text_copy(arena, settings->policy_token),
+        .policy_peers = settings->policy_peers,
+        .policy_max_age_s = settings->policy_max_age_s,
         .servers = texts_copy(arena, settings->servers, settings->servers_count),
         .servers_count = settings->servers_count,
         .operators = texts_copy(arena, settings->operators, settings->operators_count),
@@ -46,6 +50,9 @@ struct service *service_new(const struct service_settings *settings, const struc
     pthread_cond_init(&service->job_ended, NULL);
     service->documents = documents;
     service->digest = digest;
+    service->settings.groups.roots = service->settings.roots;
+    service->settings.groups.roots_count = service->settings.roots_count;
+    service->groups = group_pool_new(documents, &service->settings.groups);
     service_metrics_register(&service->metrics);
     json_object_seed(0); /* before several threads could want to */
     json_set_alloc_funcs(memory_new, free);
@@ -77,6 +84,7 @@ void service_free(struct service *service)
     pthread_mutex_unlock(&service->job_lock);
     pthread_cond_destroy(&service->job_ended);
     pthread_mutex_destroy(&service->job_lock);
+    group_pool_free(service->groups);
     arena_clear(&service->arena);
     free(service);
 }
@@ -112,6 +120,7 @@ void service_metrics_register(struct service_metrics *metrics)
     arena_init(&arena, "metrics");
     register_port(metrics, SERVICE_XCAP, "xcap", &arena);
     register_port(metrics, SERVICE_ADMIN, "admin", &arena);
+    register_port(metrics, SERVICE_POLICY, "policy", &arena);
     for (int result = DIGEST_MISSING; result <= DIGEST_FAILED; result++)
         metrics->auth_failures[result] =
             metric_counter("xdms_auth_failures_total", auth_labels[result], "Requests without good credentials.");

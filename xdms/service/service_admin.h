@@ -19,6 +19,7 @@ struct admin_call {
     struct service *service;
     struct http_request *request;
     struct http_response *response; /* of this run of the handler */
+    enum service_port port;
     int64_t began_us;
     const struct admin_route *route;
     struct text argument; /* the one segment of the path that is a value, decoded */
@@ -36,6 +37,7 @@ admin_handler_fn admin_users_list, admin_users_create, admin_user_show, admin_us
 admin_handler_fn admin_groups_list, admin_group_show, admin_group_put, admin_group_delete;
 admin_handler_fn admin_message_show, admin_user_messages;
 admin_handler_fn admin_backup, admin_import;
+admin_handler_fn decide_get, decide_post, explain_get;
 
 /* All answer and return HTTP_DONE. `body` is taken over. */
 enum http_progress admin_answer(struct admin_call *call, int status, json_t *body);

@@ -8,7 +8,7 @@
 #include "metrics.h"
 #include "service.h"
 
-enum service_port { SERVICE_XCAP, SERVICE_ADMIN, SERVICE_PORTS };
+enum service_port { SERVICE_XCAP, SERVICE_ADMIN, SERVICE_POLICY, SERVICE_PORTS };
 
 /* Also the methods that are counted apart; a peer can make up any number of others. */
 enum service_method {
@@ -37,6 +37,7 @@ struct service {
     struct arena arena;
     const struct documents *documents;
     struct digest *digest;
+    struct group_pool *groups;
     atomic_bool ready;
     struct service_metrics metrics;
     pthread_mutex_t job_lock; /* for what follows */
