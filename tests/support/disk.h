@@ -35,6 +35,7 @@ struct disk_fault {
 static int disk_log = -1; /* descriptor that gets the records; the writer must not be several threads at once */
 static struct disk_fault disk_faults[DISK_CALLS];
 static atomic_uint disk_calls[DISK_CALLS];
+static void (*disk_look)(void); /* called before each call, if set: may change the faults */
 
 static inline void disk_fail(enum disk_call call, unsigned nth, unsigned count, int error)
 {
@@ -85,6 +86,8 @@ static inline void disk_mark(uint64_t number)
 static int disk_meets(enum disk_call call)
 {
     struct disk_fault *fault = &disk_faults[call];
+    if (disk_look)
+        disk_look();
     unsigned number = atomic_fetch_add(&disk_calls[call], 1) + 1;
     unsigned wait_us = atomic_load(&fault->wait_us), nth = atomic_load(&fault->nth), count = atomic_load(&fault->count);
     if (wait_us) {

@@ -18,6 +18,8 @@
 #include "../../xdms/store/store_lmdb.h"
 #include "scratch.h"
 
+#define LARGE (4u << 20) /* bytes that small maps do not hold */
+
 static char scratch[SCRATCH_MAX]; /* folder of one test; the store is in it */
 static char folder[160];
 static struct arena arena;
@@ -276,15 +278,15 @@ static void the_oldest_changes_are_dropped(void **state)
 static void a_full_map_refuses_what_does_not_fit_and_goes_on(void **state)
 {
     (void)state;
-    char *large = arena_alloc(&arena, 1100000);
-    struct store *store = with_map(1u << 20, 1u << 20);
+    char *large = arena_alloc(&arena, LARGE);
+    struct store *store = with_map(1u << 20, 4u << 20);
     struct document_key absent = key("large");
     struct stored found;
     assert_int_equal(put(store, "a", TEXT("1")), OK);
 
     struct commit commits[] = {
         change("b", TEXT("2")),
-        change("large", (struct text){large, 1100000}),
+        change("large", (struct text){large, LARGE}),
         change("c", TEXT("3")),
     };
     assert_int_equal(store_commit(store, commits, 3), FULL);
@@ -298,29 +300,63 @@ static void a_full_map_refuses_what_does_not_fit_and_goes_on(void **state)
     store_close(store);
 }
 
-static void a_map_filled_to_the_brim_still_reads(void **state)
+static uint64_t fill(struct store *store, size_t size)
+{
+    char name[16];
+    char *bytes = arena_alloc(&arena, size);
+    for (uint64_t kept = 0;; kept++) {
+        snprintf(name, sizeof(name), "%d", (int)kept);
+        enum status status = put(store, name, (struct text){bytes, size});
+        if (status == FULL)
+            return kept;
+        assert_int_equal(status, OK);
+    }
+}
+
+static enum status take_away(struct store *store, const char *name)
+{
+    struct commit commit = {.key = key(name), .expected = VERSION_ANY, .deletion = true};
+    return store_commit(store, &commit, 1);
+}
+
+static void a_store_filled_to_the_brim_reads_and_deletes_and_has_room_again(void **state)
 {
     (void)state;
     char name[16];
-    char *bytes = arena_alloc(&arena, 3000);
-    struct store *store = with_map(1u << 20, 1u << 20);
-    uint64_t kept = 0;
-    for (int i = 0; i < 600; i++) {
-        snprintf(name, sizeof(name), "%d", i);
-        enum status status = put(store, name, (struct text){bytes, 3000});
-        assert_true(status == OK || status == FULL);
-        kept += status == OK;
-    }
-    assert_in_range(kept, 100, 599);
-    assert_int_equal(store_last_change(store), kept);
     struct key_page page;
     struct document_key all = {0};
+    struct store *store = with_map(1u << 20, 4u << 20);
+    uint64_t kept = fill(store, 20000);
+    assert_in_range(kept, 60, 200);
+    assert_int_equal(store_last_change(store), kept);
     assert_int_equal(store_list(store, &all, NULL, STORE_PAGE_MAX, &arena, &page), OK);
     assert_int_equal(page.count, kept);
+    for (uint64_t i = 0; i < kept; i++) {
+        snprintf(name, sizeof(name), "%d", (int)i);
+        assert_int_equal(take_away(store, name), OK);
+    }
+    assert_in_range(fill(store, 20000), kept / 2, kept * 2);
     store_close(store);
 
-    store = opened(folder); /* with the ordinary map there is room again */
+    store = opened(folder); /* with a larger limit there is room too */
     assert_int_equal(put(store, "more", TEXT("x")), OK);
+    store_close(store);
+}
+
+static void in_a_full_store_each_of_a_batch_gets_what_there_is(void **state)
+{
+    (void)state;
+    char *bytes = arena_alloc(&arena, 20000);
+    struct store *store = with_map(1u << 20, 4u << 20);
+    fill(store, 20000);
+    struct commit commits[] = {change("new", (struct text){bytes, 20000}),
+                               {.key = key("1"), .expected = VERSION_ANY, .deletion = true},
+                               change("newer", (struct text){bytes, 20000}),
+                               {.key = key("2"), .expected = VERSION_ANY, .deletion = true}};
+    assert_int_equal(store_commit(store, commits, 4), FULL);
+    assert_int_equal(commits[0].status, FULL);
+    assert_int_equal(commits[1].status, OK);
+    assert_int_equal(commits[3].status, OK);
     store_close(store);
 }
 
@@ -373,7 +409,6 @@ static void a_backup_into_a_folder_of_other_files_is_refused(void **state)
 /* --- several processes ------------------------------------------------------------------------------------------ */
 
 #define PER_PROCESS 100
-#define LARGE       (4u << 20) /* more than the small map of the other process */
 
 /* What another process does: this program, started again. Each gives its exit status. */
 
@@ -528,7 +563,7 @@ static void a_killed_writer_loses_nothing_acknowledged(void **state)
 static void a_map_grown_by_another_process_is_followed(void **state)
 {
     (void)state;
-    struct store *store = with_map(1u << 20, 1u << 20);
+    struct store *store = with_map(1u << 20, 64u << 20);
     assert_non_null(store);
     assert_int_equal(put(store, "small", TEXT("1")), OK);
     assert_bytes(store, "small", "1");
@@ -607,7 +642,8 @@ int main(int count, char **arguments)
         TEST(a_folder_is_open_once_in_a_process),
         TEST(the_oldest_changes_are_dropped),
         TEST(a_full_map_refuses_what_does_not_fit_and_goes_on),
-        TEST(a_map_filled_to_the_brim_still_reads),
+        TEST(a_store_filled_to_the_brim_reads_and_deletes_and_has_room_again),
+        TEST(in_a_full_store_each_of_a_batch_gets_what_there_is),
         TEST(a_backup_opens_as_a_store_with_the_same_documents),
         TEST(a_backup_into_a_folder_of_other_files_is_refused),
         TEST(two_processes_write_at_once_without_loss),

@@ -32,10 +32,11 @@ def group_xml(uri, members):
 class Program:
     """One daemon: its process, and the addresses of its ready line."""
 
-    def __init__(self, arguments, log_path):
+    def __init__(self, arguments, log_path, environment=None):
         self.log_path = log_path
         self.log = open(log_path, "ab")
-        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=self.log, cwd=SOURCE)
+        self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=self.log, cwd=SOURCE,
+                                        env={**os.environ, **(environment or {})})
         self.addresses = {}
         line = self.read_line()
         for word in line.split()[2:]:
@@ -74,11 +75,13 @@ class Program:
 class System:
     """xdms and im-glue on one data folder."""
 
-    def __init__(self, build, users=("alice", "bob", "carol", "dave"), xdms_options=()):
+    def __init__(self, build, users=("alice", "bob", "carol", "dave"), xdms_options=(), faulty_disk=False,
+                 folder=None):
         self.build = build
         self.xdms_options = xdms_options
         self.glue_options = ()
-        self.folder = tempfile.mkdtemp(prefix="xdm-wire-")
+        self.faulty_disk = faulty_disk
+        self.folder = folder or tempfile.mkdtemp(prefix="xdm-wire-")
         self.xdms = self.glue = None
         self.ports = {"http": 0, "management": 0, "admin": 0, "sip": 0}
         self.start()
@@ -91,16 +94,36 @@ class System:
         self.xdms = Program([os.path.join(self.build, "xdms"), "--data", self.path("data"), "--schemas", "schemas",
                              "--http", f"127.0.0.1:{ports['http']}", "--admin", f"127.0.0.1:{ports['admin']}",
                              "--management", f"127.0.0.1:{ports['management']}",
-                             *self.xdms_options], self.path("xdms.log"))
+                             *self.xdms_options], self.path("xdms.log"), self.disk())
         self.start_glue()
         for name, (_, port) in self.xdms.addresses.items():
             ports[name] = port
 
     def start_glue(self):
         self.glue = Program([os.path.join(self.build, "im-glue"), "--data", self.path("data"), "--schemas", "schemas",
-                             "--sip", f"127.0.0.1:{self.ports['sip']}", *self.glue_options], self.path("im-glue.log"))
+                             "--sip", f"127.0.0.1:{self.ports['sip']}", *self.glue_options], self.path("im-glue.log"),
+                            self.disk())
         for name, (_, port) in self.glue.addresses.items():
             self.ports[name] = port
+
+    def disk(self):
+        """What puts the disk of tests/support/disk_shim.c under a program."""
+        if not self.faulty_disk:
+            return None
+        sanitizers = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        return {"LD_PRELOAD": os.path.abspath(os.path.join(self.build, "disk_shim.so")),
+                "XDM_DISK_CONTROL": self.path("disk"), "ASAN_OPTIONS": sanitizers.lstrip(":")}
+
+    def fail_disk(self, *faults):
+        """Each: call (write, meta, sync), the first that fails, how many (0: all), errno, wait in microseconds."""
+        with open(self.path("disk.new"), "w", encoding="ascii") as control:
+            control.writelines(" ".join(map(str, fault)) + "\n" for fault in faults)
+        os.rename(self.path("disk.new"), self.path("disk"))
+
+    def metric(self, series):
+        """Value of one series of xdms."""
+        _, text = self.curl("GET", f"http://127.0.0.1:{self.ports['management']}/metrics")
+        return float(next(line.rpartition(" ")[2] for line in text.splitlines() if line.rpartition(" ")[0] == series))
 
     def path(self, name):
         return os.path.join(self.folder, name)

@@ -15,7 +15,7 @@
 static const struct setting rows[] = {
     {"store.folder", SETTING_TEXT, ROW(folder), "/var/lib/xdm", 0, 0, "",
      "Data folder; the programs of one machine share it."},
-    {"store.size-mib-max", SETTING_NUMBER, ROW(size_mib_max), "4194304", 1, 16777216, "MiB",
+    {"store.size-mib-max", SETTING_NUMBER, ROW(size_mib_max), "4194304", 4, 16777216, "MiB",
      "Size up to which the data file grows; then writes are refused with 507."},
     {"store.map-mib", SETTING_NUMBER, ROW(map_mib), "65536", 1, 16777216, "MiB",
      "Address space taken for the data file at the start; doubles whenever the data needs more."},

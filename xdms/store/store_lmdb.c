@@ -272,13 +272,21 @@ static int map_set(struct lmdb_store *store, size_t size)
     return error && environment_renew(store) != 0 ? error : 0; /* a map that cannot be had is lost altogether */
 }
 
+void lmdb_map_set(struct lmdb_store *store, uint64_t bytes)
+{
+    gate_close(store);
+    map_set(store, bytes);
+    gate_open(store);
+}
+
 bool lmdb_map_grow(struct lmdb_store *store)
 {
     MDB_envinfo about;
     const struct store_settings *settings = &store->options.settings;
     bool grown = false;
     gate_close(store);
-    if (store->env && mdb_env_info(store->env, &about) == 0 && about.me_mapsize < settings->bytes_max) {
+    if (!store->tight && store->env && mdb_env_info(store->env, &about) == 0 &&
+        about.me_mapsize < settings->bytes_max) {
         size_t wanted = about.me_mapsize * 2;
         if (wanted > settings->bytes_max)
             wanted = settings->bytes_max;

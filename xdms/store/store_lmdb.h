@@ -156,7 +156,8 @@ struct lmdb_store {
     /* the committer's own */
     struct arena scratch; /* of one commit */
     int64_t readers_checked_ms;
-    bool full; /* said so in the log */
+    bool tight; /* the file may not grow: what is written goes to pages that were freed */
+    bool full;  /* said so in the log */
 };
 
 struct store *lmdb_open(const char *folder, const struct lmdb_options *options, struct arena *arena,
@@ -172,8 +173,15 @@ void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn);
 int lmdb_write_begin(struct lmdb_store *store, MDB_txn **txn_out);
 int lmdb_write_end(struct lmdb_store *store, MDB_txn *txn, bool commit);
 
-/* After MDB_MAP_FULL, without a transaction. False: it is as large as it may be. */
+/* Without a transaction of this thread. Grow, after MDB_MAP_FULL: false when it is as large as it may be. */
+void lmdb_map_set(struct lmdb_store *store, uint64_t bytes);
 bool lmdb_map_grow(struct lmdb_store *store);
+
+/* Before a transaction of these commits: sees to it that deletions find room whatever happens. False: the store is
+ * tight, and what is no deletion may fail for lack of room. store_lmdb_room.c */
+#define LMDB_RESERVE_BYTES (1u << 20) /* for some dozens of deletions while a long reader keeps old pages from reuse */
+bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count);
+enum status lmdb_status_of(int error);
 
 /* Frees the reader slots of killed processes, which keep old pages from being used again. */
 void lmdb_readers_clean(struct lmdb_store *store);

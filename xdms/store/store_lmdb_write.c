@@ -62,7 +62,7 @@ static struct store_metrics *metrics(void)
     return &store_metrics;
 }
 
-static enum status status_of(int error)
+enum status lmdb_status_of(int error)
 {
     switch (error) {
     case LMDB_UNCERTAIN: return UNCERTAIN;
@@ -83,19 +83,18 @@ static int true_reason(struct lmdb_store *store, int error)
     if (error != EIO || !store->env || mdb_env_get_fd(store->env, &file) != 0 || fstat(file, &about) != 0)
         return error;
     int reason = posix_fallocate(file, about.st_size, PROBE_BYTES);
-    return status_of(reason) == FULL ? reason : error;
+    return lmdb_status_of(reason) == FULL ? reason : error;
 }
 
 static void report(struct lmdb_store *store, int error)
 {
-    if (status_of(error) != FULL) {
+    if (lmdb_status_of(error) != FULL) {
         lmdb_log(store, "commit", error);
         return;
     }
     if (!store->full) /* once: every write until there is room again ends here */
         log_error("store is full folder=%s error=%s", store->folder, mdb_strerror(error));
     store->full = true;
-    metric_set(metrics()->full, 1);
 }
 
 static int last_write(struct step *step)
@@ -129,8 +128,7 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         lmdb_write_end(store, step.txn, false);
         return error;
     }
-    error = lmdb_write_end(store, step.txn, true);
-    return error;
+    return lmdb_write_end(store, step.txn, true);
 }
 
 /* The same, with as much room as the store may have. */
@@ -140,7 +138,7 @@ static int transaction_grow(struct lmdb_store *store, struct commit **commits, s
     while (error == MDB_MAP_FULL && lmdb_map_grow(store))
         error = transaction_run(store, commits, count, whole_out);
     error = true_reason(store, error);
-    if (status_of(error) == FULL) {
+    if (lmdb_status_of(error) == FULL) {
         lmdb_readers_clean(store); /* for the next: a dead reader may hold old pages */
         *whole_out = false;        /* there may be room for some of them */
     }
@@ -153,11 +151,13 @@ static void commit_each(struct lmdb_store *store, struct commit **commits, size_
     int reported = 0;
     for (size_t i = 0; i < count; i++) {
         bool alone;
-        if (count > 1 && !whole)
+        if (count > 1 && !whole) {
+            lmdb_room(store, &commits[i], 1);
             error = transaction_grow(store, &commits[i], 1, &alone);
+        }
         if (!error)
             continue;
-        commits_refuse(commits[i], 1, status_of(error));
+        commits_refuse(commits[i], 1, lmdb_status_of(error));
         if (error != reported)
             report(store, error);
         reported = error;
@@ -174,13 +174,14 @@ void lmdb_commit(void *state, struct commit **commits, size_t count)
         lmdb_readers_clean(store);
         store->readers_checked_ms = now_ms;
     }
-    int error = transaction_grow(store, commits, count, &whole);
-    if (error) {
-        commit_each(store, commits, count, error, whole);
-    } else {
+    /* A tight store has room for some only: deletions first of all. */
+    bool split = !lmdb_room(store, commits, count) && count > 1;
+    int error = split ? MDB_MAP_FULL : transaction_grow(store, commits, count, &whole);
+    if (error)
+        commit_each(store, commits, count, error, split ? false : whole);
+    if (!store->tight && !error)
         store->full = false;
-        metric_set(metrics()->full, 0);
-    }
+    metric_set(metrics()->full, store->full);
     metric_observe(metrics()->batch_seconds, clock_monotonic_us() - begin_us);
     for (size_t i = 0; i < count; i++)
         metric_add(metrics()->commits[commits[i]->status], 1);
