@@ -17,8 +17,20 @@ void record_copy(struct text_builder *record, struct text old, const char *const
 
 /* First field with that name; false if there is none. */
 bool record_get(struct text record, const char *name, struct text *value_out);
-struct text record_text(struct text record, const char *name);                        /* empty if absent */
+struct text record_text(struct text record, const char *name); /* empty if absent */
+
+/* All fields in one pass, fastest when `fields` is in the order in which they were added. What is absent stays as it
+ * is. False when the record is damaged (record_valid). */
+struct record_field {
+    struct text name;
+    struct text *value;
+};
+bool record_read(struct text record, const struct record_field *fields, size_t count);
+
 int64_t record_number(struct text record, const char *name, int64_t value_if_absent); /* also when not a number */
+
+/* Value of a field that record_add_number added. */
+int64_t record_to_number(struct text value, int64_t value_if_none);
 
 /* Walks all fields: start with *cursor = 0; false at the end or at damage. */
 bool record_next(struct text record, size_t *cursor, struct text *name_out, struct text *value_out);

@@ -8,6 +8,7 @@
 
 #define NAME_LENGTH_SIZE  1
 #define VALUE_LENGTH_SIZE 4
+#define RECORD_READ_MAX   32 /* fields read at once; records of ours have about ten */
 #define NUMBER_TEXT_MAX   24 /* "-9223372036854775808" and its NUL */
 
 void record_add(struct text_builder *record, const char *name, struct text value)
@@ -95,6 +96,27 @@ bool record_get(struct text record, const char *name, struct text *value_out)
     return false;
 }
 
+bool record_read(struct text record, const struct record_field *fields, size_t count)
+{
+    struct text name, value;
+    size_t cursor = 0;
+    size_t likely = 0;
+    int seen = 0;
+    bool filled[RECORD_READ_MAX] = {false};
+    assert(count > 0 && count <= RECORD_READ_MAX);
+    while (seen++ < RECORD_FIELDS_MAX && record_next(record, &cursor, &name, &value)) {
+        size_t at = likely;
+        for (size_t tried = 0; tried < count && !text_equal(fields[at].name, name); tried++)
+            at = at + 1 < count ? at + 1 : 0;
+        if (filled[at] || !text_equal(fields[at].name, name)) /* the first of several counts, as in record_get */
+            continue;
+        filled[at] = true;
+        *fields[at].value = value;
+        likely = at + 1 < count ? at + 1 : 0;
+    }
+    return cursor == record.length;
+}
+
 struct text record_text(struct text record, const char *name)
 {
     struct text value = {0};
@@ -104,13 +126,17 @@ struct text record_text(struct text record, const char *name)
 
 int64_t record_number(struct text record, const char *name, int64_t value_if_absent)
 {
-    struct text digits = record_text(record, name);
+    return record_to_number(record_text(record, name), value_if_absent);
+}
+
+int64_t record_to_number(struct text digits, int64_t value_if_none)
+{
     bool negative = text_starts_with(digits, TEXT("-"));
     if (negative)
         digits = text_slice(digits, 1, digits.length);
     uint64_t magnitude;
     if (!text_to_u64(digits, &magnitude) || magnitude > (uint64_t)INT64_MAX + negative)
-        return value_if_absent;
+        return value_if_none;
     if (!negative)
         return (int64_t)magnitude;
     return magnitude == 0 ? 0 : -(int64_t)(magnitude - 1) - 1;

@@ -4,12 +4,13 @@
 #include "digest_parts.h"
 
 /* The hash of what was typed and the one that is kept; of nobody one that no password gives. */
-static bool fits(const struct digest *digest, const struct user *user, bool full, struct text name, struct text password,
-                 struct arena *arena)
+static bool fits(const struct digest *digest, const struct user *user, bool full, struct text name,
+                 struct text password, struct arena *arena)
 {
     struct text sha256 = full ? user->ha1_sha256_full : user->ha1_sha256;
     struct text md5 = full ? user->ha1_md5_full : user->ha1_md5;
-    enum digest_algorithm algorithm = sha256.length || !md5.length ? DIGEST_SHA256 : DIGEST_MD5; /* some were imported */
+    enum digest_algorithm algorithm =
+        sha256.length || !md5.length ? DIGEST_SHA256 : DIGEST_MD5; /* some were imported */
     struct text kept = algorithm == DIGEST_MD5 ? md5 : sha256;
     const struct text nobody[] = {TEXT("nobody"), name};
     const struct text parts[] = {name, digest->realm, password};

@@ -199,13 +199,16 @@ static struct text authentication_info(const struct digest *digest, const struct
     builder_init(&info, arena);
     if (header->protection == PROTECT_REQUEST) {
         struct text answer = response_to(header, secret, TEXT(""), NULL, arena);
-        builder_add_format(&info, "rspauth=\"%.*s\", qop=auth, cnonce=\"", TEXT_ARG(answer));
+        builder_add(&info, TEXT("rspauth=\""));
+        builder_add(&info, answer);
+        builder_add(&info, TEXT("\", qop=auth, cnonce=\""));
         for (size_t i = 0; i < header->cnonce.length; i++) {
             if (header->cnonce.bytes[i] == '"' || header->cnonce.bytes[i] == '\\')
                 builder_add_char(&info, '\\');
             builder_add_char(&info, header->cnonce.bytes[i]);
         }
-        builder_add_format(&info, "\", nc=%.*s", TEXT_ARG(header->count));
+        builder_add(&info, TEXT("\", nc="));
+        builder_add(&info, header->count);
     }
     if (now_ms - nonce->made_ms > DIGEST_NONCE_MS_MAX / 2)
         builder_add_format(&info, "%snextnonce=\"%.*s\"", info.length ? ", " : "",

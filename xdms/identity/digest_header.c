@@ -5,7 +5,7 @@
 #define COUNT_DIGITS_MAX 8 /* RFC 7616 §3.4: nc is 8 hex digits; some clients write fewer */
 
 struct field {
-    const char *name;
+    struct text name;
     struct text *value;
     bool *seen;
 };
@@ -31,17 +31,17 @@ enum digest_result digest_header_parse(struct text value, struct arena *arena, s
     enum { USERNAME, REALM, NONCE, URI, RESPONSE, OPAQUE, CNONCE, COUNT, QOP, ALGORITHM, USERHASH, FIELDS };
     bool seen[FIELDS] = {false};
     const struct field fields[FIELDS] = {
-        {"username", &header.username, &seen[USERNAME]},
-        {"realm", &header.realm, &seen[REALM]},
-        {"nonce", &header.nonce, &seen[NONCE]},
-        {"uri", &header.uri, &seen[URI]},
-        {"response", &header.response, &seen[RESPONSE]},
-        {"opaque", &header.opaque, &seen[OPAQUE]},
-        {"cnonce", &header.cnonce, &seen[CNONCE]},
-        {"nc", &header.count, &seen[COUNT]},
-        {"qop", &header.qop, &seen[QOP]},
-        {"algorithm", &algorithm, &seen[ALGORITHM]},
-        {"userhash", &user_hashed, &seen[USERHASH]},
+        {TEXT("username"), &header.username, &seen[USERNAME]},
+        {TEXT("realm"), &header.realm, &seen[REALM]},
+        {TEXT("nonce"), &header.nonce, &seen[NONCE]},
+        {TEXT("uri"), &header.uri, &seen[URI]},
+        {TEXT("response"), &header.response, &seen[RESPONSE]},
+        {TEXT("opaque"), &header.opaque, &seen[OPAQUE]},
+        {TEXT("cnonce"), &header.cnonce, &seen[CNONCE]},
+        {TEXT("nc"), &header.count, &seen[COUNT]},
+        {TEXT("qop"), &header.qop, &seen[QOP]},
+        {TEXT("algorithm"), &algorithm, &seen[ALGORITHM]},
+        {TEXT("userhash"), &user_hashed, &seen[USERHASH]},
     };
     struct text name, content;
     for (rest = text_trim(rest); rest.length;)
@@ -84,8 +84,17 @@ static bool closes(struct text text, size_t at)
  * quote at the end of its parameter closes. */
 static bool read_quoted(struct text *rest, struct arena *arena, struct text *value_out)
 {
+    /* as it stands there, in most cases */
+    size_t end = 0;
+    while (end < rest->length && rest->bytes[end] != '\\' && (rest->bytes[end] != '"' || !closes(*rest, end)))
+        end++;
     struct text_builder value;
     builder_init(&value, arena);
+    if (end < rest->length && rest->bytes[end] == '"') {
+        *value_out = text_slice(*rest, 0, end);
+        *rest = text_slice(*rest, end + 1, rest->length);
+        return true;
+    }
     for (size_t at = 0; at < rest->length; at++) {
         char character = rest->bytes[at];
         if (character == '\\' && at + 1 < rest->length) {
@@ -130,7 +139,7 @@ static bool read_pair(struct text *rest, struct arena *arena, struct text *name_
 static bool store_pair(const struct field *fields, size_t count, struct text name, struct text value)
 {
     for (size_t i = 0; i < count; i++)
-        if (text_equal_nocase(name, text_of(fields[i].name))) {
+        if (text_equal_nocase(name, fields[i].name)) {
             if (*fields[i].seen)
                 return false;
             *fields[i].seen = true;

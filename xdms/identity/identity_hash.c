@@ -60,6 +60,5 @@ struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t
 
 bool secret_equal(struct text given, struct text secret)
 {
-    return given.length == secret.length &&
-           (given.length == 0 || memeql_sec(given.bytes, secret.bytes, given.length));
+    return given.length == secret.length && (given.length == 0 || memeql_sec(given.bytes, secret.bytes, given.length));
 }

@@ -1,5 +1,5 @@
-/* For whom a proxy asks: X-Forwarded-For and Forwarded (RFC 7239), read from the right, where the nearest proxy wrote. The
- * left is whatever the client sent. */
+/* For whom a proxy asks: X-Forwarded-For and Forwarded (RFC 7239), read from the right, where the nearest proxy wrote.
+ * The left is whatever the client sent. */
 #include "trust.h"
 
 /* "192.0.2.1", "192.0.2.1:4711", "[2001:db8::1]:4711", "2001:db8::1". */

@@ -13,8 +13,8 @@
 #define CLAIMS_MAX       (HASH_CLAIMS + 1 + USER_ALIASES_MAX) /* of one user */
 
 static const char *const known_fields[] = {"address",      "realm",           "name",         "ha1-md5", "ha1-sha256",
-                                           "ha1-md5-full", "ha1-sha256-full", "display-name", "created",
-                                           "aliases",      "roles"};
+                                           "ha1-md5-full", "ha1-sha256-full", "display-name", "created", "aliases",
+                                           "roles"};
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
 static struct text name_of(struct text address);
@@ -248,23 +248,27 @@ enum status user_get(const struct documents *documents, struct text address, str
     enum status status = document_internal_read(documents, &key, arena, &found);
     if (status != OK)
         return status;
-    struct text record = found.bytes;
-    if (!record_valid(record) || !text_equal(record_text(record, "address"), address))
-        return FAILED;
-    *user_out = (struct user){
-        .address = record_text(record, "address"),
-        .realm = record_text(record, "realm"),
-        .name = record_text(record, "name"),
-        .ha1_md5 = record_text(record, "ha1-md5"),
-        .ha1_sha256 = record_text(record, "ha1-sha256"),
-        .ha1_md5_full = record_text(record, "ha1-md5-full"),
-        .ha1_sha256_full = record_text(record, "ha1-sha256-full"),
-        .display_name = record_text(record, "display-name"),
-        .created_ms = record_number(record, "created", 0),
-        .roles = read_roles(record_text(record, "roles")),
-        .version = found.version,
+    struct user user = {.version = found.version};
+    struct text created = {0}, roles = {0}, aliases = {0};
+    const struct record_field fields[] = {
+        {TEXT("address"), &user.address},
+        {TEXT("realm"), &user.realm},
+        {TEXT("name"), &user.name},
+        {TEXT("ha1-md5"), &user.ha1_md5},
+        {TEXT("ha1-sha256"), &user.ha1_sha256},
+        {TEXT("ha1-md5-full"), &user.ha1_md5_full},
+        {TEXT("ha1-sha256-full"), &user.ha1_sha256_full},
+        {TEXT("display-name"), &user.display_name},
+        {TEXT("created"), &created},
+        {TEXT("aliases"), &aliases},
+        {TEXT("roles"), &roles},
     };
-    read_aliases(record_text(record, "aliases"), arena, user_out);
+    if (!record_read(found.bytes, fields, sizeof(fields) / sizeof(fields[0])) || !text_equal(user.address, address))
+        return FAILED;
+    user.created_ms = record_to_number(created, 0);
+    user.roles = read_roles(roles);
+    read_aliases(aliases, arena, &user);
+    *user_out = user;
     return OK;
 }
 

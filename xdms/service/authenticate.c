@@ -34,6 +34,10 @@ enum status xcap_authenticate(struct xcap_call *call, struct refusal *refusal)
 /* qop=auth-int. To find the word where it means something else costs no more than the wait for the body. */
 bool xcap_protects_body(const struct http_request *request)
 {
-    struct text authorization = text_lower(request->arena, http_header_joined(request, "Authorization"));
-    return text_find(authorization, TEXT("auth-int")) < authorization.length;
+    struct text rest = http_header_joined(request, "Authorization");
+    const struct text word = TEXT("-int");
+    for (size_t at; (at = text_find_char(rest, '-')) < rest.length; rest = text_slice(rest, at + 1, rest.length))
+        if (text_starts_with_nocase(text_slice(rest, at, rest.length), word))
+            return true;
+    return false;
 }
