@@ -1,5 +1,6 @@
 /* im-glue: reads its settings, opens the node, joins the sockets, the loop and the conversation, stops in order. What
  * is answered to a SIP peer is in conversation/. */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,10 +120,16 @@ static void on_stop(void *context)
     program->stopping = true;
 }
 
+/* Nobody else uses the document services here, so those that were go at once. */
 static void on_reload(void *context)
 {
     struct program *program = context;
     node_reload_tls(&program->node);
+    if (!node_reload(&program->node))
+        return;
+    groups_begin(program->groups);
+    bool retired = node_retire(&program->node);
+    assert(retired);
 }
 
 static void open_groups(struct program *program)

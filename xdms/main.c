@@ -353,13 +353,16 @@ static void close_program(struct program *program)
     settings_clear(&table, &program->settings);
 }
 
+/* Not by the file system alone: "." has no name, and a usage has that of its folder. */
 static int check_usage(struct program *program, const char *folder)
 {
     struct arena arena;
     struct text report;
+    char *whole = strcmp(folder, ".") == 0 ? realpath(folder, NULL) : NULL;
     xml_open();
     arena_init(&arena, "check-usage");
-    enum status status = usage_check_folder(folder, &arena, &report);
+    enum status status = usage_check_folder(whole ? whole : folder, &arena, &report);
+    free(whole);
     printf("%.*s", TEXT_ARG(report));
     arena_clear(&arena);
     settings_clear(&table, &program->settings);

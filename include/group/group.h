@@ -27,6 +27,9 @@ struct groups;
 struct groups *groups_new(const struct documents *documents, const struct group_settings *settings);
 void groups_free(struct groups *groups);
 
+/* Lets go of all that is kept and takes the usages that are in force now: for programs that replace them. */
+void groups_begin(struct groups *groups);
+
 /* For threads that come and go: each takes one, decides without a lock, and gives it back. There are as many as were
  * ever taken at once. `generation` is what documents_enter said; the usages may change between two of them. */
 struct group_pool;

@@ -120,7 +120,8 @@ struct usage_subject { /* what the sheets may ask about the document: passed as 
 };
 
 /* All checks of RFC 4825 §8.2.2 to §8.2.5 on a whole document: UTF-8, limits, well-formed, schema, constraints.
- * OK: the claims that it makes. REFUSED: the first refusal in the RFC's order. */
+ * OK: the claims that it makes. REFUSED: the first refusal in the RFC's order. FAILED: the sheet breaks; the phrase of
+ * `refusal` says how, for those who wrote it. */
 enum status usage_check(const struct usage *usage, const struct usage_subject *subject, struct text bytes,
                         struct arena *arena, const struct usage_claim **claims_out, size_t *claims_count_out,
                         struct refusal *refusal);
@@ -137,8 +138,8 @@ enum status usage_compute(const struct usage *usage, enum xcap_tree tree, struct
 enum status usage_page(const struct usage_set *set, const struct usage *usage, const struct usage_subject *subject,
                        struct text bytes, struct arena *arena, struct text *page_out);
 
-/* For authors (xdms --check-usage): loads the folder alone, runs its examples, prints one line per problem.
- * OK when all is as the examples say. */
+/* For authors (xdms --check-usage): loads the folder alone and runs its examples. OK when all is as they say: the
+ * report is a line that tells so; else one line per problem. */
 enum status usage_check_folder(const char *folder, struct arena *arena, struct text *report_out);
 
 #endif

@@ -60,7 +60,8 @@ enum status xml_sheet_load(const char *path, struct arena *arena, struct xml_she
 void xml_sheet_free(struct xml_sheet *sheet);
 
 /* Output as serialised by the sheet's own xsl:output; empty when the sheet makes nothing. No file or network access,
- * operations limited. FULL when this document takes more of them, FAILED when the sheet breaks. */
+ * operations limited. FULL when this document takes more of them, FAILED when the sheet breaks: `output_out` is then
+ * one line that says how. */
 enum status xml_sheet_apply(const struct xml_sheet *sheet, const struct xml_document *document,
                             const struct xml_parameter *parameters, size_t parameters_count, struct arena *arena,
                             struct text *output_out);

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -38,7 +39,7 @@ def check_folders(build, scratch):
     assert len(folders) >= 18, folders
     for name in folders:
         code, report = check(build, os.path.join("schemas", name))
-        assert (code, report) == (0, ""), f"{name}: {report}"
+        assert code == 0 and re.fullmatch(rf"schemas/{re.escape(name)}: good, \d+ examples hold\n", report), report
     for file, (change, expected) in BREAKAGES.items():
         copy = os.path.join(scratch, "broken")
         shutil.copytree(schemas, copy)
@@ -79,9 +80,9 @@ class Server:
             subprocess.run([os.path.join(build, "xdmctl"), "--admin", "%s:%d" % self.program.addresses["admin"], "user",
                             "add", user, user], check=True, timeout=60, capture_output=True)
 
-    def curl(self, method, path, user="alice", body=None, content_type=None, headers=()):
+    def curl(self, method, path, user="alice", body=None, content_type=None, headers=(), port=None):
         arguments = ["curl", "-sS", "-g", "--max-time", "60", "-X", method, "-w", "\n%{http_code}",
-                     "http://127.0.0.1:%d/xcap-root/%s" % (self.program.addresses["http"][1], path)]
+                     "http://127.0.0.1:%d/xcap-root/%s" % (port or self.program.addresses["http"][1], path)]
         if user:
             arguments += ["--digest", "-u", f"{user}:{user}"]
         if body is not None:
@@ -100,6 +101,9 @@ class Server:
         """Sends SIGHUP and waits for the line that tells how it went."""
         before = sum("document services" in line for line in self.lines())
         self.program.process.send_signal(signal.SIGHUP)
+        return self.told(before)
+
+    def told(self, before):
         while True:
             told = [line for line in self.lines() if "document services" in line]
             if len(told) > before:
@@ -154,6 +158,104 @@ def reloads(server):
     assert bookmarks not in server.curl("GET", directory)[1]
 
 
+def worked_example(build, server):
+    """docs/new-usage.md, played to the letter: its files are written, its commands typed."""
+    page = open(os.path.join(harness.SOURCE, "docs", "new-usage.md"), encoding="utf-8").read()
+    folder = os.path.join(server.schemas, "org.example.bookmarks")
+    files = {}
+    for match in re.finditer(r"```xml\n(.*?)```", page, re.S):
+        named = re.findall(r"(?:^## \d\. |`)((?:examples/\w+/)?\w+\.\w+)`?", page[:match.start()], re.M)
+        files.setdefault(named[-1], match.group(1))
+    assert {"manifest.xml", "document.xsd", "constraints.xsl", "examples/valid/two_pages.xml",
+            "examples/invalid/mail_address.xml", "examples/invalid/marked_twice.xml"} <= set(files), sorted(files)
+    for name, text in files.items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    before = sum("document services" in line for line in server.lines())
+    outputs = []
+    for commands in re.findall(r"```sh\n(.*?)```", page, re.S):
+        for said, meant in (("build/release/", os.path.join(build, "")), ("schemas/", os.path.join(server.schemas, "")),
+                            ("$(pidof xdms)", str(server.program.process.pid)), ("curl", "curl -sS --max-time 60"),
+                            ("127.0.0.1:8080", "127.0.0.1:%d" % server.program.addresses["http"][1])):
+            commands = commands.replace(said, meant)
+        done = subprocess.run(["bash", "-ec", commands], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs.append(done.stdout)
+        if "kill" in commands:
+            assert "loaded anew" in server.told(before)[0]
+    assert re.fullmatch(r"\S+: good, 3 examples hold\n", outputs[0]), outputs
+    assert outputs[-1].startswith('"http://www.example.com/"') and "only web pages can be marked" in outputs[-1], outputs
+    assert "org.example.bookmarks" in server.curl("GET", "xcap-caps/global/index", None)[1]
+    for name in ("manifest.xml", "document.xsd", "constraints.xsl"):
+        assert "urn:example:bookmarks" in files[name]
+    shutil.rmtree(folder)
+    server.reload()
+
+
+def two_processes(build, server):
+    """What one process kept of the global index is right after another process wrote."""
+    second = harness.Program(
+        [os.path.join(build, "xdms"), "--data", os.path.join(server.folder, "data"), "--schemas", server.schemas,
+         "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0",
+         "--set", "identity.servers=rls"], os.path.join(server.folder, "second.log"))
+    try:
+        rls = '<rls-services xmlns="urn:ietf:params:xml:ns:rls-services"><service uri="{}"><list/></service></rls-services>'
+        index = "rls-services/global/index"
+        for turn, name in enumerate(("sip:one@example.com", "sip:two@example.com", "sip:three@example.com")):
+            assert server.curl("PUT", "rls-services/users/sip:alice@example.com/index", body=rls.format(name),
+                               content_type="application/rls-services+xml")[0] == 200
+            for _ in range(2):
+                code, text = server.curl("GET", index, "rls", port=second.addresses["http"][1])
+                assert code == 200 and name in text, f"{turn}: {text}"
+            assert name in server.curl("GET", index, "rls")[1]
+        second.stop()
+    finally:
+        second.kill()
+
+
+def messaging_reloads(build, server):
+    """im-glue takes its services anew as well, and goes on."""
+    glue = harness.Program(
+        [os.path.join(build, "im-glue"), "--data", os.path.join(server.folder, "data"), "--schemas", server.schemas,
+         "--sip", "127.0.0.1:0"], os.path.join(server.folder, "glue.log"))
+
+    def options():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            peer.settimeout(60)
+            peer.sendto(("OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK%d\r\n"
+                         "From: <sip:alice@example.com>;tag=1\r\nTo: <sip:example.com>\r\nCall-ID: %d@x\r\nCSeq: 1 OPTIONS\r\n"
+                         "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n" % (peer.getsockname()[1], time.monotonic_ns(),
+                                                                         time.monotonic_ns())).encode(),
+                        glue.addresses["sip"])
+            return peer.recv(65536).decode(errors="replace")
+
+    def reload():
+        lines = lambda: [line for line in open(glue.log_path, errors="replace") if "document services" in line]
+        before = len(lines())
+        glue.process.send_signal(signal.SIGHUP)
+        while len(lines()) == before:
+            assert glue.process.poll() is None, glue.tail()
+            time.sleep(0.05)
+        return lines()[-1]
+
+    manifest = os.path.join(server.schemas, "org.openmobilealliance.im-rules", "manifest.xml")
+    good = open(manifest, encoding="utf-8").read()
+    try:
+        assert options().startswith("SIP/2.0 ")
+        write(os.path.dirname(manifest), manifest_xml=good.replace("<document ", "<dokument "))
+        assert "org.openmobilealliance.im-rules: manifest.xml" in reload()
+        assert options().startswith("SIP/2.0 ")
+        write(os.path.dirname(manifest), manifest_xml=good)
+        for _ in range(3):
+            assert "loaded anew" in reload()
+            assert options().startswith("SIP/2.0 ")
+        glue.stop()
+    finally:
+        glue.kill()
+
+
 def reloads_under_load(server):
     """Requests in flight keep the services they began with, and none of them notices."""
     wrong, stop = [], threading.Event()
@@ -194,7 +296,10 @@ def main():
         check_folders(build, scratch)
         server = Server(build, scratch)
         made_documents(server)
+        two_processes(build, server)
+        messaging_reloads(build, server)
         reloads(server)
+        worked_example(build, server)
         reloads_under_load(server)
         server.program.stop()
         log = "\n".join(server.lines())

@@ -129,7 +129,6 @@ void entry_free(struct entry *entry);                                     /* the
 bool entry_holds(const struct groups *groups, const struct entry *entry); /* no dependency has moved */
 bool place_of(const struct groups *groups, const struct document_key *key, struct document_place *place_out);
 void groups_refresh(struct groups *groups);
-void groups_begin(struct groups *groups); /* with the usages that are in force now, and nothing kept */
 struct entry *cache_find(struct cache *cache, struct text name);
 void cache_add(struct cache *cache, struct entry *entry);
 void cache_remove(struct cache *cache, struct entry *entry);

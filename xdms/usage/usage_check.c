@@ -78,8 +78,10 @@ static enum status check_constraints(const struct usage_loaded *loaded, const st
                                          sizeof(parameters) / sizeof(parameters[0]), arena, &output);
     if (status == FULL)
         return refuse_conflict(refusal, "constraint-failure", TEXT("the document is too large to be checked"));
-    if (status != OK)
+    if (status != OK) {
+        *refusal = (struct refusal){.phrase = output};
         return status;
+    }
     if (text_trim(output).length == 0)
         return OK;
     if (read_forbidden(output, arena, refusal))

@@ -19,7 +19,7 @@ enum status usage_set_compute(struct usage_set *set, struct text *error_out)
                 continue;
             const char *path = usage_path_join(memory, loaded->folder, text_cstring(memory, computed->file));
             if (usage_sheet_run(computed->sheet, usages, memory, &computed->bytes) != OK) {
-                *error_out = text_format(memory, "%s: the sheet fails", path);
+                *error_out = text_format(memory, "%s: the sheet fails: %.*s", path, TEXT_ARG(computed->bytes));
                 return FAILED;
             }
             if (check_document(loaded, row, computed->bytes, path, memory, error_out) != OK)
@@ -62,10 +62,10 @@ static enum status check_document(const struct usage_loaded *loaded, size_t row,
 enum status usage_computed_check(const struct usage_loaded *loaded, struct text listing, const char *where, size_t row,
                                  struct arena *arena, struct text *error_out)
 {
-    struct text bytes;
+    struct text bytes = {0};
     if (usage_sheet_run(loaded->computed[row].sheet, listing, arena, &bytes) == OK)
         return check_document(loaded, row, bytes, where, arena, error_out);
-    *error_out = text_format(arena, "%s: the sheet fails", where);
+    *error_out = text_format(arena, "%s: the sheet fails: %.*s", where, TEXT_ARG(bytes));
     return REFUSED;
 }
 

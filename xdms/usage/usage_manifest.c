@@ -255,8 +255,9 @@ static enum status read_claims(const struct xml_element *manifest, struct arena 
         claim->form = form_of(usage_row_value(row, "canonical"));
         claim->apart_count = usage_row_words(usage_row_value(row, "apart"), memory, &claim->apart);
         if (!usage_path_parse(loaded, written, &claim->path)) {
-            *error_out =
-                text_format(memory, "'%.*s' is not a path such as //prefix:element/@attribute", TEXT_ARG(written));
+            *error_out = text_format(
+                memory, "'%.*s' is not a path such as //prefix:element/@attribute, with prefixes that are declared",
+                TEXT_ARG(written));
             return FAILED;
         }
     }

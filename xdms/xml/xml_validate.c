@@ -21,7 +21,7 @@
 static _Thread_local struct xml_complaint *loading_complaint;
 
 static xmlParserInputPtr loader_local(const char *url, const char *id, xmlParserCtxtPtr context);
-static void silent(void *context, xmlErrorPtr error);
+static void loading_error(void *context, xmlErrorPtr error);
 static void silent_line(void *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void sheet_message(void *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static enum status parse(struct text bytes, struct arena *arena, xmlDocPtr *tree_out, struct xml_complaint *complaint);
@@ -35,8 +35,8 @@ void xml_open(void)
     xmlInitParser();
     xmlSchemaInitTypes();
     xmlSetExternalEntityLoader(loader_local);
-    xmlSetStructuredErrorFunc(NULL, silent);
-    xmlThrDefSetStructuredErrorFunc(NULL, silent);
+    xmlSetStructuredErrorFunc(NULL, loading_error);
+    xmlThrDefSetStructuredErrorFunc(NULL, loading_error);
     xmlSetGenericErrorFunc(NULL, silent_line);
     xmlThrDefSetGenericErrorFunc(NULL, silent_line);
     xsltInit();
@@ -277,10 +277,12 @@ static xmlParserInputPtr loader_local(const char *url, const char *id, xmlParser
     return xmlNewInputFromFile(context, url);
 }
 
-static void silent(void *context, xmlErrorPtr error)
+/* Where the parser speaks that no other file of ours listens to. */
+static void loading_error(void *context, xmlErrorPtr error)
 {
     (void)context;
-    (void)error;
+    if (loading_complaint)
+        xml_complaint_take(loading_complaint, error);
 }
 
 static void silent_line(void *context, const char *format, ...)
@@ -297,5 +299,13 @@ static void sheet_message(void *context, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    xml_loading_complain(text_of(line));
+    struct xml_complaint *complaint = loading_complaint;
+    if (!complaint)
+        return;
+    /* it says where in one line and what in the next */
+    struct text shaped = xml_message_shape(complaint->arena, text_of(line));
+    struct text before = complaint->message;
+    if (before.length + shaped.length < XML_PHRASE_MAX)
+        complaint->message =
+            before.length ? text_format(complaint->arena, "%.*s; %.*s", TEXT_ARG(before), TEXT_ARG(shaped)) : shaped;
 }

@@ -1,6 +1,8 @@
 /* Sheets (XSLT): compiled once and shared; each run has its own context, may touch neither files nor network, and
  * stops after so many operations. */
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <libxml/parser.h>
@@ -16,6 +18,12 @@
 #define SHEET_OPERATIONS_MAX 5000000
 #define SHEET_DEPTH_MAX      500 /* of templates calling templates: each level costs C stack */
 
+struct sheet_trouble { /* what the library says of a run: where, and then what */
+    char line[XML_PHRASE_MAX];
+    size_t length;
+    xsltTransformContextPtr run;
+};
+
 struct xml_sheet {
     xsltStylesheetPtr compiled;
     xsltSecurityPrefsPtr forbidden;
@@ -24,8 +32,10 @@ struct xml_sheet {
 static enum status sheet_compile(const char *path, struct xml_sheet *sheet);
 static xsltSecurityPrefsPtr forbid_all(void);
 static xsltTransformContextPtr sheet_context(const struct xml_sheet *sheet, const struct xml_document *document,
-                                             const struct xml_parameter *parameters, size_t parameters_count);
-static void ignore_message(void *context, const char *format, ...);
+                                             const struct xml_parameter *parameters, size_t parameters_count,
+                                             struct sheet_trouble *trouble);
+static void note_message(void *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note_error(void *context, xmlErrorPtr error);
 
 enum status xml_sheet_load(const char *path, struct arena *arena, struct xml_sheet **sheet_out, struct text *error_out)
 {
@@ -59,7 +69,7 @@ static enum status sheet_compile(const char *path, struct xml_sheet *sheet)
 {
     xmlDocPtr source = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_NOCDATA);
     if (!source) {
-        xml_loading_complain(TEXT("no such file, or not well-formed"));
+        xml_loading_complain(TEXT("there is no such file"));
         return FAILED;
     }
     sheet->compiled = xsltParseStylesheetDoc(source);
@@ -95,7 +105,8 @@ enum status xml_sheet_apply(const struct xml_sheet *sheet, const struct xml_docu
                             const struct xml_parameter *parameters, size_t parameters_count, struct arena *arena,
                             struct text *output_out)
 {
-    xsltTransformContextPtr context = sheet_context(sheet, document, parameters, parameters_count);
+    struct sheet_trouble trouble = {.length = 0};
+    xsltTransformContextPtr context = sheet_context(sheet, document, parameters, parameters_count, &trouble);
     if (!context)
         return FAILED;
     xmlDocPtr result = xsltApplyStylesheetUser(sheet->compiled, document->tree, NULL, NULL, NULL, context);
@@ -108,6 +119,8 @@ enum status xml_sheet_apply(const struct xml_sheet *sheet, const struct xml_docu
         status = FAILED;
     if (status == OK)
         *output_out = text_copy(arena, (struct text){(const char *)bytes, (size_t)length});
+    else if (status == FAILED)
+        *output_out = xml_message_shape(arena, (struct text){trouble.line, trouble.length});
     xmlFree(bytes);
     xmlFreeDoc(result);
     xsltFreeTransformContext(context);
@@ -115,11 +128,15 @@ enum status xml_sheet_apply(const struct xml_sheet *sheet, const struct xml_docu
 }
 
 static xsltTransformContextPtr sheet_context(const struct xml_sheet *sheet, const struct xml_document *document,
-                                             const struct xml_parameter *parameters, size_t parameters_count)
+                                             const struct xml_parameter *parameters, size_t parameters_count,
+                                             struct sheet_trouble *trouble)
 {
     xsltTransformContextPtr context = xsltNewTransformContext(sheet->compiled, document->tree);
     assert(context);
-    xsltSetTransformErrorFunc(context, context, ignore_message);
+    trouble->run = context;
+    xsltSetTransformErrorFunc(context, trouble, note_message);
+    context->xpathCtxt->error = note_error;
+    context->xpathCtxt->userData = trouble;
     xsltSetCtxtSecurityPrefs(sheet->forbidden, context);
     context->opLimit = SHEET_OPERATIONS_MAX;
     context->xpathCtxt->opLimit = SHEET_OPERATIONS_MAX;
@@ -137,8 +154,31 @@ static xsltTransformContextPtr sheet_context(const struct xml_sheet *sheet, cons
     return context;
 }
 
-static void ignore_message(void *context, const char *format, ...)
+static void note_message(void *context, const char *format, ...)
 {
-    (void)context;
-    (void)format;
+    struct sheet_trouble *trouble = context;
+    size_t room = sizeof(trouble->line) - trouble->length;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(trouble->line + trouble->length, room, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        trouble->length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+/* Of an error in an expression the library gives the number alone. */
+static void note_error(void *context, xmlErrorPtr error)
+{
+    struct sheet_trouble *trouble = context;
+    const xmlNode *at = trouble->run->inst;
+    const char *what = "cannot be evaluated";
+    switch (error->code) {
+    case XML_XPATH_UNKNOWN_FUNC_ERROR: what = "uses an unknown function"; break;
+    case XML_XPATH_UNDEF_PREFIX_ERROR: what = "uses a prefix that is not declared"; break;
+    case XML_XPATH_UNDEF_VARIABLE_ERROR: what = "uses an unknown variable"; break;
+    default: break;
+    }
+    if (at)
+        note_message(trouble, "line %ld, in '%s': ", xmlGetLineNo(at), at->name);
+    note_message(trouble, "an expression %s. ", what);
 }
