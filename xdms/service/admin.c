@@ -33,6 +33,7 @@ static const struct admin_route routes[] = {
     {"GET", "/policy/v1/decide", decide_get, 0, true},
     {"POST", "/policy/v1/decide", decide_post, DECIDE_JSON_MAX, true},
     {"GET", "/policy/v1/explain", explain_get, 0, true},
+    {"GET", "/api/v1/openapi.json", admin_openapi, 0, true},
 };
 
 #define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))

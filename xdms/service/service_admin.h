@@ -37,7 +37,7 @@ admin_handler_fn admin_users_list, admin_users_create, admin_user_show, admin_us
 admin_handler_fn admin_groups_list, admin_group_show, admin_group_put, admin_group_delete;
 admin_handler_fn admin_message_show, admin_user_messages;
 admin_handler_fn admin_backup, admin_import;
-admin_handler_fn decide_get, decide_post, explain_get;
+admin_handler_fn decide_get, decide_post, explain_get, admin_openapi;
 
 /* All answer and return HTTP_DONE. `body` is taken over. */
 enum http_progress admin_answer(struct admin_call *call, int status, json_t *body);
