@@ -157,7 +157,7 @@ static void lines_of_many_threads_are_whole_and_in_order(void **state)
     (void)state;
     assert_int_equal(output_of(log_from_threads), 0);
     for (int i = 0; i < THREADS; i++) {
-        char before[16];
+        char before[32];
         snprintf(before, sizeof(before), "thread=%d ", i);
         assert_lines(before, LINES / THREADS);
     }

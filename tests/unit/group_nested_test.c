@@ -83,7 +83,7 @@ static void a_group_that_appears_deeper_is_seen_too(void **state)
 static void groups_deeper_than_allowed_are_named_as_missing(void **state)
 {
     (void)state;
-    char uri[64], list[96], name[16];
+    char uri[64], list[96], name[32];
     for (int i = 0; i <= GROUP_DEPTH_MAX + 1; i++) {
         snprintf(uri, sizeof(uri), "sip:level%d@example.com", i);
         snprintf(list, sizeof(list), "<entry uri=\"sip:user%d@example.com\"/><entry uri=\"sip:level%d@example.com\"/>",
