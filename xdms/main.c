@@ -16,13 +16,14 @@ struct xdms_settings {
     char *http, *https, *management, *admin;
     char *admin_clients;
     bool admin_tls, management_tls;
-    char *root_uri, *servers, *operators, *admin_token;
+    char *root_uri, *servers, *operators, *admins, *auditors, *admin_token;
+    char *proxies, *forwarded_header;
     int64_t threads, connections_max, body_bytes_max, header_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
     int64_t gzip_bytes_min, target_bytes_max, selector_steps_max;
     char *policy, *policy_peers, *policy_token;
     int64_t policy_max_age_s;
     bool policy_tls;
-    bool trailing_slash, raw_attributes, element_declarations, absent_first;
+    bool basic, trailing_slash, raw_attributes, element_declarations, absent_first;
 };
 
 #define ROW(member) offsetof(struct xdms_settings, member)
@@ -62,6 +63,17 @@ static const struct setting rows[] = {
      "Certificates of clients at listen.admin, as tls.clients."},
     {"tls.management", SETTING_SWITCH, ROW(management_tls), "no", 0, 0, "",
      "listen.management speaks TLS and nothing else."},
+    {"identity.admins", SETTING_TEXT, ROW(admins), "", 0, 0, "",
+     "Users that are admins, separated by commas: they may do what document services leave to admins."},
+    {"identity.auditors", SETTING_TEXT, ROW(auditors), "", 0, 0, "",
+     "Users that are auditors, separated by commas: they read everything and change nothing, not even what is theirs."},
+    {"identity.basic", SETTING_SWITCH, ROW(basic), "no", 0, 0, "",
+     "Takes passwords by Basic authentication from clients that came over TLS, beside Digest."},
+    {"http.proxies", SETTING_TEXT, ROW(proxies), "", 0, 0, "",
+     "Addresses and ranges of proxies whose word for the client's address is taken, separated by commas; for logs and for "
+     "slowing down guesses, never for trust."},
+    {"http.forwarded-header", SETTING_TEXT, ROW(forwarded_header), "X-Forwarded-For", 0, 0, "",
+     "Header in which http.proxies name the client: X-Forwarded-For or Forwarded; the other one is not looked at."},
     {"admin.token", SETTING_TEXT, ROW(admin_token), "", 0, 0, "",
      "Bearer token of the admin API; empty is allowed on loopback addresses only."},
     {"policy.peers", SETTING_TEXT, ROW(policy_peers), "127.0.0.0/8, ::1", 0, 0, "",
@@ -105,7 +117,8 @@ static const struct command command = {
     .extra_option = "check-usage",
 };
 
-#define PRINCIPALS_MAX 64         /* servers, and operators: each is looked at in every request */
+#define PRINCIPALS_MAX 64         /* of one role: each is looked at in every request */
+#define ROLES_GIVEN    4          /* server, operator, admin, auditor */
 #define IMPORT_ROOM    (1u << 20) /* bytes of one request of an import beside its longest document */
 #define RETIRE_LOOK_MS 200        /* between looks whether the requests that use replaced services have ended */
 
@@ -114,8 +127,9 @@ struct program {
     struct node node;
     struct service *service;
     struct http_server *http, *https, *management, *admin, *policy;
-    struct text servers[PRINCIPALS_MAX], operators[PRINCIPALS_MAX];
-    size_t servers_count, operators_count;
+    struct text principals[ROLES_GIVEN][PRINCIPALS_MAX];
+    struct requester_grant grants[ROLES_GIVEN];
+    struct trust trust;
 };
 
 static bool start_failed(struct text error)
@@ -124,27 +138,46 @@ static bool start_failed(struct text error)
     return false;
 }
 
-static bool read_principals(struct program *program, const char *setting, const char *list, struct text *addresses,
-                            size_t *count_out)
+static bool read_principals(struct program *program, const char *setting, const char *list, enum usage_role role)
 {
+    struct requester_grant *grant = &program->grants[role - USAGE_SERVER];
+    struct text *addresses = program->principals[role - USAGE_SERVER];
     struct text rest = text_of(list), one;
+    *grant = (struct requester_grant){.role = role, .addresses = addresses};
     while (rest.length) {
         text_cut(rest, ',', &one, &rest);
         one = user_address(text_trim(one), text_of(program->settings.node.domain), &program->node.arena);
-        if (one.length == 0 || *count_out == PRINCIPALS_MAX)
+        if (one.length == 0 || grant->count == PRINCIPALS_MAX)
             return start_failed(
                 text_format(&program->node.arena, "%s: not a list of at most %d users", setting, PRINCIPALS_MAX));
-        addresses[(*count_out)++] = one;
+        addresses[grant->count++] = one;
     }
     return true;
 }
 
+static bool read_proxies(struct program *program)
+{
+    const struct xdms_settings *settings = &program->settings;
+    struct text bad, header = text_of(settings->forwarded_header);
+    program->trust = program->node.trust;
+    if (!trust_ranges_parse(text_of(settings->proxies), &program->trust.proxies, &bad))
+        return start_failed(text_format(&program->node.arena,
+                                        "http.proxies: not an address or a range, or one too many: '%.*s'",
+                                        TEXT_ARG(bad)));
+    program->trust.forwarded =
+        text_equal_nocase(header, TEXT("Forwarded")) ? TRUST_FORWARDED : TRUST_X_FORWARDED_FOR;
+    if (program->trust.forwarded == TRUST_FORWARDED || text_equal_nocase(header, TEXT("X-Forwarded-For")))
+        return true;
+    return start_failed(TEXT("http.forwarded-header: X-Forwarded-For or Forwarded"));
+}
+
 static bool read_identities(struct program *program)
 {
-    return read_principals(program, "identity.servers", program->settings.servers, program->servers,
-                           &program->servers_count) &&
-           read_principals(program, "identity.operators", program->settings.operators, program->operators,
-                           &program->operators_count);
+    const struct xdms_settings *settings = &program->settings;
+    return read_principals(program, "identity.servers", settings->servers, USAGE_SERVER) &&
+           read_principals(program, "identity.operators", settings->operators, USAGE_OPERATOR) &&
+           read_principals(program, "identity.admins", settings->admins, USAGE_ADMIN) &&
+           read_principals(program, "identity.auditors", settings->auditors, USAGE_AUDITOR) && read_proxies(program);
 }
 
 static struct http_settings http_settings_of(const struct xdms_settings *settings)
@@ -244,10 +277,11 @@ static void open_service(struct program *program, const struct trust_ranges *pol
         .policy_token = text_of(settings->policy_token),
         .policy_peers = *policy_peers,
         .policy_max_age_s = settings->policy_max_age_s,
-        .servers = program->servers,
-        .servers_count = program->servers_count,
-        .operators = program->operators,
-        .operators_count = program->operators_count,
+        .grants = program->grants,
+        .grants_count = ROLES_GIVEN,
+        .trust = &program->trust,
+        .guard = node->guard,
+        .basic = settings->basic,
         .target_bytes_max = (size_t)settings->target_bytes_max,
         .selector_steps_max = (size_t)settings->selector_steps_max,
         .gzip_bytes_min = (size_t)settings->gzip_bytes_min,

@@ -31,7 +31,8 @@ enum refusal_kind {
     REFUSAL_PRECONDITION,    /* HTTP 412 */
     REFUSAL_TOO_LARGE,       /* 413 */
     REFUSAL_URI_TOO_LONG,    /* 414 */
-    REFUSAL_MEDIA_TYPE       /* 415 */
+    REFUSAL_MEDIA_TYPE,      /* 415 */
+    REFUSAL_TOO_MANY         /* 429: has to wait before the next try */
 };
 
 struct refusal {

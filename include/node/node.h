@@ -8,6 +8,7 @@
 #include "document.h"
 #include "settings.h"
 #include "tls.h"
+#include "trust.h"
 
 #define NODE_ROOTS_MAX 8 /* one XCAP root and its aliases */
 
@@ -15,6 +16,8 @@ struct node_settings {
     char *folder, *schemas;
     char *roots;
     char *domain, *realm;
+    char *trusted_peers, *trusted_names;
+    int64_t failures_per_user, failures_per_address;
     int64_t document_bytes_max, document_depth_max, document_elements_max, element_attributes_max;
     int64_t map_mib, size_mib_max, changes_max, changes_days_max; /* struct store_settings */
     char *certificate, *key, *client_ca, *server_ca, *priority, *clients;
@@ -37,6 +40,8 @@ struct node {
     struct digest *digest;
     struct tls *tls; /* NULL without tls.certificate: nothing is encrypted */
     enum tls_clients clients;
+    struct guard *guard; /* of the digest */
+    struct trust trust;  /* peers and names; proxies are a program's own */
     struct arena arena; /* until node_close */
 
     struct usage_set *replaced; /* before, while requests still use it */

@@ -7,6 +7,7 @@
 #include "group.h"
 #include "http.h"
 #include "trust.h"
+#include "requester.h"
 
 struct service_settings {
     const struct text *roots; /* XCAP root paths, each with '/' at both ends */
@@ -19,8 +20,11 @@ struct service_settings {
     struct text policy_token;               /* Bearer token that the policy port wants; empty: none */
     struct trust_ranges policy_peers;       /* who may ask there */
     int64_t policy_max_age_s;               /* for which an answer may be kept; 0: asked again each time */
-    const struct text *servers, *operators; /* canonical addresses of users who are more than users of XCAP */
-    size_t servers_count, operators_count;
+    const struct requester_grant *grants; /* roles that settings give, beside those of accounts */
+    size_t grants_count;
+    const struct trust *trust; /* outlives the service; NULL: nobody's word is taken */
+    struct guard *guard;       /* of the digest, for the admin token too; NULL: nobody waits */
+    bool basic;                /* passwords may be told over TLS */
     /* as the settings of the same names; 0: the most there can be, and nothing is compressed */
     size_t target_bytes_max, selector_steps_max, gzip_bytes_min;
     bool trailing_slash, raw_attributes, element_declarations, absent_first;

@@ -50,6 +50,7 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
     static const struct text roots[] = {TEXT_INIT("/xcap-root/"), TEXT_INIT("/")};
     static const struct text servers[] = {TEXT_INIT("sip:rls@example.com")};
     static const struct text operators[] = {TEXT_INIT("sip:chief@example.com")};
+    static const struct requester_grant grants[] = {{USAGE_SERVER, servers, 1}, {USAGE_OPERATOR, operators, 1}};
     static const uint8_t key[32] = "a key for tests";
     struct fixture *fixture = memory_new(sizeof(*fixture));
     struct text error = {0};
@@ -70,10 +71,8 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
         .admin_token = text_of(token),
         .policy_token = text_of(token),
         .groups = GROUP_SETTINGS_STANDARD(NULL, 0),
-        .servers = servers,
-        .servers_count = 1,
-        .operators = operators,
-        .operators_count = 1,
+        .grants = grants,
+        .grants_count = 2,
         .gzip_bytes_min = 512,
     };
     struct text bad;

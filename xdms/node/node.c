@@ -40,6 +40,16 @@ static const struct setting rows[] = {
      "Domain that is served, and that of user names which are given without one."},
     {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
      "Digest realm; stored password hashes are good for one realm alone."},
+    {"identity.trusted-peers", SETTING_TEXT, ROW(trusted_peers), "", 0, 0, "",
+     "Addresses and ranges (192.0.2.0/24, 2001:db8::/32) of peers that may say who asks, separated by commas: in "
+     "X-3GPP-Asserted-Identity and X-XCAP-Asserted-Identity, in P-Asserted-Identity."},
+    {"identity.trusted-names", SETTING_TEXT, ROW(trusted_names), "", 0, 0, "",
+     "Names in client certificates of peers that may say who asks, separated by commas."},
+    {"identity.failures-per-user", SETTING_NUMBER, ROW(failures_per_user), "10", 0, 60000, "",
+     "Wrong passwords a minute for one user, from one address and from all that are new to the user together; 0: any "
+     "number."},
+    {"identity.failures-per-address", SETTING_NUMBER, ROW(failures_per_address), "60", 0, 60000, "",
+     "Wrong passwords a minute from one address, of IPv6 from one /64; 0: any number."},
     {"tls.certificate", SETTING_TEXT, ROW(certificate), "", 0, 0, "",
      "PEM file: our certificate, and after it those that lead to its CA; empty: nothing is encrypted. Read again on "
      "SIGHUP, as all files of this section."},
@@ -108,14 +118,41 @@ static struct store *open_store(struct node *node, struct text *error_out)
     return store_open_lmdb_with(settings->folder, &store, &node->arena, error_out);
 }
 
+static bool read_trust(struct node *node, struct text *error_out)
+{
+    struct text bad, name, rest = text_trim(text_of(node->settings->trusted_names));
+    if (!trust_ranges_parse(text_of(node->settings->trusted_peers), &node->trust.peers, &bad)) {
+        *error_out = text_format(&node->arena,
+                                 "identity.trusted-peers: not an address or a range, or one too many: '%.*s'",
+                                 TEXT_ARG(bad));
+        return false;
+    }
+    while (rest.length) {
+        text_cut(rest, ',', &name, &rest);
+        name = text_trim(name);
+        rest = text_trim(rest);
+        if (name.length == 0 || node->trust.names_count == TRUST_NAMES_MAX) {
+            *error_out = text_format(&node->arena, "identity.trusted-names: an empty name, or more than %d",
+                                     TRUST_NAMES_MAX);
+            return false;
+        }
+        node->trust.names[node->trust.names_count++] = name;
+    }
+    return true;
+}
+
 static bool open_digest(struct node *node, struct text *error_out)
 {
+    const struct guard_settings limits = {(unsigned)node->settings->failures_per_user,
+                                          (unsigned)node->settings->failures_per_address};
     uint8_t key[32];
     if (getrandom(key, sizeof(key), 0) != sizeof(key)) {
         *error_out = TEXT("no random numbers from the kernel");
         return false;
     }
     node->digest = digest_new(text_of(node->settings->realm), text_of(node->settings->domain), key);
+    node->guard = guard_new(&limits);
+    digest_set_guard(node->digest, node->guard);
     return true;
 }
 
@@ -158,7 +195,7 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     log_gather();
     xml_open();
     arena_init(&node->arena, "node");
-    if (!read_roots(node, error_out) || !open_tls(node, error_out) ||
+    if (!read_roots(node, error_out) || !read_trust(node, error_out) || !open_tls(node, error_out) ||
         usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
         return false;
     apply_limits(node->usages, settings);
@@ -181,6 +218,7 @@ void node_close(struct node *node)
     node_close_store(node);
     if (node->digest)
         digest_free(node->digest);
+    guard_free(node->guard);
     if (node->documents)
         documents_free(node->documents);
     usage_set_free(node->usages);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "log.h"
 #include "service_admin.h"
 #include "service_decide.h"
 
@@ -131,6 +132,49 @@ static bool has_token(const struct admin_call *call, struct text token)
     return secret_equal(text_trim(text_slice(value, 7, value.length)), token);
 }
 
+static struct guard_source source_of(const struct admin_call *call, struct trust_address *address)
+{
+    bool known = service_client(call->service, call->request, address);
+    return (struct guard_source){TEXT("the admin token"), known ? address : NULL};
+}
+
+/* Whoever guesses at the token waits like those who guess at passwords. */
+static bool must_wait(struct admin_call *call)
+{
+    struct guard *guard = call->service->settings.guard;
+    struct trust_address address;
+    const struct guard_source source = source_of(call, &address);
+    int64_t wait_ms = guard ? guard_wait_ms(guard, &source, clock_wall_ms()) : 0;
+    if (wait_ms == 0)
+        return false;
+    admin_error(call, 429, TEXT("Too many wrong tokens; wait before the next try."));
+    http_response_header(call->response, "Retry-After",
+                         text_format(call->request->arena, "%lld", (long long)((wait_ms + 999) / 1000)));
+    return true;
+}
+
+static void token_good(const struct admin_call *call)
+{
+    struct guard *guard = call->service->settings.guard;
+    struct trust_address address;
+    const struct guard_source source = source_of(call, &address);
+    if (guard)
+        guard_succeeded(guard, &source, clock_wall_ms());
+}
+
+static void token_failed(const struct admin_call *call)
+{
+    struct guard *guard = call->service->settings.guard;
+    struct trust_address address;
+    struct text given;
+    const struct guard_source source = source_of(call, &address);
+    if (!http_header(call->request, "Authorization", &given)) /* who has none does not guess */
+        return;
+    bool waits = guard && guard_failed(guard, &source, clock_wall_ms());
+    log_warning("authentication failed user=admin peer=%.*s%s",
+                TEXT_ARG(http_peer_text(call->request->peer, call->request->arena)), waits ? " and has to wait" : "");
+}
+
 static bool host_is_loopback(struct text host)
 {
     if (text_starts_with(host, TEXT("[")))
@@ -155,8 +199,13 @@ static bool check_caller(struct admin_call *call)
 {
     struct text value;
     if (call->service->settings.admin_token.length) {
-        if (has_token(call, call->service->settings.admin_token))
+        if (must_wait(call))
+            return false;
+        if (has_token(call, call->service->settings.admin_token)) {
+            token_good(call);
             return true;
+        }
+        token_failed(call);
         admin_error(call, 401, TEXT("The admin token is missing or wrong."));
         http_response_header(call->response, "WWW-Authenticate", TEXT("Bearer realm=\"admin\""));
         return false;

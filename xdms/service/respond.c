@@ -50,6 +50,7 @@ static int refusal_code(enum refusal_kind kind)
     case REFUSAL_TOO_LARGE: return 413;
     case REFUSAL_URI_TOO_LONG: return 414;
     case REFUSAL_MEDIA_TYPE: return 415;
+    case REFUSAL_TOO_MANY: return 429;
     case REFUSAL_NONE: break;
     }
     return 500;
@@ -66,18 +67,6 @@ const char *respond_phrase(enum status status)
     }
 }
 
-static void add_challenges(const struct xcap_call *call, struct http_response *response)
-{
-    const struct digest *digest = call->service->digest;
-    struct arena *arena = call->request->arena;
-    int64_t now_ms = clock_wall_ms();
-    /* In the order of preference (RFC 7616 §3.7). */
-    http_response_header(response, "WWW-Authenticate",
-                         digest_challenge(digest, DIGEST_SHA256, call->stale, now_ms, arena));
-    http_response_header(response, "WWW-Authenticate",
-                         digest_challenge(digest, DIGEST_MD5, call->stale, now_ms, arena));
-}
-
 void respond_xcap_refusal(const struct xcap_call *call, enum status status, const struct refusal *refusal,
                           struct http_response *response)
 {
@@ -88,8 +77,6 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
         return;
     }
     respond_text(response, code, status == REFUSED ? refusal->phrase : text_of(respond_phrase(status)));
-    if (code == 401)
-        add_challenges(call, response);
     if (code == 405)
         http_response_header(response, "Allow", refusal->allow);
     if (code == 503)

@@ -17,6 +17,18 @@ static const struct text *texts_copy(struct arena *arena, const struct text *tex
     return copies;
 }
 
+static const struct requester_grant *grants_copy(struct arena *arena, const struct requester_grant *grants,
+                                                 size_t count)
+{
+    struct requester_grant *copies = arena_array(arena, struct requester_grant, count);
+    for (size_t i = 0; i < count; i++)
+        copies[i] = (struct requester_grant){grants[i].role, texts_copy(arena, grants[i].addresses, grants[i].count),
+                                             grants[i].count};
+    return copies;
+}
+
+static const struct trust nobody_trusted;
+
 struct service *service_new(const struct service_settings *settings, const struct documents *documents,
                             struct digest *digest)
 {
@@ -34,10 +46,11 @@ struct service *service_new(const struct service_settings *settings, const struc
         .policy_token = text_copy(arena, settings->policy_token),
         .policy_peers = settings->policy_peers,
         .policy_max_age_s = settings->policy_max_age_s,
-        .servers = texts_copy(arena, settings->servers, settings->servers_count),
-        .servers_count = settings->servers_count,
-        .operators = texts_copy(arena, settings->operators, settings->operators_count),
-        .operators_count = settings->operators_count,
+        .grants = grants_copy(arena, settings->grants, settings->grants_count),
+        .grants_count = settings->grants_count,
+        .trust = settings->trust ? settings->trust : &nobody_trusted,
+        .guard = settings->guard,
+        .basic = settings->basic,
         .target_bytes_max = settings->target_bytes_max ? settings->target_bytes_max : XCAP_TARGET_MAX,
         .selector_steps_max = settings->selector_steps_max ? settings->selector_steps_max : XCAP_STEPS_MAX,
         .gzip_bytes_min = settings->gzip_bytes_min ? settings->gzip_bytes_min : SIZE_MAX,
@@ -114,6 +127,7 @@ void service_metrics_register(struct service_metrics *metrics)
     static const char *const auth_labels[SERVICE_AUTH_RESULTS] = {
         [DIGEST_MISSING] = "result=\"missing\"", [DIGEST_STALE] = "result=\"stale\"",
         [DIGEST_WRONG] = "result=\"wrong\"",     [DIGEST_BROKEN] = "result=\"broken\"",
+        [DIGEST_WAITING] = "result=\"waiting\"",
         [DIGEST_FAILED] = "result=\"failed\"",
     };
     struct arena arena;
@@ -169,6 +183,9 @@ void service_account(const struct service *service, enum service_port port, cons
     builder_add(&line, TEXT(" us="));
     builder_add_number(&line, (uint64_t)took_us);
     add_field(&line, " peer=", http_peer_text(request->peer, request->arena));
+    struct trust_address client;
+    if (trust_is_proxy(service->settings.trust, request->peer) && service_client(service, request, &client))
+        add_field(&line, " client=", trust_address_text(&client, request->arena));
     add_field(&line, " target=", request->target);
     log_text(LOG_LEVEL_INFO, builder_text(&line));
 }

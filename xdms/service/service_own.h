@@ -56,27 +56,44 @@ enum service_method service_method_of(struct text method);
 void service_account(const struct service *service, enum service_port port, const struct http_request *request,
                      const struct http_response *response, struct text user, struct text auid, int64_t began_us);
 
+/* Where a request comes from, through the proxies that are listed. False: nobody knows, because a proxy stands for many.
+ */
+bool service_client(const struct service *service, const struct http_request *request,
+                    struct trust_address *address_out);
+
+/* Who asks, and what the answer has to say about that. */
+struct service_caller {
+    struct requester requester;
+    struct text auth_info; /* value of Authentication-Info, or empty */
+    bool stale;            /* 401 because of the nonce alone */
+    int64_t wait_ms;       /* 429: until then */
+};
+
+/* By the word of a trusted peer, else by Authorization. REFUSED, telling nothing but that: 401, 400, 429, or 403 for an
+ * intended identity of somebody else. FAILED: the users cannot be read. */
+enum status service_identify(struct service *service, const struct http_request *request,
+                             struct service_caller *caller_out, struct refusal *refusal);
+
+/* Challenges of a 401, Retry-After of a 429, and Authentication-Info of everything else. */
+void service_answer_caller(const struct service *service, const struct http_request *request,
+                           const struct service_caller *caller, struct http_response *response);
+
 /* One XCAP request, from its header section to its answer. Lies in the request's arena as its `state`. */
 struct xcap_call {
     struct service *service;
     struct http_request *request;
     int64_t began_us;
     enum service_method method;
-    struct text user;      /* canonical; empty: nobody had to say who it is */
-    struct text auth_info; /* value of Authentication-Info, or empty */
-    bool stale;            /* 401 because of the nonce alone */
+    struct service_caller caller; /* nobody: nobody had to say who it is */
     struct document_place place;
     const struct xcap_selector *selector;
     bool admitted;       /* what the header section allows to refuse has been looked at */
-    bool authenticated;  /* `user` holds: credentials are looked at once */
+    bool authenticated;  /* `caller` holds: credentials are looked at once */
     uint64_t generation; /* of the usages that `place` and `selector` point into */
     bool entered;        /* documents_enter has no documents_leave yet */
     bool changing;       /* `change` is filled in */
     struct document_change change;
 };
-
-/* DIGEST_GOOD, or refusals that tell nothing but that: 401, 400. FAILED: the users cannot be read. */
-enum status xcap_authenticate(struct xcap_call *call, struct refusal *refusal);
 
 /* True if the response must be made from the whole body: the header section says nothing yet. */
 bool xcap_protects_body(const struct http_request *request);

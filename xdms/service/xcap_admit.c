@@ -15,6 +15,7 @@ static enum status locate(struct xcap_call *call, struct refusal *refusal, struc
 static struct text target_of(const struct xcap_call *call);
 static enum status options(struct xcap_call *call, struct refusal *refusal);
 static enum status check_owner(const struct xcap_call *call, struct refusal *refusal);
+static enum status resolve_owner(struct xcap_call *call);
 static enum status authorise(const struct xcap_call *call, struct refusal *refusal);
 static struct text allowed_methods(const struct xcap_call *call);
 static bool is_read(enum service_method method);
@@ -83,6 +84,7 @@ static struct xcap_call *call_new(struct service *service, struct http_request *
     struct xcap_call *call = arena_new(request->arena, struct xcap_call);
     call->service = service;
     call->request = request;
+    requester_of_nobody(&call->caller.requester);
     call->began_us = clock_monotonic_us();
     call->method = service_method_of(request->method);
     request->state = call;
@@ -94,10 +96,9 @@ static void finish(struct xcap_call *call, enum status status, const struct refu
 {
     if (status != OK)
         respond_xcap_refusal(call, status, refusal, response);
-    if (call->auth_info.length)
-        http_response_header(response, "Authentication-Info", call->auth_info);
+    service_answer_caller(call->service, call->request, &call->caller, response);
     struct text auid = call->place.usage ? call->place.usage->auid : TEXT("");
-    service_account(call->service, SERVICE_XCAP, call->request, response, call->user, auid, call->began_us);
+    service_account(call->service, SERVICE_XCAP, call->request, response, call->caller.requester.address, auid, call->began_us);
 }
 
 static bool is_read(enum service_method method)
@@ -122,9 +123,11 @@ enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
     bool open =
         place->usage && is_read(call->method) && usage_allows(place->usage, place->tree, USAGE_READ, USAGE_ANYONE);
     if (!open && !call->authenticated) {
-        status = xcap_authenticate(call, refusal);
+        status = service_identify(call->service, call->request, &call->caller, refusal);
         call->authenticated = status == OK;
     }
+    if (status == OK)
+        status = resolve_owner(call);
     if (status == OK && place->usage)
         status = authorise(call, refusal);
     if (status != OK)
@@ -203,33 +206,22 @@ static enum usage_operation operation_of(const struct xcap_call *call)
     return call->method == METHOD_PUT ? USAGE_WRITE : call->method == METHOD_DELETE ? USAGE_DELETE : USAGE_READ;
 }
 
-static bool is_among(const struct text *addresses, size_t count, struct text user)
+/* The user in the target may be named by any of his addresses; his documents stand under one. */
+static enum status resolve_owner(struct xcap_call *call)
 {
-    for (size_t i = 0; i < count; i++)
-        if (text_equal(addresses[i], user))
-            return true;
-    return false;
-}
-
-static enum usage_role role_of(const struct xcap_call *call, bool owned)
-{
-    const struct service_settings *settings = &call->service->settings;
-    if (call->user.length == 0)
-        return USAGE_ANYONE;
-    if (is_among(settings->operators, settings->operators_count, call->user))
-        return USAGE_OPERATOR;
-    if (is_among(settings->servers, settings->servers_count, call->user))
-        return USAGE_SERVER;
-    return owned ? USAGE_OWNER : USAGE_USER;
+    struct text *owner = &call->place.key.owner;
+    if (!call->place.usage || call->place.tree == XCAP_GLOBAL || text_equal(*owner, call->caller.requester.address))
+        return OK;
+    return document_owner(call->service->documents, *owner, call->request->arena, owner);
 }
 
 static enum status authorise(const struct xcap_call *call, struct refusal *refusal)
 {
     const struct document_place *place = &call->place;
-    bool owned = place->tree == XCAP_USERS && call->user.length && text_equal(place->key.owner, call->user);
-    bool allowed = usage_allows(place->usage, place->tree, operation_of(call), role_of(call, owned)) ||
-                   (owned && usage_allows(place->usage, place->tree, operation_of(call), USAGE_OWNER));
-    if (!allowed)
+    const struct requester *requester = &call->caller.requester;
+    bool owned = place->tree == XCAP_USERS && requester_is(requester, place->key.owner);
+    unsigned roles = requester->roles | (owned ? USAGE_ROLE_BIT(USAGE_OWNER) : 0);
+    if (!usage_permits(place->usage, place->tree, operation_of(call), roles))
         return refuse(refusal, REFUSAL_FORBIDDEN, "You may not do this here.");
     return owned ? OK : check_owner(call, refusal);
 }
@@ -239,7 +231,7 @@ static enum status check_owner(const struct xcap_call *call, struct refusal *ref
     struct user owner;
     if (!call->place.usage || call->place.tree == XCAP_GLOBAL)
         return OK;
-    enum status status = user_get(call->service->documents, call->place.key.owner, call->request->arena, &owner);
+    enum status status = user_find(call->service->documents, call->place.key.owner, call->request->arena, &owner);
     return status == NOT_FOUND ? refuse(refusal, REFUSAL_ABSENT, "This server knows no such user.") : status;
 }
 

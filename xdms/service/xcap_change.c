@@ -71,7 +71,7 @@ static void begin(struct xcap_call *call)
     if (call->selector && call->service->settings.element_declarations)
         call->change.body = without_declaration(call->change.body);
     call->change.selector = call->selector;
-    call->change.who = call->user;
+    call->change.who = call->caller.requester.address;
     call->changing = true;
 }
 
