@@ -124,6 +124,11 @@ static bool readers_probe(struct lmdb_store *store, struct arena *arena, struct 
     return !error || folder_say(arena, error_out, store->folder, mdb_strerror(error));
 }
 
+struct lmdb_store *lmdb_store_of(struct store *store)
+{
+    return store_state(store, &lmdb_engine);
+}
+
 static bool store_start(struct lmdb_store *store, struct arena *arena, struct text *error_out)
 {
     struct folder_content content;
@@ -212,7 +217,8 @@ static int environment_open(struct lmdb_store *store)
 
 void lmdb_log(const struct lmdb_store *store, const char *what, int error)
 {
-    log_error("store failed folder=%s call=%s error=%s", store->folder, what, mdb_strerror(error));
+    log_error("store failed folder=%s call=%s error=%s", store->folder, what,
+              error == LMDB_UNCERTAIN ? "it is not known whether it happened" : mdb_strerror(error));
 }
 
 void lmdb_readers_clean(struct lmdb_store *store)

@@ -163,6 +163,8 @@ struct lmdb_store {
 struct store *lmdb_open(const char *folder, const struct lmdb_options *options, struct arena *arena,
                         struct text *error_out);
 
+struct lmdb_store *lmdb_store_of(struct store *store); /* for tests */
+
 /* Both give 0 or an LMDB error, said in the log. What is read from a transaction is gone after its end. */
 int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out);
 void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn);

@@ -1,0 +1,275 @@
+/* What an LMDB store keeps over time: its format and the steps from an older one, and its change records. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../xdms/store/store_lmdb.h"
+#include "scratch.h"
+
+#define DAY_MS 86400000ll
+
+static char folder[SCRATCH_MAX];
+static struct arena arena;
+static struct store *store;
+static int64_t now_ms;
+
+static int64_t test_now_ms(void)
+{
+    return now_ms;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    arena_init(&arena, "test");
+    now_ms = 100 * DAY_MS;
+    return scratch_make(folder, "store_format") ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    store_close(store);
+    store = NULL;
+    arena_clear(&arena);
+    return scratch_remove(folder);
+}
+
+static void reopen(const struct lmdb_formats *formats, uint64_t changes_max, int64_t changes_ms_max)
+{
+    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
+    struct text error;
+    options.formats = formats;
+    options.now_ms = test_now_ms;
+    options.settings.changes_max = changes_max;
+    options.settings.changes_ms_max = changes_ms_max;
+    store_close(store);
+    store = lmdb_open(folder, &options, &arena, &error);
+    if (!store)
+        fail_msg("%.*s", TEXT_ARG(error));
+}
+
+static void assert_refused(const struct lmdb_formats *formats, const char *why)
+{
+    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
+    struct text error, wanted = text_format(&arena, "%s: %s", folder, why);
+    options.formats = formats;
+    store_close(store);
+    store = lmdb_open(folder, &options, &arena, &error);
+    assert_null(store);
+    assert_string_equal(text_cstring(&arena, error), text_cstring(&arena, wanted));
+}
+
+static struct document_key key(const char *name)
+{
+    return (struct document_key){TEXT("u"), TEXT("o"), text_of(name)};
+}
+
+static void put(const char *name, const char *bytes)
+{
+    struct commit commit = {.key = key(name), .expected = VERSION_ANY, .bytes = text_of(bytes)};
+    assert_int_equal(store_commit(store, &commit, 1), OK);
+}
+
+static void assert_bytes(const char *name, const char *bytes)
+{
+    struct document_key where = key(name);
+    struct stored found;
+    assert_int_equal(store_get(store, &where, &arena, &found), OK);
+    assert_string_equal(text_cstring(&arena, found.bytes), bytes);
+}
+
+/* --- made-up formats: each step writes its name behind what the steps before wrote -----------------------------------
+ */
+
+static int step(struct lmdb_store *lmdb, MDB_txn *txn, const char *name)
+{
+    struct text steps = {0};
+    int error = lmdb_value(txn, lmdb->meta, TEXT("steps"), &steps);
+    struct text all = text_join(&arena, error ? TEXT("") : steps, text_of(name));
+    MDB_val place = val_of(TEXT("steps")), value = val_of(all);
+    return mdb_put(txn, lmdb->meta, &place, &value, 0);
+}
+
+static int step_to_two(struct lmdb_store *lmdb, MDB_txn *txn)
+{
+    return step(lmdb, txn, "two ");
+}
+
+static int step_to_three(struct lmdb_store *lmdb, MDB_txn *txn)
+{
+    return step(lmdb, txn, "three ");
+}
+
+static int step_that_fails(struct lmdb_store *lmdb, MDB_txn *txn)
+{
+    int error = step(lmdb, txn, "half ");
+    return error ? error : MDB_CORRUPTED;
+}
+
+static lmdb_migration_fn *const steps[] = {step_to_two, step_to_three};
+static lmdb_migration_fn *const failing_steps[] = {step_to_two, step_that_fails};
+static const struct lmdb_formats one = {NULL, 0}, two = {steps, 1}, three = {steps, 2}, failing = {failing_steps, 2};
+
+static void assert_steps(const char *wanted)
+{
+    MDB_txn *txn;
+    struct text found = {0};
+    struct lmdb_store *lmdb = lmdb_store_of(store);
+    assert_int_equal(lmdb_read_begin(lmdb, &txn), 0);
+    lmdb_value(txn, lmdb->meta, TEXT("steps"), &found);
+    assert_string_equal(text_cstring(&arena, found), wanted);
+    lmdb_read_end(lmdb, txn);
+}
+
+static void an_older_format_is_brought_to_the_newest_once_and_in_order(void **state)
+{
+    (void)state;
+    reopen(&one, 100, DAY_MS);
+    put("a", "1");
+    reopen(&three, 100, DAY_MS);
+    assert_steps("two three ");
+    assert_bytes("a", "1");
+    put("a", "2");
+    reopen(&three, 100, DAY_MS);
+    assert_steps("two three ");
+    assert_bytes("a", "2");
+}
+
+static void each_format_begins_where_it_is(void **state)
+{
+    (void)state;
+    reopen(&two, 100, DAY_MS); /* a new folder needs no step */
+    assert_steps("");
+    reopen(&three, 100, DAY_MS);
+    assert_steps("three ");
+    assert_refused(&two, "was written by a newer program (format 3, known up to 2)");
+    assert_refused(&lmdb_formats,
+                   text_cstring(&arena, text_format(&arena, "was written by a newer program (format 3, known up to %d)",
+                                                    (int)lmdb_formats.count + 1)));
+}
+
+static void a_step_that_fails_changes_nothing(void **state)
+{
+    (void)state;
+    reopen(&one, 100, DAY_MS);
+    put("a", "1");
+    assert_refused(&failing, mdb_strerror(MDB_CORRUPTED));
+    reopen(&one, 100, DAY_MS); /* the older program can still read it */
+    assert_steps("");
+    assert_bytes("a", "1");
+    reopen(&three, 100, DAY_MS);
+    assert_steps("two three ");
+}
+
+static void a_format_is_not_changed_under_a_running_program(void **state)
+{
+    (void)state;
+    int ends[2], told[2];
+    char byte = 0;
+    reopen(&one, 100, DAY_MS);
+    store_close(store);
+    store = NULL;
+    assert_true(pipe(ends) == 0 && pipe(told) == 0);
+    fflush(NULL);
+    pid_t older = fork();
+    if (older == 0) {
+        close(ends[1]);
+        reopen(&one, 100, DAY_MS);
+        bool good = write(told[1], &byte, 1) == 1;
+        _exit(good && read(ends[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    close(ends[0]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    assert_refused(&three, "has an older format and is in use: stop all programs on it, then start this one");
+    close(ends[1]);
+    assert_int_equal(waitpid(older, NULL, 0), older);
+    reopen(&three, 100, DAY_MS);
+    assert_steps("two three ");
+}
+
+/* --- change records
+ * --------------------------------------------------------------------------------------------------- */
+
+/* How many are kept, up to the newest; readers before the oldest of them are told. */
+static size_t changes_kept(void)
+{
+    struct change_page page, behind;
+    uint64_t last = store_last_change(store);
+    assert_int_equal(store_changes(store, 0, STORE_PAGE_MAX, &arena, &page), OK);
+    assert_true(page.count > 0 && page.changes[page.count - 1].number == last);
+    uint64_t oldest = page.changes[0].number;
+    assert_int_equal(page.lost, oldest != 1);
+    assert_int_equal(store_changes(store, oldest - 1, 1, &arena, &behind), OK);
+    assert_false(behind.lost);
+    if (oldest > 1) {
+        assert_int_equal(store_changes(store, oldest - 2, 1, &arena, &behind), OK);
+        assert_true(behind.lost);
+    }
+    return page.count;
+}
+
+static void changes_go_with_age(void **state)
+{
+    (void)state;
+    reopen(&one, 1000, 7 * DAY_MS);
+    for (int day = 0; day < 20; day++) {
+        put("a", "x");
+        assert_in_range(changes_kept(), day < 7 ? day + 1 : 8, 8);
+        now_ms += DAY_MS;
+    }
+    now_ms += 100 * DAY_MS; /* nobody wrote for long: the old ones go little by little */
+    for (int i = 0; i < 5; i++)
+        put("a", "x");
+    assert_int_equal(changes_kept(), 5);
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+}
+
+static void changes_go_with_number_whatever_their_age(void **state)
+{
+    (void)state;
+    reopen(&one, 3, 7 * DAY_MS);
+    for (int i = 0; i < 10; i++)
+        put("a", "x");
+    assert_int_equal(changes_kept(), 3);
+    now_ms += 8 * DAY_MS;
+    put("a", "x");
+    assert_int_equal(changes_kept(), 1);
+}
+
+static void a_clock_that_goes_back_keeps_what_there_is(void **state)
+{
+    (void)state;
+    reopen(&one, 1000, 7 * DAY_MS);
+    for (int i = 0; i < 5; i++)
+        put("a", "x");
+    now_ms -= 50 * DAY_MS;
+    put("a", "x");
+    assert_int_equal(changes_kept(), 6);
+    reopen(&one, 1000, 7 * DAY_MS);
+    assert_int_equal(changes_kept(), 6);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_older_format_is_brought_to_the_newest_once_and_in_order),
+        TEST(each_format_begins_where_it_is),
+        TEST(a_step_that_fails_changes_nothing),
+        TEST(a_format_is_not_changed_under_a_running_program),
+        TEST(changes_go_with_age),
+        TEST(changes_go_with_number_whatever_their_age),
+        TEST(a_clock_that_goes_back_keeps_what_there_is),
+    };
+    return cmocka_run_group_tests_name("store_lmdb_format", tests, NULL, NULL);
+}
