@@ -10,6 +10,8 @@
 #include "store.h"
 #include "store_engines.h"
 
+#include <pthread.h>
+
 /* --- claims --------------------------------------------------------------------------------------------------- */
 
 static void a_unique_claim_leads_to_its_document(void **state)
@@ -320,6 +322,118 @@ static void no_key_can_be_made_to_look_like_another(void **state)
     }
 }
 
+/* --- batches ------------------------------------------------------------------------------------------------- */
+
+static uint64_t random_state;
+
+static unsigned below(unsigned limit)
+{
+    random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+    return (unsigned)(random_state >> 33) % limit;
+}
+
+/* Few documents and few values, so that they are in each other's way. */
+static struct commit random_commit(struct arena *words)
+{
+    struct commit commit = change(key("u", "o", "a"), VERSION_ANY, TEXT("x"));
+    struct claim *claims = arena_array(words, struct claim, 2);
+    static const char *const names[] = {"a", "b", "c", "d"}, *const values[] = {"1", "2", "3"};
+    commit.key.name = text_of(names[below(4)]);
+    commit.expected = below(3) ? VERSION_ANY : below(30);
+    commit.deletion = below(4) == 0;
+    commit.claims_count = commit.deletion ? 0 : below(3);
+    commit.claims = claims;
+    for (size_t i = 0; i < commit.claims_count; i++)
+        claims[i] = below(3) ? unique(values[below(3)]) : shared(values[below(3)]);
+    if (below(20) == 0)
+        commit.key.usage = TEXT(""); /* beyond the limits */
+    return commit;
+}
+
+static void each_of_a_batch_gets_what_it_would_get_alone(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 300, BATCH = 12 };
+    struct store *alone = store_open_memory();
+    unsigned results[UNCERTAIN + 1] = {0};
+    random_state = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct commit batch[BATCH], same[BATCH];
+        for (int i = 0; i < BATCH; i++)
+            same[i] = batch[i] = random_commit(&arena);
+        store_commit(store, batch, BATCH);
+        for (int i = 0; i < BATCH; i++) {
+            store_commit(alone, &same[i], 1);
+            assert_int_equal(batch[i].status, same[i].status);
+            assert_int_equal(batch[i].version, same[i].version);
+            assert_text(batch[i].taken_value, same[i].taken_value);
+            results[batch[i].status]++;
+        }
+    }
+    assert_true(results[OK] > ROUNDS && results[CONFLICT] > ROUNDS / 2 && results[TAKEN] > ROUNDS / 2 &&
+                results[FAILED]);
+    assert_int_equal(store_last_change(store), store_last_change(alone));
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+    store_close(alone);
+}
+
+enum { WRITERS = 6, WRITES = 30 };
+
+struct failing_writer {
+    pthread_t thread;
+    struct store *store;
+    unsigned number;
+    enum status results[WRITES];
+};
+
+static void *write_on(void *context)
+{
+    struct failing_writer *writer = context;
+    struct arena words;
+    arena_init(&words, "writer");
+    for (unsigned i = 0; i < WRITES; i++) {
+        struct commit commit = change(key("u", "o", ""), VERSION_ABSENT, TEXT("x"));
+        commit.key.name = text_format(&words, "%u-%u", writer->number, i);
+        writer->results[i] = store_commit(writer->store, &commit, 1);
+    }
+    arena_clear(&words);
+    return NULL;
+}
+
+/* Whichever of many writes at once fails: that one is not there, and all others are. */
+static void a_write_that_fails_harms_no_other_that_goes_with_it(void **state)
+{
+    (void)state;
+    static const unsigned nths[] = {1, 17, WRITERS * WRITES / 2, WRITERS * WRITES};
+    store_close(store);
+    engine->clean();
+    for (size_t n = 0; n < COUNT(nths); n++) {
+        struct failing_writer writers[WRITERS];
+        unsigned failed = 0;
+        store = store_open_failing(engine->open(), nths[n], FAILED);
+        for (unsigned i = 0; i < WRITERS; i++) {
+            writers[i] = (struct failing_writer){.store = store, .number = i};
+            assert_int_equal(pthread_create(&writers[i].thread, NULL, write_on, &writers[i]), 0);
+        }
+        for (unsigned i = 0; i < WRITERS; i++)
+            pthread_join(writers[i].thread, NULL);
+        for (unsigned i = 0; i < WRITERS * WRITES; i++) {
+            struct document_key where = key("u", "o", "");
+            struct stored found;
+            enum status status = writers[i / WRITES].results[i % WRITES];
+            where.name = text_format(&arena, "%u-%u", i / WRITES, i % WRITES);
+            failed += status == FAILED;
+            assert_int_equal(store_head(store, &where, &found), status == OK ? OK : NOT_FOUND);
+        }
+        assert_int_equal(failed, 1);
+        assert_int_equal(store_last_change(store), WRITERS * WRITES - 1);
+        if (n + 1 < COUNT(nths)) {
+            store_close(store);
+            engine->clean();
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -342,6 +456,8 @@ int main(void)
         PROMISE(long_names_stand_in_the_list_of_their_owner),
         PROMISE(keys_of_every_length_come_back_once),
         PROMISE(no_key_can_be_made_to_look_like_another),
+        PROMISE(each_of_a_batch_gets_what_it_would_get_alone),
+        PROMISE(a_write_that_fails_harms_no_other_that_goes_with_it),
     };
     int failed = 0;
     for (size_t i = 0; i < COUNT(engines); i++) {
