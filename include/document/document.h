@@ -117,8 +117,8 @@ enum document_step { DOCUMENT_FINISHED, DOCUMENT_WAITING };
  * refusals is that of RFC 4825 §8 (409 no-parent, 415, 412, 409 body, edit, schema, uniqueness, constraint). */
 enum document_step document_change_run(struct document_change *change, commit_done_fn *done, void *context);
 
-/* What refuses the change whatever its body is: target, type, conditions. A look that takes no turn and changes nothing:
- * OK, NOT_FOUND, REFUSED with `refusal`, FAILED. The change may be run afterwards. */
+/* What refuses the change whatever its body is: target, type, conditions. A look that takes no turn and changes
+ * nothing: OK, NOT_FOUND, REFUSED with `refusal`, FAILED. The change may be run afterwards. */
 enum status document_change_look(struct document_change *change);
 
 /* document_change_run, waiting inside: for tools and tests. */
