@@ -279,6 +279,8 @@ static void schema_errors_say_line_and_name(void **state)
     invalid(schema, "<list/>", "line 1: element 'list'");
     invalid(schema, "<list xmlns='urn:list'><entry xmlns='' uri='a'/></list>", "It is in no namespace.");
     invalid(schema, "<list xmlns='urn:list'><entry xmlns='urn:x' uri='a'/></list>", "It is in the namespace urn:x.");
+    invalid(schema, "<list xmlns='urn:list'><entry uri='a'><entry/></entry></list>",
+            "Expected is ( an element of another namespace ).");
     invalid(schema, "<list xmlns='urn:list'><entry uri='a' id='x'/><entry uri='b' id='x'/></list>", "xs:ID");
     xml_schema_free(schema);
 }

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import harness
 
@@ -426,9 +427,13 @@ def headers(server):
     assert server.get(HOME + "/none")["Cache-Control"] == "no-store"
     expect(server.get(INDEX, f"If-Modified-Since: {answer['Last-Modified']}"), 304, "")
     expect(server.put(INDEX, LISTS, TYPE, "If-Unmodified-Since: Mon, 05 Jan 2026 10:00:00 GMT"), 412)
-    line = [line for line in server.log().splitlines() if " request " in line and "target=/xcap-root/" + INDEX in line][-1]
-    assert re.search(r"method=PUT status=412 user=sip:alice@example.com auid=resource-lists bytes=\d+ us=\d+ peer=127\.0\.0\.1:\d+ ",
-                     line), line
+    wanted = (r" request method=PUT status=412 user=sip:alice@example\.com auid=resource-lists bytes=\d+ us=\d+ "
+              r"peer=127\.0\.0\.1:\d+ target=/xcap-root/" + HOME + r"/logged\n")
+    expect(server.put(HOME + "/logged", LISTS, TYPE, "If-Match: *"), 412)
+    deadline = time.monotonic() + 60  # lines are written a little later
+    while not re.search(wanted, server.log()):
+        assert time.monotonic() < deadline, server.log()[-2000:]
+        time.sleep(0.05)
     # one connection for several requests, as curl sees it
     url = f"http://127.0.0.1:{server.port}/xcap-root/{CAPS}"
     done = subprocess.run(["curl", "-sSv", url, url, url], capture_output=True, text=True, timeout=60)

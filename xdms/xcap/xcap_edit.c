@@ -164,11 +164,9 @@ static enum status refuse_mismatch(const struct xcap_finder *finder, const struc
 {
     size_t at = finder->steps_done < selector->steps_count ? finder->steps_done : selector->steps_count - 1;
     const struct xcap_step *step = &selector->steps[at];
-    struct text namespace = step->any_name ? TEXT("any namespace") : step->namespace;
-    return refuse_conflict(refusal, "cannot-insert",
-                           text_format(arena, "the URI would not select what was put: look at step '%.*s' (%.*s)",
-                                       TEXT_ARG(step->written),
-                                       TEXT_ARG(namespace.length ? namespace : TEXT("no namespace"))));
+    return refuse_conflict(
+        refusal, "cannot-insert",
+        text_format(arena, "the URI would not select what was put: look at step '%.*s'", TEXT_ARG(step->written)));
 }
 
 /* Why a body is no element: the parser of whole documents says more than the reader of trees. */
@@ -185,6 +183,31 @@ static enum status refuse_fragment(struct text document, const struct xcap_selec
     return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is not one well-formed element"));
 }
 
+static struct text or_none(struct text namespace)
+{
+    return namespace.length ? namespace : TEXT("no namespace");
+}
+
+/* What is put under another name than the step's could never be selected by it. */
+static enum status check_name(const struct xcap_step *step, const struct xml_element *element, struct arena *arena,
+                              struct refusal *refusal)
+{
+    struct text phrase;
+    if (step->any_name)
+        return OK;
+    if (!text_equal(step->local, element->local))
+        phrase = text_format(arena, "the URI names an element '%.*s', but the body is a '%.*s'", TEXT_ARG(step->local),
+                             TEXT_ARG(element->local));
+    else if (!text_equal(step->namespace, element->namespace) &&
+             (step->also.length == 0 || !text_equal(step->also, element->namespace)))
+        phrase =
+            text_format(arena, "the URI names a '%.*s' of %.*s, but the body is one of %.*s", TEXT_ARG(step->local),
+                        TEXT_ARG(or_none(step->namespace)), TEXT_ARG(or_none(element->namespace)));
+    else
+        return OK;
+    return refuse_conflict(refusal, "cannot-insert", phrase);
+}
+
 static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
                                struct arena *arena, struct splice *splice, struct refusal *refusal)
 {
@@ -199,10 +222,8 @@ static enum status put_element(struct text document, const struct xcap_selector 
     if (element->begin != 0 || element->end != fragment.length)
         return refuse_conflict(refusal, "not-xml-frag",
                                TEXT("the body must be one element, without a declaration or comment beside it"));
-    if (!last_step(selector)->any_name && !text_equal(last_step(selector)->local, element->local))
-        return refuse_conflict(refusal, "cannot-insert",
-                               text_format(arena, "the URI names an element '%.*s', but the body is a '%.*s'",
-                                           TEXT_ARG(last_step(selector)->local), TEXT_ARG(element->local)));
+    if (check_name(last_step(selector), element, arena, refusal) != OK)
+        return REFUSED;
     switch (xcap_find_children(&finder, last_step(selector), &target)) {
     case 0:
         if (!xcap_insert_element(&finder, last_step(selector), element, fragment, splice))

@@ -168,6 +168,21 @@ static void survey_declarations(struct survey *survey, xmlNodePtr root, const xm
     }
 }
 
+/* The library's word for a wildcard is that of schemas; who is refused may never have seen one. */
+static struct text wildcards_named(struct text message, struct arena *arena)
+{
+    const struct text wildcard = TEXT("##other*");
+    struct text_builder named;
+    builder_init(&named, arena);
+    for (size_t at; (at = text_find(message, wildcard)) < message.length;) {
+        builder_add(&named, text_slice(message, 0, at));
+        builder_add(&named, TEXT("an element of another namespace"));
+        message = text_slice(message, at + wildcard.length, message.length);
+    }
+    builder_add(&named, message);
+    return builder_text(&named);
+}
+
 enum status xml_schema_check(const struct xml_schema *schema, const struct xml_document *document, struct arena *arena,
                              struct refusal *refusal)
 {
@@ -181,7 +196,8 @@ enum status xml_schema_check(const struct xml_schema *schema, const struct xml_d
         return FAILED;
     if (result == 0)
         return check_declared(schema, xmlDocGetRootElement(document->tree), arena, refusal);
-    struct text message = complaint.message.length ? complaint.message : TEXT("the document is not valid");
+    struct text message =
+        complaint.message.length ? wildcards_named(complaint.message, arena) : TEXT("the document is not valid");
     /* "Element 'x': The attribute…" reads better inside a sentence */
     if (text_starts_with(message, TEXT("Element '")))
         message = text_format(arena, "e%.*s", TEXT_ARG(text_slice(message, 1, message.length)));
