@@ -5,17 +5,12 @@
     xmlns:p="urn:oma:xml:prs:pres-content" exclude-result-prefixes="p">
   <xsl:import href="../common/page.xsl"/>
 
-  <xsl:template match="/">
-    <html lang="en">
-      <head><title><xsl:value-of select="concat($name, ' of ', $owner)"/></title></head>
-      <body>
-        <h1><xsl:value-of select="concat($name, ' of ', $owner)"/></h1>
-        <xsl:variable name="type"
-            select="translate(normalize-space(p:content/p:mime-type), 'AEFGIJMNP', 'aefgijmnp')"/>
-        <xsl:variable name="data" select="translate(p:content/p:data, '&#9;&#10;&#13; ', '')"/>
-        <p><img alt="{p:content/p:description[1]}" src="data:{$type};base64,{$data}"/></p>
-        <xsl:for-each select="p:content/p:description"><p><xsl:value-of select="."/></p></xsl:for-each>
-      </body>
-    </html>
+  <xsl:template name="content">
+    <xsl:variable name="type" select="translate(normalize-space(p:content/p:mime-type), 'AEFGIJMNP', 'aefgijmnp')"/>
+    <xsl:variable name="data" select="translate(p:content/p:data, '&#9;&#10;&#13; ', '')"/>
+    <section>
+      <p><img alt="{p:content/p:description[1]}" src="data:{$type};base64,{$data}"/></p>
+      <xsl:for-each select="p:content/p:description"><p><xsl:value-of select="."/></p></xsl:for-each>
+    </section>
   </xsl:template>
 </xsl:stylesheet>
