@@ -27,7 +27,7 @@ struct actor {
 struct world {
     struct arena arena;
     struct usage_set *usages;
-    struct store *store;
+    struct store *store, *faulty; /* the same, or below it */
     struct documents *documents;
     struct digest *digest;
     struct groups *groups;
@@ -44,6 +44,7 @@ void world_open(struct world *world);
 void world_close(struct world *world);
 void world_restart(struct world *world);                  /* im-glue ends and starts again on the same store */
 void world_fail_write(struct world *world, unsigned nth); /* …whose n-th write from then on fails */
+void world_fail_calls(struct world *world, const enum store_call *call); /* all of this kind from now on; NULL: none */
 void world_connect(struct world *world, struct actor *actor, bool listens);
 void world_disconnect(struct world *world, struct actor *actor);
 struct actor *world_actor(struct world *world, struct text name);

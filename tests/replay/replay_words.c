@@ -269,6 +269,25 @@ static void word_restart(struct world *world, struct text line, struct text bloc
     world_fail_write(world, (unsigned)nth);
 }
 
+static void word_fail(struct world *world, struct text line, struct text block)
+{
+    static const char *const calls[STORE_CALLS] = {"read",    "commit", "find",   "list", "holders",
+                                                   "changes", "last",   "backup", "check"};
+    struct text name = next_word(&line);
+    (void)block;
+    for (int i = 0; i < STORE_CALLS; i++)
+        if (text_equal(name, text_of(calls[i])))
+            return world_fail_calls(world, &(enum store_call){(enum store_call)i});
+    world_fail(world, "which calls fail?");
+}
+
+static void word_heal(struct world *world, struct text line, struct text block)
+{
+    (void)line;
+    (void)block;
+    world_fail_calls(world, NULL);
+}
+
 static void word_connect(struct world *world, struct text line, struct text block)
 {
     struct actor *actor = world_actor(world, next_word(&line));
@@ -320,7 +339,8 @@ static const struct {
     {TEXT_INIT("repeat"), word_repeat},     {TEXT_INIT("raw"), word_raw},
     {TEXT_INIT("wait"), word_wait},         {TEXT_INIT("restart"), word_restart},
     {TEXT_INIT("connect"), word_connect},   {TEXT_INIT("disconnect"), word_disconnect},
-    {TEXT_INIT("fate"), word_fate},
+    {TEXT_INIT("fate"), word_fate},         {TEXT_INIT("fail"), word_fail},
+    {TEXT_INIT("heal"), word_heal},
 };
 
 void script_run(struct world *world, struct text line, struct text block)

@@ -30,7 +30,8 @@ void world_open(struct world *world)
     arena_init(&world->arena, "replay");
     if (usage_set_load("schemas", &world->usages, &world->arena, &error) != OK)
         return world_fail(world, "%.*s", TEXT_ARG(error));
-    world->store = store_open_memory();
+    world->faulty = store_open_faulty(store_open_memory(), NULL, 0);
+    world->store = world->faulty;
     world->documents = documents_new(world->store, world->usages);
     world->digest = digest_new(TEXT("example.com"), TEXT("example.com"), key);
     open_conversation(world);
@@ -57,6 +58,12 @@ void world_fail_write(struct world *world, unsigned nth)
     world->documents = documents_new(world->store, world->usages);
     open_conversation(world);
     world_wait(world, 0);
+}
+
+void world_fail_calls(struct world *world, const enum store_call *call)
+{
+    const struct store_fault fault = {.call = call ? *call : STORE_CALL_READ, .nth = 1, .status = FAILED};
+    store_faulty_set(world->faulty, &fault, call ? 1 : 0);
 }
 
 void world_connect(struct world *world, struct actor *actor, bool listens)
