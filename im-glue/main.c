@@ -160,6 +160,12 @@ static bool open_sips(struct program *program)
            start_failed(error);
 }
 
+static size_t peer_names(void *context, uint64_t connection, struct arena *arena, const struct text **names_out)
+{
+    const struct program *program = context;
+    return transport_peer_names(program->transport, connection, arena, names_out);
+}
+
 static bool open_sip(struct program *program)
 {
     struct text error = {0};
@@ -177,6 +183,9 @@ static bool open_sip(struct program *program)
         .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
+        .trust = &program->node.trust,
+        .peer_names = peer_names,
+        .peer_names_context = program,
     };
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;

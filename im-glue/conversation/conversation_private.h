@@ -69,7 +69,9 @@ struct request {
     struct sip_message *message;
     uint64_t transaction;
     struct flow flow;
-    struct text user; /* authenticated, canonical; empty before */
+    struct text user; /* authenticated, canonical; empty before: `who.address` */
+    struct requester who;
+    struct text auth_info; /* for Authentication-Info of a 2xx; empty: none */
 };
 
 /* Commits on their way to the disk, and what follows. */
@@ -152,8 +154,16 @@ void request_send(struct request *request, struct sip_message *response); /* fre
 /* True: every extension that field asks for was refused with 420, and the request freed. */
 bool request_refuse_extensions(struct request *request, const char *name);
 struct text request_header(struct request *request, const char *name); /* first field, or empty */
-/* True: request->user is set. False: the request has been answered and freed. */
+/* True: request->user and request->who are set. False: the request has been answered and freed. */
 bool request_authenticate(struct request *request, bool proxy);
+
+/* asserted.c */
+/* May the peer say who asks (RFC 3325 §5)? */
+bool request_peer_is_trusted(struct request *request);
+/* OK: who.proof says whether a trusted peer has said who asks. REFUSED: what it says is malformed. FAILED. */
+enum status request_take_assertion(struct request *request);
+/* The P-Asserted-Identity fields of what goes on: a SIP address, and a number if there is one. */
+void request_add_assertion(struct request *request, struct sip_message *message);
 
 /* work.c */
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then);

@@ -23,8 +23,8 @@ bool incoming_read(struct request *request, struct incoming *incoming_out)
     read_lifetime(incoming);
     incoming->message = onward_message(incoming, max_forwards);
     incoming->sender = (struct group_sender){
-        .identities = &request->user,
-        .identities_count = 1,
+        .identities = request->who.identities,
+        .identities_count = request->who.identities_count,
         .anonymous = incoming->anonymous,
         .wall_ms = request->conversation->now.wall_ms,
     };
@@ -95,10 +95,11 @@ static bool asks_for_privacy(struct request *request)
     return false;
 }
 
-/* The user himself, or nobody. */
+/* The user himself, or nobody. A trusted peer has looked at that before it said who it is. */
 static bool is_own(const struct incoming *incoming, struct text canonical)
 {
-    return is_anonymous(canonical) || text_equal(canonical, incoming->request->user);
+    const struct requester *who = &incoming->request->who;
+    return is_anonymous(canonical) || who->proof == REQUESTER_ASSERTED || requester_is(who, canonical);
 }
 
 static bool check_sender(struct incoming *incoming)
@@ -177,7 +178,7 @@ static struct text onward_message(struct incoming *incoming, struct text max_for
         sip_header_remove(message, hop_headers[i]);
     sip_header_set(message, "Max-Forwards", max_forwards);
     if (!incoming->anonymous)
-        sip_header_set(message, "P-Asserted-Identity", text_format(&request->arena, "<%.*s>", TEXT_ARG(request->user)));
+        request_add_assertion(request, message);
     if (!sip_header(message, "Date", 0, &request->arena, &date))
         sip_header_set(message, "Date", clock_write_http_date(&request->arena, request->conversation->now.wall_ms));
     struct text bytes = sip_message_write(message, &request->arena);

@@ -26,20 +26,43 @@ void pager_receive(struct request *request)
 
 /* --- groups --- */
 
-static void plan_member(struct work *work, struct incoming *incoming, struct text group_address, struct text member)
+/* Users that a message goes to already: a list may have two addresses of one. */
+struct planned {
+    UT_hash_handle hh;
+    struct text address;
+};
+
+static bool plan_once(struct planned **planned, struct text address, struct arena *arena)
+{
+    struct planned *found;
+    HASH_FIND(hh, *planned, address.bytes, address.length, found);
+    if (found)
+        return false;
+    found = arena_new(arena, struct planned);
+    found->address = address;
+    HASH_ADD_KEYPTR(hh, *planned, found->address.bytes, found->address.length, found);
+    return true;
+}
+
+static void plan_member(struct work *work, struct incoming *incoming, struct text group_address, struct text member,
+                        struct planned **planned)
 {
     struct conversation *conversation = work->conversation;
     struct arena *arena = &incoming->request->arena;
     struct fate fate = incoming_fate(incoming, member, group_address);
     struct group_decision decision;
     struct user user;
-    if (!text_equal(uri_domain(member), conversation->settings.domain))
-        return acceptance_add_record(work, fate, FATE_REFUSED, TEXT("404 domain not served"));
-    switch (user_get(conversation->documents, member, arena, &user)) {
+    bool is_ours = text_equal(uri_domain(member), conversation->settings.domain);
+    switch (user_find(conversation->documents, member, arena, &user)) {
     case OK: break;
-    case NOT_FOUND: return acceptance_add_record(work, fate, FATE_REFUSED, TEXT("404 no such user"));
+    case NOT_FOUND:
+        return acceptance_add_record(work, fate, FATE_REFUSED,
+                                     is_ours ? TEXT("404 no such user") : TEXT("404 domain not served"));
     default: return acceptance_add_record(work, fate, FATE_FAILED, TEXT("500 user not readable"));
     }
+    if (!plan_once(planned, user.address, arena))
+        return;
+    member = fate.recipient = user.address;
     if (group_decide(conversation->groups, member, &incoming->sender, arena, &decision) != OK)
         return acceptance_add_record(work, fate, FATE_FAILED, TEXT("500 rules not readable"));
     if (decision.verdict == GROUP_BLOCK)
@@ -58,8 +81,10 @@ static void plan_member(struct work *work, struct incoming *incoming, struct tex
 static void fan_out(struct incoming *incoming, struct text address, const struct text *members, size_t count)
 {
     struct work *work = acceptance_new(incoming, count ? count : 1);
+    struct planned *planned = NULL;
     for (size_t i = 0; i < count; i++)
-        plan_member(work, incoming, address, members[i]);
+        plan_member(work, incoming, address, members[i], &planned);
+    HASH_CLEAR(hh, planned);
     if (count == 0)
         acceptance_add_record(work, incoming_fate(incoming, address, address), FATE_RECEIVED,
                               TEXT("nobody else is in the group"));
@@ -121,11 +146,13 @@ static void to_user(struct incoming *incoming, struct text address)
     struct conversation *conversation = request->conversation;
     struct group_decision decision;
     struct user user;
-    if (!text_equal(uri_domain(address), conversation->settings.domain))
-        return incoming_refuse(incoming, address, 404, "Domain not served here", TEXT("domain not served"));
-    switch (user_get(conversation->documents, address, &request->arena, &user)) {
-    case OK: break;
-    case NOT_FOUND: return incoming_refuse(incoming, address, 404, NULL, TEXT("no such user"));
+    bool is_ours = text_equal(uri_domain(address), conversation->settings.domain);
+    switch (user_find(conversation->documents, address, &request->arena, &user)) {
+    case OK: address = user.address; break; /* whichever of his it was */
+    case NOT_FOUND:
+        if (!is_ours)
+            return incoming_refuse(incoming, address, 404, "Domain not served here", TEXT("domain not served"));
+        return incoming_refuse(incoming, address, 404, NULL, TEXT("no such user"));
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
     if (group_decide(conversation->groups, address, &incoming->sender, &request->arena, &decision) != OK)

@@ -1,6 +1,7 @@
 /* REGISTER (RFC 3261 §10.3): who may bind which contact to an address, for how long. Bindings are on disk before the
  * 200 and survive a restart. */
 #include "conversation_private.h"
+#include "user.h"
 
 /* What one REGISTER changes, applied to memory when it is durable. All texts are in the arena of its work. */
 struct registration {
@@ -64,13 +65,19 @@ void registrar_receive(struct request *request)
     if (request_refuse_extensions(request, "Require") || !request_authenticate(request, false))
         return;
     struct text address = address_of_record(request);
+    struct user user;
     if (address.length == 0)
         return request_answer(request, 400, "Bad To");
-    if (!text_equal(uri_domain(address), conversation->settings.domain))
-        return request_answer(request, 404, "Domain Not Served");
-    if (!text_equal(address, request->user))
-        return request_answer(request, 403, "Not Your Address");
-    bind_contacts(request, served_get(conversation, address));
+    if (!requester_is(&request->who, address)) {
+        bool ours = text_equal(uri_domain(address), conversation->settings.domain);
+        return request_answer(request, ours ? 403 : 404, ours ? "Not Your Address" : "Domain Not Served");
+    }
+    /* Whichever of his addresses is registered, it is he who can be reached. A trusted peer may speak of others, too. */
+    switch (user_find(conversation->documents, address, &request->arena, &user)) {
+    case OK: bind_contacts(request, served_get(conversation, user.address)); break;
+    case NOT_FOUND: request_answer(request, 404, "No Such User"); break;
+    default: request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
+    }
 }
 
 static void registration_done(struct conversation *conversation, struct work *work)
@@ -107,6 +114,10 @@ static void answer_bindings(struct request *request, const struct served *served
                 response, "Contact",
                 text_format(&request->arena, "<%s>;expires=%lld", served->contacts[i].uri, (long long)left_s));
     }
+    /* RFC 7315 §4.1: what he may call himself */
+    for (size_t i = 0; request->who.identities_count > 1 && i < request->who.identities_count; i++)
+        sip_header_add(response, "P-Associated-URI",
+                       text_format(&request->arena, "<%.*s>", TEXT_ARG(request->who.identities[i])));
     sip_header_set(response, "Date", clock_write_http_date(&request->arena, conversation->now.wall_ms));
     request_send(request, response);
 }

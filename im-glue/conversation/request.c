@@ -1,5 +1,6 @@
 /* A request from its arrival to its answer: who sent it, and how an answer is made. */
 #include <stdio.h>
+#include <string.h>
 
 #include "conversation_private.h"
 #include "log.h"
@@ -55,6 +56,8 @@ void request_send(struct request *request, struct sip_message *response)
     log_info("request method=%.*s status=%d user=%.*s call-id=%.*s peer=%.*s", TEXT_ARG(method), status,
              TEXT_ARG(request->user), TEXT_ARG(sip_call_id(request->message, &request->arena)),
              TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
+    if (status < 300 && request->auth_info.length) /* RFC 3261 §20.6 */
+        sip_header_set(response, "Authentication-Info", request->auth_info);
     sip_agent_respond(conversation->agent, request->transaction, response, conversation->now.monotonic_ms);
     request_free(request);
 }
@@ -102,21 +105,26 @@ static void challenge(struct request *request, bool proxy, bool stale)
 
 /* Clients answer the challenge they got, and some put credentials of several realms: the first that is meant for us
  * decides. */
-static enum digest_result check_credentials(struct request *request, const char *header)
+static enum digest_result check_credentials(struct request *request, const char *header,
+                                            struct digest_answer *answer_out)
 {
     struct conversation *conversation = request->conversation;
     enum digest_result result = DIGEST_MISSING;
+    struct trust_address address;
+    /* A trusted peer stands for many: nobody's failures are those of all. */
+    bool alone = trust_address_of((const struct sockaddr *)&request->flow.peer, &address) &&
+                 !request_peer_is_trusted(request);
     struct digest_request check = {
         .method = sip_method(request->message),
         .uri = sip_request_uri(request->message, &request->arena),
         .body = sip_body(request->message),
         .sip = true,
+        .without_info = strcmp(header, "Authorization") != 0, /* SIP has no such field for proxies */
+        .address = alone ? &address : NULL,
     };
-    struct digest_answer answer;
     for (size_t i = 0; sip_header(request->message, header, i, &request->arena, &check.authorization); i++) {
         enum digest_result one = digest_check(conversation->digest, conversation->documents, &check,
-                                              conversation->now.wall_ms, &request->arena, &answer);
-        request->user = answer.user.address;
+                                              conversation->now.wall_ms, &request->arena, answer_out);
         if (one != DIGEST_BROKEN && one != DIGEST_MISSING)
             return one;
         result = one;
@@ -124,23 +132,52 @@ static enum digest_result check_credentials(struct request *request, const char 
     return result;
 }
 
-bool request_authenticate(struct request *request, bool proxy)
+static void count_failure(const char *result)
 {
-    enum digest_result result = check_credentials(request, proxy ? "Proxy-Authorization" : "Authorization");
+    char labels[METRICS_LABELS_MAX];
+    snprintf(labels, sizeof(labels), "result=\"%s\"", result);
+    metric_add(metric_counter("im_glue_authentication_failures_total", labels,
+                              "Wrong passwords, and requests that had to wait after too many."),
+               1);
+}
+
+static bool check_password(struct request *request, bool proxy)
+{
+    struct digest_answer answer = {0};
+    enum digest_result result = check_credentials(request, proxy ? "Proxy-Authorization" : "Authorization", &answer);
     if (result == DIGEST_MISSING)
-        result = check_credentials(request, proxy ? "Authorization" : "Proxy-Authorization");
+        result = check_credentials(request, proxy ? "Authorization" : "Proxy-Authorization", &answer);
     switch (result) {
-    case DIGEST_GOOD: return true;
+    case DIGEST_GOOD:
+        requester_of_user(&answer.user, REQUESTER_DIGEST, &request->who);
+        request->user = request->who.address;
+        request->auth_info = answer.info;
+        return true;
     case DIGEST_BROKEN: request_answer(request, 400, "Bad Credentials"); return false;
     case DIGEST_FAILED: request_answer(request, 500, "Users Not Readable"); return false;
-    case DIGEST_WAITING: request_answer(request, 403, "Too Many Wrong Passwords"); return false;
+    case DIGEST_WAITING:
+        count_failure("waiting");
+        request_answer(request, 403, "Too Many Wrong Passwords");
+        return false;
     case DIGEST_WRONG:
-        log_warning("authentication failed peer=%.*s", TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
-        metric_add(metric_counter("im_glue_authentication_failures_total", "", "Wrong user or password."), 1);
+        log_warning("authentication failed user=%.*s peer=%.*s%s", TEXT_ARG(answer.claimed),
+                    TEXT_ARG(flow_peer_text(&request->flow, &request->arena)),
+                    answer.begins_to_wait ? " and has to wait" : "");
+        count_failure("wrong");
         break;
     case DIGEST_MISSING:
     case DIGEST_STALE: break;
     }
     challenge(request, proxy, result == DIGEST_STALE);
     return false;
+}
+
+bool request_authenticate(struct request *request, bool proxy)
+{
+    switch (request_take_assertion(request)) {
+    case OK: break;
+    case REFUSED: return request_answer(request, 400, "Bad P-Asserted-Identity"), false;
+    default: return request_answer(request, 500, "Users Not Readable"), false;
+    }
+    return request->who.proof == REQUESTER_ASSERTED || check_password(request, proxy);
 }

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "digest.h"
 #include "group.h"
+#include "requester.h"
 #include "sip_agent.h"
 
 #define CONVERSATION_BINDINGS_MAX    10 /* contacts of one user */
@@ -19,6 +20,10 @@ struct conversation_settings {
     struct text domain; /* served here; also the digest realm's users */
     bool sha256_first;  /* order of the digest challenges; false: MD5 first */
     struct sip_agent_settings agent;
+    const struct trust *trust; /* whose P-Asserted-Identity is believed; outlives the conversation; NULL: nobody's */
+    /* Names in the certificate that the peer of a connection has proved to hold. NULL: none has any. */
+    size_t (*peer_names)(void *context, uint64_t connection, struct arena *arena, const struct text **names_out);
+    void *peer_names_context;
 };
 
 struct conversation;

@@ -30,10 +30,11 @@ static struct text credentials(struct world *world, struct actor *actor, struct 
     if (!sip_header(challenge, proxy ? "Proxy-Authenticate" : "WWW-Authenticate", 0, arena, &header))
         return world_fail(world, "no MD5 challenge"), (struct text){0};
     struct text nonce = quoted_parameter(header, TEXT("nonce")), name = actor->user;
+    struct text password = actor->password.length ? actor->password : name;
     struct text opaque = {0};
     if (text_find(header, TEXT("opaque=")) < header.length)
         opaque = text_format(arena, ",opaque=\"%.*s\"", TEXT_ARG(quoted_parameter(header, TEXT("opaque"))));
-    struct text a1 = md5_hex(arena, text_format(arena, "%.*s:example.com:%.*s", TEXT_ARG(name), TEXT_ARG(name)));
+    struct text a1 = md5_hex(arena, text_format(arena, "%.*s:example.com:%.*s", TEXT_ARG(name), TEXT_ARG(password)));
     struct text a2 = md5_hex(arena, text_format(arena, "%.*s:%.*s", TEXT_ARG(method), TEXT_ARG(uri)));
     struct text response = md5_hex(
         arena, text_format(arena, "%.*s:%.*s:00000001:abc:auth:%.*s", TEXT_ARG(a1), TEXT_ARG(nonce), TEXT_ARG(a2)));
@@ -104,7 +105,7 @@ void client_send(struct world *world, struct actor *actor, const struct client_m
     size_t waiting = actor->inbox_count;
     actor->asked++;
     world_input(world, actor, client_request(world, actor, message, NULL));
-    if (actor->inbox_count != waiting + 1)
+    if (actor->inbox_count != waiting + 1 || actor->silent)
         return;
     struct sip_message *challenge = actor->inbox[waiting];
     if (sip_is_request(challenge) || (sip_status(challenge) != 401 && sip_status(challenge) != 407))

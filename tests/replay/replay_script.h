@@ -13,6 +13,8 @@ struct actor {
     struct text name; /* "bob", or "bob/desk" for one of several clients of a user */
     struct text user;
     struct flow flow;
+    struct text password;     /* empty: the user's name */
+    bool silent;              /* answers no challenge */
     bool listens;             /* FLOW_TCP: can be connected to */
     struct text last;         /* bytes sent */
     unsigned requests;        /* sent so far: makes Call-IDs and CSeqs */
@@ -30,10 +32,12 @@ struct world {
     struct store *store, *faulty; /* the same, or below it */
     struct documents *documents;
     struct digest *digest;
+    struct guard *guard;
     struct groups *groups;
     struct conversation *conversation;
     struct instant now;
     struct text root;
+    struct trust trust;
     struct actor actors[REPLAY_ACTORS_MAX];
     size_t actors_count;
     uint64_t connections; /* made so far */

@@ -53,6 +53,28 @@ static void word_user(struct world *world, struct text line, struct text block)
     }
 }
 
+/* "alias alice tel:+15550100": one more address of a user. */
+static void word_alias(struct world *world, struct text line, struct text block)
+{
+    struct text address = address_of(world, next_word(&line)), alias = next_word(&line);
+    struct refusal refusal = {0};
+    struct user user;
+    (void)block;
+    if (user_get(world->documents, address, &world->arena, &user) != OK ||
+        user_set_aliases(&user, &alias, 1, TEXT("example.com"), &world->arena, &refusal) != OK ||
+        user_put(world->documents, &user, user.version, TEXT("test")) != OK)
+        world_fail(world, "alias %.*s: %.*s", TEXT_ARG(alias), TEXT_ARG(refusal.phrase));
+}
+
+/* "trust 192.0.2.3": whose P-Asserted-Identity is believed from now on. */
+static void word_trust(struct world *world, struct text line, struct text block)
+{
+    struct text bad;
+    (void)block;
+    if (!trust_ranges_parse(line, &world->trust.peers, &bad))
+        world_fail(world, "no range: %.*s", TEXT_ARG(bad));
+}
+
 static void word_document(struct world *world, struct text line, struct text block)
 {
     struct text auid = next_word(&line), owner = next_word(&line), name = next_word(&line);
@@ -185,6 +207,16 @@ static void word_header(struct world *world, struct text line, struct text block
         world_fail(world, "%s is '%.*s'", header, TEXT_ARG(value));
 }
 
+/* "password alice wrong": what her client answers challenges with from now on; "password alice none": nothing. */
+static void word_password(struct world *world, struct text line, struct text block)
+{
+    struct actor *actor = world_actor(world, next_word(&line));
+    struct text word = next_word(&line);
+    (void)block;
+    actor->silent = text_equal(word, TEXT("none"));
+    actor->password = word;
+}
+
 /* The body of the last message taken is the block, byte for byte. */
 static void word_body(struct world *world, struct text line, struct text block)
 {
@@ -240,6 +272,21 @@ static void word_repeat(struct world *world, struct text line, struct text block
     struct actor *actor = world_actor(world, next_word(&line));
     (void)block;
     world_input(world, actor, actor->last);
+}
+
+/* What NAME sent last as somebody would who overheard it: another transaction and call, the same credentials. */
+static void word_overhear(struct world *world, struct text line, struct text block)
+{
+    static const char *const changed[] = {"branch=z9hG4bK", "Call-ID: "};
+    struct text by = next_word(&line);
+    struct text bytes = world_actor(world, next_word(&line))->last;
+    (void)block;
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = text_find(bytes, text_of(changed[i])) + strlen(changed[i]);
+        bytes = text_format(&world->arena, "%.*sagain%.*s", TEXT_ARG(text_slice(bytes, 0, at)),
+                            TEXT_ARG(text_slice(bytes, at, bytes.length)));
+    }
+    world_input(world, world_actor(world, by), bytes);
 }
 
 static void word_raw(struct world *world, struct text line, struct text block)
@@ -341,6 +388,9 @@ static const struct {
     {TEXT_INIT("connect"), word_connect},   {TEXT_INIT("disconnect"), word_disconnect},
     {TEXT_INIT("fate"), word_fate},         {TEXT_INIT("fail"), word_fail},
     {TEXT_INIT("heal"), word_heal},
+    {TEXT_INIT("alias"), word_alias},
+    {TEXT_INIT("trust"), word_trust},       {TEXT_INIT("password"), word_password},
+    {TEXT_INIT("overhear"), word_overhear},
 };
 
 void script_run(struct world *world, struct text line, struct text block)

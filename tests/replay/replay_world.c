@@ -14,7 +14,11 @@ static void no_wake(void *context)
 
 static void open_conversation(struct world *world)
 {
-    struct conversation_settings settings = {.domain = TEXT("example.com"), .agent = SIP_AGENT_SETTINGS_STANDARD};
+    struct conversation_settings settings = {
+        .domain = TEXT("example.com"),
+        .agent = SIP_AGENT_SETTINGS_STANDARD,
+        .trust = &world->trust,
+    };
     struct group_settings groups = GROUP_SETTINGS_STANDARD(&world->root, 1);
     settings.agent.host = "192.0.2.100";
     world->groups = groups_new(world->documents, &groups);
@@ -34,6 +38,8 @@ void world_open(struct world *world)
     world->store = world->faulty;
     world->documents = documents_new(world->store, world->usages);
     world->digest = digest_new(TEXT("example.com"), TEXT("example.com"), key);
+    world->guard = guard_new(&GUARD_SETTINGS_STANDARD);
+    digest_set_guard(world->digest, world->guard);
     open_conversation(world);
 }
 
@@ -92,6 +98,7 @@ void world_close(struct world *world)
     if (world->store) {
         close_conversation(world);
         digest_free(world->digest);
+        guard_free(world->guard);
         documents_free(world->documents);
         store_close(world->store);
         usage_set_free(world->usages);
