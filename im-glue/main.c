@@ -13,7 +13,7 @@
 
 struct glue_settings {
     struct node_settings node;
-    char *sip, *sips, *host;
+    char *sip, *sips, *ws, *wss, *host;
     bool sha256_first;
 };
 
@@ -22,6 +22,9 @@ struct glue_settings {
 static const struct setting rows[] = {
     {"listen.sip", SETTING_TEXT, ROW(sip), "127.0.0.1:5060", 0, 0, "", "Address for SIP over UDP and TCP."},
     {"listen.sips", SETTING_TEXT, ROW(sips), "", 0, 0, "", "Address for SIP over TLS, as 0.0.0.0:5061."},
+    {"listen.ws", SETTING_TEXT, ROW(ws), "", 0, 0, "",
+     "Address for SIP over WebSocket, not encrypted, for browsers on this machine or behind a proxy that speaks TLS."},
+    {"listen.wss", SETTING_TEXT, ROW(wss), "", 0, 0, "", "Address for SIP over WebSocket and TLS, as 0.0.0.0:5443."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
      "Name or address in Via, as peers reach us; empty: that of listen.sip."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
@@ -31,8 +34,8 @@ static const struct setting rows[] = {
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
 
 static const struct command_option shortcuts[] = {
-    {"sip", "listen.sip"},       {"sips", "listen.sips"},       {"data", "store.folder"},
-    {"schemas", "xcap.schemas"}, {"domain", "identity.domain"},
+    {"sip", "listen.sip"},    {"sips", "listen.sips"},     {"ws", "listen.ws"},           {"wss", "listen.wss"},
+    {"data", "store.folder"}, {"schemas", "xcap.schemas"}, {"domain", "identity.domain"},
 };
 
 static const struct command command = {
@@ -142,22 +145,60 @@ static void open_groups(struct program *program)
     program->groups = groups_new(program->node.documents, &groups);
 }
 
-static bool open_sips(struct program *program)
+/* The listeners beside listen.sip; an empty address is none. */
+struct further {
+    const char *name, *setting, *address;
+    enum flow_kind kind;
+};
+
+#define FURTHER_COUNT 3
+
+static void list_further(const struct program *program, struct further further_out[FURTHER_COUNT])
+{
+    const struct glue_settings *settings = &program->settings;
+    further_out[0] = (struct further){"sips", "listen.sips", settings->sips, FLOW_TLS};
+    further_out[1] = (struct further){"ws", "listen.ws", settings->ws, FLOW_WS};
+    further_out[2] = (struct further){"wss", "listen.wss", settings->wss, FLOW_WSS};
+}
+
+static bool open_further(struct program *program, const struct further *further)
 {
     char host[sizeof(program->host)];
-    uint16_t port;
     struct node *node = &program->node;
     struct text error = {0};
-    if (node->tls)
-        transport_use_tls(program->transport, node->tls);
-    if (!program->settings.sips[0])
+    struct transport_listener listener = {.kind = further->kind, .host = host, .clients = node->clients};
+    if (!further->address[0])
         return true;
-    if (!node->tls)
-        return start_failed(TEXT("listen.sips shall speak TLS, but there is no tls.certificate"));
-    if (!address_split(program->settings.sips, host, sizeof(host), &port))
-        return start_failed(text_format(&node->arena, "listen.sips: not HOST:PORT: %s", program->settings.sips));
-    return transport_listen_tls(program->transport, host, port, node->clients, &node->arena, &error) ||
-           start_failed(error);
+    if (!node->tls && further->kind != FLOW_WS)
+        return start_failed(
+            text_format(&node->arena, "%s shall speak TLS, but there is no tls.certificate", further->setting));
+    if (!address_split(further->address, host, sizeof(host), &listener.port))
+        return start_failed(text_format(&node->arena, "%s: not HOST:PORT: %s", further->setting, further->address));
+    return transport_listen(program->transport, &listener, &node->arena, &error) || start_failed(error);
+}
+
+static bool open_all_further(struct program *program)
+{
+    struct further further[FURTHER_COUNT];
+    list_further(program, further);
+    if (program->node.tls)
+        transport_use_tls(program->transport, program->node.tls);
+    for (size_t i = 0; i < FURTHER_COUNT; i++)
+        if (!open_further(program, &further[i]))
+            return false;
+    return true;
+}
+
+static void print_further(const struct program *program)
+{
+    struct further further[FURTHER_COUNT];
+    list_further(program, further);
+    for (size_t i = 0; i < FURTHER_COUNT; i++) {
+        const char *address = further[i].address, *colon = strrchr(address, ':');
+        if (colon)
+            printf(" %s=%.*s:%u", further[i].name, (int)(colon - address), address,
+                   transport_port_of(program->transport, further[i].kind));
+    }
 }
 
 static size_t peer_names(void *context, uint64_t connection, struct arena *arena, const struct text **names_out)
@@ -177,7 +218,7 @@ static bool open_sip(struct program *program)
     if (!program->transport)
         return start_failed(error);
     program->port = transport_port(program->transport);
-    if (!open_sips(program))
+    if (!open_all_further(program))
         return false;
     struct conversation_settings settings = {
         .domain = text_of(program->settings.node.domain),
@@ -189,7 +230,7 @@ static bool open_sip(struct program *program)
     };
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
-    settings.agent.tls_port = transport_tls_port(program->transport);
+    settings.agent.tls_port = transport_port_of(program->transport, FLOW_TLS);
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
                                              wake, program, clock_now());
     return true;
@@ -199,9 +240,7 @@ static void serve(struct program *program)
 {
     loop_set_deadline(program->loop, on_deadline, program);
     printf("im-glue ready sip=%s:%u", program->host, program->port);
-    if (program->settings.sips[0])
-        printf(" sips=%.*s:%u", (int)(strrchr(program->settings.sips, ':') - program->settings.sips),
-               program->settings.sips, transport_tls_port(program->transport));
+    print_further(program);
     printf("\n");
     fflush(stdout);
     log_info("started data=%s domain=%s", program->settings.node.folder, program->settings.node.domain);

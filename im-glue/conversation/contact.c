@@ -50,7 +50,7 @@ struct flow contact_flow(const struct contact *contact)
     struct text transport = {0};
     struct arena arena;
     bool parsed = uri_parse(text_of(contact->uri), &uri);
-    bool source_gone = flow_is_stream(&contact->source) && contact->source.connection == 0;
+    bool source_gone = flow_is_connected(&contact->source) && contact->source.connection == 0;
     bool wants_tls = parsed && text_equal_nocase(uri.scheme, TEXT("sips"));
     bool source_will_do = contact->by_source && !source_gone && (!wants_tls || flow_is_secure(&contact->source));
     if (source_will_do || !parsed)
@@ -80,7 +80,7 @@ static struct connection *find(const struct conversation *conversation, uint64_t
 
 void connection_used(struct conversation *conversation, const struct flow *flow, struct served *served)
 {
-    if (!flow_is_stream(flow) || flow->connection == 0)
+    if (!flow_is_connected(flow) || flow->connection == 0)
         return;
     struct connection *connection = find(conversation, flow->connection);
     if (!connection) {
@@ -100,7 +100,7 @@ void connection_used(struct conversation *conversation, const struct flow *flow,
 
 bool connection_open(const struct conversation *conversation, const struct flow *flow)
 {
-    return flow_is_stream(flow) && find(conversation, flow->connection) != NULL;
+    return flow_is_connected(flow) && find(conversation, flow->connection) != NULL;
 }
 
 static void forget(struct conversation *conversation, struct connection *connection)

@@ -209,7 +209,7 @@ static struct contact *other_way(const struct branch *branch)
 {
     const struct delivery *delivery = branch->delivery;
     struct served *recipient = delivery->recipient;
-    if (delivery->finished || !flow_is_stream(&branch->flow) || branch->flow.connection != 0)
+    if (delivery->finished || !flow_is_connected(&branch->flow) || branch->flow.connection != 0)
         return NULL;
     for (size_t i = 0; i < recipient->contacts_count; i++) {
         struct contact *contact = &recipient->contacts[i];

@@ -135,14 +135,19 @@ static uint64_t expires_of(struct request *request, struct text parameters)
     return CONVERSATION_EXPIRES_S;
 }
 
+static bool may_be_connected_to(const struct flow *flow)
+{
+    return flow->kind == FLOW_UDP || flow->kind == FLOW_TCP;
+}
+
 /* A contact on another host than the one its REGISTER came from stands behind a NAT; one that is a name needs DNS; one
- * with a flow of its own (RFC 5626) says so; one that came by TLS has no certificate that we could ask for. All four
- * are reached where they registered from. */
+ * with a flow of its own (RFC 5626) says so; one that came by TLS has no certificate that we could ask for; a browser
+ * takes no connections. All are reached where they registered from. */
 static bool send_by_source(struct request *request, const struct uri *uri, struct text parameters)
 {
     struct text ignored;
     struct flow host = request->flow;
-    if (flow_is_secure(&request->flow) || uri_parameter(uri->parameters, TEXT("ob"), &ignored) ||
+    if (!may_be_connected_to(&request->flow) || uri_parameter(uri->parameters, TEXT("ob"), &ignored) ||
         uri_parameter(parameters, TEXT("reg-id"), &ignored))
         return true;
     if (!flow_set_peer(&host, text_cstring(&request->arena, uri->host), 0))

@@ -161,6 +161,10 @@ void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct fl
         stream_input(agent, bytes, flow, now_ms);
         return;
     }
+    if (flow_is_connected(flow) && text_equal(bytes, TEXT("\r\n\r\n"))) {
+        agent_output(agent, flow, TEXT("\r\n"));
+        return;
+    }
     while (text_starts_with(bytes, TEXT("\r\n")))
         bytes = text_slice(bytes, 2, bytes.length);
     if (is_sip_datagram(bytes))

@@ -21,7 +21,7 @@ struct flow server_response_flow(const struct sip_message *request, const struct
 {
     struct flow answer = *flow;
     struct text unused;
-    if (flow_is_stream(flow) || sip_via_parameter(request, "rport", &unused))
+    if (flow_is_connected(flow) || sip_via_parameter(request, "rport", &unused))
         return answer;
     in_port_t port = htons(sip_via_port(request) ? sip_via_port(request) : SIP_PORT);
     if (answer.peer.ss_family == AF_INET6)

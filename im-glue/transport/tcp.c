@@ -1,5 +1,5 @@
-/* TCP, and TLS on it: connections by number and by peer, bounded queues, idle ones cut. A connection may be closed by
- * the handler while its own bytes are being handled. */
+/* TCP, and TLS and WebSocket on it: connections by number and by peer, bounded queues, idle ones cut. A connection may
+ * be closed by the handler while its own bytes are being handled. */
 #include "transport_private.h"
 
 #include <errno.h>
@@ -18,6 +18,8 @@
 static void on_accept(void *context, int fd, unsigned events);
 static void on_connection(void *context, int fd, unsigned events);
 static void connection_end(struct connection *connection, bool tell);
+static void begin_end(struct connection *connection);
+static void send_frames(struct connection *connection);
 
 bool listener_open(struct transport *transport, struct listener *listener, const struct flow *address)
 {
@@ -96,6 +98,7 @@ static void offer_to_peer(struct connection *connection)
 static void connection_free(struct connection *connection)
 {
     tls_session_free(connection->tls);
+    websocket_free(connection->websocket);
     free(connection->queue);
     free(connection);
 }
@@ -103,7 +106,7 @@ static void connection_free(struct connection *connection)
 /* Nobody has been told of it yet. */
 static bool is_opening(const struct connection *connection)
 {
-    return connection->connecting || connection->shaking;
+    return connection->connecting || connection->shaking || connection->upgrading;
 }
 
 /* Once for each connection, whoever ends it. */
@@ -142,7 +145,22 @@ static void connection_end(struct connection *connection, bool tell)
     HASH_DELETE(by_number, transport->by_number, connection);
     forget_peer(connection);
     TAILQ_REMOVE(&transport->idle, connection, idle);
-    if (!connection->in_handler)
+    if (!connection->held)
+        connection_free(connection);
+}
+
+/* Until it is released it may end, but is there to be looked at. */
+static bool hold(struct connection *connection)
+{
+    bool held = connection->held;
+    connection->held = true;
+    return held;
+}
+
+static void release(struct connection *connection, bool held)
+{
+    connection->held = held;
+    if (connection->closed && !held)
         connection_free(connection);
 }
 
@@ -171,12 +189,11 @@ void tcp_run_timer(struct transport *transport)
         if (connection->active_ms + patience_ms(connection) <= now_ms)
             connection_end(connection, true);
     }
-    struct listener *listeners[] = {&transport->tcp_listener, &transport->tls_listener};
-    for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
-        if (!listeners[i]->paused)
+    for (struct listener *listener = transport->listeners; listener < transport->listeners + FLOW_KINDS; listener++) {
+        if (!listener->paused)
             continue;
-        listeners[i]->paused = false;
-        loop_watch(transport->loop, listeners[i]->fd, LOOP_READ, on_accept, listeners[i]);
+        listener->paused = false;
+        loop_watch(transport->loop, listener->fd, LOOP_READ, on_accept, listener);
     }
 }
 
@@ -191,17 +208,22 @@ size_t tcp_peer_names(const struct transport *transport, uint64_t number, struct
 
 /* --- incoming --- */
 
-/* Who connects by TLS has shown nothing that makes the address his: it is used by its number alone. */
+/* Who connects by TLS has shown nothing that makes the address his, and nobody listens in a browser: these are used by
+ * their numbers alone. */
 static void admit(struct listener *listener, int fd, const struct flow *peer)
 {
     struct transport *transport = listener->transport;
     struct connection *connection = connection_new(transport, fd, peer);
-    if (listener->kind == FLOW_TLS) {
+    if (flow_is_secure(peer)) {
         connection->tls = tls_session_accept(transport->tls, fd, listener->clients);
         connection->shaking = true;
-    } else {
-        offer_to_peer(connection);
     }
+    if (listener->kind == FLOW_WS || listener->kind == FLOW_WSS) {
+        connection->websocket = websocket_new(TRANSPORT_MESSAGE_MAX);
+        connection->upgrading = true;
+    }
+    if (listener->kind == FLOW_TCP)
+        offer_to_peer(connection);
     if (connection->shaking && !connection->tls)
         connection_end(connection, true);
     else
@@ -233,6 +255,30 @@ static void on_accept(void *context, int fd, unsigned events)
     }
 }
 
+static void hand_over(struct connection *connection, struct text bytes)
+{
+    struct transport *transport = connection->transport;
+    struct flow flow = connection->flow;
+    touch(connection);
+    transport->handler.input(transport->handler.context, &flow, bytes);
+}
+
+/* The handler may end the connection at any message. */
+static void take_frames(struct connection *connection, struct text bytes)
+{
+    struct websocket *websocket = connection->websocket;
+    struct text message;
+    websocket_input(websocket, bytes);
+    if (connection->upgrading && websocket_is_open(websocket)) {
+        connection->upgrading = false;
+        touch(connection);
+    }
+    while (!connection->closed && !connection->lingers && websocket_message(websocket, &message))
+        hand_over(connection, message);
+    if (!connection->closed)
+        send_frames(connection);
+}
+
 static void read_some(struct connection *connection)
 {
     struct transport *transport = connection->transport;
@@ -243,13 +289,12 @@ static void read_some(struct connection *connection)
         return connection_end(connection, true);
     if (connection->lingers)
         return;
-    touch(connection);
-    struct flow flow = connection->flow;
-    connection->in_handler = true;
-    transport->handler.input(transport->handler.context, &flow, (struct text){transport->buffer, (size_t)length});
-    connection->in_handler = false;
-    if (connection->closed)
-        connection_free(connection);
+    bool held = hold(connection);
+    if (connection->websocket)
+        take_frames(connection, (struct text){transport->buffer, (size_t)length});
+    else
+        hand_over(connection, (struct text){transport->buffer, (size_t)length});
+    release(connection, held);
 }
 
 /* --- outgoing --- */
@@ -299,7 +344,7 @@ static bool write_queue(struct connection *connection)
 static void watch(struct connection *connection)
 {
     unsigned events = LOOP_READ | (connection->queue_length ? LOOP_WRITE : 0u);
-    if (is_opening(connection))
+    if (connection->connecting || connection->shaking)
         events = connection->connecting || connection->shaking_writes ? LOOP_WRITE : LOOP_READ;
     loop_watch(connection->transport->loop, connection->fd, events, on_connection, connection);
 }
@@ -363,7 +408,7 @@ static void on_connection(void *context, int fd, unsigned events)
     if (connection->shaking) {
         if (!shake(connection))
             return turn_away(connection);
-        events = connection->shaking ? 0 : LOOP_WRITE; /* what has waited for it goes out */
+        events = is_opening(connection) ? 0 : LOOP_WRITE; /* what has waited for it goes out */
         watch(connection);
     }
     if (events & LOOP_WRITE) {
@@ -381,7 +426,7 @@ static void on_connection(void *context, int fd, unsigned events)
 static struct connection *connect_to(struct transport *transport, const struct flow *flow)
 {
     if (HASH_CNT(by_number, transport->by_number) >= TRANSPORT_CONNECTIONS_MAX ||
-        (flow->kind == FLOW_TLS && !transport->tls))
+        (flow->kind == FLOW_TLS && !transport->tls) || flow->kind > FLOW_TLS)
         return NULL;
     int fd = socket(flow->peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -415,23 +460,61 @@ static struct connection *find_connection(struct transport *transport, const str
     return found;
 }
 
-void tcp_send(struct transport *transport, const struct flow *flow, struct text bytes)
+/* What can be sent at once is, the rest is queued. The connection may have ended afterwards. */
+static void send_bytes(struct connection *connection, struct text bytes)
 {
-    struct connection *connection = find_connection(transport, flow);
-    if (!connection)
-        return notice_add(transport, flow, false);
     size_t sent = 0;
-    if (!is_opening(connection) && connection->queue_length == 0) {
+    if (!connection->connecting && !connection->shaking && connection->queue_length == 0) {
         ssize_t result = channel_write(connection, bytes);
         if (result < 0 && errno != EAGAIN && errno != EINTR)
             return connection_end(connection, true);
         sent = result > 0 ? (size_t)result : 0;
-        touch(connection);
+        if (!is_opening(connection) && !connection->lingers)
+            touch(connection);
     }
     if (!queue_bytes(connection, text_slice(bytes, sent, bytes.length))) {
         log_warning("peer does not read, connection cut peer=%s", connection->peer);
         return connection_end(connection, true);
     }
+    watch(connection);
+}
+
+/* What its frames have to say, and the end that they may have come to. */
+static void send_frames(struct connection *connection)
+{
+    struct text bytes;
+    bool ended = websocket_is_ended(connection->websocket);
+    if (websocket_output(connection->websocket, &bytes))
+        send_bytes(connection, bytes);
+    if (ended && !connection->closed)
+        begin_end(connection);
+}
+
+void tcp_send(struct transport *transport, const struct flow *flow, struct text bytes)
+{
+    struct connection *connection = find_connection(transport, flow);
+    if (!connection)
+        return notice_add(transport, flow, false);
+    if (!connection->websocket)
+        return send_bytes(connection, bytes);
+    bool held = hold(connection);
+    websocket_send(connection->websocket, bytes);
+    send_frames(connection);
+    release(connection, held);
+}
+
+/* What is queued is still sent, what comes is thrown away. */
+static void begin_end(struct connection *connection)
+{
+    if (connection->lingers)
+        return;
+    tell_end(connection);
+    touch(connection);
+    forget_peer(connection);
+    connection->upgrading = false;
+    connection->lingers = true;
+    if (connection->queue_length == 0)
+        channel_end(connection);
     watch(connection);
 }
 
@@ -444,11 +527,10 @@ void tcp_disconnect(struct transport *transport, uint64_t number)
         return;
     if (is_opening(connection))
         return connection_end(connection, true);
-    tell_end(connection);
-    touch(connection);
-    forget_peer(connection);
-    connection->lingers = true;
-    if (connection->queue_length == 0)
-        channel_end(connection);
-    watch(connection);
+    if (!connection->websocket)
+        return begin_end(connection);
+    bool held = hold(connection);
+    websocket_close(connection->websocket);
+    send_frames(connection);
+    release(connection, held);
 }

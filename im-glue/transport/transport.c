@@ -55,16 +55,16 @@ static bool open_both(struct transport *transport, struct flow address, const ch
 {
     for (unsigned i = 0; i < PORT_TRIES_MAX; i++) {
         *failed_out = "tcp";
-        if (!listener_open(transport, &transport->tcp_listener, &address))
+        if (!listener_open(transport, &transport->listeners[FLOW_TCP], &address))
             return false;
         struct flow same = address;
-        transport->port = bound_port(transport->tcp_listener.fd);
+        transport->port = bound_port(transport->listeners[FLOW_TCP].fd);
         *failed_out = "udp";
         transport->family = address.peer.ss_family;
         if (set_port(&same, transport->port) && udp_open(transport, &same))
             return true;
         int reason = errno;
-        listener_close(&transport->tcp_listener);
+        listener_close(&transport->listeners[FLOW_TCP]);
         errno = reason;
         if (flow_port(&address) != 0 || reason != EADDRINUSE)
             return false;
@@ -107,8 +107,8 @@ struct transport *transport_open(struct loop *loop, const char *host, uint16_t p
     transport->loop = loop;
     transport->handler = *handler;
     transport->udp_fd = transport->timer_fd = transport->wake_fd = -1;
-    transport->tcp_listener = (struct listener){.kind = FLOW_TCP, .fd = -1};
-    transport->tls_listener = (struct listener){.kind = FLOW_TLS, .fd = -1};
+    for (int kind = 0; kind < FLOW_KINDS; kind++)
+        transport->listeners[kind] = (struct listener){.kind = (enum flow_kind)kind, .fd = -1};
     transport->buffer = memory_new(TRANSPORT_READ_BYTES);
     TAILQ_INIT(&transport->idle);
     raise_descriptor_limit();
@@ -152,24 +152,25 @@ void transport_use_tls(struct transport *transport, struct tls *tls)
     transport->tls = tls;
 }
 
-bool transport_listen_tls(struct transport *transport, const char *host, uint16_t port, enum tls_clients clients,
-                          struct arena *arena, struct text *error_out)
+bool transport_listen(struct transport *transport, const struct transport_listener *listener, struct arena *arena,
+                      struct text *error_out)
 {
-    struct flow address;
-    assert(transport->tls);
-    transport->tls_listener.clients = clients;
-    if (!resolve(host, port, &address))
-        *error_out = text_format(arena, "no such address: %s", host);
-    else if (!listener_open(transport, &transport->tls_listener, &address))
-        *error_out = error_line("tls", host, port, arena);
+    struct flow address = {.kind = listener->kind};
+    assert(listener->kind > FLOW_TCP && (transport->tls || !flow_is_secure(&address)));
+    transport->listeners[listener->kind].clients = listener->clients;
+    if (!resolve(listener->host, listener->port, &address))
+        *error_out = text_format(arena, "no such address: %s", listener->host);
+    else if (!listener_open(transport, &transport->listeners[listener->kind], &address))
+        *error_out = error_line(flow_kind_name(listener->kind), listener->host, listener->port, arena);
     else
         return true;
     return false;
 }
 
-uint16_t transport_tls_port(const struct transport *transport)
+uint16_t transport_port_of(const struct transport *transport, enum flow_kind kind)
 {
-    return transport->tls_listener.fd >= 0 ? bound_port(transport->tls_listener.fd) : 0;
+    int fd = transport->listeners[kind].fd;
+    return fd >= 0 ? bound_port(fd) : 0;
 }
 
 size_t transport_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
@@ -181,8 +182,8 @@ size_t transport_peer_names(const struct transport *transport, uint64_t connecti
 void transport_close(struct transport *transport)
 {
     tcp_close(transport);
-    listener_close(&transport->tcp_listener);
-    listener_close(&transport->tls_listener);
+    for (int kind = 0; kind < FLOW_KINDS; kind++)
+        listener_close(&transport->listeners[kind]);
     udp_close(transport);
     if (transport->timer_fd >= 0) {
         loop_unwatch(transport->loop, transport->timer_fd);

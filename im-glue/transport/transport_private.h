@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "transport.h"
+#include "websocket.h"
 
 #define TRANSPORT_PEER_TEXT_MAX 80 /* kind, "[IPv6%interface]:port" */
 
@@ -20,12 +21,14 @@ struct connection {
     struct flow flow;
     char peer[TRANSPORT_PEER_TEXT_MAX]; /* "TLS 192.0.2.1:5061" */
     int fd;
-    struct tls_session *tls; /* NULL: not encrypted, or not connected yet */
+    struct tls_session *tls;     /* NULL: not encrypted, or not connected yet */
+    struct websocket *websocket; /* NULL: none */
     bool connecting;
-    bool shaking; /* the handshake of TLS is not done */
+    bool upgrading; /* to WebSocket */
+    bool shaking;   /* the handshake of TLS is not done */
     bool shaking_writes;
     bool named_by_peer; /* somebody sent to the peer without naming a connection, and hears of its end */
-    bool in_handler;    /* bytes of it are being handled: it may be closed, but not freed */
+    bool held;          /* as while its bytes are being handled: it may be closed, but not freed */
     bool lingers;       /* told as closed: what is queued is sent, what comes is thrown away */
     bool closed;
     int64_t active_ms;
@@ -52,8 +55,8 @@ struct listener {
 struct transport {
     struct loop *loop;
     struct transport_handler handler;
-    struct tls *tls; /* NULL: no TLS */
-    struct listener tcp_listener, tls_listener;
+    struct tls *tls;                       /* NULL: no TLS */
+    struct listener listeners[FLOW_KINDS]; /* by kind */
     uint16_t port;
     int udp_fd, timer_fd, wake_fd;
     sa_family_t family; /* of the sockets */

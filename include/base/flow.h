@@ -7,21 +7,26 @@
 
 #include "text.h"
 
-enum flow_kind { FLOW_UDP, FLOW_TCP, FLOW_TLS };
+enum flow_kind { FLOW_UDP, FLOW_TCP, FLOW_TLS, FLOW_WS, FLOW_WSS };
+
+#define FLOW_KINDS (FLOW_WSS + 1)
 
 struct flow {
     enum flow_kind kind;
-    uint64_t connection; /* of a stream: number of an open connection, never used twice; 0: connect to `peer` */
+    uint64_t connection; /* not for UDP: number of an open connection, never used twice; 0: connect to `peer` */
     struct sockaddr_storage peer;
 };
 
-/* Bytes in order on a connection, whole messages to be found in them; else each datagram is a message. */
+/* There is a connection, on which nothing gets lost; else there are datagrams. */
+bool flow_is_connected(const struct flow *flow);
+
+/* Messages must be found in a stream of bytes; else each datagram or WebSocket message is one. */
 bool flow_is_stream(const struct flow *flow);
 
 /* Nobody between the peer and us can read it. */
 bool flow_is_secure(const struct flow *flow);
 
-/* As in a Via: "UDP", "TCP", "TLS"; and back, in any case. False: none of them. */
+/* As in a Via: "UDP", "TCP", "TLS", "WS", "WSS"; and back, in any case. False: none of them. */
 const char *flow_kind_name(enum flow_kind kind);
 bool flow_kind_parse(struct text name, enum flow_kind *kind_out);
 

@@ -27,7 +27,7 @@ struct sip_agent_settings {
 struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings);
 void sip_agent_free(struct sip_agent *agent);
 
-/* One datagram (FLOW_UDP), or any piece of a stream (all others): framing by Content-Length and CRLF keep-alive (RFC
+/* One datagram or WebSocket message, or any piece of a stream: framing by Content-Length and CRLF keep-alive (RFC
  * 5626 §3.5.1) are done here. Retransmissions are absorbed and answered; what is broken is answered or dropped. */
 void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
 

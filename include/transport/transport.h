@@ -1,5 +1,5 @@
-/* Sockets of the SIP side: UDP and TCP on one port, TLS on another, on one loop. Knows bytes and flows, and nothing of
- * SIP. */
+/* Sockets of the SIP side: UDP and TCP on one port; TLS and WebSocket on others; on one loop. Knows bytes and flows,
+ * and nothing of SIP. */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
 
@@ -10,6 +10,7 @@
 
 #define TRANSPORT_CONNECTIONS_MAX 10000      /* file descriptors are raised to fit; more are refused at accept */
 #define TRANSPORT_QUEUE_BYTES_MAX (4u << 20) /* unsent bytes of one connection: a peer that does not read is cut */
+#define TRANSPORT_MESSAGE_MAX     (1u << 20) /* of WebSocket: more than any SIP message that is taken */
 #define TRANSPORT_IDLE_MS_MAX     900000     /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
 
 struct transport;
@@ -32,17 +33,25 @@ uint16_t transport_port(const struct transport *transport);
 /* From here on TLS can be connected out; `tls` outlives the transport. */
 void transport_use_tls(struct transport *transport, struct tls *tls);
 
-/* After transport_use_tls: TLS is taken at `host`:`port` too. False: `error_out` as above. */
-bool transport_listen_tls(struct transport *transport, const char *host, uint16_t port, enum tls_clients clients,
-                          struct arena *arena, struct text *error_out);
-uint16_t transport_tls_port(const struct transport *transport); /* 0: none */
+/* Further listeners, one for each of FLOW_TLS, FLOW_WS and FLOW_WSS; after transport_use_tls where `clients` means
+ * anything. False: `error_out` as above. */
+struct transport_listener {
+    enum flow_kind kind;
+    const char *host;
+    uint16_t port;
+    enum tls_clients clients;
+};
+
+bool transport_listen(struct transport *transport, const struct transport_listener *listener, struct arena *arena,
+                      struct text *error_out);
+uint16_t transport_port_of(const struct transport *transport, enum flow_kind kind); /* 0: none */
 
 /* Of tls_session_names: who the peer of a connection has proved to be; 0 also for connections without TLS. */
 size_t transport_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
                             const struct text **names_out);
 void transport_close(struct transport *transport);
 
-/* Never blocks: what the kernel does not take is queued (streams) or dropped (UDP). The flow of a stream without
+/* Never blocks: what the kernel does not take is queued (connections) or dropped (UDP). A TCP or TLS flow without
  * connection connects, or reuses an open connection to the same peer; for TLS only one that we have made ourselves,
  * since who connects to us has not proved that the address is his. */
 void transport_send(struct transport *transport, const struct flow *flow, struct text bytes);

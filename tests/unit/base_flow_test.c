@@ -85,14 +85,15 @@ static void a_flow_without_peer_is_written_empty(void **state)
 static void kinds_are_read_as_they_are_written(void **state)
 {
     (void)state;
-    static const enum flow_kind kinds[] = {FLOW_UDP, FLOW_TCP, FLOW_TLS};
+    static const enum flow_kind kinds[] = {FLOW_UDP, FLOW_TCP, FLOW_TLS, FLOW_WS, FLOW_WSS};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         enum flow_kind kind = FLOW_UDP;
         const struct flow flow = {.kind = kinds[i]};
         assert_true(flow_kind_parse(text_of(flow_kind_name(kinds[i])), &kind));
         assert_int_equal(kind, kinds[i]);
-        assert_int_equal(flow_is_stream(&flow), kinds[i] != FLOW_UDP);
-        assert_int_equal(flow_is_secure(&flow), kinds[i] == FLOW_TLS);
+        assert_int_equal(flow_is_connected(&flow), kinds[i] != FLOW_UDP);
+        assert_int_equal(flow_is_stream(&flow), kinds[i] == FLOW_TCP || kinds[i] == FLOW_TLS);
+        assert_int_equal(flow_is_secure(&flow), kinds[i] == FLOW_TLS || kinds[i] == FLOW_WSS);
     }
     enum flow_kind kind = FLOW_TCP;
     assert_true(flow_kind_parse(TEXT("tls"), &kind) && kind == FLOW_TLS);

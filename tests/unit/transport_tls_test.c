@@ -107,7 +107,8 @@ static void listen_as(const struct certificate *who, enum tls_clients clients)
     struct text error = {0};
     server_tls = open_as(who);
     transport_use_tls(server.transport, server_tls);
-    assert_true(transport_listen_tls(server.transport, "127.0.0.1", 0, clients, &arena, &error));
+    const struct transport_listener listener = {FLOW_TLS, "127.0.0.1", 0, clients};
+    assert_true(transport_listen(server.transport, &listener, &arena, &error));
 }
 
 static int begin(void **state)
@@ -141,7 +142,7 @@ static int end(void **state)
 static struct flow to_server(void)
 {
     struct flow flow = {.kind = FLOW_TLS};
-    assert_true(flow_set_peer(&flow, "127.0.0.1", transport_tls_port(server.transport)));
+    assert_true(flow_set_peer(&flow, "127.0.0.1", transport_port_of(server.transport, FLOW_TLS)));
     return flow;
 }
 
@@ -212,7 +213,7 @@ static void a_client_that_is_not_let_in_is_never_heard(void **state)
     transport_use_tls(client.transport, stranger);
     listen_as(&fixture->server, TLS_CLIENTS_REQUIRED);
     struct flow flow = {.kind = FLOW_TLS};
-    assert_true(flow_set_peer(&flow, "127.0.0.1", transport_tls_port(server.transport)));
+    assert_true(flow_set_peer(&flow, "127.0.0.1", transport_port_of(server.transport, FLOW_TLS)));
     transport_send(client.transport, &flow, TEXT("let me in"));
     run_until(0, 1);
     assert_int_equal(server.bytes.length, 0);
@@ -230,7 +231,7 @@ static void without_tls_there_is_no_way(void **state)
     transport_send(server.transport, &flow, TEXT("x"));
     run_until(0, 1);
     assert_int_equal(server.unreachable, 1);
-    assert_int_equal(transport_tls_port(server.transport), 0);
+    assert_int_equal(transport_port_of(server.transport, FLOW_TLS), 0);
 }
 
 static void who_connects_does_not_get_what_is_meant_for_his_address(void **state)

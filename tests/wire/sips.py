@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import os
 import random
-import re
 import select
 import signal
 import socket
@@ -15,10 +14,10 @@ import time
 
 import harness
 from certificates import Certificate
-from clients import Digest, Sip
+from clients import Sip
+from phones import PATIENCE, Phone, relay
 
 SEED = 20260105
-PATIENCE = 60
 
 
 def context(authority, certificate=None):
@@ -26,80 +25,6 @@ def context(authority, certificate=None):
     if certificate:
         made.load_cert_chain(certificate.crt, certificate.key)
     return made
-
-
-class Phone:
-    """One TLS connection of one user, made by the phone, or taken from a listener of its own (`accepted`)."""
-
-    def __init__(self, port, user, tls, accepted=None):
-        self.user, self.digest, self.number = user, Digest(user), 0
-        self.received, self.vias, self.buffer = [], [], b""
-        plain = None if accepted else socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.socket = accepted or tls.wrap_socket(plain, server_hostname="127.0.0.1")
-        self.socket.settimeout(PATIENCE)
-
-    def close(self):
-        self.socket.close()
-
-    def take(self):
-        """One whole message, framed by its Content-Length; a MESSAGE is answered 200 and its body kept."""
-        while b"\r\n\r\n" not in self.buffer or len(self.buffer) < self.whole():
-            data = self.socket.recv(65536)
-            if not data:
-                raise ConnectionError("closed")
-            self.buffer += data
-        message, self.buffer = self.buffer[:self.whole()].decode(), self.buffer[self.whole():]
-        if message.startswith("MESSAGE "):
-            self.answer(message)
-            return None
-        return message
-
-    def whole(self):
-        head, _, _ = self.buffer.partition(b"\r\n\r\n")
-        return len(head) + 4 + int(re.search(rb"(?im)^(?:Content-Length|l) *: *(\d+)", head).group(1))
-
-    def answer(self, message):
-        head, _, body = message.partition("\r\n\r\n")
-        self.received.append(body)
-        self.vias.append(re.search(r"(?im)^Via: *(.*)$", head).group(1).strip())
-        kept = [line for line in head.split("\r\n")[1:] if re.match(r"(Via|From|To|Call-ID|CSeq):", line, re.I)]
-        self.socket.sendall(("SIP/2.0 200 OK\r\n" + "\r\n".join(kept) + "\r\nContent-Length: 0\r\n\r\n").encode())
-
-    def wait_for_message(self, count=1):
-        while len(self.received) < count:
-            self.take()
-
-    def request(self, method, uri, to, extra="", body=""):
-        for _ in range(3):
-            status, message = self.once(method, uri, to, extra, body)
-            if status not in (401, 407):
-                return status
-            self.digest.take(re.findall(r"(?:WWW|Proxy)-Authenticate: *([^\r]*)", message))
-        return status
-
-    def once(self, method, uri, to, extra, body):
-        self.number += 1
-        branch = f"z9hG4bK{self.user}{id(self)}x{self.number}"
-        name = {"REGISTER": "Authorization"}.get(method, "Proxy-Authorization")
-        proof = self.digest.header(method, uri)
-        self.socket.sendall((
-            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:5061;branch={branch}\r\n"
-            f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@example.com>;tag={self.number}\r\nTo: <{to}>\r\n"
-            f"Call-ID: {self.user}-{id(self)}-{self.number}\r\nCSeq: {self.number} {method}\r\n"
-            + (f"{name}: {proof}\r\n" if proof else "")
-            + f"{extra}Content-Length: {len(body.encode())}\r\n\r\n{body}").encode())
-        while True:
-            message = self.take()
-            if message and branch in message and message.startswith("SIP/2.0") and message[8] != "1":
-                return int(message[8:11]), message
-
-    def register(self, contact=None):
-        contact = contact or f"sip:{self.user}@10.0.0.1:5061;transport=tls"
-        return self.request("REGISTER", "sip:example.com", f"sip:{self.user}@example.com",
-                            f"Contact: <{contact}>\r\nExpires: 3600\r\n")
-
-    def send(self, uri, body):
-        return self.request("MESSAGE", uri, uri, "Content-Type: text/plain\r\n", body)
 
 
 def messages_pass_over_connections_of_the_clients(system, port, tls):
@@ -116,24 +41,6 @@ def messages_pass_over_connections_of_the_clients(system, port, tls):
     assert status == 200 and udp.received == ["to UDP"], status
     udp.close()
     return alice, bob
-
-
-def relay(sender, phone, uri, body, udp=None):
-    """Sends, and lets the other side answer meanwhile."""
-    import threading
-    result = []
-    thread = threading.Thread(target=lambda: result.append(sender.send(uri, body)))
-    thread.start()
-    deadline = time.monotonic() + PATIENCE
-    while thread.is_alive() and time.monotonic() < deadline:
-        with contextlib.suppress(TimeoutError):
-            if udp:
-                udp.socket.settimeout(0.2)
-                udp.take()
-            else:
-                phone.take()
-    thread.join()
-    return result[0]
 
 
 def keep_alives_are_answered(port, tls):

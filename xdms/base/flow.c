@@ -9,16 +9,22 @@
 
 #define ADDRESS_MAX (INET6_ADDRSTRLEN + 1 + IF_NAMESIZE) /* "fe80::1%eth0" */
 
-static const char *const kind_names[] = {[FLOW_UDP] = "UDP", [FLOW_TCP] = "TCP", [FLOW_TLS] = "TLS"};
+static const char *const kind_names[] = {
+    [FLOW_UDP] = "UDP", [FLOW_TCP] = "TCP", [FLOW_TLS] = "TLS", [FLOW_WS] = "WS", [FLOW_WSS] = "WSS"};
 
-bool flow_is_stream(const struct flow *flow)
+bool flow_is_connected(const struct flow *flow)
 {
     return flow->kind != FLOW_UDP;
 }
 
+bool flow_is_stream(const struct flow *flow)
+{
+    return flow->kind == FLOW_TCP || flow->kind == FLOW_TLS;
+}
+
 bool flow_is_secure(const struct flow *flow)
 {
-    return flow->kind == FLOW_TLS;
+    return flow->kind == FLOW_TLS || flow->kind == FLOW_WSS;
 }
 
 const char *flow_kind_name(enum flow_kind kind)

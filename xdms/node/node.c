@@ -57,7 +57,8 @@ static const struct setting rows[] = {
      "PEM file: the private key of tls.certificate, without a password."},
     {"tls.client-ca", SETTING_TEXT, ROW(client_ca), "", 0, 0, "", "PEM file: CAs whose certificates clients may show."},
     {"tls.clients", SETTING_TEXT, ROW(clients), "none", 0, 0, "",
-     "Certificates of clients at listen.https and listen.sips: none is asked for, optional, or required. One that is "
+     "Certificates of clients at listen.https, listen.sips and listen.wss: none is asked for, optional, or required. "
+     "One that is "
      "shown must be good."},
     {"tls.server-ca", SETTING_TEXT, ROW(server_ca), "", 0, 0, "",
      "PEM file: CAs of the servers and phones that we connect to; empty: those of the system."},
