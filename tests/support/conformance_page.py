@@ -14,7 +14,7 @@ def existing():
         names.add(f"{folder}/{name}")
     for path in glob.glob("tests/**/*.c", recursive=True):
         names.update(re.findall(r"^static void (\w+)\(void \*\*", open(path, encoding="utf-8").read(), re.M))
-    for path in glob.glob("tests/cases/*.case"):
+    for path in glob.glob("tests/cases/**/*.case", recursive=True):
         names.update(re.findall(r"^case: (.*)$", open(path, encoding="utf-8").read(), re.M))
     return names
 

@@ -4,41 +4,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
-#include <glob.h>
-#include <stdio.h>
-
+#include "case_file.h"
 #include "xcap_edit.h"
 #include "xcap_target.h"
+#include <cmocka.h>
 
-#define FILE_MAX 65536
-#define HOME     "/xcap-root/test/users/sip:ann@example.net/index/~~/"
+#define HOME "/xcap-root/test/users/sip:ann@example.net/index/~~/"
 
 struct xcap_case {
     struct arena *arena;
     const char *file;
     struct text namespace, document; /* hold for all cases that follow */
     struct text title, request, body, expect, gives, contains, ancestor;
-    bool has_gives;
     unsigned run, failed;
 };
-
-static struct text *field_of(struct xcap_case *test, struct text key)
-{
-    const struct {
-        const char *key;
-        struct text *field;
-    } fields[] = {
-        {"namespace", &test->namespace}, {"document", &test->document}, {"case", &test->title},
-        {"request", &test->request},     {"body", &test->body},         {"expect", &test->expect},
-        {"gives", &test->gives},         {"contains", &test->contains}, {"ancestor", &test->ancestor},
-    };
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (text_equal(key, text_of(fields[i].key)))
-            return fields[i].field;
-    }
-    return NULL;
-}
 
 static void complain(struct xcap_case *test, const char *what, struct text seen)
 {
@@ -89,14 +68,13 @@ static void check_ancestor(struct xcap_case *test, struct text content)
         complain(test, "the ancestor is", content);
 }
 
-static void run_case(struct xcap_case *test)
+static void run_case(void *context)
 {
+    struct xcap_case *test = context;
     struct xcap_selector selector;
     struct refusal refusal = {0};
     struct text method, node, result = {0};
     bool created = false;
-    if (test->title.length == 0)
-        return;
     test->run++;
     text_cut(test->request, ' ', &method, &node);
     enum status status = select_node(test, node, &selector, &refusal);
@@ -112,85 +90,42 @@ static void run_case(struct xcap_case *test)
         complain(test, "answered", answer);
     else if (status == OK && put)
         check_put_again(test, result, &selector);
-    if (status == OK && test->has_gives && !text_equal(result, test->gives))
+    if (status == OK && test->gives.bytes && !text_equal(result, test->gives))
         complain(test, "gave", result);
     if (status == OK && text_find(result, test->contains) == result.length && test->contains.length)
         complain(test, "gave", result);
     check_ancestor(test, refusal.content);
 }
 
-/* What belongs to one case only. */
-static void start_case(struct xcap_case *test)
+static void begin_file(void *context, const char *path)
 {
-    run_case(test);
-    test->title = test->request = test->body = test->expect = test->gives = test->contains = test->ancestor = TEXT("");
-    test->has_gives = false;
-}
-
-static struct text next_line(struct text *rest)
-{
-    struct text line;
-    text_cut(*rest, '\n', &line, rest);
-    return line;
-}
-
-static struct text read_block(struct text *rest, struct arena *arena)
-{
-    struct text_builder block;
-    builder_init(&block, arena);
-    for (bool first = true; text_starts_with(*rest, TEXT("|")); first = false) {
-        struct text line = next_line(rest);
-        if (!first)
-            builder_add_char(&block, '\n');
-        builder_add(&block, text_slice(line, line.length > 1 ? 2 : 1, line.length));
-    }
-    return builder_text(&block);
-}
-
-static void run_file(struct xcap_case *test, struct text content)
-{
-    while (content.length) {
-        struct text line = next_line(&content), key, value;
-        if (line.length == 0 || line.bytes[0] == '#')
-            continue;
-        struct text *field = text_cut(line, ':', &key, &value) ? field_of(test, key) : NULL;
-        if (!field) {
-            complain(test, "this line has no known key", line);
-            continue;
-        }
-        if (field == &test->title || field == &test->document || field == &test->namespace)
-            start_case(test);
-        *field = text_trim(value).length ? text_slice(value, 1, value.length) : read_block(&content, test->arena);
-        test->has_gives |= field == &test->gives;
-    }
-    start_case(test);
+    struct xcap_case *test = context;
+    test->file = path;
 }
 
 static void every_case_is_answered_as_it_says(void **state)
 {
     (void)state;
-    glob_t files;
-    unsigned run = 0, failed = 0;
-    assert_int_equal(glob("tests/cases/*.case", 0, NULL, &files), 0);
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        struct arena arena;
-        arena_init(&arena, "case");
-        char *content = arena_alloc(&arena, FILE_MAX);
-        FILE *file = fopen(files.gl_pathv[i], "r");
-        assert_non_null(file);
-        size_t length = fread(content, 1, FILE_MAX, file);
-        fclose(file);
-        assert_true(length > 0 && length < FILE_MAX);
-        struct xcap_case test = {.arena = &arena, .file = files.gl_pathv[i]};
-        run_file(&test, (struct text){content, length});
-        run += test.run;
-        failed += test.failed;
-        arena_clear(&arena);
-    }
-    globfree(&files);
-    assert_true(run > 0);
-    if (failed)
-        fail_msg("%u complaints about %u cases", failed, run);
+    struct arena arena;
+    arena_init(&arena, "case");
+    struct xcap_case test = {.arena = &arena};
+    const struct case_key keys[] = {
+        {"namespace", CASE_HOLDS, &test.namespace},
+        {"document", CASE_HOLDS, &test.document},
+        {"case", CASE_TITLE, &test.title},
+        {"request", CASE_ONCE, &test.request},
+        {"body", CASE_ONCE, &test.body},
+        {"expect", CASE_ONCE, &test.expect},
+        {"gives", CASE_ONCE, &test.gives},
+        {"contains", CASE_ONCE, &test.contains},
+        {"ancestor", CASE_ONCE, &test.ancestor},
+    };
+    struct case_file file = {keys, sizeof(keys) / sizeof(keys[0]), run_case, &test, &arena, 0};
+    assert_true(case_files_run("tests/cases/*.case", &file, begin_file));
+    assert_true(test.run > 100);
+    if (test.failed || file.unknown)
+        fail_msg("%u complaints about %u cases, %u lines not known", test.failed, test.run, file.unknown);
+    arena_clear(&arena);
 }
 
 int main(void)
