@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Who a request is taken for, over real connections: asserted identities from peers that are trusted and from peers that
+are not, by address of both families and by certificate; what a client adds to be taken for somebody else; Basic over TLS;
+aliases and roles; guesses that are slowed down, with their log line and metric."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+import harness
+from certificates import Certificate
+
+LIST_XML = '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"/>'
+LISTS = "application/resource-lists+xml"
+HOME = "/xcap-root/resource-lists/users/sip:alice@example.com/index"
+BY_NUMBER = "/xcap-root/resource-lists/users/tel:+1-555-0100/index"
+ASSERTED = "X-3GPP-Asserted-Identity: \"sip:alice@example.com\""
+XUI = "X-XCAP-Asserted-Identity: sip:alice@example.com"
+FORGED = [ASSERTED, XUI, "X-3GPP-Intended-Identity: \"sip:alice@example.com\"",
+          "P-Asserted-Identity: <sip:alice@example.com>", "X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1",
+          "X-Forwarded-User: alice", "X-Real-IP: 192.0.2.1", "X-SSL-Client-S-DN: CN=proxy.example.com"]
+
+
+class Server:
+    def __init__(self, build, folder, name, http="127.0.0.1:0", options=(), tls=None):
+        arguments = [os.path.join(build, "xdms"), "--data", os.path.join(folder, "data"), "--schemas", "schemas",
+                     "--http", http, "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        if tls:
+            arguments += ["--https", "127.0.0.1:0", "--set", f"tls.certificate={tls[0].crt}", "--set",
+                          f"tls.key={tls[0].key}", "--set", f"tls.client-ca={tls[1].crt}", "--set",
+                          "tls.clients=optional"]
+        for option in options:
+            arguments += ["--set", option]
+        self.build, self.tls = build, tls
+        self.program = harness.Program(arguments, os.path.join(folder, name))
+
+    def curl(self, path=HOME, user=None, headers=(), port="http", arguments=(), method="GET", body=None):
+        host, number = self.program.addresses[port]
+        command = ["curl", "-sS", "-g", "--path-as-is", "--max-time", "60", "-X", method, "-o", "/dev/null", "-D", "-",
+                   "-w", "%{http_code}", *arguments]
+        if port == "https":
+            command += ["--cacert", self.tls[1].crt]
+        if user:
+            command += ["--digest", "-u", user if ":" in user else f"{user}:{user}"]
+        if body is not None:
+            command += ["--data-binary", body, "-H", f"Content-Type: {LISTS}"]
+        for header in headers:
+            command += ["-H", header]
+        scheme = "https" if port == "https" else "http"
+        done = subprocess.run([*command, f"{scheme}://{host}:{number}{path}"], capture_output=True, text=True,
+                              timeout=90, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        head, _, status = done.stdout.rpartition("\n")
+        return int(status), head
+
+    def status(self, *arguments, **options):
+        return self.curl(*arguments, **options)[0]
+
+    def ctl(self, *arguments):
+        host, port = self.program.addresses["admin"]
+        subprocess.run([os.path.join(self.build, "xdmctl"), "--admin", f"{host}:{port}", *arguments], check=True,
+                       timeout=60, capture_output=True)
+
+    def metrics(self):
+        host, port = self.program.addresses["management"]
+        return subprocess.run(["curl", "-sS", f"http://{host}:{port}/metrics"], capture_output=True, text=True,
+                              timeout=60, check=True).stdout
+
+    def log(self):
+        return open(self.program.log_path, encoding="utf-8", errors="replace").read()
+
+    def raw(self, head):
+        """Status of a request whose bytes are given: nothing between here and there that would mend it."""
+        host, port = self.program.addresses["http"]
+        with socket.create_connection((host.strip("[]"), port), timeout=60) as sock:
+            sock.sendall(head)
+            return int(sock.makefile("rb").readline().split()[1])
+
+    def stop(self):
+        self.program.stop()
+
+
+def request(*lines, target=HOME):
+    return b"\r\n".join([f"GET {target} HTTP/1.1".encode(), b"Host: x", *lines, b"", b""])
+
+
+def strangers(server):
+    """127.0.0.1 is not trusted: whatever it says is noise."""
+    for user, arguments in (("alice", ("--alias", "tel:+15550100")), ("bob", ()), ("reader", ("--role", "auditor")),
+                            ("chief", ("--role", "operator"))):
+        server.ctl("user", "add", *arguments, user, user)
+    assert server.status(BY_NUMBER, "alice", method="PUT", body=LIST_XML) == 201
+    assert server.status(HOME, "alice") == 200
+    for header in FORGED:
+        assert server.status(headers=[header]) == 401, header
+        assert server.status(headers=[header, ASSERTED]) == 401, header
+        # and it spoils nothing for who has a password
+        assert server.status(user="bob", headers=[header]) == 403, header
+    assert server.status(headers=FORGED[3:] + [ASSERTED, ASSERTED]) == 401
+    # an intended identity is looked at after the password
+    assert server.status(user="alice", headers=["X-3GPP-Intended-Identity: tel:+15550100"]) == 200
+    assert server.status(user="alice", headers=["X-3GPP-Intended-Identity: \"sip:bob@example.com\""]) == 403
+    # header injection: what ends a line does not get into a value
+    for line in (b"X-Other: a\rX-3GPP-Asserted-Identity: sip:alice@example.com",
+                 b"X-Other: a\n X-3GPP-Asserted-Identity: sip:alice@example.com",
+                 b"X-3GPP-Asserted-Identity : sip:alice@example.com",
+                 b"X-3GPP-Asserted-Identity: sip:alice@example.com\x00"):
+        assert server.raw(request(line)) in (400, 401), line
+    # Basic is never asked for, and not taken, without TLS
+    status, head = server.curl(arguments=["--basic", "-u", "alice:alice"])
+    assert status == 401 and "Basic" not in head, head
+
+
+def roles(server):
+    assert server.status(HOME, "reader") == 200
+    assert server.status(HOME, "reader", method="PUT", body=LIST_XML) == 403
+    assert server.status(HOME.replace("alice", "reader"), "reader", method="PUT", body=LIST_XML) == 403
+    assert server.status(HOME, "chief", method="PUT", body=LIST_XML) == 200
+    assert server.status(HOME, "bob") == 403
+
+
+def guesses(server):
+    """After ten wrong passwords within a minute the next is not looked at, for this user at this address alone."""
+    for _ in range(10):
+        assert server.status(user="bob:guess") == 401
+    status, head = server.curl(user="bob:bob")
+    assert status == 429 and 1 <= int(re.search(r"(?i)retry-after: (\d+)", head)[1]) <= 60, head
+    assert server.status(user="alice") == 200  # at the same address, where she has logged in before
+    assert 'xdms_auth_failures_total{result="waiting"} 1' in server.metrics()
+    assert "authentication failed user=sip:bob@example.com address=127.0.0.1" in server.log()
+    assert "and has to wait" in server.log()
+
+
+def trusted(server):
+    assert server.status(headers=[ASSERTED]) == 200
+    assert server.status(headers=[XUI]) == 200
+    assert server.status(BY_NUMBER, headers=['X-3GPP-Asserted-Identity: "tel:+15550100"']) == 200
+    assert server.status(headers=["X-3GPP-Asserted-Identity: <sip:bob@example.com>, <sip:alice@example.com>"]) == 200
+    assert server.status(headers=["X-3GPP-Asserted-Identity: sip:bob@example.com"]) == 403
+    assert server.status(headers=["X-3GPP-Asserted-Identity: sip:bob@example.com",
+                                  "X-3GPP-Intended-Identity: sip:alice@example.com"]) == 403
+    assert server.status() == 401
+    for twice in ([ASSERTED, ASSERTED], [XUI, XUI], [ASSERTED, "X-XCAP-Asserted-Identity: sip:bob@example.com"],
+                  ["X-3GPP-Asserted-Identity: nonsense"], ["X-3GPP-Asserted-Identity: sip:a@b,"]):
+        assert server.status(headers=twice) == 400, twice
+    assert server.raw(request(b"X-3GPP-Asserted-Identity: sip:alice@example.com\rX-A: b")) == 400
+    assert server.raw(request(b"X-3GPP-Asserted-Identity:")) == 400
+
+
+def mapped(server):
+    """A socket for both families shows an IPv4 peer as ::ffff:127.0.0.1: it is the one that is listed."""
+    _, port = server.program.addresses["http"]
+    for host, status in (("127.0.0.1", 200), ("[::1]", 401)):
+        done = subprocess.run(["curl", "-sS", "-g", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}", "-H",
+                               ASSERTED, f"http://{host}:{port}{HOME}"], capture_output=True, text=True, timeout=90,
+                              check=False)
+        assert done.returncode == 0 and int(done.stdout) == status, f"{host}: {done.stdout} {done.stderr}"
+    assert "peer=127.0.0.1" in server.log() or "peer=[::ffff:127.0.0.1]" in server.log()
+
+
+def certified(server, proxy, other):
+    who = ["--cert", proxy.crt, "--key", proxy.key]
+    assert server.status(headers=[ASSERTED], port="https", arguments=who) == 200
+    assert server.status(headers=[ASSERTED], port="https") == 401
+    assert server.status(headers=[ASSERTED], port="https", arguments=["--cert", other.crt, "--key", other.key]) == 401
+    assert server.status(headers=[ASSERTED]) == 401
+    status, head = server.curl(port="https")
+    assert status == 401 and 'Basic realm="example.com"' in head, head
+    assert server.status(port="https", arguments=["--basic", "-u", "alice:alice"]) == 200
+    assert server.status(port="https", arguments=["--basic", "-u", "alice:wrong"]) == 401
+    assert server.status(arguments=["--basic", "-u", "alice:alice"]) == 401
+
+
+def proxied(server):
+    """The proxy's word is taken for the address that counts and is logged, and for nothing else."""
+    assert server.status(headers=["X-Forwarded-For: 203.0.113.5"], user="alice") == 200
+    assert "client=203.0.113.5" in server.log()
+    assert server.status(headers=["X-Forwarded-For: 203.0.113.5", ASSERTED]) == 401
+    for _ in range(3):
+        assert server.status(user="bob:guess", headers=["X-Forwarded-For: 10.0.0.1, 203.0.113.6"]) == 401
+    assert server.status(user="bob:bob", headers=["X-Forwarded-For: 10.0.0.2, 203.0.113.6"]) == 429
+    assert "address=203.0.113.6" in server.log()
+
+
+def main():
+    build = sys.argv[1]
+    folder = tempfile.mkdtemp(prefix="xdm-wire-")
+    authority = Certificate(folder, "ca", is_authority=True)
+    tls = (Certificate(folder, "server", issuer=authority, names=("DNS:localhost", "IP:127.0.0.1")), authority)
+    proxy = Certificate(folder, "proxy", issuer=authority, names=("DNS:proxy.example.com",))
+    other = Certificate(folder, "other", issuer=authority, names=("DNS:other.example.com",))
+    stages = [
+        ("strangers.log", {}, strangers, roles, guesses),
+        ("trusted.log", {"options": ["identity.trusted-peers=10.0.0.0/8, 127.0.0.1"]}, trusted),
+        ("mapped.log", {"http": "[::]:0", "options": ["identity.trusted-peers=127.0.0.0/8"]}, mapped),
+        ("certified.log", {"tls": tls, "options": ["identity.trusted-names=proxy.example.com", "identity.basic=yes"]},
+         lambda server: certified(server, proxy, other)),
+        ("proxied.log", {"options": ["http.proxies=127.0.0.0/8", "identity.failures-per-user=3"]}, proxied),
+    ]
+    server = None
+    try:
+        for name, options, *tests in stages:
+            server = Server(build, folder, name, **options)
+            for test in tests:
+                test(server)
+            server.stop()
+    except BaseException:
+        print(f"kept for inspection: {folder}", file=sys.stderr)
+        if server:
+            print(server.program.tail(), file=sys.stderr)
+            server.program.kill()
+        raise
+    shutil.rmtree(folder)
+    print("good")
+
+
+if __name__ == "__main__":
+    main()
