@@ -70,7 +70,8 @@ static const struct setting rows[] = {
     {"identity.basic", SETTING_SWITCH, ROW(basic), "no", 0, 0, "",
      "Takes passwords by Basic authentication from clients that came over TLS, beside Digest."},
     {"http.proxies", SETTING_TEXT, ROW(proxies), "", 0, 0, "",
-     "Addresses and ranges of proxies whose word for the client's address is taken, separated by commas; for logs and for "
+     "Addresses and ranges of proxies whose word for the client's address is taken, separated by commas; for logs and "
+     "for "
      "slowing down guesses, never for trust."},
     {"http.forwarded-header", SETTING_TEXT, ROW(forwarded_header), "X-Forwarded-For", 0, 0, "",
      "Header in which http.proxies name the client: X-Forwarded-For or Forwarded; the other one is not looked at."},
@@ -161,11 +162,9 @@ static bool read_proxies(struct program *program)
     struct text bad, header = text_of(settings->forwarded_header);
     program->trust = program->node.trust;
     if (!trust_ranges_parse(text_of(settings->proxies), &program->trust.proxies, &bad))
-        return start_failed(text_format(&program->node.arena,
-                                        "http.proxies: not an address or a range, or one too many: '%.*s'",
-                                        TEXT_ARG(bad)));
-    program->trust.forwarded =
-        text_equal_nocase(header, TEXT("Forwarded")) ? TRUST_FORWARDED : TRUST_X_FORWARDED_FOR;
+        return start_failed(text_format(
+            &program->node.arena, "http.proxies: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));
+    program->trust.forwarded = text_equal_nocase(header, TEXT("Forwarded")) ? TRUST_FORWARDED : TRUST_X_FORWARDED_FOR;
     if (program->trust.forwarded == TRUST_FORWARDED || text_equal_nocase(header, TEXT("X-Forwarded-For")))
         return true;
     return start_failed(TEXT("http.forwarded-header: X-Forwarded-For or Forwarded"));

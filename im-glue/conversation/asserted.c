@@ -9,8 +9,8 @@ bool request_peer_is_trusted(struct request *request)
     if (!settings->trust)
         return false;
     if (settings->peer_names && request->flow.kind == FLOW_TLS)
-        names_count = settings->peer_names(settings->peer_names_context, request->flow.connection, &request->arena,
-                                           &names);
+        names_count =
+            settings->peer_names(settings->peer_names_context, request->flow.connection, &request->arena, &names);
     return trust_believes(settings->trust, (const struct sockaddr *)&request->flow.peer, names, names_count);
 }
 
@@ -48,8 +48,8 @@ enum status request_take_assertion(struct request *request)
         return OK;
     enum status status = read_asserted(request, identities, &count);
     if (status == OK && count)
-        status = requester_of_assertion(request->conversation->documents, identities, count, &request->arena,
-                                        &request->who);
+        status =
+            requester_of_assertion(request->conversation->documents, identities, count, &request->arena, &request->who);
     request->user = request->who.address;
     return status;
 }
@@ -81,6 +81,5 @@ void request_add_assertion(struct request *request, struct sip_message *message)
     const struct text both[] = {first_of(&request->who, false, preference), first_of(&request->who, true, preference)};
     for (size_t i = 0; i < 2; i++)
         if (both[i].length)
-            sip_header_add(message, "P-Asserted-Identity",
-                           text_format(&request->arena, "<%.*s>", TEXT_ARG(both[i])));
+            sip_header_add(message, "P-Asserted-Identity", text_format(&request->arena, "<%.*s>", TEXT_ARG(both[i])));
 }

@@ -72,7 +72,8 @@ void registrar_receive(struct request *request)
         bool ours = text_equal(uri_domain(address), conversation->settings.domain);
         return request_answer(request, ours ? 403 : 404, ours ? "Not Your Address" : "Domain Not Served");
     }
-    /* Whichever of his addresses is registered, it is he who can be reached. A trusted peer may speak of others, too. */
+    /* Whichever of his addresses is registered, it is he who can be reached. A trusted peer may speak of others, too.
+     */
     switch (user_find(conversation->documents, address, &request->arena, &user)) {
     case OK: bind_contacts(request, served_get(conversation, user.address)); break;
     case NOT_FOUND: request_answer(request, 404, "No Such User"); break;

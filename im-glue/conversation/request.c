@@ -112,8 +112,8 @@ static enum digest_result check_credentials(struct request *request, const char 
     enum digest_result result = DIGEST_MISSING;
     struct trust_address address;
     /* A trusted peer stands for many: nobody's failures are those of all. */
-    bool alone = trust_address_of((const struct sockaddr *)&request->flow.peer, &address) &&
-                 !request_peer_is_trusted(request);
+    bool alone =
+        trust_address_of((const struct sockaddr *)&request->flow.peer, &address) && !request_peer_is_trusted(request);
     struct digest_request check = {
         .method = sip_method(request->message),
         .uri = sip_request_uri(request->message, &request->arena),

@@ -5,8 +5,8 @@
 
 #include "digest.h"
 
-/* As digest_check, with the same users, guard and work for unknown ones; of the answer `info` stays empty. MISSING: not the
- * Basic scheme. BROKEN: not base64 of "name:password". */
+/* As digest_check, with the same users, guard and work for unknown ones; of the answer `info` stays empty. MISSING: not
+ * the Basic scheme. BROKEN: not base64 of "name:password". */
 enum digest_result basic_check(struct digest *digest, const struct documents *documents, struct text authorization,
                                const struct trust_address *address, int64_t now_ms, struct arena *arena,
                                struct digest_answer *answer_out);

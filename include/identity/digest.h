@@ -28,9 +28,9 @@ struct text digest_challenge(const struct digest *digest, enum digest_algorithm 
 struct digest_request {
     struct text authorization; /* value of the header; empty when absent */
     struct text method;
-    struct text uri;  /* as on the request line; compared leniently with uri="…" (both decoded once) */
-    struct text body; /* for auth-int */
-    bool sip;         /* uri="…" may be any SIP URI: on the way the Request-URI changes */
+    struct text uri;   /* as on the request line; compared leniently with uri="…" (both decoded once) */
+    struct text body;  /* for auth-int */
+    bool sip;          /* uri="…" may be any SIP URI: on the way the Request-URI changes */
     bool without_info; /* nobody wants digest_answer.info */
     const struct trust_address *address; /* where it comes from, for the guard; NULL: it stands for many */
 };

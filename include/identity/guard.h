@@ -1,6 +1,6 @@
-/* Slows down whoever guesses passwords: failures are counted per user at an address, per user and per address, in tables
- * of fixed size. An address from which a user has logged in stays open to that user whatever others do elsewhere. The
- * counts are of this process. Thread-safe. */
+/* Slows down whoever guesses passwords: failures are counted per user at an address, per user and per address, in
+ * tables of fixed size. An address from which a user has logged in stays open to that user whatever others do
+ * elsewhere. The counts are of this process. Thread-safe. */
 #ifndef IDENTITY_GUARD_H
 #define IDENTITY_GUARD_H
 

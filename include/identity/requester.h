@@ -1,5 +1,5 @@
-/* Who asks, whatever the protocol: one user or one asserted person, all addresses of his, what he may do beside that, and
- * how it is known. */
+/* Who asks, whatever the protocol: one user or one asserted person, all addresses of his, what he may do beside that,
+ * and how it is known. */
 #ifndef IDENTITY_REQUESTER_H
 #define IDENTITY_REQUESTER_H
 
@@ -26,8 +26,8 @@ struct requester {
 void requester_of_nobody(struct requester *requester_out);
 void requester_of_user(const struct user *user, enum requester_proof proof, struct requester *requester_out);
 
-/* `identities` as asserted_parse gives them. The first decides who it is: the user who has it, or itself. Those after it
- * are his as well, and so are all addresses of the users who have them, as far as there is room. FAILED: the users
+/* `identities` as asserted_parse gives them. The first decides who it is: the user who has it, or itself. Those after
+ * it are his as well, and so are all addresses of the users who have them, as far as there is room. FAILED: the users
  * cannot be read. */
 enum status requester_of_assertion(const struct documents *documents, const struct text *identities, size_t count,
                                    struct arena *arena, struct requester *requester_out);

@@ -29,25 +29,25 @@ struct trust_ranges {
     size_t count;
 };
 
-/* "192.0.2.0/24, 2001:db8::/32, 198.51.100.7"; may be empty. False: `bad_out` is the part that is no address or range, has
- * bits beyond its length, or is one too many. */
+/* "192.0.2.0/24, 2001:db8::/32, 198.51.100.7"; may be empty. False: `bad_out` is the part that is no address or range,
+ * has bits beyond its length, or is one too many. */
 bool trust_ranges_parse(struct text list, struct trust_ranges *ranges_out, struct text *bad_out);
 
-/* Is the address in one of them? A range of IPv6 that is no range of IPv4-mapped addresses holds no IPv4 address: "::/0"
- * is all of IPv6 and nothing else. */
+/* Is the address in one of them? A range of IPv6 that is no range of IPv4-mapped addresses holds no IPv4 address:
+ * "::/0" is all of IPv6 and nothing else. */
 bool trust_ranges_have(const struct trust_ranges *ranges, const struct trust_address *address);
 
-bool trust_address_of(const struct sockaddr *peer, struct trust_address *address_out);   /* false: another family */
-bool trust_address_parse(struct text text, struct trust_address *address_out);           /* "192.0.2.1", "2001:db8::1" */
+bool trust_address_of(const struct sockaddr *peer, struct trust_address *address_out); /* false: another family */
+bool trust_address_parse(struct text text, struct trust_address *address_out);         /* "192.0.2.1", "2001:db8::1" */
 struct text trust_address_text(const struct trust_address *address, struct arena *arena); /* without a port */
 
 enum trust_forwarded { TRUST_X_FORWARDED_FOR, TRUST_FORWARDED };
 
 struct trust {
-    struct trust_ranges peers;         /* may say who asks */
+    struct trust_ranges peers;          /* may say who asks */
     struct text names[TRUST_NAMES_MAX]; /* of client certificates whose holders may, too */
     size_t names_count;
-    struct trust_ranges proxies; /* may say for which address they ask: for logs and throttling, for nothing else */
+    struct trust_ranges proxies;    /* may say for which address they ask: for logs and throttling, for nothing else */
     enum trust_forwarded forwarded; /* which header they write: the other one may be anybody's */
 };
 
@@ -55,8 +55,8 @@ struct trust {
 bool trust_believes(const struct trust *trust, const struct sockaddr *peer, const struct text *names,
                     size_t names_count);
 
-/* The address on whose behalf a listed proxy asks, from the values of its header joined by commas; the rightmost that is
- * no listed proxy itself. False when the peer is no listed proxy (`address_out`: the peer), or names nobody
+/* The address on whose behalf a listed proxy asks, from the values of its header joined by commas; the rightmost that
+ * is no listed proxy itself. False when the peer is no listed proxy (`address_out`: the peer), or names nobody
  * (`address_out`: the last proxy, which stands for many). */
 bool trust_client(const struct trust *trust, const struct sockaddr *peer, struct text header,
                   struct trust_address *address_out);

@@ -50,13 +50,14 @@ struct text user_address(struct text typed, struct text domain, struct arena *ar
 /* Gives `user` the password that `other`, of the same address and realm, was made with. */
 void user_set_password(struct user *user, const struct user *other);
 
-/* Replaces the aliases. `typed`: any SIP or TEL addresses, completed with `domain`. REFUSED: one is no address, or there
- * are too many; those that are there already or are the user's own are no second ones. */
+/* Replaces the aliases. `typed`: any SIP or TEL addresses, completed with `domain`. REFUSED: one is no address, or
+ * there are too many; those that are there already or are the user's own are no second ones. */
 enum status user_set_aliases(struct user *user, const struct text *typed, size_t count, struct text domain,
                              struct arena *arena, struct refusal *refusal);
 
-/* May the user have these addresses? REFUSED (409): one is that of another user or of a group, or an alias has documents
- * of its own, which would be out of reach. Looked at before user_put, whose claims then decide between two at once. */
+/* May the user have these addresses? REFUSED (409): one is that of another user or of a group, or an alias has
+ * documents of its own, which would be out of reach. Looked at before user_put, whose claims then decide between two at
+ * once. */
 enum status user_check_addresses(const struct documents *documents, const struct user *user, struct arena *arena,
                                  struct refusal *refusal);
 

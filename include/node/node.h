@@ -42,7 +42,7 @@ struct node {
     enum tls_clients clients;
     struct guard *guard; /* of the digest */
     struct trust trust;  /* peers and names; proxies are a program's own */
-    struct arena arena; /* until node_close */
+    struct arena arena;  /* until node_close */
 
     struct usage_set *replaced; /* before, while requests still use it */
 };

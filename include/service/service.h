@@ -6,8 +6,8 @@
 #include "document.h"
 #include "group.h"
 #include "http.h"
-#include "trust.h"
 #include "requester.h"
+#include "trust.h"
 
 struct service_settings {
     const struct text *roots; /* XCAP root paths, each with '/' at both ends */
@@ -15,11 +15,11 @@ struct service_settings {
     struct text root_uri; /* absolute URI of the first root, for sheets and Location */
     struct text domain;   /* of user names without one */
     struct text realm;
-    struct text admin_token;                /* Bearer token that the admin API wants; empty: none (loopback only) */
-    struct group_settings groups;           /* `roots` are those above */
-    struct text policy_token;               /* Bearer token that the policy port wants; empty: none */
-    struct trust_ranges policy_peers;       /* who may ask there */
-    int64_t policy_max_age_s;               /* for which an answer may be kept; 0: asked again each time */
+    struct text admin_token;              /* Bearer token that the admin API wants; empty: none (loopback only) */
+    struct group_settings groups;         /* `roots` are those above */
+    struct text policy_token;             /* Bearer token that the policy port wants; empty: none */
+    struct trust_ranges policy_peers;     /* who may ask there */
+    int64_t policy_max_age_s;             /* for which an answer may be kept; 0: asked again each time */
     const struct requester_grant *grants; /* roles that settings give, beside those of accounts */
     size_t grants_count;
     const struct trust *trust; /* outlives the service; NULL: nobody's word is taken */

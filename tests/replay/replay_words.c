@@ -387,8 +387,7 @@ static const struct {
     {TEXT_INIT("wait"), word_wait},         {TEXT_INIT("restart"), word_restart},
     {TEXT_INIT("connect"), word_connect},   {TEXT_INIT("disconnect"), word_disconnect},
     {TEXT_INIT("fate"), word_fate},         {TEXT_INIT("fail"), word_fail},
-    {TEXT_INIT("heal"), word_heal},
-    {TEXT_INIT("alias"), word_alias},
+    {TEXT_INIT("heal"), word_heal},         {TEXT_INIT("alias"), word_alias},
     {TEXT_INIT("trust"), word_trust},       {TEXT_INIT("password"), word_password},
     {TEXT_INIT("overhear"), word_overhear},
 };

@@ -124,9 +124,8 @@ static void an_old_record_is_read_and_guarded_as_well(void **state)
     builder_init(&record, &arena);
     record_add(&record, "address", ALICE);
     record_add(&record, "name", TEXT("alice"));
-    struct commit commit = {.key = {TEXT(DOCUMENT_USERS), ALICE, TEXT("")},
-                            .expected = VERSION_ANY,
-                            .bytes = builder_text(&record)};
+    struct commit commit = {
+        .key = {TEXT(DOCUMENT_USERS), ALICE, TEXT("")}, .expected = VERSION_ANY, .bytes = builder_text(&record)};
     struct user found;
     assert_int_equal(document_internal_commit(documents, &commit, 1), OK);
     assert_int_equal(user_find(documents, ALICE, &arena, &found), OK);
@@ -143,9 +142,8 @@ static void what_a_newer_program_calls_a_role_gives_nothing_here(void **state)
     builder_init(&record, &arena);
     record_add(&record, "address", ALICE);
     record_add(&record, "roles", TEXT("owner anyone emperor server"));
-    struct commit commit = {.key = {TEXT(DOCUMENT_USERS), ALICE, TEXT("")},
-                            .expected = VERSION_ANY,
-                            .bytes = builder_text(&record)};
+    struct commit commit = {
+        .key = {TEXT(DOCUMENT_USERS), ALICE, TEXT("")}, .expected = VERSION_ANY, .bytes = builder_text(&record)};
     struct user found;
     assert_int_equal(document_internal_commit(documents, &commit, 1), OK);
     assert_int_equal(user_get(documents, ALICE, &arena, &found), OK);
@@ -209,7 +207,8 @@ static void a_group_and_a_user_have_no_address_in_common(void **state)
         "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:team@example.com'/></group>");
     assert_int_equal(check(&bob), REFUSED);
     assert_int_equal(user_put(documents, &alice, VERSION_ABSENT, TEXT("admin")), OK);
-    change.body = TEXT("<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:crew@example.com'/></group>");
+    change.body =
+        TEXT("<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:crew@example.com'/></group>");
     change.place.usage = usage_find(usages, TEXT("org.openmobilealliance.groups"));
     change.place.row = usage_document(change.place.usage, XCAP_USERS, TEXT("crew"));
     change.place.key = (struct document_key){change.place.usage->auid, ALICE, TEXT("crew")};
@@ -227,9 +226,9 @@ static void a_list_is_followed_under_any_address_of_its_owner(void **state)
     struct text node;
     assert_int_equal(user_put(documents, &alice, VERSION_ABSENT, TEXT("admin")), OK);
     put("resource-lists", ALICE, "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'/>");
-    assert_int_equal(document_follow(documents, TEXT("resource-lists/users/tel:+15550100/index"), &root, 1, &arena,
-                                     &found, &node),
-                     OK);
+    assert_int_equal(
+        document_follow(documents, TEXT("resource-lists/users/tel:+15550100/index"), &root, 1, &arena, &found, &node),
+        OK);
     assert_true(text_equal(found.key.owner, ALICE));
 }
 

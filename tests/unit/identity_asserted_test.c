@@ -141,8 +141,8 @@ static void an_alias_is_asserted_of_its_user(void **state)
     assert_int_equal(requester.proof, REQUESTER_ASSERTED);
     assert_int_equal(requester.identities_count, 2);
     assert_true(requester_is(&requester, ALICE) && requester_is(&requester, PHONE));
-    assert_int_equal(requester.roles, USAGE_ROLE_BIT(USAGE_ANYONE) | USAGE_ROLE_BIT(USAGE_USER) |
-                                          USAGE_ROLE_BIT(USAGE_SERVER));
+    assert_int_equal(requester.roles,
+                     USAGE_ROLE_BIT(USAGE_ANYONE) | USAGE_ROLE_BIT(USAGE_USER) | USAGE_ROLE_BIT(USAGE_SERVER));
 }
 
 static void somebody_unknown_is_who_the_peer_says(void **state)

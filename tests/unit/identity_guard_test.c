@@ -253,8 +253,8 @@ static void a_password_is_good_by_either_name_and_no_other_is(void **state)
     (void)state;
     struct digest_answer answer;
     static const char *const good[] = {"alice:secret", "alice@example.com:secret"};
-    static const char *const wrong[] = {"alice:", "alice:Secret", "alice:secret ", "ALICE:secret", "bob:secret",
-                                        "sip:alice@example.com:secret"};
+    static const char *const wrong[] = {"alice:",       "alice:Secret", "alice:secret ",
+                                        "ALICE:secret", "bob:secret",   "sip:alice@example.com:secret"};
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(check_basic(basic(good[i]), &answer), DIGEST_GOOD);
         assert_true(text_equal(answer.user.address, TEXT("sip:alice@example.com")));

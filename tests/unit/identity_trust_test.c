@@ -110,10 +110,10 @@ static void a_range_holds_what_its_bits_say(void **state)
 static void what_is_no_range_is_named(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"192.0.2.1/24",  "192.0.2.0/33",   "192.0.2.0/",    "192.0.2.0/-1",
-                                        "192.0.2",       "192.0.2.256",    "example.com",   "2001:db8::1/32",
-                                        "2001:db8::/129", "192.0.2.0/24/8", "[2001:db8::1]", "192.0.2.1:80",
-                                        "::ffff:192.0.2.1/32"};
+    static const char *const wrong[] = {
+        "192.0.2.1/24",  "192.0.2.0/33", "192.0.2.0/",         "192.0.2.0/-1",   "192.0.2",
+        "192.0.2.256",   "example.com",  "2001:db8::1/32",     "2001:db8::/129", "192.0.2.0/24/8",
+        "[2001:db8::1]", "192.0.2.1:80", "::ffff:192.0.2.1/32"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct trust_ranges ranges;
         struct text bad = {0}, list = text_join(&arena, TEXT("198.51.100.1, "), text_of(wrong[i]));
@@ -146,9 +146,8 @@ static void an_address_is_written_as_people_know_it(void **state)
 static void a_peer_is_believed_by_address_or_certificate_alone(void **state)
 {
     (void)state;
-    struct trust trust = {.peers = ranges_of("192.0.2.0/24, 2001:db8:1::/48"),
-                          .names = {TEXT("proxy.example.com")},
-                          .names_count = 1};
+    struct trust trust = {
+        .peers = ranges_of("192.0.2.0/24, 2001:db8:1::/48"), .names = {TEXT("proxy.example.com")}, .names_count = 1};
     const struct text good[] = {TEXT("other.example.com"), TEXT("proxy.example.com")};
     const struct text close[] = {TEXT("proxy.example.com.evil.example"), TEXT("proxy.example.co"), TEXT("")};
     struct sockaddr_storage inside = peer_of("192.0.2.9"), mapped = peer_of("::ffff:192.0.2.9");

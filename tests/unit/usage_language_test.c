@@ -154,7 +154,8 @@ static void posts_are_told_by_type_and_scope(void **state)
     const struct usage_post *search = usage_post_find(usage, XCAP_GLOBAL, TEXT("Application/vnd.notes.SEARCH+xml"));
     assert_ptr_equal(search, &usage->posts[0]);
     assert_true(text_equal(search->handler, TEXT("search")));
-    assert_int_equal(search->roles, 1u << USAGE_USER | 1u << USAGE_OWNER | 1u << USAGE_SERVER | 1u << USAGE_OPERATOR | 1u << USAGE_ADMIN);
+    assert_int_equal(search->roles, 1u << USAGE_USER | 1u << USAGE_OWNER | 1u << USAGE_SERVER | 1u << USAGE_OPERATOR |
+                                        1u << USAGE_ADMIN);
     assert_null(usage_post_find(usage, XCAP_USERS, TEXT("application/vnd.notes.search+xml")));
     const struct usage_post *move = usage_post_find(usage, XCAP_USERS, TEXT("application/vnd.notes.move+xml"));
     assert_int_equal(move->roles, 1u << USAGE_OWNER | 1u << USAGE_OPERATOR);

@@ -123,9 +123,8 @@ static bool read_trust(struct node *node, struct text *error_out)
 {
     struct text bad, name, rest = text_trim(text_of(node->settings->trusted_names));
     if (!trust_ranges_parse(text_of(node->settings->trusted_peers), &node->trust.peers, &bad)) {
-        *error_out = text_format(&node->arena,
-                                 "identity.trusted-peers: not an address or a range, or one too many: '%.*s'",
-                                 TEXT_ARG(bad));
+        *error_out = text_format(
+            &node->arena, "identity.trusted-peers: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad));
         return false;
     }
     while (rest.length) {
@@ -133,8 +132,8 @@ static bool read_trust(struct node *node, struct text *error_out)
         name = text_trim(name);
         rest = text_trim(rest);
         if (name.length == 0 || node->trust.names_count == TRUST_NAMES_MAX) {
-            *error_out = text_format(&node->arena, "identity.trusted-names: an empty name, or more than %d",
-                                     TRUST_NAMES_MAX);
+            *error_out =
+                text_format(&node->arena, "identity.trusted-names: an empty name, or more than %d", TRUST_NAMES_MAX);
             return false;
         }
         node->trust.names[node->trust.names_count++] = name;

@@ -158,7 +158,8 @@ static enum status take_credentials(struct service *service, const struct http_r
     case DIGEST_BROKEN: return refuse(refusal, REFUSAL_SYNTAX, "The Authorization header is malformed.");
     case DIGEST_FAILED: return FAILED;
     case DIGEST_WRONG: return refuse(refusal, REFUSAL_UNAUTHENTICATED, "The user name or the password is wrong.");
-    case DIGEST_WAITING: return refuse(refusal, REFUSAL_TOO_MANY, "Too many wrong passwords; wait before the next try.");
+    case DIGEST_WAITING:
+        return refuse(refusal, REFUSAL_TOO_MANY, "Too many wrong passwords; wait before the next try.");
     default: return refuse(refusal, REFUSAL_UNAUTHENTICATED, "Authentication is required.");
     }
 }

@@ -127,8 +127,7 @@ void service_metrics_register(struct service_metrics *metrics)
     static const char *const auth_labels[SERVICE_AUTH_RESULTS] = {
         [DIGEST_MISSING] = "result=\"missing\"", [DIGEST_STALE] = "result=\"stale\"",
         [DIGEST_WRONG] = "result=\"wrong\"",     [DIGEST_BROKEN] = "result=\"broken\"",
-        [DIGEST_WAITING] = "result=\"waiting\"",
-        [DIGEST_FAILED] = "result=\"failed\"",
+        [DIGEST_WAITING] = "result=\"waiting\"", [DIGEST_FAILED] = "result=\"failed\"",
     };
     struct arena arena;
     arena_init(&arena, "metrics");

@@ -56,7 +56,8 @@ enum service_method service_method_of(struct text method);
 void service_account(const struct service *service, enum service_port port, const struct http_request *request,
                      const struct http_response *response, struct text user, struct text auid, int64_t began_us);
 
-/* Where a request comes from, through the proxies that are listed. False: nobody knows, because a proxy stands for many.
+/* Where a request comes from, through the proxies that are listed. False: nobody knows, because a proxy stands for
+ * many.
  */
 bool service_client(const struct service *service, const struct http_request *request,
                     struct trust_address *address_out);

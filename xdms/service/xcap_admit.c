@@ -98,7 +98,8 @@ static void finish(struct xcap_call *call, enum status status, const struct refu
         respond_xcap_refusal(call, status, refusal, response);
     service_answer_caller(call->service, call->request, &call->caller, response);
     struct text auid = call->place.usage ? call->place.usage->auid : TEXT("");
-    service_account(call->service, SERVICE_XCAP, call->request, response, call->caller.requester.address, auid, call->began_us);
+    service_account(call->service, SERVICE_XCAP, call->request, response, call->caller.requester.address, auid,
+                    call->began_us);
 }
 
 static bool is_read(enum service_method method)
