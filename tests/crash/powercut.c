@@ -20,9 +20,13 @@
 #include "scratch.h"
 #include "store_stream.h"
 
-#define BATCHES     400
-#define SECTOR      512 /* what a disk writes as a whole */
-#define CUTS        600 /* XDM_POWERCUT_CUTS: more */
+#define BATCHES 400
+#define SECTOR  512 /* what a disk writes as a whole */
+#ifdef __SANITIZE_ADDRESS__
+#define CUTS 60 /* each is a process, which the sanitizer looks through at its end */
+#else
+#define CUTS 600 /* XDM_POWERCUT_CUTS: more */
+#endif
 #define PENDING_MAX 4096
 
 static const struct stream stream = {"s", 1};
@@ -217,7 +221,8 @@ static void disk_save(const struct disk *disk)
     assert_int_equal(mkdir(image, 0700), 0);
     snprintf(path, sizeof(path), "%s/data.mdb", image);
     FILE *file = fopen(path, "wb");
-    assert_int_equal(fwrite(disk->bytes, 1, disk->length, file), disk->length);
+    if (disk->length)
+        assert_int_equal(fwrite(disk->bytes, 1, disk->length, file), disk->length);
     assert_int_equal(fclose(file), 0);
 }
 

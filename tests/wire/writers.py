@@ -3,6 +3,7 @@
 of them write through a second xdms on the same data folder, while xdmctl checks it again and again."""
 import os
 import threading
+import time
 
 import clients
 import harness
@@ -40,6 +41,7 @@ def writers(system):
     while checks == 0 or any(thread.is_alive() for thread in threads):
         system.ctl("check", "--data", system.path("data"))
         checks += 1
+        time.sleep(0.3)
     for thread in threads:
         thread.join()
     second.stop()

@@ -56,7 +56,7 @@ enum status document_read(const struct documents *documents, const struct docume
     if (status != OK)
         return status;
     found_out->version = computed_version(found_out->bytes);
-    if (kept)
+    if (kept && change != STORE_CHANGE_UNKNOWN)
         document_made_keep(documents, place, change, found_out);
     return OK;
 }

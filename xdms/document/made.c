@@ -94,7 +94,7 @@ static bool still_holds(const struct documents *documents, struct made *entry)
 {
     uint64_t last = store_last_change(documents->store);
     struct arena arena;
-    bool holds = last >= entry->change && last - entry->change <= WALK_MAX;
+    bool holds = last != STORE_CHANGE_UNKNOWN && last >= entry->change && last - entry->change <= WALK_MAX;
     arena_init(&arena, "changes");
     while (holds && entry->change < last) {
         struct change_page page = {0};
