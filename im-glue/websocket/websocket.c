@@ -120,6 +120,8 @@ static void take_head(struct websocket *socket)
 static bool take_frame(struct websocket *socket, size_t *at)
 {
     struct frame frame;
+    if (*at == socket->input.length)
+        return false;
     char *bytes = socket->input.bytes + *at;
     if (!read_frame(socket, bytes, socket->input.length - *at, &frame) || frame.size == 0)
         return false;
