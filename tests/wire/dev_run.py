@@ -27,10 +27,10 @@ def free_ports(count):
 class Run:
     """One ./dev run in a session of its own, so that Ctrl-C reaches it as from a terminal."""
 
-    def __init__(self, folder, ports):
+    def __init__(self, folder, ports, *more):
         self.output = open(os.path.join(folder, "output"), "wb+")
         options = [word for name, port in ports.items() for word in (f"--{name}", f"127.0.0.1:{port}")]
-        self.process = subprocess.Popen(["./dev", "run", "--dir", os.path.join(folder, "var"), *options],
+        self.process = subprocess.Popen(["./dev", "run", "--dir", os.path.join(folder, "var"), *options, *more],
                                         cwd=harness.SOURCE, stdout=self.output, stderr=subprocess.STDOUT,
                                         stdin=subprocess.DEVNULL, start_new_session=True)
 
@@ -50,8 +50,8 @@ class Run:
         assert self.text().count("stopping") == 2, self.text()[-3000:]
 
 
-def curl(user, port, *arguments):
-    url = f"http://127.0.0.1:{port}/xcap-root/org.openmobilealliance.groups/users/sip:{user}@example.com/team"
+def curl(user, port, *arguments, scheme="http"):
+    url = f"{scheme}://127.0.0.1:{port}/xcap-root/org.openmobilealliance.groups/users/sip:{user}@example.com/team"
     return subprocess.run(["curl", "-s", "--digest", "-u", f"{user}:{user}", "-w", "%{http_code}", *arguments, url],
                           capture_output=True, text=True, cwd=harness.SOURCE).stdout
 
@@ -73,9 +73,12 @@ def stranger(folder):
         assert len(lines) == 1 and str(ports[taken]) in lines[0], second.text()
 
     run.interrupt()
-    again = Run(folder, ports)
+    ports |= dict(zip(("https", "sips", "wss"), free_ports(3)))
+    again = Run(folder, ports, "--tls")
     again.wait_ready()
     assert curl("alice", ports["http"]).endswith("200")
+    assert curl("alice", ports["https"], "--cacert", os.path.join(folder, "var/tls/server.crt"),
+                scheme="https").endswith("200")
     again.interrupt()
 
 
