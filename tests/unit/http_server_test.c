@@ -330,6 +330,20 @@ static void a_client_that_leaves_during_a_large_response_ends_only_itself(void *
     assert_true(probe_status_is(get_and_close("/x"), "200"));
 }
 
+/* The end of what a client says may come with its last request, and the library may miss it. */
+static void a_client_that_has_said_all_is_answered_and_left(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        int fd = probe_connect(probe);
+        PROBE_SAY(fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+        shutdown(fd, SHUT_WR);
+        struct text both = probe_read_to_end(probe, fd);
+        assert_true(probe_has(both, "GET /a") && probe_has(both, "GET /b"));
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_host_may_be_a_name_or_an_ipv6_address, begin, end),
         cmocka_unit_test_setup_teardown(the_handler_sees_the_address_of_its_peer, begin, end),
         cmocka_unit_test_setup_teardown(a_host_that_does_not_exist_is_reported, begin, end),
+        cmocka_unit_test_setup_teardown(a_client_that_has_said_all_is_answered_and_left, begin, end),
         cmocka_unit_test_setup_teardown(a_client_that_leaves_during_a_large_response_ends_only_itself, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

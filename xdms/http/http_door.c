@@ -46,6 +46,7 @@ static void wait_for_events(struct http_door *door);
 static void accept_some(struct http_door *door);
 static bool admit_one(struct http_door *door);
 static void show_out_late(struct http_door *door, int64_t now_ms);
+static void notice_end(struct http_visitor *visitor);
 static void take_refused(struct http_door *door, int64_t now_ms);
 static void drain_lingerers(struct http_door *door, int64_t now_ms);
 static bool drained(int fd);
@@ -242,11 +243,22 @@ static bool admit_one(struct http_door *door)
 static void show_out_late(struct http_door *door, int64_t now_ms)
 {
     for (struct http_visitor *visitor = door->visitors; visitor; visitor = visitor->next) {
+        notice_end(visitor);
         if (atomic_load(&visitor->deadline_ms) > now_ms)
             continue;
         shutdown(visitor->fd, SHUT_RDWR);
         atomic_store(&visitor->deadline_ms, HTTP_NEVER);
     }
+}
+
+/* A peer's last request may come together with the end of what it sends. The library then reads the one, is not told of
+ * the other, and keeps the connection for as long as it may idle. Shutting for reading what was shut already loses
+ * nothing, and tells it again. */
+static void notice_end(struct http_visitor *visitor)
+{
+    char byte;
+    if (atomic_exchange(&visitor->answered, false) && recv(visitor->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        shutdown(visitor->fd, SHUT_RD);
 }
 
 static void take_refused(struct http_door *door, int64_t now_ms)

@@ -490,5 +490,6 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     *exchange_inout = NULL;
     set_deadline(exchange, server->settings.idle_ms_max);
+    atomic_store(&exchange->visitor->answered, true);
     http_exchange_end(exchange);
 }
