@@ -44,7 +44,7 @@ struct http_visitor {
     struct http_visitor *previous, *next;
     int fd;
     _Atomic int64_t deadline_ms;
-    atomic_bool answered; /* since the door looked last */
+    atomic_bool answered;      /* since the door looked last */
     struct tls_session *tls;   /* NULL: not encrypted */
     struct http_client client; /* once the first request has come */
 };
