@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -154,6 +155,59 @@ static void a_session_that_is_passed_on_asks_the_recipient(void **state)
     assert_int_equal(decision.verdict, GROUP_DELIVER);
 }
 
+/* --- many --- */
+
+#define MANY_RULES   1000
+#define MANY_ENTRIES 10000
+
+static struct text many_entries(size_t count)
+{
+    struct text_builder list;
+    builder_init(&list, &bench.arena);
+    for (size_t i = 0; i < count; i++)
+        builder_add_format(&list, "<entry uri=\"sip:member%zu@example.com\"/>", i);
+    return builder_text(&list);
+}
+
+static void a_thousand_rules_and_ten_thousand_entries_are_each_found(void **state)
+{
+    (void)state;
+    struct text_builder rules;
+    char address[64];
+    builder_init(&rules, &bench.arena);
+    for (size_t i = 0; i < MANY_RULES; i++)
+        builder_add_format(&rules,
+                           "<rule id=\"r%zu\"><conditions><identity><one id=\"sip:person%zu@example.com\"/></identity>"
+                           "</conditions><actions><poc:allow-invite>reject</poc:allow-invite></actions></rule>",
+                           i, i);
+    builder_add(&rules, TEXT("<rule id=\"list\"><conditions><ocp:external-list><ocp:entry anc=\"http://x/xcap-root/"
+                             "resource-lists/users/" BOB "/index/~~/resource-lists/list\"/></ocp:external-list>"
+                             "</conditions><actions><poc:allow-invite>accept</poc:allow-invite></actions></rule>"));
+    put_lists(BOB, join_texts("<list>", text_cstring(&bench.arena, many_entries(MANY_ENTRIES)), "</list>"));
+    put_rules(BOB, "im-rules", text_cstring(&bench.arena, builder_text(&rules)));
+    for (size_t i = 0; i < MANY_RULES; i += 111) {
+        char rule[16];
+        snprintf(address, sizeof(address), "sip:person%zu@example.com", i);
+        snprintf(rule, sizeof(rule), "r%zu", i);
+        assert_decision(address, GROUP_BLOCK, true, rule);
+    }
+    for (size_t i = 0; i < MANY_ENTRIES; i += 1111) {
+        snprintf(address, sizeof(address), "sip:member%zu@example.com", i);
+        assert_decision(address, GROUP_DELIVER, true, "list");
+    }
+    assert_decision("sip:member10000@example.com", GROUP_DELIVER, true, "");
+}
+
+static void each_of_ten_thousand_members_is_one(void **state)
+{
+    (void)state;
+    put_group_rules(text_cstring(&bench.arena, many_entries(MANY_ENTRIES)), MEMBERS_RULE);
+    assert_may_send("sip:member0@example.com", true, "members");
+    assert_may_send("sip:member9999@example.com", true, "members");
+    assert_may_send("sip:member10000@example.com", false, "not-member");
+    assert_int_equal(group_limits(find_team()).members, MANY_ENTRIES);
+}
+
 /* --- a pool ------------------------------------------------------------------------------------------------------ */
 
 #define THREADS 4
@@ -243,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_must_be_understood_and_is_not_keeps_everybody_out, begin, end),
         cmocka_unit_test_setup_teardown(services_and_their_media_are_those_that_the_group_names, begin, end),
         cmocka_unit_test_setup_teardown(a_session_that_is_passed_on_asks_the_recipient, begin, end),
+        cmocka_unit_test_setup_teardown(a_thousand_rules_and_ten_thousand_entries_are_each_found, begin, end),
+        cmocka_unit_test_setup_teardown(each_of_ten_thousand_members_is_one, begin, end),
         cmocka_unit_test_setup_teardown(threads_decide_while_rules_change, begin, end),
         cmocka_unit_test_setup_teardown(what_a_pool_lends_knows_the_usages_of_its_generation, begin, end),
     };

@@ -29,7 +29,7 @@ enum status policy_compile(const struct xml_element *ruleset, const struct polic
         return REFUSED;
     struct policy *policy = arena_new(arena, struct policy);
     policy->vocabulary = vocabulary;
-    policy->rules = count ? arena_array(arena, struct policy_rule, count) : NULL;
+    policy->rules = arena_array(arena, struct policy_rule, count + 1);
     for (const struct xml_element *rule = first; rule; rule = xml_next_same(rule))
         compile_rule(policy, rule, arena, &policy->rules[policy->rules_count++]);
     collect_borders(policy, arena);

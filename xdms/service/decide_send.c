@@ -39,9 +39,9 @@ static void write_xml(struct text_builder *out, const char *name, const json_t *
 
 static void write_members(struct text_builder *out, const json_t *object)
 {
-    const char *name;
-    json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)object, name, member) write_xml(out, name, member);
+    json_t *members = (json_t *)(uintptr_t)object; /* iteration changes nothing */
+    for (void *at = json_object_iter(members); at; at = json_object_iter_next(members, at))
+        write_xml(out, json_object_iter_key(at), json_object_iter_value(at));
 }
 
 /* An array is its items, one after another under its name: names of members are names of elements. */
