@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "basic.h"
@@ -237,6 +238,44 @@ static void a_flood_of_sources_finds_its_end(void **state)
     assert_int_equal(try(EVIL, "bob", WRONG, NOW), DIGEST_WAITING);
 }
 
+#define THREADS 4
+#define ROUNDS  2000
+
+/* Each guesses at a user of its own, and all from one address that is good for somebody else. */
+static void *guess(void *number)
+{
+    struct arena own;
+    struct trust_address address = address_of(EVIL);
+    arena_init(&own, "guess");
+    struct text user = text_format(&own, "sip:user%d@example.com", *(int *)number);
+    const struct guard_source mine = {user, &address}, hers = {TEXT("sip:alice@example.com"), &address};
+    for (int i = 0; i < ROUNDS; i++) {
+        guard_wait_ms(guard, &mine, NOW);
+        guard_failed(guard, &mine, NOW);
+        guard_succeeded(guard, &hers, NOW);
+    }
+    arena_clear(&own);
+    return NULL;
+}
+
+static void threads_share_the_counts(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    int numbers[THREADS];
+    struct trust_address address = address_of(EVIL);
+    for (int i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, guess, &numbers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    const struct guard_source stranger = {TEXT("sip:carol@example.com"), &address};
+    const struct guard_source hers = {TEXT("sip:alice@example.com"), &address};
+    assert_true(guard_wait_ms(guard, &stranger, NOW) > 0);
+    assert_int_equal(guard_wait_ms(guard, &hers, NOW), 0);
+}
+
 static struct text basic(const char *credentials)
 {
     return text_join(&arena, TEXT("Basic "), base64_encode(&arena, text_of(credentials)));
@@ -312,6 +351,7 @@ int main(void)
         GUARDED(a_clock_put_back_locks_nobody_out_for_long),
         GUARDED(without_limits_nobody_waits),
         GUARDED(a_flood_of_sources_finds_its_end),
+        GUARDED(threads_share_the_counts),
         GUARDED(a_password_is_good_by_either_name_and_no_other_is),
         GUARDED(what_is_no_basic_credential_is_told_apart),
         GUARDED(guessing_by_basic_counts_as_well),
