@@ -6,7 +6,8 @@ import json
 import sys
 
 HEADINGS = {"per_second": "per second", "p50_us": "p50 µs", "p99_us": "p99 µs", "cpu_us": "server CPU µs",
-            "batch": "commits per fsync", "us": "µs"}
+            "batch": "commits per fsync", "us": "µs", "seconds": "seconds", "ms": "ms", "mb": "MB",
+            "kb": "kB"}
 
 
 def number(value):
