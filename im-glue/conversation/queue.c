@@ -45,8 +45,7 @@ static void pass_over(struct served *served, struct text name)
     served->flush_after = NULL;
     if (name.length == 0)
         return;
-    served->flush_after = memory_new(name.length + 1);
-    memcpy(served->flush_after, name.bytes, name.length);
+    served->flush_after = text_keep(name);
 }
 
 void queue_flush(struct conversation *conversation, struct served *served)

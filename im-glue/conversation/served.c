@@ -2,12 +2,6 @@
 #include "conversation_private.h"
 #include "log.h"
 
-static char *keep(const char *string)
-{
-    size_t size = strlen(string) + 1;
-    return memcpy(memory_new(size), string, size);
-}
-
 struct served *served_get(struct conversation *conversation, struct text address)
 {
     struct served *served = NULL;
@@ -15,8 +9,7 @@ struct served *served_get(struct conversation *conversation, struct text address
     if (served)
         return served;
     served = memory_new(sizeof(*served));
-    served->address = memory_new(address.length + 1);
-    memcpy(served->address, address.bytes, address.length);
+    served->address = text_keep(address);
     served->stored_count = -1;
     HASH_ADD_KEYPTR(hh, conversation->served, served->address, address.length, served);
     return served;
@@ -69,9 +62,9 @@ void served_remove_contact(struct served *served, struct text name)
 void served_set_contact(struct served *served, const struct contact *contact)
 {
     struct contact copy = *contact;
-    copy.name = keep(contact->name);
-    copy.uri = keep(contact->uri);
-    copy.call_id = keep(contact->call_id);
+    copy.name = text_keep(text_of(contact->name));
+    copy.uri = text_keep(text_of(contact->uri));
+    copy.call_id = text_keep(text_of(contact->call_id));
     served_remove_contact(served, text_of(contact->name));
     if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
         contact_clear(&served->contacts[0]);

@@ -12,9 +12,7 @@ static char *bare_host(const char *host)
 {
     size_t length = strlen(host);
     bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
-    char *bare = memory_new(length + 1);
-    memcpy(bare, host + bracketed, length - 2 * (size_t)bracketed);
-    return bare;
+    return text_keep((struct text){host + bracketed, length - 2 * (size_t)bracketed});
 }
 
 struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)

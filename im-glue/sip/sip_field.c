@@ -274,20 +274,12 @@ static void refresh(struct sip_message *message, struct text name)
 
 /* --- the list --------------------------------------------------------------------------------------------------- */
 
-static char *string_of(struct text text)
-{
-    char *string = memory_new(text.length + 1);
-    if (text.length)
-        memcpy(string, text.bytes, text.length);
-    return string;
-}
-
 static void insert(struct sip_message *message, struct text name, struct text value, int position)
 {
     osip_header_t *header;
     osip_header_init(&header);
-    header->hname = string_of(name);
-    header->hvalue = string_of(value);
+    header->hname = text_keep(name);
+    header->hvalue = text_keep(value);
     osip_list_add(&message->fields->headers, header, position);
 }
 
@@ -317,7 +309,7 @@ static bool judge(const struct sip_field_rule *rule, struct text value)
 {
     if (!rule || !rule->judge)
         return true;
-    char *string = string_of(value);
+    char *string = text_keep(value);
     bool good = rule->judge(string);
     free(string);
     return good;

@@ -40,14 +40,6 @@ void sip_message_free(struct sip_message *message)
 
 /* --- start line ------------------------------------------------------------------------------------------------- */
 
-static char *string_of(struct text text)
-{
-    char *string = memory_new(text.length + 1);
-    if (text.length)
-        memcpy(string, text.bytes, text.length);
-    return string;
-}
-
 static bool set_uri(struct sip_message *message, struct text uri)
 {
     struct text scheme, rest;
@@ -59,7 +51,7 @@ static bool set_uri(struct sip_message *message, struct text uri)
         !text_cut(uri, ':', &scheme, &rest) || rest.length == 0)
         return false;
     osip_uri_t *judged, *opaque;
-    char *string = string_of(uri);
+    char *string = text_keep(uri);
     osip_uri_init(&judged);
     bool good = osip_uri_parse(judged, string) == OSIP_SUCCESS;
     osip_uri_free(judged);
@@ -68,8 +60,8 @@ static bool set_uri(struct sip_message *message, struct text uri)
         return false;
     /* In its opaque form the library writes what was read, escapes and unknown parameters included. */
     osip_uri_init(&opaque);
-    opaque->scheme = string_of(scheme);
-    opaque->string = string_of(rest);
+    opaque->scheme = text_keep(scheme);
+    opaque->string = text_keep(rest);
     osip_uri_free(message->fields->req_uri);
     osip_message_set_uri(message->fields, opaque);
     osip_message_force_update(message->fields);
@@ -79,7 +71,7 @@ static bool set_uri(struct sip_message *message, struct text uri)
 bool sip_start_request(struct sip_message *message, struct text method, struct text request_uri)
 {
     osip_free(message->fields->sip_method);
-    osip_message_set_method(message->fields, string_of(method));
+    osip_message_set_method(message->fields, text_keep(method));
     return set_uri(message, request_uri);
 }
 
@@ -89,7 +81,7 @@ bool sip_start_response(struct sip_message *message, int status, struct text rea
         return false;
     osip_message_set_status_code(message->fields, status);
     osip_free(message->fields->reason_phrase);
-    osip_message_set_reason_phrase(message->fields, string_of(reason));
+    osip_message_set_reason_phrase(message->fields, text_keep(reason));
     return true;
 }
 
@@ -222,7 +214,7 @@ void sip_body_set(struct sip_message *message, struct text content_type, struct 
     if (content_type.length > 0)
         sip_header_add(message, "Content-Type", content_type);
     free(message->body);
-    message->body = body.length > 0 ? string_of(body) : NULL;
+    message->body = body.length > 0 ? text_keep(body) : NULL;
     message->body_length = body.length;
 }
 
@@ -241,7 +233,7 @@ struct sip_message *sip_message_clone(const struct sip_message *message)
     const osip_header_t *header = osip_list_get_first(&message->fields->headers, &walk);
     for (; header; header = osip_list_get_next(&walk))
         sip_field_put(clone, header->hname, text_of(header->hvalue));
-    clone->body = message->body ? string_of(sip_body(message)) : NULL;
+    clone->body = message->body ? text_keep(sip_body(message)) : NULL;
     clone->body_length = message->body_length;
     arena_clear(&arena);
     return clone;

@@ -153,8 +153,7 @@ static size_t unfold(struct reading *reading, char *bytes, size_t length)
 
 static bool read_section(struct reading *reading, struct text section)
 {
-    char *bytes = memory_new(section.length + 1);
-    memcpy(bytes, section.bytes, section.length);
+    char *bytes = text_keep(section);
     struct text rest = {bytes, unfold(reading, bytes, section.length)}, line;
     bool more = text_cut(rest, '\n', &line, &rest), is_sip;
     if (line.length > 0 && line.bytes[line.length - 1] == '\r')

@@ -67,6 +67,7 @@ uint64_t text_hash_seed(void);
 struct text text_copy(struct arena *arena, struct text text);
 char *text_cstring(struct arena *arena, struct text text);
 struct text text_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *text_keep(struct text text); /* on the heap, with a NUL; freed with free() */
 struct text text_join(struct arena *arena, struct text a, struct text b);
 struct text text_lower(struct arena *arena, struct text text); /* ASCII */
 

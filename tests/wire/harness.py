@@ -167,8 +167,8 @@ class System:
         return int(status), text
 
     def sipp(self, scenario, *arguments, port=None, background=False, transport="u1"):
-        """Runs a scenario of tests/wire/sipp against im-glue; exit code 0 means it went as written."""
-        command = ["sipp", f"127.0.0.1:{self.ports['sip']}", "-sf", os.path.join(SOURCE, "tests/wire/sipp", scenario),
+        """Runs a scenario of docs/examples/sipp against im-glue; exit code 0 means it went as written."""
+        command = ["sipp", f"127.0.0.1:{self.ports['sip']}", "-sf", os.path.join(SOURCE, "docs/examples/sipp", scenario),
                    "-m", "1", "-i", "127.0.0.1", "-t", transport, "-timeout", "60s", "-timeout_error", "-nostdin",
                    "-trace_err", "-error_file", self.path(f"{scenario}-{time.monotonic_ns()}.err"), *arguments]
         if port:

@@ -44,7 +44,7 @@ static struct metric overflow = {
 /* Metrics live as long as the process: their text is never freed. */
 static struct text keep(struct text text)
 {
-    return (struct text){memcpy(memory_new(text.length + 1), text.length ? text.bytes : "", text.length), text.length};
+    return (struct text){text_keep(text), text.length};
 }
 
 /* With `registration` held. */

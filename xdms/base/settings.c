@@ -124,9 +124,7 @@ void settings_store(const struct setting *row, void *target, const char *value)
     switch (row->kind) {
     case SETTING_TEXT: {
         char **text = member(row, target);
-        struct text source = text_of(value);
-        char *copy = memory_new(source.length + 1);
-        memcpy(copy, source.bytes, source.length);
+        char *copy = text_keep(text_of(value));
         free(*text); /* after the copy: `value` may be the old value */
         *text = copy;
         break;

@@ -127,6 +127,14 @@ uint64_t text_hash(struct text text, uint64_t seed)
     return XXH3_64bits_withSeed(text.length ? text.bytes : "", text.length, seed);
 }
 
+char *text_keep(struct text text)
+{
+    char *kept = memory_new(text.length + 1);
+    if (text.length)
+        memcpy(kept, text.bytes, text.length);
+    return kept;
+}
+
 char *text_cstring(struct arena *arena, struct text text)
 {
     char *bytes = arena_alloc_raw(arena, text.length + 1);

@@ -162,8 +162,7 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
     if (!folder_make(folder, arena, error_out))
         return NULL;
     struct lmdb_store *store = memory_new(sizeof(*store));
-    store->folder = memory_new(strlen(folder) + 1);
-    memcpy(store->folder, folder, strlen(folder));
+    store->folder = text_keep(text_of(folder));
     store->folder_fd = -1;
     store->options = *options;
     pthread_mutex_init(&store->lock, NULL);
