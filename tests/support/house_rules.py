@@ -16,6 +16,7 @@ LIBRARY_HOMES = {
     "microhttpd.h": r"^xdms/http/http_server_mhd\.c$",
     "idn2.h": r"^xdms/uri/uri_iri\.c$",
     "lmdb.h": r"^xdms/store/store_lmdb\w*\.[ch]$",
+    "lz4.h": r"^xdms/store/store_lmdb_pack\.c$",
     "zlib.h": r"^xdms/service/content_coding\.c$",
     "gnutls/": r"^(xdms/tls/|tests/support/certificates\.h$)",
     "libxml/": r"^xdms/xml/",

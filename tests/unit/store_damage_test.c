@@ -9,15 +9,18 @@
 #include "../../xdms/store/store_lmdb.h"
 #include "scratch.h"
 
+#define LONG 5000 /* bytes: enough to be packed */
+
 static char scratch[SCRATCH_MAX], folder[160];
 static struct arena arena;
 static MDB_env *env; /* while damage is done */
 static MDB_txn *txn;
 
-/* What the store holds: a (change 1, two claims), b (changes 2 and 3), c (change 4, deleted by 5). */
+/* What the store holds: a (change 1, two claims), b (changes 2 and 3), c (change 4, deleted by 5), a long one (6). */
 static const struct document_key key_a = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("a")};
 static const struct document_key key_b = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("b")};
 static const struct document_key key_c = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("c")};
+static const struct document_key key_long = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("long")};
 static const struct claim claims_of_a[] = {{TEXT_INIT("uri"), TEXT_INIT("sip:team@x"), false},
                                            {TEXT_INIT("of"), TEXT_INIT("bob"), true}};
 
@@ -64,6 +67,8 @@ static void fill(void)
     put(store, key_b, "three", NULL, 0);
     put(store, key_c, "4", NULL, 0);
     put(store, key_c, NULL, NULL, 0);
+    char *bytes = arena_alloc(&arena, LONG + 1);
+    put(store, key_long, memset(bytes, 'x', LONG), NULL, 0);
     store_close(store);
 }
 
@@ -141,7 +146,7 @@ static void a_head_stands_elsewhere(void)
 
 static void a_head_is_of_the_future(void)
 {
-    raw_put("heads", place_of(&key_b), head_of(&key_b, 9, 5));
+    raw_put("heads", place_of(&key_b), head_of(&key_b, 99, 5));
 }
 
 static void a_head_has_no_version(void)
@@ -167,6 +172,19 @@ static void bytes_are_gone(void)
 static void bytes_are_cut_short(void)
 {
     raw_put("documents", numbered(3), TEXT("thre"));
+}
+
+static void bytes_are_longer(void)
+{
+    raw_put("documents", numbered(3), TEXT("threes"));
+}
+
+static void packed_bytes_are_damaged(void)
+{
+    MDB_val key = val_of(numbered(6)), value;
+    assert_int_equal(mdb_get(txn, database("documents"), &key, &value), 0);
+    assert_true(value.mv_size < LONG);
+    raw_put("documents", numbered(6), text_copy(&arena, (struct text){value.mv_data, value.mv_size - 1}));
 }
 
 static void old_bytes_are_kept(void)
@@ -238,7 +256,7 @@ static void a_change_is_gone(void)
 
 static void the_newest_change_is_gone(void)
 {
-    raw_delete("changes", numbered(5));
+    raw_delete("changes", numbered(6));
 }
 
 static void all_changes_are_gone(void)
@@ -253,7 +271,7 @@ static void a_change_is_junk(void)
 
 static void a_change_is_of_the_future(void)
 {
-    raw_put("changes", numbered(6), change_write(&arena, &(struct change){.key = key_a, .previous = 1}));
+    raw_put("changes", numbered(7), change_write(&arena, &(struct change){.key = key_a, .previous = 1}));
 }
 
 static void a_change_comes_before_itself(void)
@@ -288,7 +306,7 @@ struct damage {
 
 static const struct damage damages[] = {
     {a_head_is_gone, "a claim is held by no document that makes it: uri sip:team@x"},
-    {a_head_is_gone, "there are 1 documents, but bytes of 2"},
+    {a_head_is_gone, "there are 2 documents, but bytes of 3"},
     {a_head_is_junk, "the head of a document is damaged: u o b"},
     {a_head_stands_elsewhere, "a document stands under a wrong key: u o c"},
     {a_head_is_of_the_future, "the version of a document is no change number: u o b"},
@@ -296,7 +314,9 @@ static const struct damage damages[] = {
     {a_head_has_another_size, "a document has another size than its head says: u o b"},
     {claims_of_a_head_are_junk, "the claims of a document are damaged: u o b"},
     {bytes_are_gone, "the bytes of a document are missing: u o b"},
-    {bytes_are_cut_short, "a document has another size than its head says: u o b"},
+    {bytes_are_cut_short, "the bytes of a document are damaged: u o b"},
+    {bytes_are_longer, "a document has another size than its head says: u o b"},
+    {packed_bytes_are_damaged, "the bytes of a document are damaged: u o long"},
     {old_bytes_are_kept, "bytes are kept of a version that is no more: 2"},
     {bytes_of_a_deleted_document_are_kept, "bytes are kept of a version that is no more: 4"},
     {bytes_have_no_number, "bytes stand under a key that is no version: x"},
@@ -310,10 +330,10 @@ static const struct damage damages[] = {
     {a_shared_claim_is_junk, "a shared claim is damaged: x"},
     {a_shared_claim_is_made_by_nobody, "a claim is held by no document that makes it: of bob u o b"},
     {a_change_is_gone, "changes are missing before: 4"},
-    {the_newest_change_is_gone, "the newest change has no record: 5"},
-    {all_changes_are_gone, "the newest change has no record: 5"},
+    {the_newest_change_is_gone, "the newest change has no record: 6"},
+    {all_changes_are_gone, "the newest change has no record: 6"},
     {a_change_is_junk, "the record of a change is damaged: 2"},
-    {a_change_is_of_the_future, "the newest change has no record: 5"},
+    {a_change_is_of_the_future, "the newest change has no record: 6"},
     {a_change_comes_before_itself, "the record of a change is damaged: 3"},
     {a_change_has_no_number, "a change has no number: x"},
     {the_last_number_is_gone, "the version of a document is no change number: u o a"},
@@ -400,14 +420,14 @@ static void a_restored_store_begins_above_all_versions(void **state)
     assert_int_equal(store_get(store, &key_b, &arena, &found), OK);
     assert_true(found.version == 3 && text_equal(found.bytes, TEXT("three")));
     /* whoever reads changes is told, wherever it stood */
-    for (uint64_t after = 0; after <= 5; after++) {
+    for (uint64_t after = 0; after <= 6; after++) {
         assert_int_equal(store_changes(store, after, 10, &arena, &page), OK);
         assert_true(page.lost && page.count == 0);
     }
     put(store, key_b, "6", NULL, 0);
     assert_int_equal(store_changes(store, last, 10, &arena, &page), OK);
     assert_true(!page.lost && page.count == 1 && page.changes[0].number == last + 1 && page.changes[0].previous == 3);
-    assert_int_equal(store_changes(store, 5, 10, &arena, &page), OK);
+    assert_int_equal(store_changes(store, 6, 10, &arena, &page), OK);
     assert_true(page.lost);
     assert_int_equal(store_check(store, keep_problem, &problems), OK);
     store_close(store);

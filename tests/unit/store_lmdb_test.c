@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../xdms/store/store_lmdb.h"
+#include "noise.h"
 #include "scratch.h"
 
 #define LARGE (4u << 20) /* bytes that small maps do not hold */
@@ -278,7 +279,7 @@ static void the_oldest_changes_are_dropped(void **state)
 static void a_full_map_refuses_what_does_not_fit_and_goes_on(void **state)
 {
     (void)state;
-    char *large = arena_alloc(&arena, LARGE);
+    char *large = noise(&arena, LARGE);
     struct store *store = with_map(1u << 20, 4u << 20);
     struct document_key absent = key("large");
     struct stored found;
@@ -303,7 +304,7 @@ static void a_full_map_refuses_what_does_not_fit_and_goes_on(void **state)
 static uint64_t fill(struct store *store, size_t size)
 {
     char name[16];
-    char *bytes = arena_alloc(&arena, size);
+    char *bytes = noise(&arena, size);
     for (uint64_t kept = 0;; kept++) {
         snprintf(name, sizeof(name), "%d", (int)kept);
         enum status status = put(store, name, (struct text){bytes, size});
@@ -346,7 +347,7 @@ static void a_store_filled_to_the_brim_reads_and_deletes_and_has_room_again(void
 static void in_a_full_store_each_of_a_batch_gets_what_there_is(void **state)
 {
     (void)state;
-    char *bytes = arena_alloc(&arena, 20000);
+    char *bytes = noise(&arena, 20000);
     struct store *store = with_map(1u << 20, 4u << 20);
     fill(store, 20000);
     struct commit commits[] = {change("new", (struct text){bytes, 20000}),
@@ -441,7 +442,7 @@ static int child_acknowledge(const char *unused)
 static int child_grow(const char *unused)
 {
     (void)unused;
-    char *large = arena_alloc(&arena, LARGE);
+    char *large = noise(&arena, LARGE);
     struct store *store = opened(folder);
     bool good = put(store, "large", (struct text){large, LARGE}) == OK;
     store_close(store);
@@ -453,7 +454,7 @@ static int child_fill(const char *unused)
 {
     (void)unused;
     const struct rlimit limit = {300000, 300000};
-    char *large = arena_alloc(&arena, LARGE);
+    char *large = noise(&arena, LARGE);
     struct document_key where = key("large");
     struct stored found;
     struct store *store = opened(folder);

@@ -3,11 +3,10 @@
  * Databases of one folder (all numbers big-endian):
  *   meta       "format" -> format name and number, "last-change" and "restored" -> change numbers
  *   heads      document key -> version, time, size, true key, claims
- *   documents  version -> bytes; apart from heads, so that these stay small and bytes are written at the end
- *   claims     kind, value -> holder, true kind and value (unique claims)
- *   shared     kind, value, document key -> nothing, or the true parts if the key has a hash in it
- *   changes    change number -> previous version, time, kind of change, true key, who
- * Versions are change numbers. */
+ *   documents  version -> bytes, packed if they are shorter than the head says; apart from heads, so that these stay
+ * small and bytes are written at the end claims     kind, value -> holder, true kind and value (unique claims) shared
+ * kind, value, document key -> nothing, or the true parts if the key has a hash in it changes    change number ->
+ * previous version, time, kind of change, true key, who Versions are change numbers. */
 #ifndef STORE_LMDB_H
 #define STORE_LMDB_H
 
@@ -72,6 +71,14 @@ struct number {
 
 struct number number_write(uint64_t number);
 bool number_read(struct text record, uint64_t *number_out);
+
+/* --- documents: store_lmdb_pack.c --------------------------------------------------------------------------- */
+
+/* As short as it can be made, in the arena, or the bytes themselves. */
+struct text lmdb_pack(struct text bytes, struct arena *arena);
+
+/* Into the arena. False for damage. */
+bool lmdb_unpack(struct text stored, uint64_t size, struct arena *arena, struct text *bytes_out);
 
 /* --- folder and format: store_lmdb_folder.c, store_lmdb_format.c ---------------------------------------------- */
 

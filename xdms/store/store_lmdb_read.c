@@ -48,8 +48,7 @@ static int read_document(struct lmdb_store *store, MDB_txn *txn, const struct do
     if (error)
         return error == MDB_NOTFOUND ? MDB_CORRUPTED : error;
     found_out->key = key_copy(arena, key);
-    found_out->bytes = text_copy(arena, bytes);
-    return 0;
+    return lmdb_unpack(bytes, head.size, arena, &found_out->bytes) ? 0 : MDB_CORRUPTED;
 }
 
 enum status lmdb_read(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out)

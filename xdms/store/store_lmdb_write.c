@@ -382,7 +382,8 @@ static int document_write(struct step *step, struct text claims)
     struct number version = number_write(head.version);
     int error = old_bytes_delete(step);
     if (!error)
-        error = value_put(step, step->store->documents, number_text(&version), commit->bytes, MDB_APPEND);
+        error = value_put(step, step->store->documents, number_text(&version),
+                          lmdb_pack(commit->bytes, &step->store->scratch), MDB_APPEND);
     if (!error)
         error =
             value_put(step, step->store->heads, key_text(&step->place), head_write(&step->store->scratch, &head), 0);

@@ -1,0 +1,22 @@
+/* Bytes that cannot be packed: documents that need the room of their length. */
+#ifndef SUPPORT_NOISE_H
+#define SUPPORT_NOISE_H
+
+#include <stdint.h>
+
+#include "arena.h"
+
+static inline char *noise(struct arena *arena, size_t length)
+{
+    char *bytes = arena_alloc(arena, length);
+    uint64_t state = 88172645463325252u;
+    for (size_t i = 0; i < length; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes[i] = (char)(state >> 32);
+    }
+    return bytes;
+}
+
+#endif
