@@ -28,7 +28,8 @@ static const struct setting rows[] = {
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
      "Name or address in Via, as peers reach us; empty: that of listen.sip."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
-     "Offers SHA-256 digest before MD5; many clients in the field give up when the first challenge is not MD5."},
+     "Offers SHA-256 digest before MD5, and over WebSocket too; many clients in the field give up when the first "
+     "challenge is not MD5, and those in browsers when the last is not."},
 };
 
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};

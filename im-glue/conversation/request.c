@@ -96,7 +96,10 @@ static void challenge(struct request *request, bool proxy, bool stale)
     bool sha256_first = conversation->settings.sha256_first;
     const enum digest_algorithm order[] = {sha256_first ? DIGEST_SHA256 : DIGEST_MD5,
                                            sha256_first ? DIGEST_MD5 : DIGEST_SHA256};
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+    /* Those that run in browsers know only MD5 too, and read only the last. */
+    bool is_browser = request->flow.kind == FLOW_WS || request->flow.kind == FLOW_WSS;
+    size_t count = is_browser && !sha256_first ? 1 : sizeof(order) / sizeof(order[0]);
+    for (size_t i = 0; i < count; i++)
         sip_header_add(
             response, header,
             digest_challenge(conversation->digest, order[i], stale, conversation->now.wall_ms, &request->arena));

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """im-glue behind WebSocket, plain and encrypted, with a client that is written out frame by frame: browsers chat with each
 other and with phones on other transports."""
+import contextlib
+import random
 import socket
 import ssl
 
@@ -10,10 +12,14 @@ from phones import PATIENCE, Browser, relay
 
 import harness
 
+SEED = 20260105
+
 
 def browsers_and_phones_chat(system, tls):
     alice = Browser(system.ports["wss"], "alice", tls)
     bob = Browser(system.ports["ws"], "bob", None)
+    status, challenge = alice.once("REGISTER", "sip:example.com", "sip:alice@example.com", "", "")
+    assert status == 401 and challenge.count("WWW-Authenticate") == 1 and "algorithm=MD5" in challenge, challenge
     assert alice.register() == 200 and bob.register() == 200
     for phone in (alice, bob):
         phone.socket.settimeout(0.2) # both are heard while the other waits
@@ -70,6 +76,23 @@ def what_is_no_websocket_is_refused(system):
             assert answer.startswith(status), answer
 
 
+def noise_hurts_nobody(system, tls):
+    generator = random.Random(SEED)
+    for i in range(60):
+        plain = Browser(system.ports["ws"], "dave", None)
+        data = [generator.randbytes(300), b"\x81\xff" + b"\xff" * 8 + b"x" * 100, b"\x01\x80" + b"m" * 4 + b"\x81\x80",
+                b"\x89\x80mmmm" * 2000][i % 4]
+        plain.socket.sendall(data)
+        plain.socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            while plain.socket.recv(65536):
+                pass
+        plain.close()
+    dave = Browser(system.ports["wss"], "dave", tls)
+    assert dave.register() == 200
+    dave.close()
+
+
 def test(system):
     authority = Certificate(system.folder, "ca", is_authority=True, subject="Test CA")
     certificate = Certificate(system.folder, "server", authority, ("DNS:localhost", "IP:127.0.0.1"))
@@ -84,6 +107,7 @@ def test(system):
     pings_and_blank_lines_are_answered(alice)
     the_end_is_told(system, tls)
     what_is_no_websocket_is_refused(system)
+    noise_hurts_nobody(system, tls)
     alice.close()
     bob.close()
 
