@@ -100,6 +100,37 @@ static void a_user_is_made_read_changed_and_deleted(void **state)
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/bob"), 404);
 }
 
+static void a_user_has_aliases_and_roles(void **state)
+{
+    (void)state;
+    struct answer made =
+        ASK_ADMIN(fixture, "POST", "/api/v1/users", NULL, {JSON},
+                  "{\"name\":\"bob\",\"password\":\"b\",\"aliases\":[\"tel:+1-555-0102\"],\"roles\":[\"server\"]}");
+    assert_int_equal(made.status, 201);
+    assert_string_equal(member(made, "aliases.0"), "tel:+15550102");
+    assert_string_equal(member(made, "roles.0"), "server");
+    struct answer read = ASK_ADMIN(fixture, "PUT", "/api/v1/users/tel:+15550102", NULL, {JSON},
+                                   "{\"addAliases\":[\"sip:robert@example.com\"],\"removeAliases\":[\"tel:+15550102\"],"
+                                   "\"roles\":[\"auditor\",\"admin\"]}");
+    assert_int_equal(read.status, 200);
+    assert_string_equal(member(read, "address"), "sip:bob@example.com");
+    assert_string_equal(member(read, "aliases.0"), "sip:robert@example.com");
+    assert_string_equal(member(read, "aliases.1"), "");
+    assert_string_equal(member(read, "roles.1"), "auditor");
+    assert_string_equal(member(ASK_ADMIN(fixture, "GET", "/api/v1/users/robert"), "address"), "sip:bob@example.com");
+    /* the password is as it was, and the name of an alias is free for nobody */
+    static const char *const refused[] = {"{\"addAliases\":[\"sip:bob@example.com\"]}",
+                                          "{\"aliases\":[\"sip:robert@example.com\"]}"};
+    for (size_t i = 0; i < 2; i++)
+        assert_error(ASK_ADMIN(fixture, "PUT", "/api/v1/users/alice", NULL, {JSON}, refused[i]), 409);
+    assert_error(ASK_ADMIN(fixture, "POST", "/api/v1/users", NULL, {JSON}, "{\"name\":\"robert\",\"password\":\"r\"}"),
+                 409);
+    static const char *const wrong[] = {"{\"roles\":[\"owner\"]}", "{\"roles\":\"server\"}", "{\"aliases\":[1]}",
+                                        "{\"aliases\":[\"nonsense at all\"]}"};
+    for (size_t i = 0; i < 4; i++)
+        assert_error(ASK_ADMIN(fixture, "PUT", "/api/v1/users/alice", NULL, {JSON}, wrong[i]), 400);
+}
+
 static void a_user_can_be_made_only_if_absent(void **state)
 {
     (void)state;
@@ -359,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_user_is_made_read_changed_and_deleted, begin, end),
+        cmocka_unit_test_setup_teardown(a_user_has_aliases_and_roles, begin, end),
         cmocka_unit_test_setup_teardown(a_user_can_be_made_only_if_absent, begin, end),
         cmocka_unit_test_setup_teardown(users_are_listed_by_pages, begin, end),
         cmocka_unit_test_setup_teardown(the_contacts_of_a_deleted_user_go_with_him, begin, end),

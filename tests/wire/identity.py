@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -193,6 +194,55 @@ def proxied(server):
     assert server.logs("address=203.0.113.6")
 
 
+def message(sock, asserted, number):
+    """Status of a MESSAGE to alice, who is away, with that P-Asserted-Identity."""
+    identity = f"P-Asserted-Identity: {asserted}\r\n" if asserted else ""
+    sock.sendall((f"MESSAGE sip:alice@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKid{number}\r\n"
+                  f"Max-Forwards: 70\r\nFrom: <sip:bob@example.com>;tag={number}\r\nTo: <sip:alice@example.com>\r\n"
+                  f"Call-ID: identity-{number}\r\nCSeq: 1 MESSAGE\r\n{identity}Content-Type: text/plain\r\n"
+                  "Content-Length: 2\r\n\r\nhi").encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        piece = sock.recv(65536)
+        assert piece, answer
+        answer += piece
+    return int(answer.split()[1])
+
+
+def sip(build, folder, tls, proxy, other):
+    """P-Asserted-Identity at im-glue: from a certificate that is trusted, one that is not, none, and an address."""
+    def start(log, *settings):
+        arguments = [os.path.join(build, "im-glue"), "--data", os.path.join(folder, "data"), "--schemas", "schemas",
+                     "--sip", "127.0.0.1:0"]
+        for setting in settings:
+            arguments += ["--set", setting]
+        return harness.Program(arguments, os.path.join(folder, log))
+
+    glue = start("sips.log", "listen.sips=127.0.0.1:0", f"tls.certificate={tls[0].crt}", f"tls.key={tls[0].key}",
+                 f"tls.client-ca={tls[1].crt}", "tls.clients=optional", "identity.trusted-names=proxy.example.com")
+    try:
+        for number, (shown, status) in enumerate(((proxy, 202), (other, 407), (None, 407))):
+            context = ssl.create_default_context(cafile=tls[1].crt)
+            if shown:
+                context.load_cert_chain(shown.crt, shown.key)
+            with socket.create_connection(glue.addresses["sips"], timeout=60) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost") as sock:
+                    assert message(sock, "<sip:bob@example.com>", f"s{number}") == status, (number, status)
+        with socket.create_connection(glue.addresses["sip"], timeout=60) as sock:
+            assert message(sock, "<sip:bob@example.com>", "t1") == 407
+        glue.stop()
+        glue = start("sip.log", "identity.trusted-peers=127.0.0.0/8")
+        with socket.create_connection(glue.addresses["sip"], timeout=60) as sock:
+            assert message(sock, "<sip:bob@example.com>", "u1") == 202
+            assert message(sock, "<sip:bob@example.com>, <sip:carol@example.com>", "u2") == 400
+            assert message(sock, "", "u3") == 407
+        glue.stop()
+    except BaseException:
+        print(glue.tail(), file=sys.stderr)
+        glue.kill()
+        raise
+
+
 def main():
     build = sys.argv[1]
     folder = tempfile.mkdtemp(prefix="xdm-wire-")
@@ -215,6 +265,8 @@ def main():
             for test in tests:
                 test(server)
             server.stop()
+            server = None
+        sip(build, folder, tls, proxy, other)
     except BaseException:
         print(f"kept for inspection: {folder}", file=sys.stderr)
         if server:

@@ -360,6 +360,8 @@ static enum status find_place(struct import_line *line, struct text path, struct
         return refuse(refusal, REFUSAL_SYNTAX, "Whole documents alone can be imported.");
     if (status == OK)
         status = document_place(call->service->documents, &target, true, arena, place_out, &selector, refusal);
+    if (status == OK) /* by whichever address of the owner it is named */
+        status = document_owner(call->service->documents, place_out->key.owner, arena, &place_out->key.owner);
     return status;
 }
 
