@@ -79,6 +79,8 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
     respond_text(response, code, status == REFUSED ? refusal->phrase : text_of(respond_phrase(status)));
     if (code == 405)
         http_response_header(response, "Allow", refusal->allow);
+    if (code == 415) /* RFC 9110 §15.5.16: which codings would do */
+        http_response_header(response, "Accept-Encoding", TEXT("identity"));
     if (code == 503)
         http_response_header(response, "Retry-After", TEXT(RETRY_AFTER_S));
     if (code >= 500 && status != CONFLICT) /* a lost race is nobody's failure */
