@@ -200,10 +200,14 @@ void transport_close(struct transport *transport)
 
 static void on_timer(void *context, int fd, unsigned events)
 {
+    struct transport *transport = context;
     uint64_t expirations;
     (void)events;
-    if (read(fd, &expirations, sizeof(expirations)) == (ssize_t)sizeof(expirations))
-        tcp_run_timer(context);
+    if (read(fd, &expirations, sizeof(expirations)) != (ssize_t)sizeof(expirations))
+        return;
+    connections_run_timer(transport);
+    for (int kind = 0; kind < FLOW_KINDS; kind++)
+        listener_resume(&transport->listeners[kind]);
 }
 
 void notice_add(struct transport *transport, const struct flow *flow, bool is_closed)

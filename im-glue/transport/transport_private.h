@@ -1,4 +1,4 @@
-/* What udp.c, tcp.c and channel.c share with transport.c. */
+/* What the files of this module share: connections, listeners, and what goes on between them. */
 #ifndef TRANSPORT_PRIVATE_H
 #define TRANSPORT_PRIVATE_H
 
@@ -90,14 +90,27 @@ ssize_t channel_write(struct connection *connection, struct text bytes);
 /* Nothing more is sent on it. */
 void channel_end(struct connection *connection);
 
-/* tcp.c */
+/* connection.c. A new one is known by its number; offered, it is also used for whatever is sent to its peer. Who sends
+ * on it or ends it must not look at it afterwards. */
+struct connection *connection_new(struct transport *transport, int fd, const struct flow *peer);
+void connection_offer(struct connection *connection);
+void connection_watch(struct connection *connection); /* for the events that it waits for now */
+void connection_send(struct connection *connection, struct text bytes);
+void connection_close(struct connection *connection); /* what was sent before is still delivered */
+void connection_end(struct connection *connection, bool tell);
+void connection_name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT_MAX]);
+void connections_run_timer(struct transport *transport);
+
+/* listener.c */
 bool listener_open(struct transport *transport, struct listener *listener, const struct flow *address);
+void listener_resume(struct listener *listener); /* if it was paused */
 void listener_close(struct listener *listener);
+
+/* tcp.c */
 void tcp_close(struct transport *transport);
-size_t tcp_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
-                      const struct text **names_out);
 void tcp_send(struct transport *transport, const struct flow *flow, struct text bytes);
 void tcp_disconnect(struct transport *transport, uint64_t connection);
-void tcp_run_timer(struct transport *transport);
+size_t tcp_peer_names(const struct transport *transport, uint64_t connection, struct arena *arena,
+                      const struct text **names_out);
 
 #endif

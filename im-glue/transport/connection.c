@@ -1,0 +1,389 @@
+/* A connection from its first byte to its last: TCP, and TLS and WebSocket on it; bounded queues, patience with limits.
+ * It may be closed by the handler while its own bytes are being handled. */
+#include "transport_private.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define CONNECT_MS 10000 /* a peer that is silent for so long is not there; the handshake of TLS has as much */
+#define LINGER_MS  2000  /* for the last words to arrive */
+
+static void on_connection(void *context, int fd, unsigned events);
+static void send_frames(struct connection *connection);
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+void connection_name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT_MAX])
+{
+    struct arena arena;
+    arena_init(&arena, "peer");
+    snprintf(name, TRANSPORT_PEER_TEXT_MAX, "%s %.*s", flow_kind_name(peer->kind),
+             TEXT_ARG(flow_peer_text(peer, &arena)));
+    arena_clear(&arena);
+}
+
+struct connection *connection_new(struct transport *transport, int fd, const struct flow *peer)
+{
+    const int on = 1;
+    struct connection *connection = memory_new(sizeof(*connection));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    connection->transport = transport;
+    connection->fd = fd;
+    connection->flow =
+        (struct flow){.kind = peer->kind, .connection = ++transport->last_connection, .peer = peer->peer};
+    connection->active_ms = clock_monotonic_ms();
+    connection_name_peer(peer, connection->peer);
+    HASH_ADD(by_number, transport->by_number, flow.connection, sizeof(connection->flow.connection), connection);
+    TAILQ_INSERT_TAIL(&transport->idle, connection, idle);
+    return connection;
+}
+
+/* From here on it is used for whatever is sent to its peer. */
+void connection_offer(struct connection *connection)
+{
+    struct transport *transport = connection->transport;
+    struct connection *same;
+    HASH_FIND(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), same);
+    if (!same)
+        HASH_ADD_KEYPTR(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), connection);
+}
+
+static void connection_free(struct connection *connection)
+{
+    tls_session_free(connection->tls);
+    websocket_free(connection->websocket);
+    free(connection->queue);
+    free(connection);
+}
+
+/* Nobody has been told of it yet. */
+static bool is_opening(const struct connection *connection)
+{
+    return connection->connecting || connection->shaking || connection->upgrading;
+}
+
+/* Once for each connection, whoever ends it. */
+static void tell_end(const struct connection *connection)
+{
+    struct flow peer = connection->flow;
+    peer.connection = 0; /* as whoever sent to this peer knows it */
+    if (connection->lingers)
+        return;
+    if (!is_opening(connection))
+        notice_add(connection->transport, &connection->flow, true);
+    if (connection->named_by_peer)
+        notice_add(connection->transport, &peer, false);
+}
+
+/* From here on it cannot be sent to. */
+static void forget_peer(struct connection *connection)
+{
+    struct transport *transport = connection->transport;
+    struct connection *same;
+    HASH_FIND(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), same);
+    if (same == connection)
+        HASH_DELETE(by_peer, transport->by_peer, connection);
+}
+
+void connection_end(struct connection *connection, bool tell)
+{
+    struct transport *transport = connection->transport;
+    if (connection->closed)
+        return;
+    if (tell)
+        tell_end(connection);
+    connection->closed = true;
+    loop_unwatch(transport->loop, connection->fd);
+    close(connection->fd);
+    HASH_DELETE(by_number, transport->by_number, connection);
+    forget_peer(connection);
+    TAILQ_REMOVE(&transport->idle, connection, idle);
+    if (!connection->held)
+        connection_free(connection);
+}
+
+/* Until it is released it may end, but is there to be looked at. */
+static bool hold(struct connection *connection)
+{
+    bool held = connection->held;
+    connection->held = true;
+    return held;
+}
+
+static void release(struct connection *connection, bool held)
+{
+    connection->held = held;
+    if (connection->closed && !held)
+        connection_free(connection);
+}
+
+static void touch(struct connection *connection)
+{
+    struct transport *transport = connection->transport;
+    connection->active_ms = clock_monotonic_ms();
+    TAILQ_REMOVE(&transport->idle, connection, idle);
+    TAILQ_INSERT_TAIL(&transport->idle, connection, idle);
+}
+
+static int64_t patience_ms(const struct connection *connection)
+{
+    if (connection->lingers)
+        return LINGER_MS;
+    return is_opening(connection) ? CONNECT_MS : TRANSPORT_IDLE_MS_MAX;
+}
+
+void connections_run_timer(struct transport *transport)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    struct connection *connection = TAILQ_FIRST(&transport->idle), *next;
+    /* In the order of activity: behind this one nobody has been silent for long enough. */
+    for (; connection && connection->active_ms + LINGER_MS <= now_ms; connection = next) {
+        next = TAILQ_NEXT(connection, idle);
+        if (connection->active_ms + patience_ms(connection) <= now_ms)
+            connection_end(connection, true);
+    }
+}
+
+void connection_watch(struct connection *connection)
+{
+    unsigned events = LOOP_READ | (connection->queue_length ? LOOP_WRITE : 0u);
+    if (connection->connecting || connection->shaking)
+        events = connection->connecting || connection->shaking_writes ? LOOP_WRITE : LOOP_READ;
+    loop_watch(connection->transport->loop, connection->fd, events, on_connection, connection);
+}
+
+/* --- outgoing --------------------------------------------------------------------------------------------------- */
+
+static bool queue_bytes(struct connection *connection, struct text bytes)
+{
+    size_t wanted = connection->queue_length + bytes.length;
+    if (bytes.length == 0)
+        return true;
+    if (wanted > TRANSPORT_QUEUE_BYTES_MAX)
+        return false;
+    if (wanted > connection->queue_capacity) {
+        connection->queue_capacity = wanted * 2;
+        connection->queue = memory_resize(connection->queue, connection->queue_capacity);
+    }
+    memcpy(connection->queue + connection->queue_length, bytes.bytes, bytes.length);
+    connection->queue_length = wanted;
+    return true;
+}
+
+static bool write_queue(struct connection *connection)
+{
+    size_t sent = 0;
+    while (sent < connection->queue_length) {
+        struct text rest = {connection->queue + sent, connection->queue_length - sent};
+        ssize_t some = channel_write(connection, rest);
+        if (some < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        if (some < 0)
+            break;
+        sent += (size_t)some;
+    }
+    if (sent == 0)
+        return true;
+    connection->queue_length -= sent;
+    memmove(connection->queue, connection->queue + sent, connection->queue_length);
+    if (connection->queue_length == 0) { /* most connections are quiet, and there may be many */
+        free(connection->queue);
+        connection->queue = NULL;
+        connection->queue_capacity = 0;
+    }
+    if (!connection->lingers)
+        touch(connection);
+    return true;
+}
+
+/* What can be sent at once is, the rest is queued. The connection may have ended afterwards. */
+static void send_bytes(struct connection *connection, struct text bytes)
+{
+    size_t sent = 0;
+    if (!connection->connecting && !connection->shaking && connection->queue_length == 0) {
+        ssize_t result = channel_write(connection, bytes);
+        if (result < 0 && errno != EAGAIN && errno != EINTR)
+            return connection_end(connection, true);
+        sent = result > 0 ? (size_t)result : 0;
+        if (!is_opening(connection) && !connection->lingers)
+            touch(connection);
+    }
+    if (!queue_bytes(connection, text_slice(bytes, sent, bytes.length))) {
+        log_warning("peer does not read, connection cut peer=%s", connection->peer);
+        return connection_end(connection, true);
+    }
+    connection_watch(connection);
+}
+
+/* What is queued is still sent, what comes is thrown away. */
+static void begin_end(struct connection *connection)
+{
+    if (connection->lingers)
+        return;
+    tell_end(connection);
+    touch(connection);
+    forget_peer(connection);
+    connection->upgrading = false;
+    connection->lingers = true;
+    if (connection->queue_length == 0)
+        channel_end(connection);
+    connection_watch(connection);
+}
+
+/* What its frames have to say, and the end that they may have come to. */
+static void send_frames(struct connection *connection)
+{
+    struct text bytes;
+    bool ended = websocket_is_ended(connection->websocket);
+    if (websocket_output(connection->websocket, &bytes))
+        send_bytes(connection, bytes);
+    if (ended && !connection->closed)
+        begin_end(connection);
+}
+
+void connection_send(struct connection *connection, struct text bytes)
+{
+    if (!connection->websocket)
+        return send_bytes(connection, bytes);
+    bool held = hold(connection);
+    websocket_send(connection->websocket, bytes);
+    send_frames(connection);
+    release(connection, held);
+}
+
+/* Closing at once would throw away what the peer has not read yet, as soon as it has sent us more. */
+void connection_close(struct connection *connection)
+{
+    if (connection->lingers)
+        return;
+    if (is_opening(connection))
+        return connection_end(connection, true);
+    if (!connection->websocket)
+        return begin_end(connection);
+    bool held = hold(connection);
+    websocket_close(connection->websocket);
+    send_frames(connection);
+    release(connection, held);
+}
+
+/* --- incoming --------------------------------------------------------------------------------------------------- */
+
+static void hand_over(struct connection *connection, struct text bytes)
+{
+    struct transport *transport = connection->transport;
+    struct flow flow = connection->flow;
+    touch(connection);
+    transport->handler.input(transport->handler.context, &flow, bytes);
+}
+
+/* The handler may end the connection at any message. */
+static void take_frames(struct connection *connection, struct text bytes)
+{
+    struct websocket *websocket = connection->websocket;
+    struct text message;
+    websocket_input(websocket, bytes);
+    if (connection->upgrading && websocket_is_open(websocket)) {
+        connection->upgrading = false;
+        touch(connection);
+    }
+    while (!connection->closed && !connection->lingers && websocket_message(websocket, &message))
+        hand_over(connection, message);
+    if (!connection->closed)
+        send_frames(connection);
+}
+
+static void read_some(struct connection *connection)
+{
+    struct transport *transport = connection->transport;
+    ssize_t length = channel_read(connection, transport->buffer, TRANSPORT_READ_BYTES);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (length <= 0)
+        return connection_end(connection, true);
+    if (connection->lingers)
+        return;
+    bool held = hold(connection);
+    if (connection->websocket)
+        take_frames(connection, (struct text){transport->buffer, (size_t)length});
+    else
+        hand_over(connection, (struct text){transport->buffer, (size_t)length});
+    release(connection, held);
+}
+
+/* False: it failed. */
+static bool take_connected(struct connection *connection)
+{
+    int reason = 0;
+    socklen_t length = sizeof(reason);
+    struct transport *transport = connection->transport;
+    getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &reason, &length);
+    if (reason != 0)
+        return false;
+    connection->connecting = false;
+    if (connection->flow.kind != FLOW_TLS)
+        return true;
+    struct arena arena;
+    arena_init(&arena, "name");
+    const char *name = text_cstring(&arena, flow_address_text(&connection->flow, &arena));
+    connection->tls = tls_session_connect(transport->tls, connection->fd, name);
+    connection->shaking = true;
+    arena_clear(&arena);
+    return connection->tls != NULL;
+}
+
+/* False: it failed. */
+static bool shake(struct connection *connection)
+{
+    enum tls_progress progress = tls_session_handshake(connection->tls);
+    if (progress == TLS_FAILED) {
+        /* Strangers who knock are counted (tls.h); a peer that we want to reach is worth a line. */
+        log_line(connection->named_by_peer ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "no TLS peer=%s reason=%s",
+                 connection->peer, tls_session_error(connection->tls));
+        return false;
+    }
+    connection->shaking = progress != TLS_DONE;
+    connection->shaking_writes = progress == TLS_WRITES;
+    if (!connection->shaking)
+        touch(connection);
+    return true;
+}
+
+/* The alert that says why is still read by a peer who sends on meanwhile. */
+static void turn_away(struct connection *connection)
+{
+    if (connection->named_by_peer)
+        return connection_end(connection, true);
+    connection->shaking = false;
+    connection->lingers = true;
+    touch(connection);
+    shutdown(connection->fd, SHUT_WR);
+    connection_watch(connection);
+}
+
+static void on_connection(void *context, int fd, unsigned events)
+{
+    struct connection *connection = context;
+    (void)fd;
+    if (connection->connecting && !take_connected(connection))
+        return connection_end(connection, true);
+    if (connection->shaking) {
+        if (!shake(connection))
+            return turn_away(connection);
+        events = is_opening(connection) ? 0 : LOOP_WRITE; /* what has waited for it goes out */
+        connection_watch(connection);
+    }
+    if (events & LOOP_WRITE) {
+        if (!write_queue(connection))
+            return connection_end(connection, true);
+        if (connection->lingers && connection->queue_length == 0)
+            channel_end(connection);
+        connection_watch(connection);
+    }
+    if (events & LOOP_READ)
+        read_some(connection);
+}
