@@ -10,8 +10,8 @@
 
 #define TRANSPORT_CONNECTIONS_MAX 10000      /* file descriptors are raised to fit; more are refused at accept */
 #define TRANSPORT_QUEUE_BYTES_MAX (4u << 20) /* unsent bytes of one connection: a peer that does not read is cut */
-#define TRANSPORT_MESSAGE_MAX     (1u << 20) /* of WebSocket: more than any SIP message that is taken */
-#define TRANSPORT_IDLE_MS_MAX     900000     /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
+#define TRANSPORT_MESSAGE_MAX     ((1u << 20) + 65536) /* of WebSocket: more than any SIP message that is taken */
+#define TRANSPORT_IDLE_MS_MAX     900000 /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
 
 struct transport;
 
