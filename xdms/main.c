@@ -89,7 +89,7 @@ static const struct setting rows[] = {
      "Open connections; more wait until one closes."},
     {"http.body-bytes-max", SETTING_NUMBER, ROW(body_bytes_max), "1048576", 1024, 8388608, "bytes",
      "Largest request body; larger is refused with 413."},
-    {"http.header-bytes-max", SETTING_NUMBER, ROW(header_bytes_max), "32768", 4096, 262144, "bytes",
+    {"http.header-bytes-max", SETTING_NUMBER, ROW(header_bytes_max), "20480", 4096, 262144, "bytes",
      "Largest header section; larger is refused with 431, a larger target with 414."},
     {"http.gzip-bytes-min", SETTING_NUMBER, ROW(gzip_bytes_min), "1024", 0, 8388608, "bytes",
      "Smallest document or node that is sent compressed to clients that accept gzip; 0: none is."},

@@ -80,7 +80,7 @@ struct http_settings {
 };
 
 #define HTTP_SETTINGS_STANDARD                                                                                         \
-    ((struct http_settings){"127.0.0.1", 0, 0, 4096, 1u << 20, 32768, 10000, 30000, 120000, "xdms"})
+    ((struct http_settings){"127.0.0.1", 0, 0, 4096, 1u << 20, 20480, 10000, 30000, 120000, "xdms"})
 
 struct http_server;
 

@@ -50,6 +50,21 @@ void xml_schema_free(struct xml_schema *schema);
 enum status xml_schema_check(const struct xml_schema *schema, const struct xml_document *document, struct arena *arena,
                              struct refusal *refusal);
 
+/* What may make a document suspicious to rules beyond its schema; local names, in whatever namespace. */
+struct xml_suspects {
+    const struct text *repeated; /* attributes that have one value twice among the children of an element */
+    size_t repeated_count;
+    const struct text *present; /* elements that occur */
+    size_t present_count;
+};
+
+/* True: xml_parse and xml_schema_check would take it, and its document element is this one. False: ask them what is
+ * wrong with it, if anything is. Reads the document once and builds no tree, so it is much faster than they are.
+ * `suspect_out`: it has one of the suspects. */
+bool xml_schema_accepts(const struct xml_schema *schema, struct text bytes, const struct xml_limits *limits,
+                        struct text root_namespace, struct text root, const struct xml_suspects *suspects,
+                        struct arena *arena, bool *suspect_out);
+
 struct xml_sheet;
 struct xml_parameter {
     const char *name;

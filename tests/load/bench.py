@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the product beside its limits in one run and writes what came out to a results folder.
 
-    bench.py NAME BUILD_FOLDER [--seconds N] [--rounds N] [--quick] [--results FOLDER]"""
+    bench.py NAME BUILD_FOLDER [--seconds N] [--rounds N] [--quick] [--only CASE] [--results FOLDER]"""
 import argparse
 import importlib
 import os
@@ -21,6 +21,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="how often each is taken (default: 3)")
     parser.add_argument("--quick", action="store_true", help="only to see whether it works: short, once, no peers that "
                         "need further packages")
+    parser.add_argument("--only", default="", help="only cases whose name holds this")
     parser.add_argument("--results", help="default: results/bench/NAME")
     return parser.parse_args()
 
@@ -29,7 +30,7 @@ def main():
     options = arguments()
     seconds = options.seconds or (0.3 if options.quick else 3)
     rounds = options.rounds or (1 if options.quick else 3)
-    bench = bench_run.Bench(options.name, options.build, seconds, rounds, options.quick)
+    bench = bench_run.Bench(options.name, options.build, seconds, rounds, options.quick, options.only)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     try:
         importlib.import_module(f"bench_{options.name}").run(bench)

@@ -33,14 +33,14 @@ def run(bench):
     at = min(GOAL_CONNECTIONS, users)
     for _ in range(bench.rounds):
         for server in readers:
-            bench.sample(f"GET 2 KB, {at} connections", server.name, bench_servers.load(bench, server, TARGET, at))
+            bench.take(f"GET 2 KB, {at} connections", server.name, bench_servers.load, bench, server, TARGET, at)
         for server in readers[:3]: # Kamailio knows no conditional GET
-            bench.sample(f"304, {at} connections", server.name,
-                         bench_servers.load(bench, server, TARGET, at, conditional=True))
+            bench.take(f"304, {at} connections", server.name, bench_servers.load, bench, server, TARGET, at,
+                       conditional=True)
         for connections in ladder:
             for server in writers:
-                bench.sample(f"durable PUT 2 KB, {connections} connections", server.name,
-                             bench_servers.load(bench, server, TARGET, connections, **put))
+                bench.take(f"durable PUT 2 KB, {connections} connections", server.name, bench_servers.load, bench,
+                           server, TARGET, connections, **put)
     goals(bench, at)
 
 

@@ -20,9 +20,9 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 class Bench:
     """One run. `seconds`: of one measurement; `rounds`: how often each is taken; `quick`: a look whether all works."""
 
-    def __init__(self, name, build, seconds, rounds, quick):
+    def __init__(self, name, build, seconds, rounds, quick, only=""):
         self.name, self.build, self.quick = name, os.path.abspath(build), quick
-        self.seconds, self.rounds = seconds, rounds
+        self.seconds, self.rounds, self.only = seconds, rounds, only
         self.samples = {}  # case -> who -> [figures of round 0, 1, …]
         self.goals = []
         self.unit = "per_second"  # the figure that ratios are made of; larger is better, unless it ends in _us
@@ -54,6 +54,11 @@ class Bench:
         """A sentence that belongs under the table."""
         self.notes.append(line)
         self.say(line)
+
+    def take(self, case, who, measure, *arguments, **options):
+        """Measures and keeps, unless only others are wanted."""
+        if self.only in case:
+            self.sample(case, who, measure(*arguments, **options))
 
     def sample(self, case, who, figures):
         self.samples.setdefault(case, {}).setdefault(who, []).append(figures)

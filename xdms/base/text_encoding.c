@@ -37,6 +37,15 @@ bool utf8_valid(struct text text)
 {
     size_t length;
     for (size_t i = 0; i < text.length; i += length) {
+        uint64_t eight;
+        while (text.length - i >= sizeof(eight)) { /* most text is ASCII */
+            memcpy(&eight, text.bytes + i, sizeof(eight));
+            if (eight & UINT64_C(0x8080808080808080))
+                break;
+            i += sizeof(eight);
+        }
+        if (i == text.length)
+            break;
         length = utf8_length((const unsigned char *)text.bytes + i, text.length - i);
         if (length == 0)
             return false;

@@ -1,10 +1,7 @@
 /* Entity tags and the conditions made of them (RFC 9110 §13.1). Knows no document. */
 #include "document.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
-#define TAG_MAX  24 /* quotes and the hex digits of a version */
+#define TAG_MAX  16 /* hex digits of a version */
 #define TAG_GZIP "-gz"
 
 struct tag {
@@ -19,22 +16,38 @@ struct seen {
 
 static bool next_tag(struct text *rest, struct tag *tag_out);
 
+/* The version in hex, as its tag is without quotes. */
 static struct text tag_of(uint64_t version, char buffer[TAG_MAX])
 {
-    int length = snprintf(buffer, TAG_MAX, "%" PRIx64, version);
-    return (struct text){buffer, (size_t)length};
+    static const char digits[] = "0123456789abcdef";
+    size_t at = TAG_MAX;
+    do {
+        buffer[--at] = digits[version & 15];
+        version >>= 4;
+    } while (version);
+    return (struct text){buffer + at, TAG_MAX - at};
+}
+
+static struct text tag_in_quotes(uint64_t version, struct text suffix, struct arena *arena)
+{
+    char buffer[TAG_MAX];
+    struct text_builder tag;
+    builder_init(&tag, arena);
+    builder_add_char(&tag, '"');
+    builder_add(&tag, tag_of(version, buffer));
+    builder_add(&tag, suffix);
+    builder_add_char(&tag, '"');
+    return builder_text(&tag);
 }
 
 struct text document_etag(uint64_t version, struct arena *arena)
 {
-    char buffer[TAG_MAX];
-    return text_format(arena, "\"%.*s\"", TEXT_ARG(tag_of(version, buffer)));
+    return tag_in_quotes(version, TEXT(""), arena);
 }
 
 struct text document_etag_gzip(uint64_t version, struct arena *arena)
 {
-    char buffer[TAG_MAX];
-    return text_format(arena, "\"%.*s" TAG_GZIP "\"", TEXT_ARG(tag_of(version, buffer)));
+    return tag_in_quotes(version, TEXT(TAG_GZIP), arena);
 }
 
 /* `weak_fits`: the weak comparison of RFC 9110 §8.8.3.2. */

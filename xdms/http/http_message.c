@@ -76,8 +76,15 @@ struct text http_peer_text(const struct sockaddr *peer, struct arena *arena)
     char address[INET6_ADDRSTRLEN];
     if (peer->sa_family == AF_INET) {
         const struct sockaddr_in *four = (const struct sockaddr_in *)peer;
-        inet_ntop(AF_INET, &four->sin_addr, address, sizeof(address));
-        return text_format(arena, "%s:%u", address, (unsigned)ntohs(four->sin_port));
+        uint32_t number = ntohl(four->sin_addr.s_addr);
+        struct text_builder written;
+        builder_init(&written, arena);
+        for (int shift = 24; shift >= 0; shift -= 8) {
+            builder_add_number(&written, number >> shift & 0xff);
+            builder_add_char(&written, shift ? '.' : ':');
+        }
+        builder_add_number(&written, ntohs(four->sin_port));
+        return builder_text(&written);
     }
     if (peer->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)peer;

@@ -10,6 +10,15 @@ static void add_version(const struct xcap_call *call, const struct stored *found
 static enum status answer(const struct xcap_call *call, const struct stored *found, struct text bytes,
                           struct http_response *response);
 
+/* If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, and others that are none. */
+static bool has_condition(const struct http_request *request)
+{
+    for (size_t i = 0; i < request->headers_count; i++)
+        if (text_starts_with_nocase(request->headers[i].name, TEXT("If-")))
+            return true;
+    return false;
+}
+
 /* A condition counts only where the answer would else be 200 (RFC 9110 §13.2.1). For a whole document its version says
  * so without a look at the bytes; of a node only the bytes tell whether it is there. */
 enum status xcap_read(struct xcap_call *call, struct http_response *response, struct refusal *refusal)
@@ -21,7 +30,8 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
     bool paged =
         !call->selector && content_prefers_page(call->request, content_type_of(&call->place, call->selector, arena));
     /* what is computed has no version before it is made */
-    if (!call->selector && !paged && call->place.row->kind == USAGE_STORED) {
+    bool conditional = has_condition(call->request);
+    if (conditional && !call->selector && !paged && call->place.row->kind == USAGE_STORED) {
         enum status status = document_read_version(documents, &call->place, &found);
         if (status == OK)
             status = answer_unchanged(call, &found, response, refusal, &answered);
@@ -34,7 +44,7 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
         status = xcap_get(found.bytes, call->selector, arena, &bytes);
     if (status == OK && paged && respond_page(call, bytes, response))
         return OK;
-    if (status == OK)
+    if (status == OK && conditional)
         status = answer_unchanged(call, &found, response, refusal, &answered);
     if (status != OK || answered)
         return status;

@@ -1,5 +1,6 @@
 /* Is this whole document what its usage allows, in the order that RFC 4825 §8.2.5 gives: form, schema, uniqueness,
- * other constraints. Parsed once; the schema and the sheet see the same tree. */
+ * other constraints. Nearly all documents are found good in one reading without a tree; the others are parsed into one
+ * that the schema and the sheet see, and that tells what is wrong. */
 #include "usage_own.h"
 #include "xcap_error.h"
 
@@ -7,6 +8,8 @@ static enum status check_parsed(const struct usage_loaded *loaded, const struct 
                                 struct text bytes, const struct xml_document *document, struct arena *arena,
                                 const struct usage_claim **claims_out, size_t *claims_count_out,
                                 struct refusal *refusal);
+static bool is_plain(const struct usage_loaded *loaded, struct text bytes, const struct xml_limits *limits,
+                     struct arena *arena);
 static enum status check_root(const struct usage_loaded *loaded, const struct xml_document *document,
                               struct arena *arena, struct refusal *refusal);
 static enum status check_constraints(const struct usage_loaded *loaded, const struct usage_subject *subject,
@@ -20,14 +23,30 @@ enum status usage_check(const struct usage *usage, const struct usage_subject *s
     const struct usage_loaded *loaded = usage_loaded(usage);
     const struct xml_limits limits = {usage->bytes_max, usage->depth_max, usage->elements_max, usage->attributes_max};
     struct xml_document *document = NULL;
+    struct text unreadable;
     *claims_out = NULL;
     *claims_count_out = 0;
+    if (is_plain(loaded, bytes, &limits, arena) &&
+        usage_claims_read(loaded, bytes, arena, claims_out, claims_count_out, &unreadable, refusal) == OK &&
+        unreadable.length == 0)
+        return OK;
     enum status status = xml_parse(bytes, &limits, arena, &document, refusal);
     if (status != OK)
         return status;
     status = check_parsed(loaded, subject, bytes, document, arena, claims_out, claims_count_out, refusal);
     xml_document_free(document);
     return status;
+}
+
+/* Good, and without anything that the sheet would look for. */
+static bool is_plain(const struct usage_loaded *loaded, struct text bytes, const struct xml_limits *limits,
+                     struct arena *arena)
+{
+    bool suspect;
+    return (!loaded->constraints || loaded->has_suspects) &&
+           xml_schema_accepts(loaded->schema, bytes, limits, loaded->root_namespace, loaded->usage.root,
+                              &loaded->suspects, arena, &suspect) &&
+           !suspect;
 }
 
 static enum status check_parsed(const struct usage_loaded *loaded, const struct usage_subject *subject,

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+static void read_suspects(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
 static void read_head(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded);
 static enum status read_documents(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                                   struct text *error_out);
@@ -62,6 +63,7 @@ enum status usage_manifest_read(const struct xml_element *manifest, struct arena
         return FAILED;
     read_posts(manifest, memory, loaded_out);
     read_access(manifest, loaded_out);
+    read_suspects(manifest, memory, loaded_out);
     if (read_claims(manifest, memory, loaded_out, error_out) != OK)
         return FAILED;
     return usage_policy_read(manifest, memory, loaded_out, error_out);
@@ -88,6 +90,30 @@ static void read_head(const struct xml_element *manifest, struct arena *memory, 
         }
     }
     usage->prefixes = prefixes;
+}
+
+static struct text *read_words(struct text words, struct arena *memory, size_t *count_out)
+{
+    struct text *list = arena_array(memory, struct text, words.length / 2 + 1);
+    struct text word;
+    *count_out = 0;
+    for (words = text_trim(words); words.length; words = text_trim(words)) {
+        text_cut(words, ' ', &word, &words); /* the schema made one blank of all white space */
+        list[(*count_out)++] = text_trim(word);
+    }
+    return list;
+}
+
+static void read_suspects(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded)
+{
+    struct xml_suspects *suspects = &loaded->suspects;
+    for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
+        if (!usage_row_is(row, "suspect"))
+            continue;
+        loaded->has_suspects = true;
+        suspects->repeated = read_words(usage_row_value(row, "repeated"), memory, &suspects->repeated_count);
+        suspects->present = read_words(usage_row_value(row, "present"), memory, &suspects->present_count);
+    }
 }
 
 static enum usage_source source_of(struct text name)

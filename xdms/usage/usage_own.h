@@ -64,6 +64,8 @@ struct usage_loaded {
     const struct usage_claim_row *claims;
     size_t claims_count;
     struct usage_computed *computed; /* one for each of usage.documents */
+    bool has_suspects; /* else the sheet looks at every document */
+    struct xml_suspects suspects;
     struct xml_schema *schema;
     struct xml_sheet *constraints; /* NULL: none */
     struct xml_sheet *page;        /* NULL: the common one */

@@ -26,9 +26,13 @@ static bool select_node(struct text document, const struct xcap_selector *select
                         struct xcap_finder *finder, struct selected *selected_out);
 static enum status refuse_mismatch(const struct xcap_finder *finder, const struct xcap_selector *selector,
                                    struct arena *arena, struct refusal *refusal);
-static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
+static bool find_parent(struct xcap_finder *finder, struct text document, const struct xcap_selector *selector,
+                        struct arena *arena);
+static enum status refuse_no_parent(const struct xcap_finder *finder, const struct xcap_selector *selector,
+                                    struct arena *arena, struct refusal *refusal);
+static enum status put_element(struct xcap_finder *finder, const struct xcap_selector *selector, struct text body,
                                struct arena *arena, struct splice *splice, struct refusal *refusal);
-static enum status put_attribute(struct text document, const struct xcap_selector *selector, struct text body,
+static enum status put_attribute(struct xcap_finder *finder, const struct xcap_selector *selector, struct text body,
                                  struct arena *arena, struct splice *splice, struct refusal *refusal);
 
 enum status xcap_get(struct text document, const struct xcap_selector *selector, struct arena *arena,
@@ -96,14 +100,25 @@ enum status xcap_check_parent(struct text document, const struct xcap_selector *
                               struct refusal *refusal)
 {
     struct xcap_finder finder;
+    return find_parent(&finder, document, selector, arena) ? OK : refuse_no_parent(&finder, selector, arena, refusal);
+}
+
+static bool find_parent(struct xcap_finder *finder, struct text document, const struct xcap_selector *selector,
+                        struct arena *arena)
+{
     size_t steps_count = selector->steps_count - (selector->terminal == XCAP_ELEMENT);
-    if (xcap_find_place(&finder, document, selector, steps_count, arena))
-        return OK;
+    return xcap_find_place(finder, document, selector, steps_count, arena);
+}
+
+/* `finder` is where the search ended. */
+static enum status refuse_no_parent(const struct xcap_finder *finder, const struct xcap_selector *selector,
+                                    struct arena *arena, struct refusal *refusal)
+{
     struct text phrase = text_format(arena, "there is not exactly one parent: look at step '%.*s'",
-                                     TEXT_ARG(selector->steps[finder.steps_done].written));
+                                     TEXT_ARG(selector->steps[finder->steps_done].written));
     refuse_conflict(refusal, "no-parent", phrase);
-    if (finder.steps_done) {
-        struct text ancestor = xml_escape(arena, write_ancestor(selector, finder.steps_done, arena));
+    if (finder->steps_done) {
+        struct text ancestor = xml_escape(arena, write_ancestor(selector, finder->steps_done, arena));
         refusal->content = text_format(arena, "<ancestor>%.*s</ancestor>", TEXT_ARG(ancestor));
     }
     return REFUSED;
@@ -133,8 +148,9 @@ enum status xcap_put(struct text document, const struct xcap_selector *selector,
 {
     if (selector->terminal == XCAP_NAMESPACES)
         return refuse_method(refusal);
-    if (xcap_check_parent(document, selector, arena, refusal) != OK)
-        return REFUSED;
+    struct xcap_finder finder;
+    if (!find_parent(&finder, document, selector, arena))
+        return refuse_no_parent(&finder, selector, arena, refusal);
     struct text mark = TEXT("\xEF\xBB\xBF");
     if (text_starts_with(body, mark))
         body = text_slice(body, mark.length, body.length);
@@ -142,12 +158,11 @@ enum status xcap_put(struct text document, const struct xcap_selector *selector,
         return refuse_conflict(refusal, "not-utf-8", TEXT("the body is not UTF-8"));
     struct splice splice = {0};
     enum status status = selector->terminal == XCAP_ATTRIBUTE
-                             ? put_attribute(document, selector, body, arena, &splice, refusal)
-                             : put_element(document, selector, body, arena, &splice, refusal);
+                             ? put_attribute(&finder, selector, body, arena, &splice, refusal)
+                             : put_element(&finder, selector, body, arena, &splice, refusal);
     if (status != OK)
         return status;
     struct text result = apply(document, &splice, arena);
-    struct xcap_finder finder;
     struct selected selected;
     size_t begin = splice.begin + splice.before.length;
     if (!select_node(result, selector, arena, &finder, &selected) || selected.begin != begin ||
@@ -208,53 +223,49 @@ static enum status check_name(const struct xcap_step *step, const struct xml_ele
     return refuse_conflict(refusal, "cannot-insert", phrase);
 }
 
-static enum status put_element(struct text document, const struct xcap_selector *selector, struct text body,
+static enum status put_element(struct xcap_finder *finder, const struct xcap_selector *selector, struct text body,
                                struct arena *arena, struct splice *splice, struct refusal *refusal)
 {
-    struct xcap_finder finder;
     const struct xml_element *element;
     struct xml_tag target;
-    bool parent_there = xcap_find_place(&finder, document, selector, selector->steps_count - 1, arena);
-    assert(parent_there);
     struct text fragment = text_trim(body);
-    if (xml_tree_read_in(fragment, &finder.scope, arena, &element) != OK)
-        return refuse_fragment(document, selector, fragment, arena, refusal);
+    if (xml_tree_read_in(fragment, &finder->scope, arena, &element) != OK)
+        return refuse_fragment(finder->document, selector, fragment, arena, refusal);
     if (element->begin != 0 || element->end != fragment.length)
         return refuse_conflict(refusal, "not-xml-frag",
                                TEXT("the body must be one element, without a declaration or comment beside it"));
     if (check_name(last_step(selector), element, arena, refusal) != OK)
         return REFUSED;
-    switch (xcap_find_children(&finder, last_step(selector), &target)) {
+    switch (xcap_find_children(finder, last_step(selector), &target)) {
     case 0:
-        if (!xcap_insert_element(&finder, last_step(selector), element, fragment, splice))
+        if (!xcap_insert_element(finder, last_step(selector), element, fragment, splice))
             return refuse_conflict(refusal, "cannot-insert",
                                    TEXT("there is no place for a new element at this position"));
         return OK;
     case 1:
-        *splice = (struct splice){
-            .begin = target.begin, .end = xcap_element_end(document, &target), .node = fragment, .created = false};
+        *splice = (struct splice){.begin = target.begin,
+                                  .end = xcap_element_end(finder->document, &target),
+                                  .node = fragment,
+                                  .created = false};
         return OK;
     default: return refuse_conflict(refusal, "cannot-insert", TEXT("the URI selects several elements"));
     }
 }
 
-static enum status put_attribute(struct text document, const struct xcap_selector *selector, struct text body,
+static enum status put_attribute(struct xcap_finder *finder, const struct xcap_selector *selector, struct text body,
                                  struct arena *arena, struct splice *splice, struct refusal *refusal)
 {
-    struct xcap_finder finder;
     struct xml_attribute_span attribute;
     struct text value;
-    bool element_there = xcap_find_place(&finder, document, selector, selector->steps_count, arena);
-    assert(element_there);
     if (!xcap_attribute_value(body, arena, &value))
         return refuse_conflict(refusal, "not-xml-att-value",
                                TEXT("the body must be the value of an attribute in quotes, with '<' and '&' as "
                                     "references"));
-    if (xcap_find_attribute(&finder, selector->attribute_namespace, selector->attribute_local, &attribute)) {
+    if (xcap_find_attribute(finder, selector->attribute_namespace, selector->attribute_local, &attribute)) {
         *splice = (struct splice){.begin = attribute.value_begin - 1, .end = attribute.value_end + 1, .node = value};
         return OK;
     }
-    if (!xcap_insert_attribute(&finder, selector, value, arena, splice))
+    if (!xcap_insert_attribute(finder, selector, value, arena, splice))
         return refuse_conflict(refusal, "cannot-insert",
                                TEXT("no prefix of the attribute's namespace is known where the element stands"));
     return OK;

@@ -77,6 +77,8 @@ bool xcap_name_matches(struct xcap_finder *finder, const struct xml_tag *tag, st
     struct text found;
     if (!text_equal(tag->local, local))
         return false;
+    if (text_find(tag->attributes, TEXT("xmlns")) == tag->attributes.length) /* it declares nothing */
+        return xml_scope_find(&finder->scope, tag->prefix, &found) && text_equal(found, namespace);
     bool matches = xml_scope_open(&finder->scope, finder->document, tag) &&
                    xml_scope_find(&finder->scope, tag->prefix, &found) && text_equal(found, namespace);
     xml_scope_close(&finder->scope);
@@ -89,6 +91,25 @@ static bool step_name_matches(struct xcap_finder *finder, const struct xml_tag *
            (step->also.length && xcap_name_matches(finder, tag, step->also, step->local));
 }
 
+/* True only where the step's attribute is there in so many letters and with another value: most elements of a long
+ * list are passed over by that. */
+static bool value_differs(const struct xcap_finder *finder, const struct xml_tag *tag, const struct xcap_step *step)
+{
+    struct xml_attribute_span attribute;
+    size_t cursor = 0;
+    if (!step->has_attribute || step->attribute_namespace.length)
+        return false;
+    while (xml_attribute_next(finder->document, tag, &cursor, &attribute)) {
+        if (attribute.prefix.length || !text_equal(attribute.local, step->attribute_local))
+            continue;
+        for (size_t i = 0; i < attribute.raw.length; i++) /* references, and white space that is normalised */
+            if (attribute.raw.bytes[i] == '&' || (unsigned char)attribute.raw.bytes[i] < ' ')
+                return false;
+        return !text_equal(attribute.raw, step->attribute_value);
+    }
+    return false;
+}
+
 unsigned xcap_find_children(struct xcap_finder *finder, const struct xcap_step *step, struct xml_tag *found_out)
 {
     struct xcap_children children;
@@ -97,6 +118,8 @@ unsigned xcap_find_children(struct xcap_finder *finder, const struct xcap_step *
     unsigned count = 0;
     xcap_children_init(&children, finder->document, &finder->place);
     while (xcap_children_next(&children, &tag)) {
+        if (step->position == 0 && value_differs(finder, &tag, step))
+            continue;
         if (!step_name_matches(finder, &tag, step))
             continue;
         position++;

@@ -2,7 +2,9 @@
 #ifndef XML_VALIDATE_LIBRARY_H
 #define XML_VALIDATE_LIBRARY_H
 
+#include <libxml/hash.h>
 #include <libxml/tree.h>
+#include <libxml/xmlschemas.h>
 
 #include "xml_validate.h"
 
@@ -10,6 +12,15 @@
 
 struct xml_document {
     xmlDocPtr tree;
+};
+
+struct xml_schema {
+    xmlSchemaPtr compiled;
+    xmlHashTablePtr elements;   /* (local, namespace) */
+    xmlHashTablePtr attributes; /* the same, of namespaces only: unqualified ones are the schema's own affair */
+    xmlHashTablePtr namespaces; /* with a declaration of either */
+    xmlHashTablePtr ids;        /* local names of attributes of type xs:ID, whose values must differ in a document */
+    bool ids_elsewhere;         /* other things may be of that type */
 };
 
 /* Looks at the tags alone, before the library pays for anything: bounds, DTD, and whatever would let the library see

@@ -4,23 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <libxml/hash.h>
 #include <libxml/parser.h>
 #include <libxml/uri.h>
 #include <libxml/valid.h>
-#include <libxml/xmlschemas.h>
 
 #include "xml_validate_library.h"
 
 #define SCHEMA_FILES_MAX 64 /* of one schema with all it imports; a longer chain is a mistake */
 #define XSD_NAMESPACE    "http://www.w3.org/2001/XMLSchema"
-
-struct xml_schema {
-    xmlSchemaPtr compiled;
-    xmlHashTablePtr elements;   /* (local, namespace) */
-    xmlHashTablePtr attributes; /* the same, of namespaces only: unqualified ones are the schema's own affair */
-    xmlHashTablePtr namespaces; /* with a declaration of either */
-};
 
 struct survey { /* one reading of the schema files for the names in them */
     struct xml_schema *schema;
@@ -43,6 +34,7 @@ enum status xml_schema_load(const char *path, struct arena *arena, struct xml_sc
     schema->elements = xmlHashCreate(64);
     schema->attributes = xmlHashCreate(16);
     schema->namespaces = xmlHashCreate(16);
+    schema->ids = xmlHashCreate(16);
     struct xml_complaint complaint = {.arena = arena};
     xml_loading_begin(&complaint);
     enum status status = schema_compile(path, &complaint, schema);
@@ -68,6 +60,7 @@ void xml_schema_free(struct xml_schema *schema)
     xmlHashFree(schema->elements, NULL);
     xmlHashFree(schema->attributes, NULL);
     xmlHashFree(schema->namespaces, NULL);
+    xmlHashFree(schema->ids, NULL);
     free(schema);
 }
 
@@ -143,11 +136,35 @@ static bool qualified(xmlNodePtr node, const char *schema_default)
     return result;
 }
 
+static bool names_id_type(xmlNodePtr node, const char *attribute)
+{
+    xmlChar *type = xmlGetNoNsProp(node, BAD_CAST attribute);
+    const xmlChar *colon = type ? xmlStrchr(type, ':') : NULL;
+    bool result = type && xmlStrEqual(colon ? colon + 1 : type, BAD_CAST "ID");
+    xmlFree(type);
+    return result;
+}
+
+/* Validation without a tree does not compare the values of xs:ID, so that somebody else has to. */
+static void survey_ids(struct xml_schema *schema, xmlNodePtr node)
+{
+    bool typed = names_id_type(node, "type");
+    xmlChar *name =
+        typed && xmlStrEqual(node->name, BAD_CAST "attribute") ? xmlGetNoNsProp(node, BAD_CAST "name") : NULL;
+    if (name)
+        xmlHashAddEntry(schema->ids, name, schema);
+    else if (typed || names_id_type(node, "base") || names_id_type(node, "itemType"))
+        schema->ids_elsewhere = true;
+    xmlFree(name);
+}
+
 /* Every named declaration, global or local, in document order without recursion. */
 static void survey_declarations(struct survey *survey, xmlNodePtr root, const xmlChar *target)
 {
     xmlNodePtr node = root;
     while (node) {
+        if (node->type == XML_ELEMENT_NODE)
+            survey_ids(survey->schema, node);
         bool element = xmlStrEqual(node->name, BAD_CAST "element");
         bool attribute = xmlStrEqual(node->name, BAD_CAST "attribute");
         xmlChar *name =

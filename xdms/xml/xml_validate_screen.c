@@ -57,7 +57,12 @@ static enum status screen_bytes(struct screen *screen)
         return screen_refuse(screen, "not-utf-8", "the document is not UTF-8", 0);
     if (bytes.length == 0)
         return screen_refuse(screen, "not-well-formed", "the document is empty", 0);
+    bool doubtful = false;
     for (size_t i = 0; i < bytes.length; i++) {
+        unsigned char byte = (unsigned char)bytes.bytes[i];
+        doubtful |= (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0xEF;
+    }
+    for (size_t i = 0; i < bytes.length && doubtful; i++) {
         unsigned char byte = (unsigned char)bytes.bytes[i];
         bool control = byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
         bool beyond = byte == 0xEF && (unsigned char)bytes.bytes[i + 1] == 0xBF &&
