@@ -1,6 +1,7 @@
-/* What the schemas let through, found out by trying: each element and attribute of each valid example is taken away,
- * repeated, moved, filled with other values and given strangers as neighbours. What is accepted is compared with
- * tests/inventory.txt, so that no schema becomes laxer (or stricter) unseen. "--write" writes that file anew. */
+/* What manifests allow and schemas let through, the latter found out by trying: each element and attribute of each
+ * valid example is taken away, repeated, moved, filled with other values and given strangers as neighbours. What is
+ * accepted is compared with tests/inventory.txt, so that no schema becomes laxer (or stricter) unseen. "--write" writes
+ * that file anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,6 +61,7 @@ static struct arena memory, scratch; /* of all that is found out; of one attempt
 static struct fact facts[FACTS_MAX];
 static size_t facts_count;
 static bool output; /* else compare */
+static struct usage_set *set;
 
 static const struct text probes[] = {TEXT_INIT(""),          TEXT_INIT("?!"),         TEXT_INIT("text"),
                                      TEXT_INIT("two words"), TEXT_INIT("0"),          TEXT_INIT("1"),
@@ -516,6 +518,39 @@ static void everything_declared_stands_in_an_example(void **state)
     globfree(&files);
 }
 
+static void write_roles(struct text_builder *page, const struct usage *usage, enum xcap_tree tree)
+{
+    static const char *const operations[] = {"read", "write", "delete"};
+    static const char *const roles[] = {"anyone", "user", "owner", "server", "operator", "admin", "auditor"};
+    for (enum usage_operation operation = USAGE_READ; operation <= USAGE_DELETE; operation++) {
+        builder_add_format(page, "%.*s: %s %s by", TEXT_ARG(usage->auid), tree == XCAP_USERS ? "users" : "global",
+                           operations[operation]);
+        for (enum usage_role role = USAGE_ANYONE; role < USAGE_NOBODY; role++)
+            if (usage_allows(usage, tree, operation, role))
+                builder_add_format(page, " %s", roles[role]);
+        builder_add_char(page, '\n');
+    }
+}
+
+/* What the manifest says, for whoever compares it with the standard. */
+static void write_usage(struct text_builder *page, const struct usage *usage)
+{
+    bool trees[] = {[XCAP_USERS] = false, [XCAP_GLOBAL] = false};
+    builder_add_format(page, "%.*s: %.*s, begins with %.*s, selectors mean %.*s, at most %zu bytes, %u deep\n",
+                       TEXT_ARG(usage->auid), TEXT_ARG(usage->mime), TEXT_ARG(usage->root), TEXT_ARG(usage->namespace),
+                       usage->bytes_max, usage->depth_max);
+    for (size_t i = 0; i < usage->documents_count; i++) {
+        const struct usage_document *document = &usage->documents[i];
+        trees[document->tree] = true;
+        builder_add_format(page, "%.*s: %s %.*s%s\n", TEXT_ARG(usage->auid),
+                           document->tree == XCAP_USERS ? "users" : "global", TEXT_ARG(document->pattern),
+                           document->kind == USAGE_COMPUTED ? ", made" : "");
+    }
+    for (enum xcap_tree tree = XCAP_USERS; tree <= XCAP_GLOBAL; tree++)
+        if (trees[tree])
+            write_roles(page, usage, tree);
+}
+
 static void complain_of_lines(struct text page, struct text other, const char *what)
 {
     struct text line, all = text_format(&memory, "\n%.*s", TEXT_ARG(other));
@@ -527,11 +562,13 @@ static void complain_of_lines(struct text page, struct text other, const char *w
     }
 }
 
-static void schemas_let_through_what_the_inventory_says(void **state)
+static void services_let_through_what_the_inventory_says(void **state)
 {
     (void)state;
     struct text_builder page;
     builder_init(&page, &memory);
+    for (size_t i = 0; i < usage_count(set); i++)
+        write_usage(&page, usage_at(set, i));
     qsort(facts, facts_count, sizeof(facts[0]), fact_order);
     for (size_t i = 0; i < facts_count; i++)
         write_fact(&page, &facts[i]);
@@ -546,20 +583,14 @@ static void schemas_let_through_what_the_inventory_says(void **state)
         return;
     complain_of_lines(written, builder_text(&page), "no longer so");
     complain_of_lines(builder_text(&page), written, "now so");
-    fail_msg("the schemas and " INVENTORY
-             " differ; if that is meant: usages_inventory_test --write, and read the diff");
+    fail_msg("schemas/ and " INVENTORY " differ; if that is meant: usages_inventory_test --write, and read the diff");
 }
 
 static void strangers_are_refused_everywhere(void **state)
 {
     (void)state;
-    struct usage_set *set = NULL;
-    struct text error = {0};
-    if (usage_set_load("schemas", &set, &memory, &error) != OK)
-        fail_msg("%.*s", TEXT_ARG(error));
     for (size_t i = 0; i < usage_count(set); i++)
         try_usage(usage_at(set, i));
-    usage_set_free(set);
 }
 
 static int open_all(void **state)
@@ -568,12 +599,17 @@ static int open_all(void **state)
     xml_open();
     arena_init(&memory, "inventory");
     arena_init(&scratch, "attempt");
-    return 0;
+    struct text error = {0};
+    if (usage_set_load("schemas", &set, &memory, &error) == OK)
+        return 0;
+    print_error("%.*s\n", TEXT_ARG(error));
+    return -1;
 }
 
 static int close_all(void **state)
 {
     (void)state;
+    usage_set_free(set);
     arena_clear(&memory);
     arena_clear(&scratch);
     xml_close();
@@ -585,7 +621,7 @@ int main(int argument_count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strangers_are_refused_everywhere), /* first: finds out what the others look at */
         cmocka_unit_test(everything_declared_stands_in_an_example),
-        cmocka_unit_test(schemas_let_through_what_the_inventory_says),
+        cmocka_unit_test(services_let_through_what_the_inventory_says),
     };
     output = argument_count > 1 && strcmp(arguments[1], "--write") == 0;
     return cmocka_run_group_tests(tests, open_all, close_all);
