@@ -1,5 +1,5 @@
-/* Runs a fuzz target over the files of some folders: in ordinary builds the corpus is a test, so that no target rots and
- * each input that once failed stays tried. */
+/* Runs a fuzz target over the files of some folders: in ordinary builds the corpus is a test, so that no target rots
+ * and each input that once failed stays tried. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
