@@ -90,6 +90,30 @@ static void more_changes_than_a_page_come_in_order_and_once(void **state)
     assert_int_equal(count, CHANGES);
 }
 
+static void who_is_too_far_behind_goes_on_from_the_newest_change(void **state)
+{
+    (void)state;
+    struct feed_change change;
+    bool lost;
+    feed = feed_new(store);
+    feed_set_behind_max(feed, 3);
+    for (int i = 0; i < 3; i++)
+        write_document(TEXT("near"), false);
+    for (int i = 0; i < 3; i++)
+        assert_true(feed_next(feed, &change, &lost));
+    assert_false(feed_next(feed, &change, &lost));
+    assert_false(lost);
+    for (int i = 0; i < 4; i++)
+        write_document(TEXT("far"), false);
+    assert_false(feed_next(feed, &change, &lost));
+    assert_true(lost);
+    assert_false(feed_next(feed, &change, &lost));
+    assert_false(lost);
+    write_document(TEXT("next"), false);
+    assert_true(feed_next(feed, &change, &lost));
+    assert_true(text_equal(change.name, TEXT("next")));
+}
+
 static void a_change_between_two_reads_of_a_page_is_seen(void **state)
 {
     (void)state;
@@ -227,6 +251,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_feed_begins_after_what_was_there, begin, end),
         cmocka_unit_test_setup_teardown(a_deletion_is_told, begin, end),
         cmocka_unit_test_setup_teardown(more_changes_than_a_page_come_in_order_and_once, begin, end),
+        cmocka_unit_test_setup_teardown(who_is_too_far_behind_goes_on_from_the_newest_change, begin, end),
         cmocka_unit_test_setup_teardown(a_change_between_two_reads_of_a_page_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(lost_changes_are_told_once_and_the_feed_goes_on, begin_without_store, end),
         cmocka_unit_test_setup_teardown(a_store_that_went_back_is_a_loss, begin_without_store, end),

@@ -9,7 +9,8 @@
 
 struct feed {
     struct store *store;
-    uint64_t seen; /* number of the last record taken from the store */
+    uint64_t seen;       /* number of the last record taken from the store */
+    uint64_t behind_max; /* 0: any */
     struct change_page page;
     size_t position;
     struct arena arena; /* of the page */
@@ -32,6 +33,19 @@ void feed_free(struct feed *feed)
     free(feed);
 }
 
+void feed_set_behind_max(struct feed *feed, uint64_t changes)
+{
+    feed->behind_max = changes;
+}
+
+static void go_on_from(struct feed *feed, uint64_t last, bool *lost_out)
+{
+    /* What is read after caches were emptied holds all changes up to `last` already. */
+    feed->page.count = 0;
+    feed->seen = last;
+    *lost_out = true;
+}
+
 /* False when there is nothing to be had, now or for good. */
 static bool read_page(struct feed *feed, bool *lost_out)
 {
@@ -41,6 +55,11 @@ static bool read_page(struct feed *feed, bool *lost_out)
     arena_reset(&feed->arena);
     feed->position = 0;
     feed->page = (struct change_page){0};
+    bool far = feed->behind_max && last > feed->seen && last - feed->seen > feed->behind_max;
+    if (far && last != STORE_CHANGE_UNKNOWN && feed->seen != STORE_CHANGE_UNKNOWN) {
+        go_on_from(feed, last, lost_out);
+        return false;
+    }
     if (last == STORE_CHANGE_UNKNOWN ||
         store_changes(feed->store, feed->seen, FEED_PAGE, &feed->arena, &feed->page) != OK) {
         feed->page.count = 0; /* read again at the next call */
@@ -48,10 +67,7 @@ static bool read_page(struct feed *feed, bool *lost_out)
         return false;
     }
     if (feed->page.lost || last < feed->seen) {
-        /* What is read after caches were emptied holds all changes up to `last` already. */
-        feed->page.count = 0;
-        feed->seen = last;
-        *lost_out = true;
+        go_on_from(feed, last, lost_out);
         return false;
     }
     return feed->page.count > 0;

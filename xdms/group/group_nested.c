@@ -97,8 +97,9 @@ static void note_group(struct groups *groups, struct text address)
     }
 }
 
-void group_note_change(struct groups *groups, const struct document_key *key)
+bool group_note_change(struct groups *groups, const struct document_key *key)
 {
+    bool all = true;
     struct arena arena;
     struct document_place place;
     struct stored stored;
@@ -113,8 +114,10 @@ void group_note_change(struct groups *groups, const struct document_key *key)
             if (xml_attribute(service, TEXT("uri"), &uri))
                 note_group(groups, uri_canonical(&arena, text_trim(uri)));
         }
+        all = !service;
     }
     arena_clear(&arena);
+    return all;
 }
 
 /* --- when it is used --- */

@@ -39,11 +39,13 @@ struct entry {
     const struct policy *policy; /* NULL: no rules */
 };
 
-#define ADDRESSES_MAX   200000       /* of one set; LIST_BYTES_MAX lets no more through that are spelled out */
-#define MISSING_MAX     64           /* named per entry; an operator needs the first few */
-#define LISTS_MAX       256          /* followed for one entry: lists that refer to lists multiply */
-#define LIST_BYTES_MAX  (16u << 20)  /* read for one entry: the loop stands still meanwhile, some 0.1 s */
-#define CACHE_BYTES_MAX (256u << 20) /* of one cache: GROUP_CACHE_MAX of the largest documents would be many GB */
+#define ADDRESSES_MAX     200000      /* of one set; LIST_BYTES_MAX lets no more through that are spelled out */
+#define MISSING_MAX       64          /* named per entry; an operator needs the first few */
+#define LISTS_MAX         256         /* followed for one entry: lists that refer to lists multiply */
+#define LIST_BYTES_MAX    (16u << 20) /* read for one entry: the loop stands still meanwhile, some 0.1 s */
+#define GROUP_CHANGES_MAX 16 /* looked at one by one between two questions: each costs a look at all cached groups */
+#define BEHIND_MAX        8192 /* changes between two questions that are walked, some 10 ms; after more all is made anew */
+#define CACHE_BYTES_MAX   (256u << 20) /* of one cache: GROUP_CACHE_MAX of the largest documents would be many GB */
 
 /* Entries by name, the least recently used first. */
 struct cache {
@@ -115,7 +117,8 @@ int64_t group_next_schedule(const struct group *group, int64_t wall_ms);
 
 /* group_nested.c */
 void group_resolve_nested(const struct groups *groups, struct group *group);
-void group_note_change(struct groups *groups, const struct document_key *key); /* a group document was written */
+/* A group document was written. False: it holds more groups than could be looked at. */
+bool group_note_change(struct groups *groups, const struct document_key *key);
 
 /* question.c */
 struct text question_kind(const struct group_sender *sender);

@@ -23,6 +23,7 @@ struct groups *groups_new(const struct documents *documents, const struct group_
     groups->documents = documents;
     groups->settings = *settings;
     groups->feed = feed_new(documents_store(documents));
+    feed_set_behind_max(groups->feed, BEHIND_MAX);
     groups_begin(groups);
     return groups;
 }
@@ -56,17 +57,23 @@ bool group_kind_known(const struct groups *groups, struct text kind)
            (groups->rules_usage && policy_kind_known(&groups->rules_usage->vocabulary, kind));
 }
 
-/* Internal documents change with every message; what is cached here depends on none of them. */
+/* Internal documents change with every message; what is cached here depends on none of them. Groups that change in
+ * masses empty the cache: looking for each of them in all that is cached would take longer than to make it anew. */
 void groups_refresh(struct groups *groups)
 {
     struct feed_change change;
     bool lost = false;
+    unsigned groups_left = GROUP_CHANGES_MAX;
     while (feed_next(groups->feed, &change, &lost)) {
         if (text_starts_with(change.usage, TEXT("#")))
             continue;
         groups->changed_at = change.number;
-        if (!change.deletion && groups->group_usage && text_equal(change.usage, groups->group_usage->auid))
-            group_note_change(groups, &(struct document_key){change.usage, change.owner, change.name});
+        if (change.deletion || !groups->group_usage || !text_equal(change.usage, groups->group_usage->auid))
+            continue;
+        const struct document_key key = {change.usage, change.owner, change.name};
+        if (groups_left == 0 || !group_note_change(groups, &key))
+            cache_clear(&groups->group_cache);
+        groups_left -= groups_left > 0;
     }
     if (lost) {
         cache_clear(&groups->group_cache);
