@@ -188,7 +188,8 @@ bool lmdb_map_grow(struct lmdb_store *store);
 
 /* Before a transaction of these commits: sees to it that deletions find room whatever happens. False: the store is
  * tight, and what is no deletion may fail for lack of room. store_lmdb_room.c */
-#define LMDB_RESERVE_BYTES (1u << 20) /* for some dozens of deletions while a long reader keeps old pages from reuse */
+#define LMDB_RESERVE_BYTES (1u << 20) /* for some dozens of deletions while a long reader keeps old pages from reuse   \
+                                       */
 bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count);
 enum status lmdb_status_of(int error);
 

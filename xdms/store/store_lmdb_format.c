@@ -108,7 +108,7 @@ static int databases_open(struct lmdb_store *store, MDB_txn *txn, unsigned flags
 bool format_open(struct lmdb_store *store, struct arena *arena, struct text *error_out)
 {
     MDB_txn *txn;
-    uint64_t number;
+    uint64_t number = 0;
     int error = lmdb_write_begin(store, &txn);
     if (error)
         return folder_say(arena, error_out, store->folder, mdb_strerror(error));
