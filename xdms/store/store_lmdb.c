@@ -220,15 +220,6 @@ void lmdb_log(const struct lmdb_store *store, const char *what, int error)
               error == LMDB_UNCERTAIN ? "it is not known whether it happened" : mdb_strerror(error));
 }
 
-void lmdb_readers_clean(struct lmdb_store *store)
-{
-    int dead = 0;
-    if (store->env)
-        mdb_reader_check(store->env, &dead);
-    if (dead > 0)
-        log_warning("reader slots of dead processes freed folder=%s slots=%d", store->folder, dead);
-}
-
 /* The map may change while no transaction of this process is there. */
 static void gate_close(struct lmdb_store *store)
 {
@@ -247,6 +238,15 @@ static void gate_open(struct lmdb_store *store)
     store->closed = false;
     pthread_cond_broadcast(&store->released);
     pthread_mutex_unlock(&store->lock);
+}
+
+static bool is_broken(struct lmdb_store *store)
+{
+    MDB_txn *txn;
+    int error = store->env ? mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) : MDB_PANIC;
+    if (!error)
+        mdb_txn_abort(txn);
+    return error == MDB_PANIC;
 }
 
 /* Inside the gate. LMDB gives an environment up for good when it could not write the page that makes a commit valid.
@@ -308,7 +308,11 @@ static int mend(struct lmdb_store *store, int error)
     if (error != MDB_MAP_RESIZED && error != MDB_PANIC)
         return error;
     gate_close(store);
-    int left = error == MDB_MAP_RESIZED ? map_set(store, 0) : environment_renew(store);
+    int left = 0;
+    if (error == MDB_MAP_RESIZED)
+        left = map_set(store, 0);
+    else if (is_broken(store)) /* else another thread was here before */
+        left = environment_renew(store);
     gate_open(store);
     return left;
 }
@@ -340,6 +344,31 @@ static void leave(struct lmdb_store *store, MDB_txn *parked)
     pthread_mutex_unlock(&store->lock);
 }
 
+bool lmdb_hold(struct lmdb_store *store)
+{
+    enter(store, false);
+    if (store->env)
+        return true;
+    leave(store, NULL);
+    return false;
+}
+
+void lmdb_release(struct lmdb_store *store)
+{
+    leave(store, NULL);
+}
+
+void lmdb_readers_clean(struct lmdb_store *store)
+{
+    int dead = 0;
+    if (!lmdb_hold(store))
+        return;
+    mdb_reader_check(store->env, &dead);
+    lmdb_release(store);
+    if (dead > 0)
+        log_warning("reader slots of dead processes freed folder=%s slots=%d", store->folder, dead);
+}
+
 /* Nobody may be told, and nothing may be built on, what may be gone after a power cut. */
 static int settle(struct lmdb_store *store)
 {
@@ -364,7 +393,8 @@ static int read_start(struct lmdb_store *store, MDB_txn **txn)
     error = mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
     if (error != MDB_READERS_FULL)
         return error;
-    lmdb_readers_clean(store);
+    int dead = 0;
+    mdb_reader_check(store->env, &dead);
     return mdb_txn_begin(store->env, NULL, MDB_RDONLY, txn);
 }
 

@@ -188,10 +188,15 @@ bool lmdb_map_grow(struct lmdb_store *store);
 
 /* Before a transaction of these commits: sees to it that deletions find room whatever happens. False: the store is
  * tight, and what is no deletion may fail for lack of room. store_lmdb_room.c */
-#define LMDB_RESERVE_BYTES (1u << 20) /* for some dozens of deletions while a long reader keeps old pages from reuse   \
-                                       */
+#define LMDB_RESERVE_BYTES                                                                                             \
+    (1u << 20) /* for some dozens of deletions while a long reader keeps old pages from reuse                          \
+                */
 bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count);
 enum status lmdb_status_of(int error);
+
+/* For what looks at the environment outside of a transaction: it is not opened anew meanwhile. False: there is none. */
+bool lmdb_hold(struct lmdb_store *store);
+void lmdb_release(struct lmdb_store *store);
 
 /* Frees the reader slots of killed processes, which keep old pages from being used again. */
 void lmdb_readers_clean(struct lmdb_store *store);

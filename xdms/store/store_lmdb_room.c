@@ -45,30 +45,49 @@ static void be_free(struct lmdb_store *store, uint64_t map_bytes)
         lmdb_map_set(store, wanted);
 }
 
-bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count)
+struct room {
+    uint64_t used, map_bytes; /* of the file, and of address space */
+    bool grows;               /* the file can be as long as wanted */
+};
+
+/* False: there is no environment now. */
+static bool look(struct lmdb_store *store, uint64_t pages, uint64_t bytes, struct room *room_out)
 {
     MDB_envinfo about;
     MDB_stat stat;
     mdb_filehandle_t file;
+    if (!lmdb_hold(store))
+        return false;
+    bool known = mdb_env_info(store->env, &about) == 0 && mdb_env_stat(store->env, &stat) == 0 &&
+                 mdb_env_get_fd(store->env, &file) == 0;
+    if (known) {
+        room_out->used = (about.me_last_pgno + 1) * stat.ms_psize;
+        room_out->map_bytes = about.me_mapsize;
+        uint64_t wanted = room_out->used + pages * stat.ms_psize + bytes + LMDB_RESERVE_BYTES;
+        room_out->grows = pages == 0 || (wanted <= store->options.settings.bytes_max && file_reach(file, wanted));
+    }
+    lmdb_release(store);
+    return known;
+}
+
+bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count)
+{
+    struct room room;
     uint64_t bytes = 0;
     bool deletions = true;
-    if (!store->env || mdb_env_info(store->env, &about) != 0 || mdb_env_stat(store->env, &stat) != 0 ||
-        mdb_env_get_fd(store->env, &file) != 0)
-        return true;
     for (size_t i = 0; i < count; i++) {
-        bytes += (commits[i]->deletion ? 0 : commits[i]->bytes.length) + (uint64_t)PAGES_PER_COMMIT * stat.ms_psize;
+        bytes += commits[i]->deletion ? 0 : commits[i]->bytes.length;
         deletions = deletions && commits[i]->deletion;
     }
-    uint64_t used = (about.me_last_pgno + 1) * stat.ms_psize;
+    if ((deletions && !store->tight) || !look(store, deletions ? 0 : count * PAGES_PER_COMMIT, bytes, &room))
+        return true;
     if (deletions) {
-        if (store->tight)
-            lmdb_map_set(store, used + LMDB_RESERVE_BYTES);
+        lmdb_map_set(store, room.used + LMDB_RESERVE_BYTES);
         return true;
     }
-    uint64_t wanted = used + bytes + LMDB_RESERVE_BYTES;
-    if (wanted > store->options.settings.bytes_max || !file_reach(file, wanted))
-        be_tight(store, used, about.me_mapsize);
+    if (!room.grows)
+        be_tight(store, room.used, room.map_bytes);
     else if (store->tight)
-        be_free(store, about.me_mapsize);
-    return !store->tight;
+        be_free(store, room.map_bytes);
+    return room.grows;
 }

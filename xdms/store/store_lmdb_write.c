@@ -80,9 +80,12 @@ static int true_reason(struct lmdb_store *store, int error)
 {
     mdb_filehandle_t file;
     struct stat about;
-    if (error != EIO || !store->env || mdb_env_get_fd(store->env, &file) != 0 || fstat(file, &about) != 0)
+    int reason = 0;
+    if (error != EIO || !lmdb_hold(store))
         return error;
-    int reason = posix_fallocate(file, about.st_size, PROBE_BYTES);
+    if (mdb_env_get_fd(store->env, &file) == 0 && fstat(file, &about) == 0)
+        reason = posix_fallocate(file, about.st_size, PROBE_BYTES);
+    lmdb_release(store);
     return lmdb_status_of(reason) == FULL ? reason : error;
 }
 
