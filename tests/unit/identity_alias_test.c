@@ -217,6 +217,18 @@ static void a_group_and_a_user_have_no_address_in_common(void **state)
     assert_string_equal(change.refusal.element, "uniqueness-failure");
 }
 
+/* Servers of before let a group have the address of a user; the user's password must be changeable all the same. */
+static void what_a_user_has_already_is_not_asked_again(void **state)
+{
+    (void)state;
+    struct user alice = made("alice", NULL);
+    put("org.openmobilealliance.groups", TEXT("sip:bob@example.com"),
+        "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:alice@example.com'/></group>");
+    assert_int_equal(check(&alice), REFUSED);
+    assert_int_equal(user_put(documents, &alice, VERSION_ABSENT, TEXT("admin")), OK);
+    assert_int_equal(check(&alice), OK);
+}
+
 static void a_list_is_followed_under_any_address_of_its_owner(void **state)
 {
     (void)state;
@@ -246,6 +258,7 @@ int main(void)
         TEST(aliases_count_once_and_have_an_end),
         TEST(an_alias_hides_no_documents),
         TEST(a_group_and_a_user_have_no_address_in_common),
+        TEST(what_a_user_has_already_is_not_asked_again),
         TEST(a_list_is_followed_under_any_address_of_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,15 +90,14 @@ static enum status check_address(const struct documents *documents, const struct
     enum status status = user_find(documents, address, arena, &other);
     if (status == OK && !text_equal(other.address, user->address))
         return refuse_taken(address, "an address of another user", arena, refusal);
-    if (status != OK && status != NOT_FOUND)
+    if (status != NOT_FOUND) /* what the user has already is no question any more */
         return status;
-    bool mine = status == OK;
     status = document_find(documents, TEXT("group-uri"), address, arena, &group);
     if (status == OK)
         return refuse_taken(address, "the address of a group", arena, refusal);
     if (status != NOT_FOUND)
         return status;
-    return mine || text_equal(address, user->address) ? OK : check_home(documents, address, arena, refusal);
+    return text_equal(address, user->address) ? OK : check_home(documents, address, arena, refusal);
 }
 
 enum status user_check_addresses(const struct documents *documents, const struct user *user, struct arena *arena,
