@@ -159,16 +159,27 @@ def noise_hurts_nobody(port, authority):
     stalled.close()
 
 
+def asserted(phone):
+    return phone.once("MESSAGE", "sip:carol@example.com", "sip:carol@example.com",
+                      "P-Asserted-Identity: <sip:alice@example.com>\r\nContent-Type: text/plain\r\n", "from a proxy")[0]
+
+
 def clients_show_certificates(build, system, certificate, authority, alice_card, foreign):
     """A second im-glue on the same data, which wants certificates of its clients."""
     glue = harness.Program([os.path.join(build, "im-glue"), "--data", system.path("data"), "--schemas", "schemas", "--sip",
                             "127.0.0.1:0", "--sips", "127.0.0.1:0", "--set", f"tls.certificate={certificate.crt}", "--set",
                             f"tls.key={certificate.key}", "--set", f"tls.client-ca={authority.crt}", "--set",
-                            "tls.clients=required"], system.path("second.log"))
+                            "tls.clients=required", "--set", "identity.trusted-names=proxy.example.com"],
+                           system.path("second.log"))
     try:
         port = glue.addresses["sips"][1]
         phone = Phone(port, "alice", context(authority, alice_card))
+        assert asserted(phone) == 407
         assert phone.register() == 200
+        phone.close()
+        proxy = Certificate(system.folder, "proxy", authority, ("DNS:proxy.example.com",))
+        phone = Phone(port, "alice", context(authority, proxy))
+        assert asserted(phone) == 202 # its word is taken
         phone.close()
         for nobody in (None, foreign):
             try:
