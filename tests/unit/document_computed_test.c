@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "document.h"
 #include "metrics.h"
 #include "xml_validate.h"
@@ -280,6 +283,54 @@ static void very_many_changes_are_not_looked_through(void **state)
     assert_int_equal(count_made("made"), made + 1);
 }
 
+#define READERS 4
+#define ROUNDS  60
+
+struct reader {
+    pthread_t thread;
+    _Atomic unsigned *written; /* services that are there for sure */
+    bool behind;
+};
+
+static void *read_again_and_again(void *data)
+{
+    struct reader *reader = data;
+    struct document_place place = {.usage = usage_find(usages, TEXT("rls-services")), .tree = XCAP_GLOBAL};
+    place.row = usage_document(place.usage, place.tree, TEXT("index"));
+    place.key = (struct document_key){place.usage->auid, TEXT(""), TEXT("index")};
+    while (*reader->written < ROUNDS) {
+        struct arena memory;
+        struct stored found;
+        unsigned before = *reader->written;
+        arena_init(&memory, "reader");
+        enum status status = document_read(documents, &place, &memory, &found);
+        reader->behind |= status != OK || count_of(found.bytes, "<service ") < before;
+        arena_clear(&memory);
+    }
+    return NULL;
+}
+
+static void no_reader_of_the_global_index_is_behind(void **state)
+{
+    (void)state;
+    _Atomic unsigned written = 0;
+    struct reader readers[READERS];
+    for (size_t i = 0; i < READERS; i++) {
+        readers[i] = (struct reader){.written = &written};
+        assert_int_equal(pthread_create(&readers[i].thread, NULL, read_again_and_again, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        put_raw("rls-services", text_format(&arena, "sip:u%u@example.com", i), TEXT("index"),
+                text_format(&arena, RLS(SERVICE("sip:s%u@example.com")), i));
+        put_raw("resource-lists", TEXT(ANN), TEXT("index"), TEXT(LISTS));
+        written = i + 1;
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        pthread_join(readers[i].thread, NULL);
+        assert_false(readers[i].behind);
+    }
+}
+
 static void the_global_index_goes_over_many_pages(void **state)
 {
     (void)state;
@@ -424,6 +475,7 @@ int main(void)
         IN_STORE(the_global_index_is_made_anew_only_after_a_change_of_services),
         IN_STORE(what_is_kept_is_of_one_root),
         IN_STORE(very_many_changes_are_not_looked_through),
+        IN_STORE(no_reader_of_the_global_index_is_behind),
         IN_STORE(the_global_index_goes_over_many_pages),
         IN_STORE(too_much_to_list_is_full_and_harms_nobody),
         IN_STORE(a_service_has_its_address_alone_in_the_whole_server),
