@@ -50,6 +50,10 @@ enum status document_place(const struct documents *documents, const struct xcap_
                            struct arena *arena, struct document_place *place_out,
                            const struct xcap_selector **selector_out, struct refusal *refusal);
 
+/* "<ancestor>…</ancestor>" of a no-parent: the home directory or the global tree of a place, which are always there
+ * (RFC 4825 §8.2.1). Empty without a root. */
+struct text document_ancestor(const struct document_place *place, struct text root_uri, struct arena *arena);
+
 /* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED; FULL for a computed one
  * that would be larger than DOCUMENT_LISTING_MAX. */
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,

@@ -110,22 +110,10 @@ static enum status read_current(struct document_change *change, struct stored *c
     return status == NOT_FOUND ? OK : status;
 }
 
-/* RFC 4825 §8.2.1: "closest" is the home directory, which is always there. */
 static enum status refuse_no_document(struct document_change *change)
 {
-    static const char keep[] = "!$&'()*+,;=:@";
-    struct arena *arena = &change->round;
     refuse_conflict(&change->refusal, "no-parent", TEXT("The document does not exist."));
-    if (change->root_uri.length) {
-        struct text owner = percent_encode(arena, change->place.key.owner, keep);
-        struct text directory = change->place.tree == XCAP_GLOBAL
-                                    ? text_format(arena, "%.*s%.*s/global/", TEXT_ARG(change->root_uri),
-                                                  TEXT_ARG(change->place.usage->auid))
-                                    : text_format(arena, "%.*s%.*s/users/%.*s/", TEXT_ARG(change->root_uri),
-                                                  TEXT_ARG(change->place.usage->auid), TEXT_ARG(owner));
-        change->refusal.content =
-            text_format(arena, "<ancestor>%.*s</ancestor>", TEXT_ARG(xml_escape(arena, directory)));
-    }
+    change->refusal.content = document_ancestor(&change->place, change->root_uri, &change->round);
     return REFUSED;
 }
 

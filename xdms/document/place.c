@@ -56,3 +56,16 @@ static enum status refuse_name(const struct xcap_target *target, bool put, struc
         return refuse_conflict(refusal, "no-parent", TEXT("There is no such directory, and none can be made."));
     return refuse(refusal, REFUSAL_ABSENT, "This application usage has no document of that name.");
 }
+
+struct text document_ancestor(const struct document_place *place, struct text root_uri, struct arena *arena)
+{
+    static const char keep[] = "!$&'()*+,;=:@";
+    struct text auid = place->usage->auid, owner = percent_encode(arena, place->key.owner, keep);
+    if (root_uri.length == 0)
+        return TEXT("");
+    struct text directory =
+        place->tree == XCAP_GLOBAL
+            ? text_format(arena, "%.*s%.*s/global/", TEXT_ARG(root_uri), TEXT_ARG(auid))
+            : text_format(arena, "%.*s%.*s/users/%.*s/", TEXT_ARG(root_uri), TEXT_ARG(auid), TEXT_ARG(owner));
+    return text_format(arena, "<ancestor>%.*s</ancestor>", TEXT_ARG(xml_escape(arena, directory)));
+}

@@ -181,6 +181,8 @@ static enum status locate(struct xcap_call *call, struct refusal *refusal, struc
     status = document_place(call->service->documents, &target, call->method == METHOD_PUT, arena, &call->place,
                             &call->selector, unplaced);
     call->place.root_uri = settings->root_uri;
+    if (status == REFUSED && unplaced->kind == REFUSAL_CONFLICT) /* no such sub-directory */
+        unplaced->content = document_ancestor(&call->place, settings->root_uri, arena);
     if (call->selector && call->selector->steps_count > settings->selector_steps_max)
         return refuse(refusal, REFUSAL_URI_TOO_LONG, "The node selector has too many steps.");
     return status == REFUSED ? OK : status;
