@@ -30,6 +30,7 @@ struct tls_settings {
     const char *certificate; /* ours, and after it what leads to its CA */
     const char *key;         /* not encrypted */
     const char *client_ca;   /* CAs of clients' certificates; NULL or "": none, clients cannot be asked */
+    const char *client_crl;  /* those that these CAs have revoked; NULL or "": none */
     const char *server_ca;   /* CAs of servers that we connect to; NULL or "": those of the system */
     const char *priority;    /* of GnuTLS; NULL or "": TLS_PRIORITY_STANDARD */
     bool servers_unverified; /* whoever answers where we connect to is believed */

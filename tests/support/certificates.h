@@ -81,14 +81,34 @@ static inline struct certificate certificate_make(const char *folder, const stru
     certificate_name(made.certificate, GNUTLS_SAN_URI, order->uri, order->uri ? strlen(order->uri) : 0);
     certificate_name(made.certificate, GNUTLS_SAN_IPADDRESS, order->ipv4, 4);
     gnutls_x509_crt_set_basic_constraints(made.certificate, order->is_authority, -1);
-    gnutls_x509_crt_set_key_usage(made.certificate,
-                                  order->is_authority ? GNUTLS_KEY_KEY_CERT_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE);
+    gnutls_x509_crt_set_key_usage(made.certificate, order->is_authority ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
+                                                                        : GNUTLS_KEY_DIGITAL_SIGNATURE);
     gnutls_x509_crt_set_key(made.certificate, made.key);
     int signed_well = gnutls_x509_crt_sign2(made.certificate, issuer ? issuer->certificate : made.certificate,
                                             issuer ? issuer->key : made.key, GNUTLS_DIG_SHA256, 0);
     assert(signed_well == 0);
     certificate_save(&made, folder, order->file);
     return made;
+}
+
+/* Says that `issuer` has revoked `who`; the list is good for so many days from now. */
+static inline void certificate_revoke(const char *path, const struct certificate *issuer, const struct certificate *who,
+                                      int64_t days_valid)
+{
+    char pem[CERTIFICATE_PEM_MAX];
+    size_t size = sizeof(pem);
+    time_t now = time(NULL);
+    gnutls_x509_crl_t list;
+    gnutls_x509_crl_init(&list);
+    gnutls_x509_crl_set_version(list, 2);
+    gnutls_x509_crl_set_this_update(list, now - 2 * CERTIFICATE_DAY_S);
+    gnutls_x509_crl_set_next_update(list, now + days_valid * CERTIFICATE_DAY_S);
+    gnutls_x509_crl_set_crt(list, who->certificate, now - CERTIFICATE_DAY_S);
+    int signed_well = gnutls_x509_crl_sign2(list, issuer->certificate, issuer->key, GNUTLS_DIG_SHA256, 0);
+    assert(signed_well == 0);
+    gnutls_x509_crl_export(list, GNUTLS_X509_FMT_PEM, pem, &size);
+    certificate_file(path, pem, size);
+    gnutls_x509_crl_deinit(list);
 }
 
 static inline void certificate_free(struct certificate *made)

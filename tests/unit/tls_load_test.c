@@ -75,6 +75,9 @@ static void a_file_of_another_kind_is_named(void **state)
     settings.client_ca = path;
     assert_non_null(strstr(refusal_of(&settings), "tls.client-ca holds no PEM certificate: "));
     settings = tls_settings_of(fixture, &fixture->server);
+    settings.client_crl = path;
+    assert_non_null(strstr(refusal_of(&settings), "tls.client-crl holds no PEM list of revoked certificates: "));
+    settings = tls_settings_of(fixture, &fixture->server);
     settings.server_ca = path;
     assert_non_null(strstr(refusal_of(&settings), "tls.server-ca holds no PEM certificate: "));
     unlink(path);

@@ -186,6 +186,35 @@ static void an_expired_client_is_refused(void **state)
     certificate_free(&late);
 }
 
+/* A server that knows the list, instead of the one that all tests share. */
+static void met_by(int64_t days_valid, const struct certificate *revoked, const char *reason)
+{
+    const char *path = text_cstring(&fixture->arena, text_format(&fixture->arena, "%s/crl", fixture->folder));
+    struct tls *shared = server;
+    struct tls_settings settings = tls_settings_of(fixture, &fixture->server);
+    certificate_revoke(path, &fixture->authority, revoked, days_valid);
+    settings.client_crl = path;
+    server = tls_open_well(fixture, &settings);
+    if (reason) {
+        refused(alice, TLS_CLIENTS_OPTIONAL, reason);
+    } else {
+        struct tls_ends ends = tls_ends_new(server, alice, TLS_CLIENTS_REQUIRED, "xcap.example.com");
+        assert_true(tls_ends_shake(&ends));
+        tls_ends_free(&ends);
+    }
+    tls_free(server);
+    server = shared;
+    unlink(path);
+}
+
+static void a_revoked_client_is_refused(void **state)
+{
+    (void)state;
+    met_by(1, &fixture->alice, "the peer's certificate is revoked");
+    met_by(1, &fixture->server, NULL);                                /* somebody else */
+    met_by(-1, &fixture->alice, "the peer's certificate is revoked"); /* a list that is old still says what it said */
+}
+
 static void the_common_name_speaks_only_without_alternatives(void **state)
 {
     (void)state;
@@ -320,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_client_of_a_foreign_ca_is_refused),
         cmocka_unit_test(a_client_without_a_certificate_is_let_in_where_it_may),
         cmocka_unit_test(an_expired_client_is_refused),
+        cmocka_unit_test(a_revoked_client_is_refused),
         cmocka_unit_test(the_common_name_speaks_only_without_alternatives),
         cmocka_unit_test(sessions_outlive_a_reload),
         cmocka_unit_test(many_bytes_arrive_in_order),

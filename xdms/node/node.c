@@ -56,6 +56,9 @@ static const struct setting rows[] = {
     {"tls.key", SETTING_TEXT, ROW(key), "", 0, 0, "",
      "PEM file: the private key of tls.certificate, without a password."},
     {"tls.client-ca", SETTING_TEXT, ROW(client_ca), "", 0, 0, "", "PEM file: CAs whose certificates clients may show."},
+    {"tls.client-crl", SETTING_TEXT, ROW(client_crl), "", 0, 0, "",
+     "PEM file: lists of certificates that the CAs of tls.client-ca have revoked; one that is out of date lets nobody "
+     "in."},
     {"tls.clients", SETTING_TEXT, ROW(clients), "none", 0, 0, "",
      "Certificates of clients at listen.https, listen.sips and listen.wss: none is asked for, optional, or required. "
      "One that is "
@@ -163,6 +166,7 @@ static bool open_tls(struct node *node, struct text *error_out)
         .certificate = settings->certificate,
         .key = settings->key,
         .client_ca = settings->client_ca,
+        .client_crl = settings->client_crl,
         .server_ca = settings->server_ca,
         .priority = settings->priority,
         .servers_unverified = !settings->verify_servers,

@@ -44,6 +44,7 @@ struct tls *tls_open(const struct tls_settings *settings, struct arena *arena, s
         .certificate = keep(&tls->arena, settings->certificate),
         .key = keep(&tls->arena, settings->key),
         .client_ca = keep(&tls->arena, settings->client_ca),
+        .client_crl = keep(&tls->arena, settings->client_crl),
         .server_ca = keep(&tls->arena, settings->server_ca),
         .priority = keep(&tls->arena, settings->priority),
         .servers_unverified = settings->servers_unverified,

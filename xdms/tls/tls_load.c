@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define FILE_BYTES_MAX (16 << 20) /* the CAs of the whole world are less than half a megabyte */
@@ -33,6 +34,9 @@ static bool set_pair(struct tls_generation *generation, const struct pair *pair)
 static void free_pair(struct pair *pair);
 static bool load_authorities(gnutls_certificate_credentials_t credentials, const char *setting, const char *path,
                              struct arena *arena, struct text *error_out);
+static bool load_revoked(gnutls_certificate_credentials_t credentials, const char *path, struct arena *arena,
+                         struct text *error_out);
+static void warn_of_age(const char *path, const gnutls_datum_t *bytes);
 static bool read_file(const char *setting, const char *path, struct arena *arena, gnutls_datum_t *bytes_out,
                       struct text *error_out);
 static void warn_of_readers(const char *path, const struct stat *about);
@@ -77,6 +81,7 @@ static bool load(struct tls_generation *generation, const struct tls_settings *s
     }
     free_pair(&pair);
     if (!loaded || !load_authorities(generation->server, "tls.client-ca", settings->client_ca, arena, error_out) ||
+        !load_revoked(generation->server, settings->client_crl, arena, error_out) ||
         !load_authorities(generation->client, "tls.server-ca", settings->server_ca, arena, error_out))
         return false;
     if (!settings->server_ca || !settings->server_ca[0]) /* a machine without a list believes no server */
@@ -184,6 +189,36 @@ static bool load_authorities(gnutls_certificate_credentials_t credentials, const
         return true;
     *error_out = text_format(arena, "%s holds no PEM certificate: %s", setting, path);
     return false;
+}
+
+static bool load_revoked(gnutls_certificate_credentials_t credentials, const char *path, struct arena *arena,
+                         struct text *error_out)
+{
+    gnutls_datum_t bytes;
+    if (!path || !path[0])
+        return true;
+    if (!read_file("tls.client-crl", path, arena, &bytes, error_out))
+        return false;
+    if (gnutls_certificate_set_x509_crl_mem(credentials, &bytes, GNUTLS_X509_FMT_PEM) > 0)
+        return warn_of_age(path, &bytes), true;
+    *error_out = text_format(arena, "tls.client-crl holds no PEM list of revoked certificates: %s", path);
+    return false;
+}
+
+/* The library holds on to what an old list says. */
+static void warn_of_age(const char *path, const gnutls_datum_t *bytes)
+{
+    gnutls_x509_crl_t *lists = NULL;
+    unsigned count = 0;
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    if (gnutls_x509_crl_list_import2(&lists, &count, bytes, GNUTLS_X509_FMT_PEM, 0) < 0)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        if (gnutls_x509_crl_get_next_update(lists[i]) < now)
+            log_warning("TLS list of revoked certificates is out of date file=%s", path);
+        gnutls_x509_crl_deinit(lists[i]);
+    }
+    gnutls_free(lists);
 }
 
 /* --- files --- */

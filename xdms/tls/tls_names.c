@@ -27,6 +27,8 @@ const char *tls_peer_problem(gnutls_session_t session, const char *name, gnutls_
         return *alert_out = GNUTLS_A_CERTIFICATE_EXPIRED, "the peer's certificate has expired";
     if (status & GNUTLS_CERT_NOT_ACTIVATED)
         return "the peer's certificate is not valid yet";
+    if (status & GNUTLS_CERT_REVOKED)
+        return *alert_out = GNUTLS_A_CERTIFICATE_REVOKED, "the peer's certificate is revoked";
     if (status & (GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA))
         return *alert_out = GNUTLS_A_UNKNOWN_CA, "the peer's certificate is from a CA that is not trusted here";
     if (status & GNUTLS_CERT_SIGNATURE_FAILURE)
