@@ -57,8 +57,7 @@ static const struct setting rows[] = {
      "PEM file: the private key of tls.certificate, without a password."},
     {"tls.client-ca", SETTING_TEXT, ROW(client_ca), "", 0, 0, "", "PEM file: CAs whose certificates clients may show."},
     {"tls.client-crl", SETTING_TEXT, ROW(client_crl), "", 0, 0, "",
-     "PEM file: lists of certificates that the CAs of tls.client-ca have revoked; one that is out of date lets nobody "
-     "in."},
+     "PEM file: lists of certificates that the CAs of tls.client-ca have revoked."},
     {"tls.clients", SETTING_TEXT, ROW(clients), "none", 0, 0, "",
      "Certificates of clients at listen.https, listen.sips and listen.wss: none is asked for, optional, or required. "
      "One that is "
