@@ -387,6 +387,56 @@ static void capabilities_list_usages_aliases_and_namespaces(void **state)
     assert_int_equal(usage_compute(lists, XCAP_GLOBAL, TEXT("index"), TEXT(""), &arena, &bytes), NOT_FOUND);
 }
 
+/* A folder whose schema takes anything below the document element. */
+static void service(const char *auid, const char *head, const char *root, const char *rows)
+{
+    subfolder(auid);
+    file(text_cstring(&arena, text_format(&arena, "%s/document.xsd", auid)),
+         text_cstring(&arena, text_format(&arena,
+                                          "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' "
+                                          "targetNamespace='urn:%s'><xs:element name='%s'/></xs:schema>",
+                                          auid, root)));
+    file(text_cstring(&arena, text_format(&arena, "%s/manifest.xml", auid)),
+         text_cstring(&arena, text_format(&arena, "<usage auid='%s' namespace='urn:%s' root='%s' %s>%s</usage>", auid,
+                                          auid, root, head, rows)));
+}
+
+/* Search, mission-critical and supplementary services differ from those that are shipped in each of these ways. */
+static void services_of_other_standards_can_be_said(void **state)
+{
+    (void)state;
+    service("org.openmobilealliance.search", "mime='application/vnd.oma.search+xml'", "search-set",
+            "<post type='application/vnd.oma.search+xml' handler='search' scope='global' role='user'/>");
+    service("org.3gpp.mcptt.ue-init-config", "mime='application/vnd.3gpp.mcptt-ue-init-config+xml'", "mcptt-UE-initial",
+            "<document name='*' scope='global'/><access scope='global' read='anyone' write='operator'/>");
+    service(
+        "org.3gpp.mcptt.service-config", "mime='application/vnd.3gpp.mcptt-service-config+xml'", "service-config",
+        "<document name='service-config.xml' scope='global'/><document name='*/service-config.xml' scope='global'/>");
+    service("org.3gpp.mcptt.user-profile", "mime='application/vnd.3gpp.mcptt-user-profile+xml'", "mcptt-user-profile",
+            "<document name='mcptt-user-profile-*.xml'/><access read='owner' write='admin'/>");
+    service("simservs.ngn.etsi.org", "mime='application/vnd.etsi.simservs+xml'", "simservs",
+            "<document name='simservs.xml'/>");
+    struct usage_set *set = loaded();
+    const struct usage *search = usage_find(set, TEXT("org.openmobilealliance.search"));
+    assert_non_null(usage_post_find(search, XCAP_GLOBAL, TEXT("application/vnd.oma.search+xml")));
+    assert_int_equal(search->documents_count, 0);
+    const struct usage *initial = usage_find(set, TEXT("org.3gpp.mcptt.ue-init-config"));
+    assert_true(usage_allows(initial, XCAP_GLOBAL, USAGE_READ, USAGE_ANYONE));
+    assert_false(usage_allows(initial, XCAP_GLOBAL, USAGE_WRITE, USAGE_OWNER));
+    const struct usage *config = usage_find(set, TEXT("org.3gpp.mcptt.service-config"));
+    assert_true(has_document(config, XCAP_GLOBAL, "service-config.xml"));
+    assert_true(has_document(config, XCAP_GLOBAL, "police/service-config.xml"));
+    assert_false(has_document(config, XCAP_GLOBAL, "police/other.xml"));
+    assert_false(has_document(config, XCAP_USERS, "service-config.xml"));
+    const struct usage *profile = usage_find(set, TEXT("org.3gpp.mcptt.user-profile"));
+    assert_true(has_document(profile, XCAP_USERS, "mcptt-user-profile-3.xml"));
+    assert_false(has_document(profile, XCAP_USERS, "mcptt-user-profile.xml"));
+    assert_true(usage_allows(profile, XCAP_USERS, USAGE_WRITE, USAGE_ADMIN));
+    assert_false(usage_allows(profile, XCAP_USERS, USAGE_WRITE, USAGE_OWNER));
+    assert_true(has_document(usage_find(set, TEXT("simservs.ngn.etsi.org")), XCAP_USERS, "simservs.xml"));
+    usage_set_free(set);
+}
+
 static void report_says(const char *what)
 {
     struct text report = {0};
@@ -509,6 +559,7 @@ int main(void)
         cmocka_unit_test(the_largest_lists_can_be_checked),
         in_folder(a_document_that_takes_too_much_work_is_refused),
         cmocka_unit_test(capabilities_list_usages_aliases_and_namespaces),
+        in_folder(services_of_other_standards_can_be_said),
         in_folder(examples_that_do_not_hold_are_reported),
         cmocka_unit_test(threads_share_a_set),
     };
