@@ -80,6 +80,7 @@ static const struct {
     {"dm", "urn:ietf:params:xml:ns:pidf:data-model"},
     {"rpid", "urn:ietf:params:xml:ns:pidf:rpid"},
     {"caps", "urn:ietf:params:xml:ns:xcap-caps"},
+    {"err", "urn:ietf:params:xml:ns:xcap-error"},
     {"ls", "urn:oma:xml:poc:list-service"},
     {"poc", "urn:oma:xml:poc:poc-rules"},
     {"oxe", "urn:oma:xml:xdm:extensions"},

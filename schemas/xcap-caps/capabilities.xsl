@@ -15,8 +15,6 @@
       </auids>
       <extensions/>
       <namespaces>
-        <!-- no usage declares it, but every 409 carries it -->
-        <namespace>urn:ietf:params:xml:ns:xcap-error</namespace>
         <xsl:for-each select="usage/namespace[generate-id() = generate-id(key('namespace', .)[1])]">
           <xsl:sort select="."/>
           <namespace><xsl:value-of select="."/></namespace>

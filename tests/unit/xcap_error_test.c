@@ -23,7 +23,7 @@ static int load_schema(void **state)
     struct text error;
     arena_init(&arena, "test");
     xml_open();
-    return xml_schema_load("tests/support/xcap-error.xsd", &arena, &schema, &error) == OK ? 0 : -1;
+    return xml_schema_load("schemas/common/xcap-error.xsd", &arena, &schema, &error) == OK ? 0 : -1;
 }
 
 static int unload_schema(void **state)

@@ -14,7 +14,7 @@ import time
 
 import harness
 
-SCHEMA = os.path.join(harness.SOURCE, "tests/support/xcap-error.xsd")
+SCHEMA = os.path.join(harness.SOURCE, "schemas/common/xcap-error.xsd")
 HOME = "resource-lists/users/sip:alice@example.com"
 INDEX = HOME + "/index"
 ROOT = INDEX + "/~~/resource-lists"
