@@ -61,20 +61,24 @@ static bool is_served(const struct usage *usage, const struct document_key *key)
 static enum status list_usage(const struct documents *documents, const struct document_place *place,
                               const struct usage *usage, struct text_builder *listing)
 {
-    struct arena arena; /* lives as long as the last page: its last key is where the next begins */
+    struct arena arenas[2]; /* a page, and the one before, which holds where this one begins */
     struct key_page page = {.more = true};
     enum status status = OK;
-    arena_init(&arena, "page");
-    while (status == OK && page.more) {
+    arena_init(&arenas[0], "page");
+    arena_init(&arenas[1], "page");
+    for (unsigned turn = 0; status == OK && page.more; turn++) {
         const struct document_key *after = page.count ? &page.keys[page.count - 1] : NULL;
-        status = document_list(documents, usage, place->key.owner, after, STORE_PAGE_MAX, &arena, &page);
+        struct arena *arena = &arenas[turn % 2];
+        arena_reset(arena);
+        status = document_list(documents, usage, place->key.owner, after, STORE_PAGE_MAX, arena, &page);
         for (size_t i = 0; status == OK && i < page.count; i++)
             if (is_served(usage, &page.keys[i]))
-                add_entry(listing, place, &page, i, &arena);
+                add_entry(listing, place, &page, i, arena);
         if (status == OK && listing->length > DOCUMENT_LISTING_MAX)
             status = FULL;
     }
-    arena_clear(&arena);
+    arena_clear(&arenas[0]);
+    arena_clear(&arenas[1]);
     return status;
 }
 

@@ -68,6 +68,19 @@ static bool read_after(const struct admin_call *call, const struct usage *usage,
     return true;
 }
 
+/* With memory of its own: a page of large documents must not be in memory all at once. */
+static void add_group(struct admin_call *call, const struct usage *usage, const struct document_key *key, json_t *list)
+{
+    struct document_place place;
+    struct stored found;
+    struct arena arena;
+    arena_init(&arena, "group");
+    if (place_of(usage, key, &place) &&
+        document_read(call->service->documents, &place, &arena, &found) == OK) /* else deleted meanwhile */
+        json_array_append_new(list, group_json(call, key, found.bytes));
+    arena_clear(&arena);
+}
+
 enum http_progress admin_groups_list(struct admin_call *call)
 {
     const struct documents *documents = call->service->documents;
@@ -85,13 +98,8 @@ enum http_progress admin_groups_list(struct admin_call *call)
     if (status != OK)
         return admin_refused(call, status, NULL);
     json_t *list = json_array();
-    for (size_t i = 0; i < page.count; i++) {
-        struct document_place place;
-        struct stored found;
-        if (place_of(usage, &page.keys[i], &place) &&
-            document_read(documents, &place, arena, &found) == OK) /* else deleted meanwhile */
-            json_array_append_new(list, group_json(call, &page.keys[i], found.bytes));
-    }
+    for (size_t i = 0; i < page.count; i++)
+        add_group(call, usage, &page.keys[i], list);
     json_t *body = json_pack("{s:o}", "groups", list);
     if (page.more && page.count) {
         const struct document_key *last = &page.keys[page.count - 1];

@@ -47,7 +47,7 @@ struct import {
 
 static bool begin_import(struct admin_call *call);
 static bool import_step(struct import *import);
-static enum http_progress sleep_or_go_on(struct import *import, bool more, bool *go_on_out);
+static bool import_waits(struct import *import, bool more);
 static enum http_progress import_answer(struct import *import);
 static void line_begin(struct import_line *line);
 static void line_resume(struct import_line *line);
@@ -56,17 +56,10 @@ enum http_progress admin_import(struct admin_call *call)
 {
     if (!call->import && !begin_import(call))
         return HTTP_DONE;
-    struct import *import = call->import;
-    bool go_on = true;
-    while (go_on) {
-        bool more = true;
-        for (size_t i = 0; i < TURN_MAX && more; i++)
-            more = import_step(import);
-        enum http_progress progress = sleep_or_go_on(import, more, &go_on);
-        if (progress == HTTP_WAITING)
-            return progress;
-    }
-    return import_answer(import);
+    bool more = true;
+    for (size_t i = 0; i < TURN_MAX && more; i++)
+        more = import_step(call->import);
+    return import_waits(call->import, more) ? HTTP_WAITING : import_answer(call->import);
 }
 
 static bool read_existing(struct admin_call *call, enum existing *existing_out)
@@ -140,18 +133,17 @@ static bool import_step(struct import *import)
 }
 
 /* With more to do the worker serves its other connections first; with nothing to do the store wakes the request. */
-static enum http_progress sleep_or_go_on(struct import *import, bool more, bool *go_on_out)
+static bool import_waits(struct import *import, bool more)
 {
-    *go_on_out = false;
     if (!more && import->outstanding == 0)
-        return HTTP_DONE;
+        return false;
     pthread_mutex_lock(&import->lock);
     more = more || import->ready;
     import->sleeping = !more;
     pthread_mutex_unlock(&import->lock);
     if (more)
         http_resume(import->call->request);
-    return HTTP_WAITING;
+    return true;
 }
 
 /* On the store's thread, or inside the call that submits. After the unlock the request may be gone. */
@@ -340,7 +332,7 @@ static void end_user(struct import_line *line)
     else if (line->commit.status == TAKEN)
         line_refuse(line, 409, TEXT("An address of this user was just given to another."), "uniqueness-failure");
     else
-        line_fail(line, line->commit.status, NULL);
+        line_fail(line, line->commit.status, &(const struct refusal){0});
 }
 
 /* --- documents ------------------------------------------------------------------------------------------------ */
@@ -353,7 +345,7 @@ static enum status find_place(struct import_line *line, struct text path, struct
     const struct service_settings *settings = &call->service->settings;
     struct arena *arena = call->request->arena;
     const struct xcap_selector *selector;
-    struct xcap_target target;
+    struct xcap_target target = {0};
     struct text raw = text_join(arena, settings->roots[0], path);
     enum status status = xcap_target_parse(raw, settings->roots, settings->roots_count, arena, &target, refusal);
     if (status == OK && target.has_node)
@@ -411,7 +403,7 @@ static void begin_document(struct import_line *line)
     static const char *const members[] = {"document", "body", NULL};
     struct import *import = line->import;
     struct refusal refusal = {0};
-    struct document_place place;
+    struct document_place place = {0};
     struct text path, body;
     bool broken = false;
     if (!admin_member(line->json, "document", &path, &broken) || !admin_member(line->json, "body", &body, &broken)) {
