@@ -416,25 +416,55 @@ static void a_token_is_wanted_where_one_is_set(void **state)
     assert_int_equal(answer.status, 200);
 }
 
-static void addresses_that_are_not_listed_are_turned_away(void **state)
+/* A policy port of its own, with other settings. */
+static struct answer get_at(struct service_settings settings, const char *peers, const struct ask *ask)
 {
-    (void)state;
-    struct service_settings settings = {.domain = TEXT("example.com"), .groups = GROUP_SETTINGS_STANDARD(NULL, 0)};
-    struct text bad;
-    assert_true(trust_ranges_parse(TEXT("192.0.2.0/24, ::/0"), &settings.policy_peers, &bad));
+    struct text bad, error;
+    settings.domain = TEXT("example.com");
+    settings.groups = GROUP_SETTINGS_STANDARD(NULL, 0);
+    assert_true(trust_ranges_parse(text_of(peers), &settings.policy_peers, &bad));
     struct service *service = service_new(&settings, fixture->documents, fixture->digest);
     struct http_settings http = HTTP_SETTINGS_STANDARD;
-    struct text error;
     http.threads = 1;
     struct http_server *server =
         http_server_open(&http, service_policy, service_policy_preview, service, &fixture->arena, &error);
     assert_non_null(server);
-    struct answer answer = ask_with(
-        &fixture->arena, server,
-        &(const struct ask){.method = "GET", .path = DECIDE "?to=bob", .headers = {"X-Forwarded-For: 192.0.2.1"}});
-    assert_int_equal(answer.status, 403);
+    struct answer answer = ask_with(&fixture->arena, server, ask);
     http_server_close(server);
     service_free(service);
+    return answer;
+}
+
+static void addresses_that_are_not_listed_are_turned_away(void **state)
+{
+    (void)state;
+    static const char *const claims[] = {"X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1",
+                                         "X-3GPP-Asserted-Identity: \"sip:im@example.com\"", "X-Real-IP: 192.0.2.1"};
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        const struct ask ask = {.method = "GET", .path = DECIDE "?to=bob", .headers = {claims[i]}};
+        assert_int_equal(get_at((struct service_settings){0}, "192.0.2.0/24, ::/0", &ask).status, 403);
+        assert_int_equal(get_at((struct service_settings){0}, "192.0.2.0/24, ::ffff:127.0.0.0/104", &ask).status, 200);
+    }
+}
+
+static void a_cache_may_answer_as_long_as_allowed_and_not_past_a_border(void **state)
+{
+    (void)state;
+    const struct service_settings settings = {.policy_max_age_s = 3600};
+    const struct ask ask = {.method = "GET", .path = DECIDE "?from=alice&to=bob"};
+    struct answer answer = get_at(settings, "127.0.0.1", &ask);
+    assert_text(answer_header(&answer, "Cache-Control", 0), "private, max-age=3600");
+    struct text soon = clock_write_rfc3339(&fixture->arena, clock_wall_ms() + 600000);
+    struct text rules = text_format(&fixture->arena,
+                                    RULES_HEAD "<rule id=\"v\"><conditions><validity><from>2026-01-01T00:00:00Z</from>"
+                                               "<until>%.*s</until></validity></conditions></rule></ruleset>",
+                                    TEXT_ARG(soon));
+    put_rules("bob", text_cstring(&fixture->arena, rules));
+    answer = get_at(settings, "127.0.0.1", &ask);
+    struct text control = answer_header(&answer, "Cache-Control", 0);
+    uint64_t seconds;
+    assert_true(text_starts_with(control, TEXT("private, max-age=")));
+    assert_true(text_to_u64(text_slice(control, 17, control.length), &seconds) && seconds <= 600);
 }
 
 /* --- explanations --- */
@@ -497,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_policy_port_answers_nothing_else, begin, end),
         cmocka_unit_test_setup_teardown(a_token_is_wanted_where_one_is_set, begin_with_token, end),
         cmocka_unit_test_setup_teardown(addresses_that_are_not_listed_are_turned_away, begin, end),
+        cmocka_unit_test_setup_teardown(a_cache_may_answer_as_long_as_allowed_and_not_past_a_border, begin, end),
         cmocka_unit_test_setup_teardown(an_explanation_shows_every_rule_and_why, begin, end),
         cmocka_unit_test_setup_teardown(a_group_and_nobody_are_explained_too, begin, end),
     };
