@@ -62,8 +62,8 @@ struct tls_session *tls_session_accept(struct tls *tls, int fd, enum tls_clients
 struct tls_session *tls_session_connect(struct tls *tls, int fd, const char *name);
 
 /* Makes a fresh server session of the library, which somebody else runs and frees, one of ours: certificate, versions,
- * clients and counting as above. A peer whose first byte is no TLS gets `plain_answer` (static; may be empty) and the
- * handshake fails. */
+ * clients and counting as above. A peer whose first byte is no TLS gets `plain_answer` (static; may be empty), one that
+ * knows old versions alone its alert, and the handshake fails. */
 struct tls_session *tls_session_adopt(struct tls *tls, void *gnutls_session, int fd, enum tls_clients clients,
                                       struct text plain_answer);
 void tls_session_free(struct tls_session *session);
@@ -88,7 +88,7 @@ ssize_t tls_session_write(struct tls_session *session, struct text bytes);
 void tls_session_bye(struct tls_session *session);
 
 bool tls_session_open(const struct tls_session *session);         /* the handshake is done */
-bool tls_session_plain(const struct tls_session *session);        /* the peer spoke something else */
+bool tls_session_turned_away(const struct tls_session *session);  /* it has been answered before any handshake */
 const char *tls_session_error(const struct tls_session *session); /* static text */
 
 /* Names in the certificate that the peer has proved to hold, in the arena: each DNS name (lower case) and each URI (as

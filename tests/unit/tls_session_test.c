@@ -295,7 +295,7 @@ static void who_speaks_no_tls_is_not_waited_for(void **state)
     assert_int_equal(tls_session_handshake(session), TLS_READS);
     assert_int_equal(write(fds[1], "GET", 3), 3); /* less than the header of a record */
     assert_int_equal(tls_session_handshake(session), TLS_FAILED);
-    assert_true(tls_session_plain(session));
+    assert_true(tls_session_turned_away(session));
     assert_string_equal(tls_session_error(session), "the peer does not speak TLS");
     tls_session_free(session);
     close(fds[0]);

@@ -217,7 +217,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         http_door_enter(server->exchanges.door, visitor);
     } else {
         struct http_visitor *visitor = *visitor_inout;
-        if (visitor->tls && tls_session_plain(visitor->tls))
+        if (visitor->tls && tls_session_turned_away(visitor->tls))
             linger(server, visitor);
         http_door_leave(server->exchanges.door, visitor);
         tls_session_free(visitor->tls);

@@ -94,8 +94,13 @@ static bool load_priority(struct tls_generation *generation, const char *priorit
 {
     const char *at = NULL;
     const char *wanted = priority && priority[0] ? priority : TLS_PRIORITY_STANDARD;
-    if (gnutls_priority_init(&generation->priority, wanted, &at) == GNUTLS_E_SUCCESS)
+    if (gnutls_priority_init(&generation->priority, wanted, &at) == GNUTLS_E_SUCCESS) {
+        const unsigned *versions;
+        int count = gnutls_priority_protocol_list(generation->priority, &versions);
+        for (int i = 0; i < count; i++)
+            generation->speaks_old_versions |= versions[i] < GNUTLS_TLS1_2;
         return true;
+    }
     generation->priority = NULL;
     *error_out = text_format(arena, "tls.priority is not understood from here on: %s", at && *at ? at : wanted);
     return false;

@@ -11,6 +11,7 @@ struct tls_generation {
     gnutls_certificate_credentials_t server; /* verifies clients */
     gnutls_certificate_credentials_t client; /* verifies servers; has our certificate too */
     gnutls_priority_t priority;
+    bool speaks_old_versions;  /* older than TLS 1.2 */
     gnutls_datum_t ticket_key; /* one per generation: no session outlives the certificate it began with */
     int64_t expires_ms;
     atomic_uint users; /* the credentials in force, and sessions */

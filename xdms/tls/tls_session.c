@@ -10,10 +10,11 @@
 #include "metrics.h"
 
 #define HANDSHAKE_BYTES_MAX                                                                                            \
-    32768                      /* of one handshake message: room for long chains, and a bound on what a peer can hold */
-#define PLAIN_BYTES_MAX  65536 /* of what a peer that speaks no TLS has sent, read before it is answered */
-#define RECORD_HANDSHAKE 22    /* RFC 8446 §5.1: first byte of every connection */
-#define ALERT_RECORD     21
+    32768 /* of one handshake message: room for long chains, and a bound on what a peer can hold */
+#define PLAIN_BYTES_MAX   65536 /* of what a peer that speaks no TLS has sent, read before it is answered */
+#define RECORD_HANDSHAKE  22    /* RFC 8446 §5.1: first byte of every connection */
+#define ALERT_RECORD      21
+#define HELLO_VERSION_END 11 /* where the version ends that a ClientHello names: 3.3 for all since TLS 1.2 */
 
 struct tls_session {
     gnutls_session_t gnutls;
@@ -22,9 +23,10 @@ struct tls_session {
     bool owned; /* the library's session is ours to free */
     bool is_server;
     bool requires_client;
-    bool started;           /* the peer's first bytes have been seen, and are TLS */
-    bool open, done, plain; /* open: the peer is known; done: the library has nothing left to send for it */
-    char *name;             /* of the server we want; NULL: any */
+    bool started;     /* the peer's first bytes have been seen, and are TLS */
+    bool turned_away; /* before the handshake */
+    bool open, done;  /* open: the peer is known; done: the library has nothing left to send for it */
+    char *name;       /* of the server we want; NULL: any */
     struct text plain_answer;
     const char *problem;
     bool blocked; /* a record waits in the library for room in the socket */
@@ -37,7 +39,8 @@ static int on_finished(gnutls_session_t gnutls, unsigned type, unsigned when, un
                        const gnutls_datum_t *message);
 static ssize_t pull(gnutls_transport_ptr_t context, void *bytes, size_t size);
 static ssize_t push(gnutls_transport_ptr_t context, const giovec_t *vectors, int count);
-static bool is_spoken_plainly(struct tls_session *session);
+static bool turned_away(struct tls_session *session);
+static void turn_away(struct tls_session *session, struct text answer);
 static void count_handshake(const struct tls_session *session, bool good);
 
 /* --- beginning and end --- */
@@ -234,7 +237,7 @@ void tls_session_bye(struct tls_session *session)
 static ssize_t pull(gnutls_transport_ptr_t context, void *bytes, size_t size)
 {
     struct tls_session *session = context;
-    if (!session->started && is_spoken_plainly(session)) {
+    if (!session->started && turned_away(session)) {
         gnutls_transport_set_errno(session->gnutls, ECONNRESET);
         return -1;
     }
@@ -244,25 +247,37 @@ static ssize_t pull(gnutls_transport_ptr_t context, void *bytes, size_t size)
     return got;
 }
 
-/* What has been sent is read, so that closing does not reset the connection before the answer is seen. */
-static bool is_spoken_plainly(struct tls_session *session)
+/* True: the peer has been answered, and nothing is to be read from it. */
+static bool turned_away(struct tls_session *session)
 {
-    unsigned char first;
-    if (recv(session->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+    static const char too_old[] = {ALERT_RECORD, 3, 1, 0, 2, GNUTLS_AL_FATAL, GNUTLS_A_PROTOCOL_VERSION};
+    unsigned char first[HELLO_VERSION_END];
+    ssize_t got = recv(session->fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
+    if (got < 1)
         return false;
-    session->started = first == RECORD_HANDSHAKE || first == ALERT_RECORD;
-    if (session->started)
-        return false;
-    session->plain = true;
-    session->problem = "the peer does not speak TLS";
+    session->started = first[0] == RECORD_HANDSHAKE || first[0] == ALERT_RECORD;
+    if (!session->started) {
+        session->problem = "the peer does not speak TLS";
+        turn_away(session, session->plain_answer);
+    } else if (!session->owned && got == HELLO_VERSION_END && !session->generation->speaks_old_versions &&
+               first[0] == RECORD_HANDSHAKE && first[HELLO_VERSION_END - 2] == 3 && first[HELLO_VERSION_END - 1] < 3) {
+        /* Who drives an adopted session sends no alerts. */
+        session->problem = "the peer speaks old versions of TLS alone";
+        turn_away(session, (struct text){too_old, sizeof(too_old)});
+    }
+    return session->turned_away;
+}
+
+/* What has been sent is read, so that closing does not reset the connection before the answer is seen. */
+static void turn_away(struct tls_session *session, struct text answer)
+{
     char bytes[4096];
+    session->turned_away = true;
     for (size_t total = 0; total < PLAIN_BYTES_MAX; total += sizeof(bytes))
         if (recv(session->fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
             break;
-    struct text answer = session->plain_answer;
     ssize_t sent = answer.length ? send(session->fd, answer.bytes, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
     (void)sent; /* who does not read it does not want it */
-    return true;
 }
 
 static ssize_t push(gnutls_transport_ptr_t context, const giovec_t *vectors, int count)
@@ -282,9 +297,9 @@ bool tls_session_open(const struct tls_session *session)
     return session->open;
 }
 
-bool tls_session_plain(const struct tls_session *session)
+bool tls_session_turned_away(const struct tls_session *session)
 {
-    return session->plain;
+    return session->turned_away;
 }
 
 const char *tls_session_error(const struct tls_session *session)
