@@ -54,6 +54,12 @@ enum status document_place(const struct documents *documents, const struct xcap_
  * (RFC 4825 §8.2.1). Empty without a root. */
 struct text document_ancestor(const struct document_place *place, struct text root_uri, struct arena *arena);
 
+/* A node of the document, as xcap_get finds it: NOT_FOUND when there is no document, or no such node in it (then
+ * `found_out` has a version). The bytes of the document may be left out. */
+enum status document_read_node(const struct documents *documents, const struct document_place *place,
+                               const struct xcap_selector *selector, struct arena *arena, struct stored *found_out,
+                               struct text *node_out);
+
 /* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED; FULL for a computed one
  * that would be larger than DOCUMENT_LISTING_MAX. */
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,

@@ -11,6 +11,7 @@
 
 #include "usage.h"
 #include "xcap_edit.h"
+#include "xcap_index.h"
 #include "xml_scan.h"
 #include "xml_validate.h"
 
@@ -22,6 +23,7 @@ static struct {
     struct arena arena; /* of one turn */
     struct text document, body, result;
     struct xcap_selector selector;
+    struct xcap_index *index;
     struct usage_set *usages;
     xmlSchemaPtr schema;
     struct refusal refusal;
@@ -49,6 +51,13 @@ static void get(void)
     struct text node;
     if (xcap_get(bench.document, &bench.selector, &bench.arena, &node) != OK)
         die("get");
+}
+
+static void get_again(void)
+{
+    struct text node;
+    if (xcap_index_get(bench.index, bench.document, &bench.selector, &bench.arena, &node) != OK)
+        die("get by index");
 }
 
 static void edit(void)
@@ -153,6 +162,9 @@ static void open_all(char **argv, struct arena *arena)
     xmlSchemaFreeParserCtxt(context);
     bench.document = read_file(argv[1]);
     bench.body = read_file(argv[3]);
+    bench.index = xcap_index_new(bench.document);
+    if (!bench.index)
+        die("index");
     const struct usage *usage = usage_find(bench.usages, TEXT("resource-lists"));
     struct text query = {0};
     if (!bench.schema ||
@@ -176,13 +188,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*step)(void);
     } steps[] = {
-        {"scan_us", scan},
-        {"get_us", get},
-        {"edit_us", edit},
-        {"check_us", check},
-        {"put_us", put},
-        {"parse_us", parse_and_validate},
-        {"tree_us", tree_and_validate},
+        {"scan_us", scan},   {"get_us", get}, {"index_us", get_again},          {"edit_us", edit},
+        {"check_us", check}, {"put_us", put}, {"parse_us", parse_and_validate}, {"tree_us", tree_and_validate},
     };
     struct arena arena;
     if (argc < 5)
@@ -199,6 +206,7 @@ int main(int argc, char **argv)
         comma = ", ";
     }
     printf("}\n");
+    xcap_index_free(bench.index);
     usage_set_free(bench.usages);
     xmlSchemaFree(bench.schema);
     free((void *)bench.document.bytes);

@@ -102,7 +102,8 @@ static void a_refused_fragment_says_what_is_wrong_with_it(void **state)
     assert_fragment_phrase("a/b", "<!DOCTYPE b><b/>", "not-xml-frag", "DTD");
     assert_fragment_phrase("a/b", "<?xml version=\"1.0\"?><b/>", "not-xml-frag", "without a declaration");
     assert_fragment_phrase("a/b", "<c/>", "cannot-insert", "names an element 'b', but the body is a 'c'");
-    assert_fragment_phrase("a/b", "<b xmlns=\"urn:p\"/>", "cannot-insert", "names a 'b' of no namespace, but the body is one of urn:p");
+    assert_fragment_phrase("a/b", "<b xmlns=\"urn:p\"/>", "cannot-insert",
+                           "names a 'b' of no namespace, but the body is one of urn:p");
     assert_fragment_phrase("a/b[@i=\"1\"]", "<b i=\"2\"/>", "cannot-insert", "look at step 'b[@i=\"1\"]'");
 }
 

@@ -9,6 +9,7 @@
 
 #include "assert_text.h"
 #include "xcap_edit.h"
+#include "xcap_index.h"
 
 #define ROUNDS       20000
 #define CHILDREN_MAX 12
@@ -295,6 +296,12 @@ static void one_round(void)
     assert_int_equal(status, found && (!path.attribute || found->id) ? OK : NOT_FOUND);
     if (status == OK && !path.attribute)
         assert_true(text_equal(node, written(found)));
+
+    struct xcap_index *index = xcap_index_new(before);
+    struct text indexed = {0};
+    assert_int_equal(xcap_index_get(index, before, &selector, &arena, &indexed), status);
+    assert_true(status != OK || text_equal(indexed, node));
+    xcap_index_free(index);
 
     const char *expected;
     if (dice(3) == 0) {

@@ -14,6 +14,7 @@ struct documents *documents_new(struct store *store, const struct usage_set *usa
     documents->readers = document_readers_new();
     documents->gates = document_gates_new();
     documents->made = document_made_new();
+    documents->nodes = document_nodes_new();
     return documents;
 }
 
@@ -22,6 +23,7 @@ void documents_free(struct documents *documents)
     document_readers_free(documents->readers);
     document_gates_free(documents->gates);
     document_made_free(documents->made);
+    document_nodes_free(documents->nodes);
     free(documents);
 }
 

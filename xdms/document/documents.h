@@ -12,7 +12,12 @@ struct documents {
     struct document_readers *readers; /* apart, since who reads has `const struct documents` */
     struct document_gates *gates;
     struct document_made *made;
+    struct document_nodes *nodes;
 };
+
+/* read_node.c: documents kept for the sake of their nodes. */
+struct document_nodes *document_nodes_new(void);
+void document_nodes_free(struct document_nodes *nodes);
 
 /* gate.c */
 struct document_gates *document_gates_new(void);
@@ -31,8 +36,8 @@ void document_readers_free(struct document_readers *readers);
 enum status document_compute(const struct documents *documents, const struct document_place *place, struct arena *arena,
                              struct text *bytes_out);
 
-/* made.c: documents made of contents, kept while they hold. The one that is found has bytes and a version; a document is
- * kept with the number of the newest change before its parts were read. */
+/* made.c: documents made of contents, kept while they hold. The one that is found has bytes and a version; a document
+ * is kept with the number of the newest change before its parts were read. */
 struct document_made *document_made_new(void);
 void document_made_free(struct document_made *made);
 void document_made_forget(struct document_made *made); /* all: their usages go */

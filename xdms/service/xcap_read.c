@@ -1,7 +1,6 @@
 /* GET and HEAD: a document, or the node of it that a selector names, unless the client has it already. */
 #include "clock.h"
 #include "service_own.h"
-#include "xcap_edit.h"
 
 static enum status answer_unchanged(const struct xcap_call *call, const struct stored *found,
                                     struct http_response *response, struct refusal *refusal, bool *answered_out);
@@ -38,10 +37,12 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
         if (status != OK || answered)
             return status;
     }
-    enum status status = document_read(documents, &call->place, arena, &found);
-    struct text bytes = found.bytes;
-    if (status == OK && call->selector)
-        status = xcap_get(found.bytes, call->selector, arena, &bytes);
+    struct text bytes;
+    enum status status = call->selector
+                             ? document_read_node(documents, &call->place, call->selector, arena, &found, &bytes)
+                             : document_read(documents, &call->place, arena, &found);
+    if (!call->selector)
+        bytes = found.bytes;
     if (status == OK && paged && respond_page(call, bytes, response))
         return OK;
     if (status == OK && conditional)

@@ -6,11 +6,16 @@
 
 static bool step_attribute_matches(struct xcap_finder *finder, const struct xml_tag *tag, const struct xcap_step *step);
 
-bool xcap_find_place(struct xcap_finder *finder, struct text document, const struct xcap_selector *selector,
-                     size_t steps_count, struct arena *arena)
+void xcap_finder_init(struct xcap_finder *finder, struct text document, struct arena *arena)
 {
     *finder = (struct xcap_finder){.document = document, .place = {.is_document = true}};
     xml_scope_init(&finder->scope, arena);
+}
+
+bool xcap_find_place(struct xcap_finder *finder, struct text document, const struct xcap_selector *selector,
+                     size_t steps_count, struct arena *arena)
+{
+    xcap_finder_init(finder, document, arena);
     for (; finder->steps_done < steps_count; finder->steps_done++) {
         struct xml_tag tag;
         if (xcap_find_children(finder, &selector->steps[finder->steps_done], &tag) != 1 ||
@@ -108,6 +113,11 @@ static bool value_differs(const struct xcap_finder *finder, const struct xml_tag
         return !text_equal(attribute.raw, step->attribute_value);
     }
     return false;
+}
+
+bool xcap_step_matches(struct xcap_finder *finder, const struct xml_tag *tag, const struct xcap_step *step)
+{
+    return step_name_matches(finder, tag, step) && (!step->has_attribute || step_attribute_matches(finder, tag, step));
 }
 
 unsigned xcap_find_children(struct xcap_finder *finder, const struct xcap_step *step, struct xml_tag *found_out)

@@ -18,6 +18,11 @@ struct xcap_finder {
     size_t steps_done; /* that matched exactly one element */
 };
 
+void xcap_finder_init(struct xcap_finder *finder, struct text document, struct arena *arena);
+
+/* Name and attribute of the step alone, not its position. */
+bool xcap_step_matches(struct xcap_finder *finder, const struct xml_tag *tag, const struct xcap_step *step);
+
 /* Follows the first `steps_count` steps. False when one of them does not match exactly one element. */
 bool xcap_find_place(struct xcap_finder *finder, struct text document, const struct xcap_selector *selector,
                      size_t steps_count, struct arena *arena);
