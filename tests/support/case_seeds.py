@@ -6,6 +6,8 @@ import sys
 import urllib.parse
 
 HOME = "/xcap-root/test/users/sip:ann@example.net/index/~~/"
+LISTS = "/xcap-root/resource-lists/users/sip:alice@example.com/index"  # $lists of the cases in http/
+LISTS_NAMESPACE = "urn:ietf:params:xml:ns:resource-lists"
 
 
 def cases(path):
@@ -33,12 +35,16 @@ def cases(path):
         yield case
 
 
-def seeds(case):
+def seeds(case, over_http):
     node = case["request"].strip().partition(" ")[2]
+    target = node.replace("$lists", LISTS) if over_http else HOME + node
+    if over_http:
+        node = target.partition("/~~/")[2]
+        case["of"]["namespace"] = LISTS_NAMESPACE
     written, _, query = (urllib.parse.unquote_to_bytes(part) for part in node.partition("?"))
     namespace, document = case["of"]["namespace"].encode(), case["of"]["document"].encode()
     return {
-        "xcap_target": (HOME + node).encode(),
+        "xcap_target": target.encode(),
         "xcap_selector": b"\0".join([written, query, namespace]),
         "xcap_edit": b"\0".join([written, query, namespace, case["body"].encode(), document]),
     }
@@ -53,10 +59,11 @@ def main():
             if "request" not in case:
                 continue
             count += 1
-            for target, content in seeds(case).items():
+            over_http = path.parent.name == "http"
+            for target, content in seeds(case, over_http).items():
                 folder = out / target
                 folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{path.stem}_{number}").write_bytes(content)
+                (folder / f"{'http_' * over_http}{path.stem}_{number}").write_bytes(content)
     if not count:
         sys.exit("no case has a request")
     (out / "done").touch()
