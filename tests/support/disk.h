@@ -82,6 +82,24 @@ static inline void disk_mark(uint64_t number)
     disk_put(&record, sizeof(record));
 }
 
+static void disk_sleep_us(unsigned us)
+{
+    const struct timespec pause = {us / 1000000, (long)(us % 1000000) * 1000};
+    nanosleep(&pause, NULL);
+}
+
+#define DISK_HOLD       UINT32_MAX /* as wait_us: until it is another */
+#define DISK_HOLD_TRIES 12000      /* two minutes: a test that was killed holds nobody for ever */
+
+static void disk_hold(struct disk_fault *fault)
+{
+    for (int i = 0; i < DISK_HOLD_TRIES && atomic_load(&fault->wait_us) == DISK_HOLD; i++) {
+        disk_sleep_us(10000);
+        if (disk_look)
+            disk_look();
+    }
+}
+
 /* 0, or what the call fails with instead of being made. */
 static int disk_meets(enum disk_call call)
 {
@@ -90,10 +108,10 @@ static int disk_meets(enum disk_call call)
         disk_look();
     unsigned number = atomic_fetch_add(&disk_calls[call], 1) + 1;
     unsigned wait_us = atomic_load(&fault->wait_us), nth = atomic_load(&fault->nth), count = atomic_load(&fault->count);
-    if (wait_us) {
-        const struct timespec pause = {wait_us / 1000000, (long)(wait_us % 1000000) * 1000};
-        nanosleep(&pause, NULL);
-    }
+    if (wait_us == DISK_HOLD)
+        disk_hold(fault);
+    else if (wait_us)
+        disk_sleep_us(wait_us);
     return nth && number >= nth && (count == 0 || number - nth < count) ? atomic_load(&fault->error) : 0;
 }
 

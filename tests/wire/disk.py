@@ -108,30 +108,34 @@ def a_broken_disk(system, client):
         assert get(client, f"broken-{call}")[0] == 200, call
 
 
+HOLD = 0xffffffff  # microseconds: until told otherwise
+
+
 def a_slow_disk(system, client):
-    """While PUTs wait for a flush that takes its time, the only worker thread answers others, and those that wait go
-    together."""
+    """While PUTs, and an admin who makes a user, wait for a flush, the only worker thread of each port answers others; those
+    that wait go together."""
     writers = 16
     others = [clients.Http(system.ports["http"], "alice") for _ in range(writers)]
     for other in others:
         assert get(other, "well")[0] == 200  # has its nonce
     flushes = system.metric("xdms_store_batch_seconds_count")
-    system.fail_disk(("sync", 0, 0, 0, 500_000))
+    system.fail_disk(("sync", 0, 0, 0, HOLD))
     done = []
     threads = [threading.Thread(target=lambda n=number: done.append(put(others[n], f"slow{n}")))
                for number in range(writers)]
+    threads.append(threading.Thread(target=lambda: done.append(system.ctl("user", "add", "erin", "erin"))))
     for thread in threads:
         thread.start()
-    answered_meanwhile = 0
-    while len(done) < writers:
-        before = len(done)
+    for _ in range(20):
         assert get(client, "well")[0] == 200
-        answered_meanwhile += len(done) == before
+        assert get(client, "slow0")[0] == 404
+    assert "alice" in system.ctl("user", "list")
+    assert not done  # nothing is acknowledged while nothing is on the disk
+    system.fail_disk()
     for thread in threads:
         thread.join()
-    system.fail_disk()
-    assert done == [201] * writers, done
-    assert answered_meanwhile >= 10, answered_meanwhile  # a blocked worker would answer at most one a flush
+    assert sorted(map(str, done))[:writers] == ["201"] * writers, done
+    assert "erin" in system.ctl("user", "list")
     flushes = system.metric("xdms_store_batch_seconds_count") - flushes
     assert flushes < writers / 2, f"{flushes} flushes for {writers} writes"
 

@@ -1,5 +1,6 @@
 /* The admin port and the policy port: who may come in, and which function answers which path. Knows nothing of what
  * those do. */
+#include <stddef.h>
 #include <string.h>
 
 #include "clock.h"
@@ -15,14 +16,15 @@ struct admin_route {
     admin_handler_fn *handle;
     size_t body_max;
     bool at_policy; /* also at the policy port */
+    bool waits;     /* for the disk, inside */
 };
 
 static const struct admin_route routes[] = {
     {"GET", "/api/v1/users", admin_users_list, 0},
-    {"POST", "/api/v1/users", admin_users_create, ADMIN_JSON_MAX},
+    {"POST", "/api/v1/users", admin_users_create, ADMIN_JSON_MAX, .waits = true},
     {"GET", "/api/v1/users/*", admin_user_show, 0},
-    {"PUT", "/api/v1/users/*", admin_user_put, ADMIN_JSON_MAX},
-    {"DELETE", "/api/v1/users/*", admin_user_delete, 0},
+    {"PUT", "/api/v1/users/*", admin_user_put, ADMIN_JSON_MAX, .waits = true},
+    {"DELETE", "/api/v1/users/*", admin_user_delete, 0, .waits = true},
     {"GET", "/api/v1/users/*/messages", admin_user_messages, 0},
     {"GET", "/api/v1/groups", admin_groups_list, 0},
     {"GET", "/api/v1/groups/*", admin_group_show, 0},
@@ -42,6 +44,7 @@ static const struct admin_route routes[] = {
 static struct admin_call *call_new(struct service *service, struct http_request *request, enum service_port port);
 static bool preview(struct admin_call *call, struct http_response *response);
 static enum http_progress handle(struct admin_call *call, struct http_response *response);
+static enum http_progress answer(struct admin_call *call);
 static bool admit(struct admin_call *call);
 static bool check_caller(struct admin_call *call);
 static bool check_asker(struct admin_call *call);
@@ -93,12 +96,35 @@ static enum http_progress handle(struct admin_call *call, struct http_response *
     if (call->route || admit(call)) {
         if (call->route->body_max && call->request->body.length > call->route->body_max)
             admin_error(call, 413, TEXT("The body is too large."));
-        else if (call->route->handle(call) == HTTP_WAITING)
+        else if (answer(call) == HTTP_WAITING)
             return HTTP_WAITING;
     }
     finish(call);
     documents_leave(call->service->documents, call->generation);
     return HTTP_DONE;
+}
+
+static void answer_apart(struct clerk_task *task)
+{
+    struct admin_call *call = (struct admin_call *)((char *)task - offsetof(struct admin_call, task));
+    call->response = &call->apart;
+    call->route->handle(call);
+    call->answered = true;
+    http_resume(call->request);
+}
+
+static enum http_progress answer(struct admin_call *call)
+{
+    struct clerk *clerk = call->service->clerk;
+    if (!call->route->waits || !clerk)
+        return call->route->handle(call);
+    if (call->answered) {
+        *call->response = call->apart;
+        return HTTP_DONE;
+    }
+    call->task.run = answer_apart;
+    clerk_take(clerk, &call->task);
+    return HTTP_WAITING;
 }
 
 static struct admin_call *call_new(struct service *service, struct http_request *request, enum service_port port)

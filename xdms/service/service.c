@@ -69,6 +69,7 @@ struct service *service_new(const struct service_settings *settings, const struc
     service_metrics_register(&service->metrics);
     json_object_seed(0); /* before several threads could want to */
     json_set_alloc_funcs(memory_new, free);
+    service->clerk = clerk_new();
     return service;
 }
 
@@ -91,6 +92,7 @@ void service_job_end(struct service *service)
 
 void service_free(struct service *service)
 {
+    clerk_free(service->clerk);
     pthread_mutex_lock(&service->job_lock);
     while (service->job_runs)
         pthread_cond_wait(&service->job_ended, &service->job_lock);

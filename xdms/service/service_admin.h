@@ -26,9 +26,12 @@ struct admin_call {
     struct text query;    /* raw */
     bool changing;
     struct document_change change;
-    struct import *import; /* admin_import's own */
-    struct backup *backup; /* admin_backup's own */
-    uint64_t generation;   /* of the usages that were in force when the handler began; 0: not yet */
+    struct import *import;      /* admin_import's own */
+    struct backup *backup;      /* admin_backup's own */
+    struct clerk_task task;     /* while the clerk has the request */
+    struct http_response apart; /* what the clerk made of it */
+    bool answered;              /* it did */
+    uint64_t generation;        /* of the usages that were in force when the handler began; 0: not yet */
 };
 
 typedef enum http_progress admin_handler_fn(struct admin_call *call);

@@ -38,12 +38,23 @@ struct service {
     const struct documents *documents;
     struct digest *digest;
     struct group_pool *groups;
+    struct clerk *clerk; /* NULL: workers do it themselves */
     atomic_bool ready;
     struct service_metrics metrics;
     pthread_mutex_t job_lock; /* for what follows */
     pthread_cond_t job_ended;
     bool job_runs;
 };
+
+/* clerk.c: does what waits for the disk inside, beside the workers. Taken tasks are done before it is freed. */
+struct clerk_task {
+    void (*run)(struct clerk_task *task);
+    struct clerk_task *next; /* the clerk's */
+};
+
+struct clerk *clerk_new(void); /* NULL: no thread to be had */
+void clerk_free(struct clerk *clerk);
+void clerk_take(struct clerk *clerk, struct clerk_task *task);
 
 /* One job of a thread's own at a time, which uses the store: the service is not freed before its end. */
 bool service_job_begin(struct service *service); /* false: there is one already */
