@@ -27,9 +27,9 @@ BREAKAGES = { # what is done to a good folder, and what its report says
 }
 
 
-def check(build, folder):
-    done = subprocess.run([os.path.join(build, "xdms"), "--check-usage", folder], capture_output=True, text=True,
-                          timeout=120, cwd=harness.SOURCE)
+def check(build, folder, where=harness.SOURCE):
+    done = subprocess.run([os.path.abspath(os.path.join(build, "xdms")), "--check-usage", folder], capture_output=True,
+                          text=True, timeout=120, cwd=where)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -40,6 +40,8 @@ def check_folders(build, scratch):
     for name in folders:
         code, report = check(build, os.path.join("schemas", name))
         assert code == 0 and re.fullmatch(rf"schemas/{re.escape(name)}: good, \d+ examples hold\n", report), report
+    code, report = check(build, ".", os.path.join(schemas, "rls-services"))
+    assert code == 0 and report.endswith("/rls-services: good, %s examples hold\n" % report.split()[-3]), report
     for file, (change, expected) in BREAKAGES.items():
         copy = os.path.join(scratch, "broken")
         shutil.copytree(schemas, copy)
