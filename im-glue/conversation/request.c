@@ -100,9 +100,10 @@ static void challenge(struct request *request, bool proxy, bool stale)
     bool is_browser = request->flow.kind == FLOW_WS || request->flow.kind == FLOW_WSS;
     size_t count = is_browser && !sha256_first ? 1 : sizeof(order) / sizeof(order[0]);
     for (size_t i = 0; i < count; i++)
-        sip_header_add(
-            response, header,
-            digest_challenge(conversation->digest, order[i], stale, conversation->now.wall_ms, &request->arena));
+        if (digest_offers(conversation->digest, order[i]))
+            sip_header_add(
+                response, header,
+                digest_challenge(conversation->digest, order[i], stale, conversation->now.wall_ms, &request->arena));
     request_send(request, response);
 }
 

@@ -21,6 +21,11 @@ void digest_set_guard(struct digest *digest, struct guard *guard);
 
 enum digest_algorithm { DIGEST_SHA256, DIGEST_MD5 }; /* offered in this order */
 
+/* Both are offered until this is told otherwise, before the first challenge; what is not offered is taken all the same.
+ */
+void digest_offer_sha256(struct digest *digest, bool offered);
+bool digest_offers(const struct digest *digest, enum digest_algorithm algorithm);
+
 /* Value of WWW-Authenticate or Proxy-Authenticate, one header per algorithm. */
 struct text digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, bool stale, int64_t now_ms,
                              struct arena *arena);

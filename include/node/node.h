@@ -21,6 +21,7 @@ struct node_settings {
     int64_t document_bytes_max, document_depth_max, document_elements_max, element_attributes_max;
     int64_t map_mib, size_mib_max, changes_max, changes_days_max; /* struct store_settings */
     char *certificate, *key, *client_ca, *client_crl, *server_ca, *priority, *clients;
+    bool sha256;
     bool verify_servers;
     bool members_may_send, store_by_default, accept_by_default;
     bool debug;

@@ -2,6 +2,7 @@
 """Many users, groups and documents brought in by xdmctl import, what it refuses and how that is mended, and the way out by
 xdmctl export into another server: what was imported comes out again, byte for byte."""
 import filecmp
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,18 +11,19 @@ import tempfile
 
 import harness
 
-USERS, GROUPS, LISTS = 1000, 300, 10000
+USERS, GROUPS, MANY, LISTS = 1000, 300, 10000, 1000
 REFUSED, USAGE, UNREACHABLE = 1, 2, 3
 ANONYMOUS_KB_MAX = 100 * 1024
+OLD_LIST = "resource-lists/users/sip:old@example.com/index"
 LIST_XML = '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="l%d"/></resource-lists>'
 
 
 class Server:
-    def __init__(self, build, folder, name):
+    def __init__(self, build, folder, name, *options):
         self.build, self.data = build, os.path.join(folder, name)
         self.program = harness.Program(
             [os.path.join(build, "xdms"), "--data", self.data, "--schemas", "schemas", "--http", "127.0.0.1:0",
-             "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"], self.data + ".log")
+             "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options], self.data + ".log")
         self.admin = "%s:%d" % self.program.addresses["admin"]
 
     def ctl(self, *arguments, code=0, entered=None, text=True):
@@ -59,11 +61,13 @@ def users(server, folder):
     assert server.imported("--if-absent", path)[0] == (0, 0, USERS, 0)
     assert server.status("u7", "resource-lists/users/sip:u7@example.com/index", 'p,"7') == "404"
     assert server.status("u7", "resource-lists/users/sip:u7@example.com/index", "p") == "401"
-    # a table of another server, with tabs; hashes made with the realm "example.com"
+    # a table of another server, with tabs and MD5 hashes alone
+    ha1 = hashlib.md5(b"old:example.com:a").hexdigest().upper()
     other = ("username\tdomain\tha1\tha1b\talias\n", "username\tdomain\tha1\taliases\n"
-             "old\texample.com\t0cc175b9c0f1b6a831c399e269772661\ttel:+15550100\n")
+             f"old\texample.com\t{ha1}\ttel:+15550100\n")
     server.ctl("import", write(folder, "typo.csv", other[0]), code=REFUSED)
     assert server.imported(write(folder, "old.csv", other[1]))[0] == (1, 0, 0, 0)
+    assert server.status("old", OLD_LIST, "a") == "401"  # curl prefers SHA-256
 
 
 def groups(server, folder):
@@ -115,9 +119,9 @@ def lists(server):
 def lists_of_groups(server):
     body = "<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:many%d@example.com'/></group>"
     lines = "".join('{"document":"org.openmobilealliance.groups/users/sip:u%d@example.com/m%d","body":"%s"}\n'
-                    % (i % 10, i, body % i) for i in range(LISTS))
-    assert server.imported("-", entered=lines)[0] == (LISTS, 0, 0, 0)
-    assert len(server.ctl("group", "list").stdout.splitlines()) == LISTS + GROUPS + 2
+                    % (i % 10, i, body % i) for i in range(MANY))
+    assert server.imported("-", entered=lines)[0] == (MANY, 0, 0, 0)
+    assert len(server.ctl("group", "list").stdout.splitlines()) == MANY + GROUPS + 2
     process = server.program.process.pid
     if "libasan" not in open(f"/proc/{process}/maps").read() and "libtsan" not in open(f"/proc/{process}/maps").read():
         status = open(f"/proc/{process}/status").read()
@@ -137,16 +141,18 @@ def way_out(build, server, folder, started):
     first, second = os.path.join(folder, "out"), os.path.join(folder, "again")
     server.ctl("export", "--data", server.data, first)
     server.ctl("export", "--data", server.data, first, code=REFUSED)  # it is there already
-    other = Server(build, folder, "other")
+    other = Server(build, folder, "other", "--set", "identity.sha256=no")
     started.append(other)
     counts = other.imported(first)[0]
-    assert counts[0] > USERS + GROUPS + 2 * LISTS and counts[1:] == (0, 0, 0), counts
+    assert counts[0] > USERS + GROUPS + MANY + LISTS and counts[1:] == (0, 0, 0), counts
     other.ctl("export", "--data", other.data, second)
-    assert same(first, second) > GROUPS + 2 * LISTS
+    assert same(first, second) > GROUPS + MANY + LISTS
     lines = server.ctl("export", "--data", server.data, "-").stdout
     assert lines == other.ctl("export", "--data", other.data, "-").stdout
-    assert other.imported("--replace", "-", entered=lines)[0][2] >= GROUPS + 2 * LISTS
+    assert other.imported("--replace", "-", entered=lines)[0][2] >= GROUPS + MANY + LISTS
     assert other.status("u7", "resource-lists/users/sip:u7@example.com/index", 'p,"7') == "404"
+    assert other.status("old", OLD_LIST, "a") == "404"
+    assert other.status("old", OLD_LIST, "b") == "401"
     other.ctl("check", "--data", other.data)
 
 

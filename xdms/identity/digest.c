@@ -53,6 +53,16 @@ void digest_add_quoted(struct text_builder *builder, struct text text)
     builder_add_char(builder, '"');
 }
 
+void digest_offer_sha256(struct digest *digest, bool offered)
+{
+    digest->md5_alone = !offered;
+}
+
+bool digest_offers(const struct digest *digest, enum digest_algorithm algorithm)
+{
+    return algorithm == DIGEST_MD5 || !digest->md5_alone;
+}
+
 struct text digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, bool stale, int64_t now_ms,
                              struct arena *arena)
 {

@@ -65,6 +65,7 @@ bool nonce_table_take(struct nonce_table *table, const struct nonce *nonce, uint
 struct digest {
     struct text realm, domain, opaque;
     uint8_t key[32];
+    bool md5_alone;
     struct arena arena; /* of the texts above */
     struct nonce_table *nonces;
     struct guard *guard; /* NULL: nobody waits */

@@ -40,6 +40,9 @@ static const struct setting rows[] = {
      "Domain that is served, and that of user names which are given without one."},
     {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
      "Digest realm; stored password hashes are good for one realm alone."},
+    {"identity.sha256", SETTING_SWITCH, ROW(sha256), "yes", 0, 0, "",
+     "Offers digest authentication with SHA-256 beside MD5. \"no\" is for users whose hashes came from a server that "
+     "kept MD5 alone: clients that would rather use SHA-256 could not log in."},
     {"identity.trusted-peers", SETTING_TEXT, ROW(trusted_peers), "", 0, 0, "",
      "Addresses and ranges (192.0.2.0/24, 2001:db8::/32) of peers that may say who asks, separated by commas: in "
      "X-3GPP-Asserted-Identity and X-XCAP-Asserted-Identity, in P-Asserted-Identity."},
@@ -153,6 +156,7 @@ static bool open_digest(struct node *node, struct text *error_out)
         return false;
     }
     node->digest = digest_new(text_of(node->settings->realm), text_of(node->settings->domain), key);
+    digest_offer_sha256(node->digest, node->settings->sha256);
     node->guard = guard_new(&limits);
     digest_set_guard(node->digest, node->guard);
     return true;

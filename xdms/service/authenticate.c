@@ -188,8 +188,10 @@ static void add_challenges(const struct service *service, const struct http_requ
     struct arena *arena = request->arena;
     int64_t now_ms = clock_wall_ms();
     /* In the order of preference (RFC 7616 §3.7). */
-    http_response_header(response, "WWW-Authenticate", digest_challenge(digest, DIGEST_SHA256, stale, now_ms, arena));
-    http_response_header(response, "WWW-Authenticate", digest_challenge(digest, DIGEST_MD5, stale, now_ms, arena));
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm <= DIGEST_MD5; algorithm++)
+        if (digest_offers(digest, algorithm))
+            http_response_header(response, "WWW-Authenticate",
+                                 digest_challenge(digest, algorithm, stale, now_ms, arena));
     if (service->settings.basic && request->is_tls)
         http_response_header(response, "WWW-Authenticate", basic_challenge(digest, arena));
 }
