@@ -125,12 +125,14 @@ static void store_one(struct incoming *incoming, struct served *served)
     work_submit(work);
 }
 
-/* Relayed when nothing waits before it; what may be kept goes behind what waits, to arrive in the order it was sent. */
-static void pass_on(struct incoming *incoming, struct served *served, bool may_store)
+/* Relayed when nothing waits before it; what may be kept goes behind what waits, to arrive in the order it was sent. So
+ * does what rules say is to be deferred. */
+static void pass_on(struct incoming *incoming, struct served *served, bool may_store, bool defer)
 {
     struct conversation *conversation = incoming->request->conversation;
     struct text address = text_of(served->address);
-    if (served_reachable(conversation, served) && !(may_store && served_is_behind(conversation, served)))
+    bool behind = may_store && (defer || served_is_behind(conversation, served));
+    if (served_reachable(conversation, served) && !behind)
         return relay_begin(incoming, served, may_store);
     if (!may_store)
         return incoming_refuse(incoming, address, 480, NULL, TEXT("away, and nothing may be kept"));
@@ -161,5 +163,6 @@ static void to_user(struct incoming *incoming, struct text address)
         return incoming_refuse(incoming, address, incoming->anonymous ? 433 : 403,
                                "100 Function not allowed due to user authorisation",
                                text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
-    pass_on(incoming, served_get(conversation, address), decision.may_store && incoming->deferrable);
+    pass_on(incoming, served_get(conversation, address), decision.may_store && incoming->deferrable,
+            decision.verdict == GROUP_DEFER);
 }

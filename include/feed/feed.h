@@ -19,8 +19,8 @@ struct feed_change {
 struct feed *feed_new(struct store *store); /* starts at the newest change */
 void feed_free(struct feed *feed);
 
-/* For caches: a reader that is further behind has lost what is between, since walking it would take longer than to fill a
- * cache anew. 0 (the beginning): only what the store has dropped is lost. */
+/* For caches: a reader that is further behind has lost what is between, since walking it would take longer than to fill
+ * a cache anew. 0 (the beginning): only what the store has dropped is lost. */
 void feed_set_behind_max(struct feed *feed, uint64_t changes);
 
 /* Next change; false when there is none, which costs one read of a number. *lost_out is true only with false, and means

@@ -155,6 +155,23 @@ static void a_session_that_is_passed_on_asks_the_recipient(void **state)
     assert_int_equal(decision.verdict, GROUP_DELIVER);
 }
 
+static void storage_is_asked_for_by_itself(void **state)
+{
+    (void)state;
+    struct text identity;
+    struct group_sender sender = sender_of(ALICE, &identity);
+    struct group_question question = {.kind = TEXT("storage")};
+    struct group_decision decision;
+    sender.question = &question;
+    bench_restart(true, false, true);
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_BLOCK);
+    put_rules(BOB, "im-rules", "<rule id=\"s\"><actions><x21:allow-defer>true</x21:allow-defer></actions></rule>");
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_DELIVER);
+    assert_true(text_equal(decision.rule, TEXT("s")));
+}
+
 /* --- many --- */
 
 #define MANY_RULES   1000
@@ -297,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_must_be_understood_and_is_not_keeps_everybody_out, begin, end),
         cmocka_unit_test_setup_teardown(services_and_their_media_are_those_that_the_group_names, begin, end),
         cmocka_unit_test_setup_teardown(a_session_that_is_passed_on_asks_the_recipient, begin, end),
+        cmocka_unit_test_setup_teardown(storage_is_asked_for_by_itself, begin, end),
         cmocka_unit_test_setup_teardown(a_thousand_rules_and_ten_thousand_entries_are_each_found, begin, end),
         cmocka_unit_test_setup_teardown(each_of_ten_thousand_members_is_one, begin, end),
         cmocka_unit_test_setup_teardown(threads_decide_while_rules_change, begin, end),

@@ -55,8 +55,10 @@ enum status group_decide(struct groups *groups, struct text recipient, const str
 {
     const struct rules *rules;
     groups_refresh(groups);
+    bool about_storage = text_equal(question_kind(sender), TEXT("storage"));
+    bool allowed = about_storage ? groups->settings.store_by_default : groups->settings.accept_by_default;
     *decision_out = (struct group_decision){
-        .verdict = groups->settings.accept_by_default ? GROUP_DELIVER : GROUP_BLOCK,
+        .verdict = allowed ? GROUP_DELIVER : GROUP_BLOCK,
         .may_store = groups->settings.store_by_default,
     };
     if (!groups->rules_usage)

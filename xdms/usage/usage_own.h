@@ -64,7 +64,7 @@ struct usage_loaded {
     const struct usage_claim_row *claims;
     size_t claims_count;
     struct usage_computed *computed; /* one for each of usage.documents */
-    bool has_suspects; /* else the sheet looks at every document */
+    bool has_suspects;               /* else the sheet looks at every document */
     struct xml_suspects suspects;
     struct xml_schema *schema;
     struct xml_sheet *constraints; /* NULL: none */
@@ -90,8 +90,8 @@ static inline const struct usage_loaded *usage_loaded(const struct usage *usage)
     return (const struct usage_loaded *)(const void *)usage;
 }
 
-/* Reads manifest.xml of `folder` and compiles what it names; of an alias there is nothing to compile. `error_out` is one
- * line that starts with the folder. */
+/* Reads manifest.xml of `folder` and compiles what it names; of an alias there is nothing to compile. `error_out` is
+ * one line that starts with the folder. */
 enum status usage_folder_load(struct text folder, const struct xml_schema *manifest_schema, struct arena *memory,
                               struct usage_loaded **loaded_out, struct text *error_out);
 void usage_folder_free(struct usage_loaded *loaded);
