@@ -1,6 +1,7 @@
 /* Parses untrusted bytes with libxml2, after the screen, and holds the process-wide state of the library: which files
  * it may open (none, but for schemas and sheets of our own) and where its messages go. It knows no schema and no usage.
  */
+#include "xml_scratch.h"
 #include "xml_validate_library.h"
 
 #include <assert.h>
@@ -31,6 +32,7 @@ static struct text plain_words(struct text message);
 
 void xml_open(void)
 {
+    xml_scratch_open();
     LIBXML_TEST_VERSION
     xmlInitParser();
     xmlSchemaInitTypes();

@@ -8,6 +8,7 @@
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 
+#include "xml_scratch.h"
 #include "xml_validate_library.h"
 
 #define DEPTH_MAX  256 /* the library's own limit */
@@ -70,7 +71,10 @@ bool xml_schema_accepts(const struct xml_schema *schema, struct text bytes, cons
         .root_namespace = root_namespace,
         .root = root,
     };
-    if (!parse(&reading, bytes) || reading.refused)
+    xml_scratch_begin();
+    bool good = parse(&reading, bytes) && !reading.refused;
+    xml_scratch_end();
+    if (!good)
         return false;
     *suspect_out = reading.suspect;
     return true;
