@@ -143,6 +143,20 @@ def guesses(server):
     assert server.logs("and has to wait")
 
 
+def token(server):
+    """Guesses at the admin token wait as well; xdmctl, which has it, has been here before."""
+    port = server.program.addresses["admin"][1]
+    def ask(given):
+        done = subprocess.run(["curl", "-sS", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}", "-H",
+                               f"Authorization: Bearer {given}", f"http://127.0.0.1:{port}/api/v1/users"],
+                              capture_output=True, text=True, timeout=90, check=True)
+        return int(done.stdout)
+    assert ask("secret") == 200
+    assert [ask("guess") for _ in range(3)] == [401, 401, 401]
+    assert ask("guess") == 429
+    assert server.logs("authentication failed user=admin peer=127.0.0.1")
+
+
 def trusted(server):
     assert server.status(headers=[ASSERTED]) == 200
     assert server.status(headers=[XUI]) == 200
@@ -256,6 +270,7 @@ def main():
         ("mapped.log", {"http": "[::]:0", "options": ["identity.trusted-peers=127.0.0.0/8"]}, mapped),
         ("certified.log", {"tls": tls, "options": ["identity.trusted-names=proxy.example.com", "identity.basic=yes"]},
          lambda server: certified(server, proxy, other)),
+        ("token.log", {"options": ["admin.token=secret", "identity.failures-per-user=3"]}, token),
         ("proxied.log", {"options": ["http.proxies=127.0.0.0/8", "identity.failures-per-user=3"]}, proxied),
     ]
     server = None

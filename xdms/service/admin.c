@@ -158,47 +158,44 @@ static bool has_token(const struct admin_call *call, struct text token)
     return secret_equal(text_trim(text_slice(value, 7, value.length)), token);
 }
 
-static struct guard_source source_of(const struct admin_call *call, struct trust_address *address)
+static void answer_wait(struct admin_call *call, int64_t wait_ms)
 {
-    bool known = service_client(call->service, call->request, address);
-    return (struct guard_source){TEXT("the admin token"), known ? address : NULL};
-}
-
-/* Whoever guesses at the token waits like those who guess at passwords. */
-static bool must_wait(struct admin_call *call)
-{
-    struct guard *guard = call->service->settings.guard;
-    struct trust_address address;
-    const struct guard_source source = source_of(call, &address);
-    int64_t wait_ms = guard ? guard_wait_ms(guard, &source, clock_wall_ms()) : 0;
-    if (wait_ms == 0)
-        return false;
     admin_error(call, 429, TEXT("Too many wrong tokens; wait before the next try."));
     http_response_header(call->response, "Retry-After",
                          text_format(call->request->arena, "%lld", (long long)((wait_ms + 999) / 1000)));
-    return true;
 }
 
-static void token_good(const struct admin_call *call)
+static void answer_wrong(struct admin_call *call, const char *name, bool waits)
 {
-    struct guard *guard = call->service->settings.guard;
-    struct trust_address address;
-    const struct guard_source source = source_of(call, &address);
-    if (guard)
-        guard_succeeded(guard, &source, clock_wall_ms());
+    struct arena *arena = call->request->arena;
+    struct text given;
+    if (http_header(call->request, "Authorization", &given)) /* who has none does not guess */
+        log_warning("authentication failed user=%s peer=%.*s%s", name,
+                    TEXT_ARG(http_peer_text(call->request->peer, arena)), waits ? " and has to wait" : "");
+    admin_error(call, 401, text_format(arena, "The %s token is missing or wrong.", name));
+    http_response_header(call->response, "WWW-Authenticate", text_format(arena, "Bearer realm=\"%s\"", name));
 }
 
-static void token_failed(const struct admin_call *call)
+/* Whoever guesses at a token waits like those who guess at passwords. `name`: "admin", "policy". */
+static bool check_token(struct admin_call *call, struct text token, const char *name)
 {
     struct guard *guard = call->service->settings.guard;
     struct trust_address address;
     struct text given;
-    const struct guard_source source = source_of(call, &address);
-    if (!http_header(call->request, "Authorization", &given)) /* who has none does not guess */
-        return;
-    bool waits = guard && guard_failed(guard, &source, clock_wall_ms());
-    log_warning("authentication failed user=admin peer=%.*s%s",
-                TEXT_ARG(http_peer_text(call->request->peer, call->request->arena)), waits ? " and has to wait" : "");
+    bool known = service_client(call->service, call->request, &address);
+    const struct guard_source source = {text_of(name), known ? &address : NULL};
+    int64_t now_ms = clock_wall_ms();
+    int64_t wait_ms = guard ? guard_wait_ms(guard, &source, now_ms) : 0;
+    bool good = wait_ms == 0 && has_token(call, token);
+    if (good && guard)
+        guard_succeeded(guard, &source, now_ms);
+    if (wait_ms)
+        answer_wait(call, wait_ms);
+    else if (!good)
+        answer_wrong(call, name,
+                     guard && http_header(call->request, "Authorization", &given) &&
+                         guard_failed(guard, &source, now_ms));
+    return good;
 }
 
 static bool host_is_loopback(struct text host)
@@ -224,18 +221,8 @@ static bool host_is_loopback(struct text host)
 static bool check_caller(struct admin_call *call)
 {
     struct text value;
-    if (call->service->settings.admin_token.length) {
-        if (must_wait(call))
-            return false;
-        if (has_token(call, call->service->settings.admin_token)) {
-            token_good(call);
-            return true;
-        }
-        token_failed(call);
-        admin_error(call, 401, TEXT("The admin token is missing or wrong."));
-        http_response_header(call->response, "WWW-Authenticate", TEXT("Bearer realm=\"admin\""));
-        return false;
-    }
+    if (call->service->settings.admin_token.length)
+        return check_token(call, call->service->settings.admin_token, "admin");
     const char *refusal = NULL;
     bool is_certified = call->request->client_names_count > 0;
     if (!is_certified && !http_peer_is_loopback(call->request->peer))
@@ -266,13 +253,8 @@ static bool check_asker(struct admin_call *call)
         admin_error(call, 403, TEXT("This address is not among those that may ask (policy.peers)."));
         return false;
     }
-    if (call->service->settings.policy_token.length) {
-        if (has_token(call, call->service->settings.policy_token))
-            return true;
-        admin_error(call, 401, TEXT("The policy token is missing or wrong."));
-        http_response_header(call->response, "WWW-Authenticate", TEXT("Bearer realm=\"policy\""));
-        return false;
-    }
+    if (call->service->settings.policy_token.length)
+        return check_token(call, call->service->settings.policy_token, "policy");
     bool by_page = http_header(call->request, "Origin", &value) ||
                    (http_header(call->request, "Sec-Fetch-Site", &value) && !text_equal(value, TEXT("none")));
     if (by_page)
