@@ -102,11 +102,7 @@ def routes_of(description):
 
 def send_message(system, ask):
     """One message from alice to bob, who is away: it has a fate."""
-    with open("tests/wire/sipp/send.xml", encoding="utf-8") as file:
-        scenario = file.read().replace("ANSWER", "202")
-    with open(system.path("send.xml"), "w", encoding="utf-8") as file:
-        file.write(scenario)
-    system.sipp(system.path("send.xml"), "-s", "alice", "-ap", "alice", "-key", "target", "bob", "-key", "body", "hello")
+    system.sipp("send.xml", "-s", "alice", "-ap", "alice", "-key", "target", "bob", "-key", "body", "hello")
     fates = json.loads(ask("GET", "/api/v1/users/alice/messages", expect=200))["fates"]
     assert fates, "no fate of a message"
     ask("GET", f"/api/v1/messages/{fates[0]['messageId']}", expect=200)
