@@ -161,7 +161,7 @@ enum status store_holders(struct store *store, struct text kind, struct text val
 
 /* Change records, oldest first. */
 struct change {
-    uint64_t number; /* 1, 2, 3… without gaps in the order of commit */
+    uint64_t number; /* 1, 2, 3… in the order of commit; without gaps but for one at each restore */
     struct document_key key;
     uint64_t previous; /* version before; 0: was created */
     bool deletion;

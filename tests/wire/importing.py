@@ -4,6 +4,7 @@ xdmctl export into another server: what was imported comes out again, byte for b
 import filecmp
 import hashlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -156,6 +157,20 @@ def way_out(build, server, folder, started):
     other.ctl("check", "--data", other.data)
 
 
+def progress(server, folder):
+    """A bar on a terminal, and not a byte of it elsewhere."""
+    path = os.path.join(folder, "users.csv")
+    assert server.imported("--if-absent", path)[1] == ""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([os.path.join(server.build, "xdmctl"), "--admin", server.admin, "import", "--if-absent",
+                                path], stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    assert process.wait(timeout=120) == 0
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert f"[{'#' * 30}] {USERS} done, " in shown and " 0 refused" in shown, shown
+
+
 def usage(server, folder):
     for arguments in (["import"], ["import", "--unknown", "x"], ["export", folder], ["export", "--data", folder]):
         server.ctl(*arguments, code=USAGE)
@@ -173,6 +188,7 @@ def main():
         server = Server(build, folder, "data")
         started.append(server)
         users(server, folder)
+        progress(server, folder)
         usage(server, folder)
         groups(server, folder)
         folder_of_files(server, folder)
