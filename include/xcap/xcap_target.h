@@ -19,6 +19,7 @@ enum xcap_tree { XCAP_USERS, XCAP_GLOBAL };
 #define XCAP_NAME_MAX   512 /* document name with its sub-directories */
 
 struct xcap_target {
+    bool rooted;      /* it stands under a root; said also of what is refused */
     struct text auid; /* decoded, all of them */
     enum xcap_tree tree;
     struct text xui; /* empty in the global tree; as sent, not canonical */

@@ -78,14 +78,21 @@ static void strangers_learn_nothing(void **state)
                                         "/xcap-root/resource-lists/elsewhere/index",
                                         "/xcap-root/no-such-usage/users/sip:alice@example.com/index",
                                         "/xcap-root/org.openmobilealliance.user-profile/users/sip:alice@example.com/x",
-                                        "/xcap-root/resource-lists/users/sip:alice@example.com/index/~~/q:x",
-                                        "/favicon.ico"};
+                                        "/xcap-root/resource-lists/users/sip:alice@example.com/index/~~/q:x"};
     static const char *const methods[] = {"GET", "PUT", "DELETE", "POST", "BREW"};
     put_lists();
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         for (size_t j = 0; j < sizeof(methods) / sizeof(methods[0]); j++)
             if (status_of(methods[j], paths[i], NULL) != 401)
                 fail_msg("%s %s", methods[j], paths[i]);
+}
+
+static void what_is_under_no_root_is_404_for_anyone(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/", "/favicon.ico", "/xcap-rooted/resource-lists"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        assert_int_equal(status_of("GET", paths[i], NULL), 404);
 }
 
 static void a_stranger_is_offered_sha256_first(void **state)
@@ -486,6 +493,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(strangers_learn_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_under_no_root_is_404_for_anyone, begin, end),
         cmocka_unit_test_setup_teardown(a_stranger_is_offered_sha256_first, begin, end),
         cmocka_unit_test_setup_teardown(a_wrong_password_is_challenged_again, begin, end),
         cmocka_unit_test_setup_teardown(a_broken_authorization_is_a_bad_request, begin, end),

@@ -76,7 +76,8 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
                          xcap_error_write(refusal, call->request->arena));
         return;
     }
-    respond_text(response, code, status == REFUSED ? refusal->phrase : text_of(respond_phrase(status)));
+    struct text phrase = status == REFUSED ? refusal->phrase : text_of(respond_phrase(status));
+    respond_text(response, code, text_join(call->request->arena, phrase, TEXT("\n")));
     if (code == 405)
         http_response_header(response, "Allow", refusal->allow);
     if (code == 415) /* RFC 9110 §15.5.16: which codings would do */

@@ -162,7 +162,7 @@ static enum status options(struct xcap_call *call, struct refusal *refusal)
     return status;
 }
 
-/* REFUSED: the target itself is malformed, which is no secret. `unplaced` is what may be said after authorisation. */
+/* REFUSED: the target itself is malformed or under no XCAP root, which is no secret. `unplaced` is what may be said after authorisation. */
 static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced)
 {
     const struct service_settings *settings = &call->service->settings;
@@ -172,7 +172,7 @@ static enum status locate(struct xcap_call *call, struct refusal *refusal, struc
         return refuse(refusal, REFUSAL_URI_TOO_LONG, "The request target is too long.");
     enum status status =
         xcap_target_parse(target_of(call), settings->roots, settings->roots_count, arena, &target, refusal);
-    if (status != OK && refusal->kind != REFUSAL_ABSENT)
+    if (status != OK && (refusal->kind != REFUSAL_ABSENT || !target.rooted))
         return status;
     if (status != OK) {
         *unplaced = *refusal;

@@ -30,6 +30,7 @@ enum status xcap_target_parse(struct text raw, const struct text *roots, size_t 
     text_cut(origin_form(raw), '?', &parser.path, &query);
     if (!find_root(&parser, roots, roots_count))
         return refuse(refusal, REFUSAL_ABSENT, "there is no XCAP root at this path");
+    target_out->rooted = true;
     if (find_separator(&parser) != OK || read_document(&parser) != OK)
         return REFUSED;
     target_out->document_path = text_slice(parser.path, 0, parser.document_end);
