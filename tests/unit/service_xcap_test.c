@@ -87,14 +87,6 @@ static void strangers_learn_nothing(void **state)
                 fail_msg("%s %s", methods[j], paths[i]);
 }
 
-static void what_is_under_no_root_is_404_for_anyone(void **state)
-{
-    (void)state;
-    static const char *const paths[] = {"/", "/favicon.ico", "/xcap-rooted/resource-lists"};
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        assert_int_equal(status_of("GET", paths[i], NULL), 404);
-}
-
 static void a_stranger_is_offered_sha256_first(void **state)
 {
     (void)state;
@@ -493,7 +485,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(strangers_learn_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(what_is_under_no_root_is_404_for_anyone, begin, end),
         cmocka_unit_test_setup_teardown(a_stranger_is_offered_sha256_first, begin, end),
         cmocka_unit_test_setup_teardown(a_wrong_password_is_challenged_again, begin, end),
         cmocka_unit_test_setup_teardown(a_broken_authorization_is_a_bad_request, begin, end),

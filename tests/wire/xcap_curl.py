@@ -153,6 +153,9 @@ def uris(server):
                  "resource-lists/global/none", INDEX + "/", INDEX + "~~", INDEX + "/sub", "resource-lists/~~/x",
                  HOME + "%2Findex", "%23users/users/sip:alice@example.com/index"):
         expect(server.get(path), 404, what=path)
+    for path in ("/", "/favicon.ico", "/xcap-rooted/" + INDEX):  # the roots are no secret: nobody is asked for a password
+        expect(server.get(path, user=None), 404, what=path)
+    expect(server.get("no-such/users/sip:a@b/index", user=None), 401)
     for path in ("/xcap-root//" + INDEX, HOME + "//index", HOME + "/./index", HOME + "/x/../index", HOME + "/%2e%2e/index",
                  INDEX + "%00", INDEX + "%", INDEX + "%4", INDEX + "%zz", INDEX + "%ff", INDEX + "%C0%AF", INDEX + "%0a",
                  INDEX + "/~~", INDEX + "/~~/", INDEX + "/~~//resource-lists", HOME + "/a%2fb"):

@@ -162,7 +162,8 @@ static enum status options(struct xcap_call *call, struct refusal *refusal)
     return status;
 }
 
-/* REFUSED: the target itself is malformed or under no XCAP root, which is no secret. `unplaced` is what may be said after authorisation. */
+/* REFUSED: the target itself is malformed or under no root, which is no secret. `unplaced` is what may be said after
+ * authorisation. */
 static enum status locate(struct xcap_call *call, struct refusal *refusal, struct refusal *unplaced)
 {
     const struct service_settings *settings = &call->service->settings;
