@@ -21,7 +21,11 @@
 #include "scratch.h"
 #include "store_stream.h"
 
-#define ROUNDS      200   /* XDM_KILL_ROUNDS: more */
+#ifdef __SANITIZE_ADDRESS__
+#define ROUNDS 80 /* processes start slowly under it */
+#else
+#define ROUNDS 200 /* XDM_KILL_ROUNDS: more */
+#endif
 #define WRITERS     2     /* processes, each with a stream of its own */
 #define IN_FLIGHT   16    /* batches of one writer that wait for the disk at once */
 #define LIFE_US_MAX 20000 /* after all writers are at work */

@@ -8,6 +8,7 @@
 
 #include "../../xdms/store/store_engine.h"
 #include "feed.h"
+#include "scratch.h"
 #include "store.h"
 
 static struct store *store;
@@ -239,6 +240,42 @@ static void a_feed_that_began_while_nothing_could_be_read_empties_caches_once(vo
     assert_false(lost);
 }
 
+/* The same with a store on disk that keeps three records. */
+static void a_feed_that_fell_behind_a_store_on_disk_is_told(void **state)
+{
+    (void)state;
+    struct store_settings settings = STORE_SETTINGS_STANDARD;
+    struct arena arena;
+    struct text error;
+    struct feed_change change;
+    bool lost;
+    char folder[SCRATCH_MAX];
+    settings.changes_max = 3;
+    arena_init(&arena, "test");
+    assert_true(scratch_make(folder, "feed"));
+    store = store_open_lmdb_with(folder, &settings, &arena, &error);
+    assert_non_null(store);
+    feed = feed_new(store);
+    for (int i = 1; i <= 10; i++) {
+        struct commit commit = {.key = {TEXT("u"), TEXT("o"), TEXT("n")}, .expected = VERSION_ANY, .bytes = TEXT("x")};
+        assert_int_equal(store_commit(store, &commit, 1), OK);
+        if (i <= 2) { /* it keeps up */
+            assert_true(feed_next(feed, &change, &lost));
+            assert_int_equal(change.number, i);
+        }
+    }
+    assert_false(feed_next(feed, &change, &lost));
+    assert_true(lost);
+    assert_false(feed_next(feed, &change, &lost));
+    assert_false(lost);
+    struct commit commit = {.key = {TEXT("u"), TEXT("o"), TEXT("n")}, .expected = VERSION_ANY, .deletion = true};
+    assert_int_equal(store_commit(store, &commit, 1), OK);
+    assert_true(feed_next(feed, &change, &lost));
+    assert_int_equal(change.number, 11);
+    arena_clear(&arena);
+    assert_int_equal(scratch_remove(folder), 0); /* an open file stays until it is closed */
+}
+
 static int begin_without_store(void **state)
 {
     (void)state;
@@ -255,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_between_two_reads_of_a_page_is_seen, begin, end),
         cmocka_unit_test_setup_teardown(lost_changes_are_told_once_and_the_feed_goes_on, begin_without_store, end),
         cmocka_unit_test_setup_teardown(a_store_that_went_back_is_a_loss, begin_without_store, end),
+        cmocka_unit_test_setup_teardown(a_feed_that_fell_behind_a_store_on_disk_is_told, begin_without_store, end),
         cmocka_unit_test_setup_teardown(a_feed_that_began_while_nothing_could_be_read_empties_caches_once,
                                         begin_without_store, end),
         cmocka_unit_test_setup_teardown(a_failed_read_empties_caches_and_loses_no_change, begin_without_store, end),
