@@ -48,8 +48,10 @@ static inline struct text stream_bytes(const struct stream *stream, uint64_t bat
     uint64_t number = stream_number(stream, batch, 100 + key);
     size_t length = number % 8 ? number % 300 : number % STREAM_BYTES_MAX;
     char *bytes = arena_alloc(arena, length + 1);
-    for (size_t i = 0; i < length; i++)
-        bytes[i] = (char)('a' + (number + batch + i) % 26);
+    for (size_t i = 0; i < length; i += sizeof(number)) { /* noise: what is packed must not become small */
+        uint64_t noise = stream_number(stream, number, i);
+        memcpy(bytes + i, &noise, length - i < sizeof(noise) ? length - i : sizeof(noise));
+    }
     return (struct text){bytes, length};
 }
 
