@@ -1,5 +1,6 @@
 /* The library allocates some ten small pieces for each element that it reads, validates and forgets: a fifth of all the
- * work. Here each thread has a block for them, whose pieces are taken one after another. */
+ * work. Here each thread has a block for them, whose pieces are taken one after another. What the library forgets to
+ * free (it does for some invalid documents when it validates without a tree) goes with the rest. */
 #include "xml_scratch.h"
 
 #include <assert.h>
@@ -14,21 +15,9 @@
 
 #include "arena.h"
 
-#define ALIGNMENT   16
-#define BLOCK_BYTES (128u << 10) /* all that a document of 2 KB takes; a thread's first block stays */
-#define BLOCKS_MAX  64           /* 8 MB; what a large document takes beyond comes from the heap */
-
-/* AddressSanitizer shall see each piece. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SCRATCH false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SCRATCH false
-#endif
-#endif
-#ifndef SCRATCH
-#define SCRATCH true
-#endif
+#define ALIGNMENT       16
+#define BLOCK_BYTES     (128u << 10) /* all that a document of 2 KB takes; a thread's first block stays */
+#define BLOCK_BYTES_MAX (4u << 20)   /* each further block is twice as large, up to this */
 
 struct piece { /* before its bytes */
     size_t size;
@@ -37,29 +26,47 @@ struct piece { /* before its bytes */
 
 static_assert(sizeof(struct piece) == ALIGNMENT, "bytes after it are aligned");
 
+struct block {
+    char *bytes;
+    size_t size;
+};
+
 struct scratch {
     bool active;
-    char *blocks[BLOCKS_MAX];
-    size_t count; /* of blocks */
-    size_t used;  /* of the last one */
+    struct block *blocks;
+    size_t count, room; /* of blocks */
+    size_t used;        /* of the last one */
 };
 
 static _Thread_local struct scratch scratch;
 static pthread_key_t at_thread_end;
 
+static void add_block(size_t size)
+{
+    if (scratch.count == scratch.room) {
+        scratch.room = scratch.room ? 2 * scratch.room : 8;
+        scratch.blocks = memory_resize(scratch.blocks, scratch.room * sizeof(*scratch.blocks));
+    }
+    scratch.blocks[scratch.count++] = (struct block){memory_new_raw(size), size};
+    scratch.used = 0;
+}
+
+static size_t room_of(size_t size)
+{
+    return (size + sizeof(struct piece) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
 static void *scratch_new(size_t size)
 {
-    size_t room = (size + sizeof(struct piece) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (size > BLOCK_BYTES / 4)
+    if (size > SIZE_MAX / 4)
         return NULL;
-    if (room > BLOCK_BYTES - scratch.used) {
-        if (scratch.count == BLOCKS_MAX)
-            return NULL;
-        scratch.blocks[scratch.count++] = memory_new_raw(BLOCK_BYTES);
-        scratch.used = 0;
+    const struct block *last = &scratch.blocks[scratch.count - 1];
+    if (room_of(size) > last->size - scratch.used) {
+        size_t twice = last->size < BLOCK_BYTES_MAX / 2 ? 2 * last->size : BLOCK_BYTES_MAX;
+        add_block(room_of(size) > twice ? room_of(size) : twice);
     }
-    struct piece *piece = (struct piece *)(void *)(scratch.blocks[scratch.count - 1] + scratch.used);
-    scratch.used += room;
+    struct piece *piece = (struct piece *)(void *)(scratch.blocks[scratch.count - 1].bytes + scratch.used);
+    scratch.used += room_of(size);
     piece->size = size;
     return piece + 1;
 }
@@ -67,15 +74,14 @@ static void *scratch_new(size_t size)
 static bool is_scratch(const void *memory)
 {
     for (size_t i = scratch.count; i > 0; i--)
-        if ((uintptr_t)memory - (uintptr_t)scratch.blocks[i - 1] < BLOCK_BYTES)
+        if ((uintptr_t)memory - (uintptr_t)scratch.blocks[i - 1].bytes < scratch.blocks[i - 1].size)
             return true;
     return false;
 }
 
 static void *library_new(size_t size)
 {
-    void *memory = scratch.active ? scratch_new(size) : NULL;
-    return memory ? memory : malloc(size);
+    return scratch.active ? scratch_new(size) : malloc(size);
 }
 
 /* The piece taken last can be taken again at once: names and values come and go like that. */
@@ -88,9 +94,8 @@ static void library_free(void *memory)
         return;
     }
     struct piece *piece = (struct piece *)memory - 1;
-    size_t room = (piece->size + sizeof(*piece) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    char *last = scratch.blocks[scratch.count - 1] + scratch.used - room;
-    if ((char *)piece == last)
+    size_t room = room_of(piece->size);
+    if (room <= scratch.used && (char *)piece == scratch.blocks[scratch.count - 1].bytes + scratch.used - room)
         scratch.used -= room;
 }
 
@@ -119,13 +124,21 @@ static char *library_copy(const char *text)
 static void free_blocks(size_t kept)
 {
     while (scratch.count > kept)
-        free(scratch.blocks[--scratch.count]);
+        free(scratch.blocks[--scratch.count].bytes);
 }
 
 static void on_thread_end(void *unused)
 {
     (void)unused;
+    xml_scratch_close();
+}
+
+void xml_scratch_close(void)
+{
     free_blocks(0);
+    free(scratch.blocks);
+    scratch.blocks = NULL;
+    scratch.room = 0;
 }
 
 static void make_key(void)
@@ -144,11 +157,9 @@ void xml_scratch_open(void)
 void xml_scratch_begin(void)
 {
     assert(!scratch.active);
-    if (!SCRATCH)
-        return;
     xmlResetLastError(); /* it belongs to the heap: the library would replace it */
     if (scratch.count == 0) {
-        scratch.blocks[scratch.count++] = memory_new_raw(BLOCK_BYTES);
+        add_block(BLOCK_BYTES);
         pthread_setspecific(at_thread_end, &scratch); /* any value: it is the call that is wanted */
     }
     scratch.used = 0;
@@ -157,8 +168,6 @@ void xml_scratch_begin(void)
 
 void xml_scratch_end(void)
 {
-    if (!SCRATCH)
-        return;
     xmlResetLastError();
     scratch.active = false;
     free_blocks(1);

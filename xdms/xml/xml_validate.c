@@ -56,6 +56,7 @@ void xml_close(void)
     xsltCleanupGlobals();
     xmlSchemaCleanupTypes();
     xmlCleanupParser();
+    xml_scratch_close();
 }
 
 enum status xml_parse(struct text bytes, const struct xml_limits *limits, struct arena *arena,
