@@ -138,6 +138,34 @@ def same(left, right):
     return len(match) + sum(same(os.path.join(left, name), os.path.join(right, name)) for name in compared.common_dirs)
 
 
+def cut_short(build, folder, started):
+    """The server is killed under an import, which is run again when it is back."""
+    server = Server(build, folder, "cut")
+    started.append(server)
+    server.imported("-", entered="name,password\nu1,u1\n")
+    lines = ['{"document":"resource-lists/users/sip:u1@example.com/c%d","body":"%s"}\n'
+             % (i, (LIST_XML % i).replace('"', "'")) for i in range(8000)]
+    process = subprocess.Popen([os.path.join(build, "xdmctl"), "--admin", server.admin, "import", "-"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdin.write("".join(lines[:4000]))
+    process.stdin.flush()
+    server.program.kill()
+    try:
+        process.stdin.write("".join(lines[4000:]))
+        process.stdin.close()
+    except BrokenPipeError:  # it has ended already
+        pass
+    process.stdin = None  # communicate() must not touch it
+    said, errors = process.communicate(timeout=120)
+    assert process.returncode == UNREACHABLE and "--if-absent" in errors, (process.returncode, said, errors)
+    again = Server(build, folder, "cut")
+    started.append(again)
+    added, replaced, unchanged, refused = again.imported("--if-absent", "-", entered="".join(lines))[0]
+    assert added + unchanged == len(lines) and (replaced, refused) == (0, 0), (added, replaced, unchanged, refused)
+    assert unchanged >= int(said.split()[0]), "what was acknowledged is there"
+    again.ctl("check", "--data", again.data)
+
+
 def way_out(build, server, folder, started):
     first, second = os.path.join(folder, "out"), os.path.join(folder, "again")
     server.ctl("export", "--data", server.data, first)
@@ -195,8 +223,10 @@ def main():
         lists(server)
         lists_of_groups(server)
         way_out(build, server, folder, started)
+        cut_short(build, folder, started)
         for one in started:
-            one.program.stop()
+            if one.program.process.poll() is None:
+                one.program.stop()
             assert "ERROR: " not in one.program.tail(), one.program.tail()
     finally:
         for one in started:
