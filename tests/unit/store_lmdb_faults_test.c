@@ -466,6 +466,26 @@ static void a_folder_that_is_being_restored_is_refused(void **state)
     assert_true(text_ends_with(error, TEXT("is in use by another program")));
 }
 
+/* Else the programs that own the folder could not open what an admin's look at it has made. */
+static void what_root_makes_belongs_to_the_owner_of_the_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"data.mdb", "lock.mdb", "store.lock"};
+    enum { OWNER = 12345 };
+    struct stat about;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(chown(folder, OWNER, OWNER), 0);
+    open_it();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char *path = text_cstring(&arena, text_format(&arena, "%s/%s", folder, names[i]));
+        assert_int_equal(stat(path, &about), 0);
+        assert_int_equal(about.st_uid, OWNER);
+        assert_int_equal(about.st_gid, OWNER);
+    }
+}
+
 /* Two containers with a process number 1 each would take each other's reader slots for their own. */
 static void a_process_of_the_same_number_in_another_container_is_refused(void **state)
 {
@@ -527,6 +547,7 @@ int main(int count, char **arguments)
         TEST(a_network_file_system_is_refused),
         TEST(a_folder_that_another_machine_uses_is_refused),
         TEST(a_folder_that_is_being_restored_is_refused),
+        TEST(what_root_makes_belongs_to_the_owner_of_the_folder),
         TEST(a_process_of_the_same_number_in_another_container_is_refused),
     };
     return cmocka_run_group_tests_name("store_lmdb_faults", tests, NULL, NULL);
