@@ -148,6 +148,9 @@ static void qualities_and_places_are_those_of_the_request(void **state)
     request.country = TEXT("nl");
     assert_true(matches(premium, &request) && matches(places, &request));
     assert_false(matches(streets, &request)); /* narrower than is known */
+    request.region = TEXT("Main St");
+    assert_false(matches(streets, &request));
+    request.region = TEXT("");
     request.quality = TEXT("basic");
     request.country = TEXT("de");
     assert_false(matches(premium, &request) || matches(places, &request));

@@ -215,6 +215,19 @@ static void questions_carry_what_conditions_ask_for(void **state)
     assert_member(&answer, "reason", "default");
 }
 
+static void domains_may_be_written_with_their_letters(void **state)
+{
+    (void)state;
+    put_rules("bob", RULES_HEAD "<rule id=\"b\"><conditions><identity><many domain=\"b\u00fccher.example\"/></identity>"
+                                "</conditions><actions><poc:allow-invite>reject</poc:allow-invite></actions></rule>"
+                                "</ruleset>");
+    struct answer answer = get(DECIDE "?from=sip:fay@b%C3%BCcher.example&to=bob", NULL);
+    assert_member(&answer, "rule", "b");
+    assert_member(&answer, "from", "[\"sip:fay@xn--bcher-kva.example\"]");
+    answer = get(DECIDE "?from=sip:fay@xn--bcher-kva.example&to=bob", NULL);
+    assert_member(&answer, "rule", "b");
+}
+
 /* --- groups --- */
 
 #define TWO_MEMBERS                                                                                                    \
@@ -517,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(whoever_has_the_address_asks_and_is_asked, begin, end),
         cmocka_unit_test_setup_teardown(nobody_is_not_a_user_and_other_domains_are_not_ours, begin, end),
         cmocka_unit_test_setup_teardown(questions_carry_what_conditions_ask_for, begin, end),
+        cmocka_unit_test_setup_teardown(domains_may_be_written_with_their_letters, begin, end),
         cmocka_unit_test_setup_teardown(a_group_answers_for_the_sender_and_for_each_member, begin, end),
         cmocka_unit_test_setup_teardown(many_questions_are_answered_in_their_order, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_question_is_refused_with_a_sentence, begin, end),

@@ -2,6 +2,7 @@
  * is one. Decides nothing. */
 #include "clock.h"
 #include "service_decide.h"
+#include "uri.h"
 
 static bool has(const struct decide_question *question, struct text address)
 {
@@ -17,13 +18,20 @@ static void add_identity(struct decide_question *question, struct text address)
         question->identities[question->sender.identities_count++] = address;
 }
 
+/* Hosts may be written with letters beyond ASCII, as in rules. */
+static struct text address_of(const struct admin_call *call, struct text written)
+{
+    struct arena *arena = call->request->arena;
+    return user_address(uri_from_iri(arena, text_trim(written)), call->service->settings.domain, arena);
+}
+
 /* Addresses as they were given come first: there may be more than are looked at. */
 static enum status read_sender(const struct admin_call *call, const struct decide_fields *fields,
                                struct decide_question *question, struct refusal *refusal)
 {
     struct arena *arena = call->request->arena;
     for (size_t i = 0; i < fields->from_count; i++) {
-        struct text address = user_address(fields->from[i], call->service->settings.domain, arena);
+        struct text address = address_of(call, fields->from[i]);
         if (address.length == 0)
             return refuse(refusal, REFUSAL_SYNTAX, "'from' is a SIP or TEL address, or several.");
         add_identity(question, address);
@@ -47,7 +55,7 @@ static enum status read_invited(const struct admin_call *call, const struct deci
                                 struct decide_question *question, struct refusal *refusal)
 {
     for (size_t i = 0; i < fields->invited_count; i++) {
-        question->invited[i] = user_address(fields->invited[i], call->service->settings.domain, call->request->arena);
+        question->invited[i] = address_of(call, fields->invited[i]);
         if (question->invited[i].length == 0)
             return refuse(refusal, REFUSAL_SYNTAX, "'invited' is a list of SIP or TEL addresses.");
     }
@@ -60,7 +68,7 @@ static enum status read_what(const struct admin_call *call, const struct groups 
                              const struct decide_fields *fields, struct decide_question *question,
                              struct refusal *refusal)
 {
-    question->to = user_address(fields->to, call->service->settings.domain, call->request->arena);
+    question->to = address_of(call, fields->to);
     if (question->to.length == 0)
         return refuse(refusal, REFUSAL_SYNTAX, "'to' is the SIP or TEL address of a user or a group.");
     if (fields->kind.length && !group_kind_known(groups, fields->kind))
