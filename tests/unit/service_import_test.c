@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "assert_text.h"
+#include "scratch.h"
 #include "service_fixture.h"
 
 #define IMPORT "/api/v1/import"
@@ -21,10 +22,12 @@
 #define DOCUMENT(path, body) "{\"document\":\"" path "\",\"body\":\"" body "\"}\n"
 
 static struct fixture *fixture;
+static char folder[SCRATCH_MAX]; /* of the one test that needs a disk */
 
 static int begin(void **state)
 {
     (void)state;
+    folder[0] = '\0';
     fixture = fixture_open(NULL, "");
     fixture_user(fixture, "alice");
     return 0;
@@ -34,7 +37,7 @@ static int end(void **state)
 {
     (void)state;
     fixture_close(fixture);
-    return 0;
+    return folder[0] ? scratch_remove(folder) : 0;
 }
 
 /* A number of the answer; those of refused lines with a dot: "refused.0.line". */
@@ -196,10 +199,9 @@ static void *write_many(void *context)
 static void requests_that_cross_both_come_to_their_end(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/xdm-import-XXXXXX";
     struct text error;
     struct arena arena;
-    assert_non_null(mkdtemp(folder));
+    assert_true(scratch_make(folder, "import"));
     arena_init(&arena, "folder");
     fixture_close(fixture);
     struct store *store = store_open_lmdb(folder, &arena, &error);
@@ -220,9 +222,6 @@ static void requests_that_cross_both_come_to_their_end(void **state)
                          CROSSING_LINES);
         arena_clear(&writers[i].arena);
     }
-    for (const char *const *name = (const char *const[]){"data.mdb", "lock.mdb", NULL}; *name; name++)
-        remove(text_cstring(&arena, text_format(&arena, "%s/%s", folder, *name)));
-    remove(folder);
     arena_clear(&arena);
 }
 
