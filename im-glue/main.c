@@ -9,12 +9,14 @@
 #include "conversation.h"
 #include "log.h"
 #include "node.h"
+#include "port.h"
 #include "transport.h"
 
 struct glue_settings {
     struct node_settings node;
-    char *sip, *sips, *ws, *wss, *host;
-    bool sha256_first;
+    char *sip, *sips, *ws, *wss, *host, *management;
+    int64_t queued_mib_max;
+    bool sha256_first, management_tls;
 };
 
 #define ROW(member) offsetof(struct glue_settings, member)
@@ -25,6 +27,12 @@ static const struct setting rows[] = {
     {"listen.ws", SETTING_TEXT, ROW(ws), "", 0, 0, "",
      "Address for SIP over WebSocket, not encrypted, for browsers on this machine or behind a proxy that speaks TLS."},
     {"listen.wss", SETTING_TEXT, ROW(wss), "", 0, 0, "", "Address for SIP over WebSocket and TLS, as 0.0.0.0:5443."},
+    {"listen.management", SETTING_TEXT, ROW(management), "", 0, 0, "",
+     "Address of /metrics, /livez and /readyz, as 127.0.0.1:9092; empty: none."},
+    {"tls.management", SETTING_SWITCH, ROW(management_tls), "no", 0, 0, "",
+     "listen.management speaks TLS and nothing else."},
+    {"sip.queued-mib-max", SETTING_NUMBER, ROW(queued_mib_max), "256", 8, 1048576, "MiB",
+     "What all peers together may leave unread on their connections; a connection that needs more is cut."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
      "Name or address in Via, as peers reach us; empty: that of listen.sip."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
@@ -35,8 +43,10 @@ static const struct setting rows[] = {
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
 
 static const struct command_option shortcuts[] = {
-    {"sip", "listen.sip"},    {"sips", "listen.sips"},     {"ws", "listen.ws"},           {"wss", "listen.wss"},
-    {"data", "store.folder"}, {"schemas", "xcap.schemas"}, {"domain", "identity.domain"},
+    {"sip", "listen.sip"},         {"sips", "listen.sips"},
+    {"ws", "listen.ws"},           {"wss", "listen.wss"},
+    {"data", "store.folder"},      {"schemas", "xcap.schemas"},
+    {"domain", "identity.domain"}, {"management", "listen.management"},
 };
 
 static const struct command command = {
@@ -54,6 +64,7 @@ struct program {
     struct loop *loop;
     struct transport *transport;
     struct conversation *conversation;
+    struct port *management; /* NULL: none */
     char host[256];
     uint16_t port;
     bool stopping;
@@ -100,9 +111,10 @@ static void on_unreachable(void *context, const struct flow *flow)
 static int64_t on_deadline(void *context, int64_t now_ms)
 {
     struct program *program = context;
-    (void)now_ms;
     conversation_tick(program->conversation, clock_now());
     send_outputs(program);
+    if (program->management)
+        port_tell(program->management, program->conversation, program->transport, now_ms);
     return conversation_deadline(program->conversation);
 }
 
@@ -122,6 +134,8 @@ static void on_stop(void *context)
     struct program *program = context;
     log_info("stopping pending=%zu", conversation_pending(program->conversation));
     program->stopping = true;
+    if (program->management)
+        port_stopping(program->management);
 }
 
 /* Nobody else uses the document services here, so those that were go at once. */
@@ -219,6 +233,7 @@ static bool open_sip(struct program *program)
     if (!program->transport)
         return start_failed(error);
     program->port = transport_port(program->transport);
+    transport_limit_queues(program->transport, (size_t)program->settings.queued_mib_max << 20);
     if (!open_all_further(program))
         return false;
     struct conversation_settings settings = {
@@ -237,11 +252,37 @@ static bool open_sip(struct program *program)
     return true;
 }
 
+static bool open_management(struct program *program)
+{
+    const struct glue_settings *settings = &program->settings;
+    struct node *node = &program->node;
+    char host[sizeof(program->host)];
+    struct port_settings port = {.host = host, .documents = node->documents};
+    struct text error = {0};
+    if (!settings->management[0])
+        return true;
+    if (!address_split(settings->management, host, sizeof(host), &port.port))
+        return start_failed(text_format(&node->arena, "listen.management: not HOST:PORT: %s", settings->management));
+    if (settings->management_tls && !node->tls)
+        return start_failed(TEXT("listen.management shall speak TLS, but there is no tls.certificate"));
+    port.tls = settings->management_tls ? node->tls : NULL;
+    program->management = port_open(&port, &node->arena, &error);
+    return program->management || start_failed(error);
+}
+
+static void print_management(const struct program *program)
+{
+    const char *address = program->settings.management, *colon = strrchr(address, ':');
+    if (program->management)
+        printf(" management=%.*s:%u", (int)(colon - address), address, port_number(program->management));
+}
+
 static void serve(struct program *program)
 {
     loop_set_deadline(program->loop, on_deadline, program);
     printf("im-glue ready sip=%s:%u", program->host, program->port);
     print_further(program);
+    print_management(program);
     printf("\n");
     fflush(stdout);
     log_info("started data=%s domain=%s", program->settings.node.folder, program->settings.node.domain);
@@ -251,6 +292,7 @@ static void serve(struct program *program)
 /* The store first: it calls back for everything that was submitted, so what it calls must still be there. */
 static void close_program(struct program *program)
 {
+    port_close(program->management); /* its threads read the store */
     if (program->transport)
         transport_close(program->transport);
     node_close_store(&program->node);
@@ -279,7 +321,7 @@ int main(int argc, char **argv)
     bool started = node_open(&program.node, "im-glue", &program.settings.node, &error) || start_failed(error);
     if (started)
         open_groups(&program);
-    started = started && open_sip(&program);
+    started = started && open_sip(&program) && open_management(&program);
     if (started)
         serve(&program);
     close_program(&program);

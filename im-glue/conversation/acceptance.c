@@ -53,6 +53,8 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
 void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail)
 {
     fate = fate_with(&fate, kind, work->conversation->now.wall_ms, detail, &work->arena);
+    if (kind == FATE_REFUSED)
+        message_count(fate.group, MESSAGE_REFUSED);
     work_add_fate(work, &fate);
 }
 
@@ -95,6 +97,7 @@ static void acceptance_done(struct conversation *conversation, struct work *work
         struct served *served = acceptance->copies[i].served;
         if (served->stored_count >= 0)
             served->stored_count++;
+        message_count(acceptance->copies[i].fate.group, MESSAGE_STORED);
         queue_flush(conversation, served);
     }
 }

@@ -71,7 +71,8 @@ struct request {
     struct flow flow;
     struct text user; /* authenticated, canonical; empty before: `who.address` */
     struct requester who;
-    struct text auth_info; /* for Authentication-Info of a 2xx; empty: none */
+    struct text auth_info;  /* for Authentication-Info of a 2xx; empty: none */
+    struct text message_id; /* of a MESSAGE that could be read; for the log */
 };
 
 /* Commits on their way to the disk, and what follows. */
@@ -139,6 +140,7 @@ struct conversation {
     char order_suffix[9];        /* of this process: two that look at one clock must not choose the same name */
     int64_t sweep_at_ms;         /* monotonic */
     size_t pending;
+    size_t bindings, requests, deliveries_count;
     pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
     struct work *completed, **completed_end;
 };
@@ -178,8 +180,9 @@ void work_ignore(struct conversation *conversation, struct work *work); /* `then
 struct served *served_get(struct conversation *conversation, struct text address);
 void served_free_all(struct conversation *conversation);
 bool served_reachable(const struct conversation *conversation, const struct served *served);
-void served_set_contact(struct served *served, const struct contact *contact); /* copies it */
-void served_remove_contact(struct served *served, struct text name);
+/* copies it */
+void served_set_contact(struct conversation *conversation, struct served *served, const struct contact *contact);
+void served_remove_contact(struct conversation *conversation, struct served *served, struct text name);
 void served_load(struct conversation *conversation); /* bindings, and what waits for delivery */
 void served_sweep(struct conversation *conversation);
 bool served_has_room(struct conversation *conversation, struct served *served);
@@ -194,6 +197,19 @@ void connection_used(struct conversation *conversation, const struct flow *flow,
 bool connection_open(const struct conversation *conversation, const struct flow *flow);
 void connection_closed(struct conversation *conversation, uint64_t number);
 void connection_forget_all(struct conversation *conversation);
+
+/* figures.c */
+enum message_outcome {
+    MESSAGE_RECEIVED,
+    MESSAGE_RELAYED,   /* taken by a contact while the sender waited */
+    MESSAGE_STORED,    /* one copy for one recipient */
+    MESSAGE_DELIVERED, /* a stored copy was taken by a contact */
+    MESSAGE_REFUSED,   /* for one recipient, by rules or by his contacts */
+    MESSAGE_EXPIRED,
+    MESSAGE_DROPPED, /* a stored copy that no contact will ever take */
+};
+/* `group`: which it came out of; empty: it is to one user. */
+void message_count(struct text group, enum message_outcome outcome);
 
 /* registrar.c, pager.c */
 void registrar_receive(struct request *request);

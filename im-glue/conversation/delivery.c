@@ -15,6 +15,7 @@ struct delivery *delivery_new(struct conversation *conversation, struct served *
     delivery->conversation = conversation;
     delivery->recipient = recipient;
     TAILQ_INSERT_TAIL(&conversation->deliveries, delivery, all);
+    conversation->deliveries_count++;
     return delivery;
 }
 
@@ -36,6 +37,7 @@ void delivery_free(struct delivery *delivery)
 {
     stop_expecting(delivery);
     TAILQ_REMOVE(&delivery->conversation->deliveries, delivery, all);
+    delivery->conversation->deliveries_count--;
     if (delivery->request)
         request_free(delivery->request);
     arena_clear(&delivery->arena);
@@ -192,8 +194,8 @@ void delivery_take_response(struct branch *branch, int status)
 {
     struct delivery *delivery = branch->delivery;
     delivery->branches--;
-    log_debug("delivery message=%.*s contact=%.*s status=%d", TEXT_ARG(delivery->fate.message_id),
-              TEXT_ARG(branch->contact), status);
+    log_debug("delivery call-id=%.*s message-id=%.*s to=%s contact=%.*s status=%d", TEXT_ARG(delivery->fate.call_id),
+              TEXT_ARG(delivery->fate.message_id), delivery->recipient->address, TEXT_ARG(branch->contact), status);
     if (!delivery->finished && status < 300) {
         note(delivery, FATE_DELIVERED, branch->contact, status);
         finish(delivery, status);

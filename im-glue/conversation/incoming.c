@@ -20,6 +20,7 @@ bool incoming_read(struct request *request, struct incoming *incoming_out)
     incoming->call_id = text_slice(call_id, 0, call_id.length < MESSAGE_ID_MAX ? call_id.length : MESSAGE_ID_MAX);
     if (!check_hops(request, &max_forwards) || !check_sender(incoming) || !check_content(incoming))
         return false;
+    request->message_id = incoming->message_id;
     read_lifetime(incoming);
     incoming->message = onward_message(incoming, max_forwards);
     incoming->sender = (struct group_sender){
@@ -48,6 +49,7 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
     struct request *request = incoming->request;
     struct conversation *conversation = request->conversation;
     struct work *work = work_new(conversation, 1, work_ignore);
+    message_count((struct text){0}, MESSAGE_REFUSED);
     struct fate fate = incoming_fate(incoming, recipient, (struct text){0});
     fate = fate_with(&fate, FATE_REFUSED, conversation->now.wall_ms,
                      text_format(&request->arena, "%d %.*s", status, TEXT_ARG(detail)), &request->arena);

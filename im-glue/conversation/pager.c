@@ -18,8 +18,14 @@ void pager_receive(struct request *request)
     if (target.length == 0)
         return request_answer(request, 416, NULL);
     switch (group_find(conversation->groups, target, &group)) {
-    case OK: to_group(&incoming, group); break;
-    case NOT_FOUND: to_user(&incoming, target); break;
+    case OK:
+        message_count(target, MESSAGE_RECEIVED);
+        to_group(&incoming, group);
+        break;
+    case NOT_FOUND:
+        message_count((struct text){0}, MESSAGE_RECEIVED);
+        to_user(&incoming, target);
+        break;
     default: request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
     }
 }

@@ -126,6 +126,7 @@ static void send_stored(struct conversation *conversation, struct served *served
         return delivery_send(delivery);
     delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), arena);
     delivery->best = 410; /* not tried again */
+    message_count(delivery->fate.group, MESSAGE_EXPIRED);
     delivery_settle(delivery);
 }
 
@@ -154,12 +155,14 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     if (!keep) {
         work_add_deletion(work, DOCUMENT_DEFERRED, text_of(delivery->recipient->address), delivery->queue_name);
         if (status >= 300)
-            log_info("message given up id=%.*s to=%s status=%d", TEXT_ARG(delivery->fate.message_id),
-                     delivery->recipient->address, status);
+            log_info("message given up call-id=%.*s message-id=%.*s to=%s status=%d", TEXT_ARG(delivery->fate.call_id),
+                     TEXT_ARG(delivery->fate.message_id), delivery->recipient->address, status);
         if (status >= 300 && status != 410)
             delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
                                        text_format(&delivery->arena, "%d given up", status), &delivery->arena);
     }
+    if (!keep && status != 410)
+        message_count(delivery->fate.group, status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
     work_add_fate(work, &delivery->fate);
     metric_add(
         metric_counter("im_glue_stored_deliveries_total",

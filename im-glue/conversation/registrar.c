@@ -91,12 +91,12 @@ static void registration_done(struct conversation *conversation, struct work *wo
     if (work_status(work) != OK)
         return request_answer_with(request, 500, "Bindings Not Stored", "Retry-After", TEXT("5"));
     for (size_t i = 0; i < registration->removed_count; i++)
-        served_remove_contact(served, registration->removed[i]);
+        served_remove_contact(conversation, served, registration->removed[i]);
     for (size_t i = 0; i < registration->set_count; i++) {
         struct contact *contact = &registration->set[i];
         if (!connection_open(conversation, &contact->source)) /* closed meanwhile */
             contact->source.connection = 0;
-        served_set_contact(served, contact);
+        served_set_contact(conversation, served, contact);
     }
     answer_bindings(request, served);
     if (registration->set_count)

@@ -11,6 +11,7 @@ struct request *request_new(struct conversation *conversation, struct sip_event 
     struct request *request = memory_new(sizeof(*request));
     arena_init(&request->arena, "request");
     request->conversation = conversation;
+    conversation->requests++;
     request->message = event->message;
     request->transaction = event->transaction;
     request->flow = event->flow;
@@ -19,6 +20,7 @@ struct request *request_new(struct conversation *conversation, struct sip_event 
 
 void request_free(struct request *request)
 {
+    request->conversation->requests--;
     sip_message_free(request->message);
     arena_clear(&request->arena);
     free(request);
@@ -53,9 +55,9 @@ void request_send(struct request *request, struct sip_message *response)
     int status = sip_status(response);
     struct text method = sip_method(request->message);
     count_answer(method, status);
-    log_info("request method=%.*s status=%d user=%.*s call-id=%.*s peer=%.*s", TEXT_ARG(method), status,
+    log_info("request method=%.*s status=%d user=%.*s call-id=%.*s message-id=%.*s peer=%.*s", TEXT_ARG(method), status,
              TEXT_ARG(request->user), TEXT_ARG(sip_call_id(request->message, &request->arena)),
-             TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
+             TEXT_ARG(request->message_id), TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
     if (status < 300 && request->auth_info.length) /* RFC 3261 §20.6 */
         sip_header_set(response, "Authentication-Info", request->auth_info);
     sip_agent_respond(conversation->agent, request->transaction, response, conversation->now.monotonic_ms);

@@ -45,13 +45,14 @@ bool served_reachable(const struct conversation *conversation, const struct serv
     return false;
 }
 
-void served_remove_contact(struct served *served, struct text name)
+void served_remove_contact(struct conversation *conversation, struct served *served, struct text name)
 {
     for (size_t i = 0; i < served->contacts_count; i++) {
         if (!text_equal(text_of(served->contacts[i].name), name))
             continue;
         contact_clear(&served->contacts[i]);
         served->contacts_count--;
+        conversation->bindings--;
         for (size_t j = i; j < served->contacts_count; j++)
             served->contacts[j] = served->contacts[j + 1];
         served->contacts[served->contacts_count] = (struct contact){0};
@@ -59,18 +60,20 @@ void served_remove_contact(struct served *served, struct text name)
     }
 }
 
-void served_set_contact(struct served *served, const struct contact *contact)
+void served_set_contact(struct conversation *conversation, struct served *served, const struct contact *contact)
 {
     struct contact copy = *contact;
     copy.name = text_keep(text_of(contact->name));
     copy.uri = text_keep(text_of(contact->uri));
     copy.call_id = text_keep(text_of(contact->call_id));
-    served_remove_contact(served, text_of(contact->name));
+    served_remove_contact(conversation, served, text_of(contact->name));
     if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
         contact_clear(&served->contacts[0]);
         served->contacts[0] = served->contacts[--served->contacts_count];
+        conversation->bindings--;
     }
     served->contacts[served->contacts_count++] = copy;
+    conversation->bindings++;
 }
 
 #define LOAD_PAGE 500 /* keys read at once */
@@ -81,7 +84,7 @@ static void load_binding(struct conversation *conversation, const struct documen
     struct contact contact;
     if (document_internal_read(conversation->documents, key, arena, &stored) == OK &&
         contact_read(&stored, arena, &contact) && contact.expires_ms > conversation->now.wall_ms)
-        served_set_contact(served_get(conversation, stored.key.owner), &contact);
+        served_set_contact(conversation, served_get(conversation, stored.key.owner), &contact);
 }
 
 void served_load(struct conversation *conversation)
@@ -120,7 +123,7 @@ static void sweep(struct conversation *conversation, struct served *served)
         if (!work)
             work = work_new(conversation, CONVERSATION_BINDINGS_MAX, work_ignore);
         work_add_deletion(work, DOCUMENT_BINDINGS, text_of(served->address), text_of(contact->name));
-        served_remove_contact(served, work->commits[work->count - 1].key.name);
+        served_remove_contact(conversation, served, work->commits[work->count - 1].key.name);
     }
     if (work)
         work_submit(work);

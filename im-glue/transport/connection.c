@@ -40,6 +40,7 @@ struct connection *connection_new(struct transport *transport, int fd, const str
     connection_name_peer(peer, connection->peer);
     HASH_ADD(by_number, transport->by_number, flow.connection, sizeof(connection->flow.connection), connection);
     TAILQ_INSERT_TAIL(&transport->idle, connection, idle);
+    transport->connections[peer->kind]++;
     return connection;
 }
 
@@ -53,11 +54,24 @@ void connection_offer(struct connection *connection)
         HASH_ADD_KEYPTR(by_peer, transport->by_peer, connection->peer, strlen(connection->peer), connection);
 }
 
+/* 0: frees it. */
+static void resize_queue(struct connection *connection, size_t capacity)
+{
+    connection->transport->queued_bytes += capacity - connection->queue_capacity;
+    connection->queue_capacity = capacity;
+    if (capacity > 0) {
+        connection->queue = memory_resize(connection->queue, capacity);
+        return;
+    }
+    free(connection->queue);
+    connection->queue = NULL;
+}
+
 static void connection_free(struct connection *connection)
 {
     tls_session_free(connection->tls);
     websocket_free(connection->websocket);
-    free(connection->queue);
+    resize_queue(connection, 0);
     free(connection);
 }
 
@@ -103,6 +117,7 @@ void connection_end(struct connection *connection, bool tell)
     HASH_DELETE(by_number, transport->by_number, connection);
     forget_peer(connection);
     TAILQ_REMOVE(&transport->idle, connection, idle);
+    transport->connections[connection->flow.kind]--;
     if (!connection->held)
         connection_free(connection);
 }
@@ -161,14 +176,16 @@ void connection_watch(struct connection *connection)
 
 static bool queue_bytes(struct connection *connection, struct text bytes)
 {
+    const struct transport *transport = connection->transport;
     size_t wanted = connection->queue_length + bytes.length;
     if (bytes.length == 0)
         return true;
     if (wanted > TRANSPORT_QUEUE_BYTES_MAX)
         return false;
     if (wanted > connection->queue_capacity) {
-        connection->queue_capacity = wanted * 2;
-        connection->queue = memory_resize(connection->queue, connection->queue_capacity);
+        if (transport->queued_bytes - connection->queue_capacity + wanted * 2 > transport->queued_bytes_max)
+            return false;
+        resize_queue(connection, wanted * 2);
     }
     memcpy(connection->queue + connection->queue_length, bytes.bytes, bytes.length);
     connection->queue_length = wanted;
@@ -191,11 +208,8 @@ static bool write_queue(struct connection *connection)
         return true;
     connection->queue_length -= sent;
     memmove(connection->queue, connection->queue + sent, connection->queue_length);
-    if (connection->queue_length == 0) { /* most connections are quiet, and there may be many */
-        free(connection->queue);
-        connection->queue = NULL;
-        connection->queue_capacity = 0;
-    }
+    if (connection->queue_length == 0) /* most connections are quiet, and there may be many */
+        resize_queue(connection, 0);
     if (!connection->lingers)
         touch(connection);
     return true;

@@ -106,6 +106,7 @@ struct transport *transport_open(struct loop *loop, const char *host, uint16_t p
     const char *failed = "timer";
     transport->loop = loop;
     transport->handler = *handler;
+    transport->queued_bytes_max = TRANSPORT_QUEUED_BYTES_MAX;
     transport->udp_fd = transport->timer_fd = transport->wake_fd = -1;
     for (int kind = 0; kind < FLOW_KINDS; kind++)
         transport->listeners[kind] = (struct listener){.kind = (enum flow_kind)kind, .fd = -1};
@@ -145,6 +146,21 @@ static bool resolve(const char *host, uint16_t port, struct flow *address_out)
 uint16_t transport_port(const struct transport *transport)
 {
     return transport->port;
+}
+
+void transport_limit_queues(struct transport *transport, size_t bytes_max)
+{
+    transport->queued_bytes_max = bytes_max;
+}
+
+size_t transport_connections(const struct transport *transport, enum flow_kind kind)
+{
+    return transport->connections[kind];
+}
+
+size_t transport_queued_bytes(const struct transport *transport)
+{
+    return transport->queued_bytes;
 }
 
 void transport_use_tls(struct transport *transport, struct tls *tls)

@@ -63,6 +63,9 @@ struct transport {
     uint64_t last_connection;
     struct connection *by_number, *by_peer;
     struct connection_list idle;
+    size_t connections[FLOW_KINDS]; /* by kind */
+    size_t queued_bytes;            /* room of the queues of all connections */
+    size_t queued_bytes_max;
     struct udp_batch *batch;
     struct notice *notices;
     size_t notice_count, notice_capacity;

@@ -43,6 +43,18 @@ void conversation_tick(struct conversation *conversation, struct instant now);
 int64_t conversation_deadline(const struct conversation *conversation); /* monotonic ms; INT64_MAX: none */
 bool conversation_output(struct conversation *conversation, struct sip_output *output_out); /* until false */
 
+/* How much is in progress and remembered, for monitoring. */
+struct conversation_figures {
+    size_t users;        /* who have or had bindings or messages since the start */
+    size_t bindings;     /* contacts, expired ones up to a minute later */
+    size_t requests;     /* that have not been answered yet */
+    size_t deliveries;   /* messages on their way to somebody */
+    size_t commits;      /* on their way to the disk */
+    size_t transactions; /* of SIP, those that only absorb repetitions among them */
+};
+
+void conversation_figures(const struct conversation *conversation, struct conversation_figures *figures_out);
+
 /* Requests whose answer waits for the store; 0 means that a stop loses nothing. */
 size_t conversation_pending(const struct conversation *conversation);
 

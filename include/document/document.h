@@ -151,6 +151,9 @@ void document_change_wait(struct document_change *change);
 enum status document_owner(const struct documents *documents, struct text address, struct arena *arena,
                            struct text *owner_out);
 
+/* For monitoring, from any thread: can anything be read? */
+bool document_store_answers(const struct documents *documents, struct arena *arena);
+
 enum status document_internal_read(const struct documents *documents, const struct document_key *key,
                                    struct arena *arena, struct stored *found_out);
 enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,

@@ -8,10 +8,11 @@
 #include "status.h"
 #include "tls.h"
 
-#define TRANSPORT_CONNECTIONS_MAX 10000      /* file descriptors are raised to fit; more are refused at accept */
-#define TRANSPORT_QUEUE_BYTES_MAX (4u << 20) /* unsent bytes of one connection: a peer that does not read is cut */
-#define TRANSPORT_MESSAGE_MAX     ((1u << 20) + 65536) /* of WebSocket: more than any SIP message that is taken */
-#define TRANSPORT_IDLE_MS_MAX     900000 /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
+#define TRANSPORT_CONNECTIONS_MAX  10000        /* file descriptors are raised to fit; more are refused at accept */
+#define TRANSPORT_QUEUE_BYTES_MAX  (4u << 20)   /* unsent bytes of one connection: a peer that does not read is cut */
+#define TRANSPORT_QUEUED_BYTES_MAX (256u << 20) /* of all connections together, unless told otherwise */
+#define TRANSPORT_MESSAGE_MAX      ((1u << 20) + 65536) /* of WebSocket: more than any SIP message that is taken */
+#define TRANSPORT_IDLE_MS_MAX      900000 /* a connection without a byte; above the 840 s of RFC 5626 keep-alives */
 
 struct transport;
 
@@ -29,6 +30,9 @@ struct transport_handler {
 struct transport *transport_open(struct loop *loop, const char *host, uint16_t port,
                                  const struct transport_handler *handler, struct arena *arena, struct text *error_out);
 uint16_t transport_port(const struct transport *transport);
+
+/* Unsent bytes of all connections together; a connection that needs more than there is left is cut. */
+void transport_limit_queues(struct transport *transport, size_t bytes_max);
 
 /* From here on TLS can be connected out; `tls` outlives the transport. */
 void transport_use_tls(struct transport *transport, struct tls *tls);
@@ -55,6 +59,10 @@ void transport_close(struct transport *transport);
  * connection connects, or reuses an open connection to the same peer; for TLS only one that we have made ourselves,
  * since who connects to us has not proved that the address is his. */
 void transport_send(struct transport *transport, const struct flow *flow, struct text bytes);
+
+/* For monitoring: open connections of that kind, lingering ones among them; bytes that peers have not read yet. */
+size_t transport_connections(const struct transport *transport, enum flow_kind kind);
+size_t transport_queued_bytes(const struct transport *transport);
 
 /* What was sent before is still delivered, if the peer reads it soon. */
 void transport_disconnect(struct transport *transport, uint64_t connection);

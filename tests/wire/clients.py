@@ -61,15 +61,17 @@ class Http:
 class Sip:
     """One UDP socket of one user."""
 
-    def __init__(self, port, user):
-        self.server = ("127.0.0.1", port)
+    def __init__(self, port, user, address="127.0.0.1"):
+        self.server = (address, port)
+        self.host = f"[{address}]" if ":" in address else address
         self.user = user
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
         self.port = self.socket.getsockname()[1]
         self.digest = Digest(user)
         self.number = 0
         self.received = []  # bodies of MESSAGEs
+        self.heads = []
 
     def close(self):
         self.socket.close()
@@ -88,7 +90,7 @@ class Sip:
         branch = f"z9hG4bK{self.user}{self.port}x{self.number}"
         name = {"REGISTER": "Authorization"}.get(method, "Proxy-Authorization")
         proof = self.digest.header(method, uri)
-        data = (f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};rport;branch={branch}\r\n"
+        data = (f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:{self.port};rport;branch={branch}\r\n"
                 f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@example.com>;tag={self.number}\r\nTo: <{to}>\r\n"
                 f"Call-ID: {self.user}-{self.port}-{self.number}\r\nCSeq: {self.number} {method}\r\n"
                 + (f"{name}: {proof}\r\n" if proof else "")
@@ -114,6 +116,7 @@ class Sip:
             return message
         head, _, body = message.partition("\r\n\r\n")
         self.received.append(body)
+        self.heads.append(head)
         kept = [line for line in head.split("\r\n")[1:] if re.match(r"(Via|From|To|Call-ID|CSeq):", line, re.I)]
         answer = "SIP/2.0 200 OK\r\n" + "\r\n".join(kept) + "\r\nContent-Length: 0\r\n\r\n"
         self.socket.sendto(answer.encode(), self.server)
@@ -121,7 +124,7 @@ class Sip:
 
     def register(self, expires=3600):
         return self.request("REGISTER", "sip:example.com", f"sip:{self.user}@example.com",
-                            f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\r\nExpires: {expires}\r\n")
+                            f"Contact: <sip:{self.user}@{self.host}:{self.port}>\r\nExpires: {expires}\r\n")
 
     def send(self, target, body, patience_seconds=10):
         uri = f"sip:{target}@example.com"

@@ -16,6 +16,13 @@ enum status document_internal_read(const struct documents *documents, const stru
     return store_get(documents->store, key, arena, found_out);
 }
 
+bool document_store_answers(const struct documents *documents, struct arena *arena)
+{
+    const struct document_key prefix = {.usage = TEXT(DOCUMENT_USERS)};
+    struct key_page page;
+    return document_internal_list(documents, &prefix, NULL, 1, arena, &page) == OK;
+}
+
 enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,
                                    const struct document_key *after, size_t limit, struct arena *arena,
                                    struct key_page *page_out)
