@@ -11,12 +11,15 @@
 #include "node.h"
 #include "port.h"
 #include "transport.h"
+#include "uri.h"
 
 struct glue_settings {
     struct node_settings node;
     char *sip, *sips, *ws, *wss, *host, *management;
     int64_t queued_mib_max;
     bool sha256_first, management_tls;
+    char *exploder;
+    int64_t recipients_max;
 };
 
 #define ROW(member) offsetof(struct glue_settings, member)
@@ -38,6 +41,11 @@ static const struct setting rows[] = {
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
      "Offers SHA-256 digest before MD5, and over WebSocket too; many clients in the field give up when the first "
      "challenge is not MD5, and those in browsers when the last is not."},
+    {"im.exploder", SETTING_TEXT, ROW(exploder), "exploder", 0, 0, "",
+     "Address that takes messages with a list of recipients (RFC 5365): a URI, or the user part of one in the domain; "
+     "empty: none does."},
+    {"im.recipients-max", SETTING_NUMBER, ROW(recipients_max), "500", 1, GROUP_MEMBERS_MAX, "",
+     "Recipients of one message with a list, the members of groups in it counted each."},
 };
 
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
@@ -222,6 +230,15 @@ static size_t peer_names(void *context, uint64_t connection, struct arena *arena
     return transport_peer_names(program->transport, connection, arena, names_out);
 }
 
+/* Canonical; a name without a scheme is one of ours. */
+static struct text address_of(struct program *program, const char *setting)
+{
+    struct arena *arena = &program->node.arena;
+    if (!setting[0] || strchr(setting, ':'))
+        return uri_canonical(arena, text_of(setting));
+    return uri_canonical(arena, text_format(arena, "sip:%s@%s", setting, program->settings.node.domain));
+}
+
 static bool open_sip(struct program *program)
 {
     struct text error = {0};
@@ -239,11 +256,16 @@ static bool open_sip(struct program *program)
     struct conversation_settings settings = {
         .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
+        .exploder = address_of(program, program->settings.exploder),
+        .recipients_max = (size_t)program->settings.recipients_max,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
         .trust = &program->node.trust,
         .peer_names = peer_names,
         .peer_names_context = program,
     };
+    if (program->settings.exploder[0] && settings.exploder.length == 0)
+        return start_failed(
+            text_format(&program->node.arena, "im.exploder: no address: %s", program->settings.exploder));
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
     settings.agent.tls_port = transport_port_of(program->transport, FLOW_TLS);

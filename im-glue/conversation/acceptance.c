@@ -12,7 +12,8 @@ struct copy {
 
 struct acceptance {
     struct copy *copies;
-    size_t count;
+    struct delivery **passing; /* never kept; each sends or frees itself */
+    size_t count, passing_count;
 };
 
 static void acceptance_done(struct conversation *conversation, struct work *work);
@@ -22,6 +23,7 @@ struct work *acceptance_new(struct incoming *incoming, size_t recipients)
     struct work *work = work_new(incoming->request->conversation, recipients * 2, acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
+    acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
     work->details = acceptance;
     work->request = incoming->request;
     return work;
@@ -48,6 +50,12 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     work->commits[work->count++] = queue_commit(&copy, queue_new_name(conversation, &work->arena), &work->arena);
     work_add_fate(work, &fate);
     served->arriving++;
+}
+
+void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate)
+{
+    struct acceptance *acceptance = work->details;
+    acceptance->passing[acceptance->passing_count++] = relay_new_passing(incoming, served, fate);
 }
 
 void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail)
@@ -88,6 +96,8 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     for (size_t i = 0; i < acceptance->count; i++)
         acceptance->copies[i].served->arriving--;
     if (work_status(work) != OK) {
+        for (size_t i = 0; i < acceptance->passing_count; i++)
+            delivery_free(acceptance->passing[i]);
         log_error("message not stored status=%s", status_name(work_status(work)));
         undo(conversation, work); /* before the request goes: the fates refer to it */
         return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
@@ -100,4 +110,6 @@ static void acceptance_done(struct conversation *conversation, struct work *work
         message_count(acceptance->copies[i].fate.group, MESSAGE_STORED);
         queue_flush(conversation, served);
     }
+    for (size_t i = 0; i < acceptance->passing_count; i++)
+        delivery_send(acceptance->passing[i]);
 }

@@ -12,6 +12,7 @@
 
 #include "conversation.h"
 #include "fate.h"
+#include "recipients.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
 #define CONVERSATION_ANSWER_MS_MAX                                                                                     \
@@ -105,6 +106,7 @@ struct delivery {
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
     bool late;               /* was stored after a silence, and may still be answered */
+    bool untold;             /* no record: it says only that somebody writes */
     bool store_failed;       /* it should have been kept, but the store did not take it */
     struct request *request; /* relayed: the sender waits; NULL once answered */
     int64_t answer_by_ms;    /* monotonic */
@@ -120,6 +122,7 @@ struct branch {
     struct delivery *delivery;
     struct text contact;
     struct flow flow;
+    unsigned plainer; /* wrappings taken off, because the contact did not read them */
 };
 
 struct conversation {
@@ -153,8 +156,8 @@ void request_answer(struct request *request, int status, const char *reason);
 void request_answer_with(struct request *request, int status, const char *reason, const char *name, struct text value);
 struct sip_message *request_response(struct request *request, int status, const char *reason);
 void request_send(struct request *request, struct sip_message *response); /* frees the request too */
-/* True: every extension that field asks for was refused with 420, and the request freed. */
-bool request_refuse_extensions(struct request *request, const char *name);
+/* True: extensions that the field asks for were refused with 420, and the request freed; `known` is none of them. */
+bool request_refuse_extensions(struct request *request, const char *name, struct text known);
 struct text request_header(struct request *request, const char *name); /* first field, or empty */
 /* True: request->user and request->who are set. False: the request has been answered and freed. */
 bool request_authenticate(struct request *request, bool proxy);
@@ -216,31 +219,71 @@ void registrar_receive(struct request *request);
 void pager_receive(struct request *request);
 
 /* incoming.c: a MESSAGE, read and checked */
+#define INCOMING_ID_MAX 256 /* of our records; a longer Call-ID is cut there, a longer Message-ID not used */
+
 struct incoming {
     struct request *request;
     struct text message; /* ready to be stored and sent on */
     struct text message_id;
     struct text call_id;
+    struct text exploder;          /* that it is for, with `recipients`; empty: it has no list */
+    struct recipients *recipients; /* as its sender wrote them */
     bool anonymous;
+    bool composing;  /* tells that somebody writes, and nothing else (RFC 3994) */
+    bool report;     /* an IMDN: what became of another message */
     bool deferrable; /* worth keeping for later */
     int64_t expires_ms;
     struct group_sender sender;
 };
 
-bool incoming_read(struct request *request, struct incoming *incoming_out); /* false: answered and freed */
+/* False: answered and freed. `exploder`: its address when it is meant for that. */
+bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
+bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
 /* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
                      struct text detail);
+
+/* content.c */
+bool content_check(struct incoming *incoming); /* false: answered and freed */
+/* Puts a part in the place of the whole content. False: it cannot stand alone in SIP; the message is good for nothing.
+ */
+bool content_put(struct sip_message *message, struct text headers, struct text content, struct arena *arena);
+/* The same content with one wrapping less, for who does not read that. False: there is none to take off. */
+bool content_make_plainer(struct sip_message *message, struct arena *arena);
+
+/* exploder.c: messages with a list of their recipients (RFC 5365) */
+#define EXPLODER_EXTENSION "recipient-list-message"
+bool exploder_is(const struct conversation *conversation, struct text target);
+bool exploder_read(struct incoming *incoming); /* takes the list out of the message; false: answered and freed */
+void exploder_receive(struct incoming *incoming);
+
+/* fan_out.c: one message for many */
+struct fan_out {
+    struct incoming *incoming;
+    struct work *work;
+    struct planned *planned;
+};
+
+void fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, size_t recipients_max);
+void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient);
+void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipient, enum fate_step_kind kind,
+                  struct text detail);
+void fan_out_end(struct fan_out *fan_out); /* the sender hears of it when all is on disk */
 
 /* acceptance.c: copies and records that must be on disk before the sender hears 202 */
 struct work *acceptance_new(struct incoming *incoming, size_t recipients);
 void acceptance_add_copy(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate,
                          bool may_store);
+/* A copy that is worth nothing later: never kept, and on its way when the sender has his answer. */
+void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served,
+                            struct fate fate);
 void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail);
 
 /* relay.c: the sender waits for what the contacts say */
 void relay_begin(struct incoming *incoming, struct served *served, bool may_store);
+/* The same for a copy that nobody waits for and nobody keeps; delivery_send sends it. */
+struct delivery *relay_new_passing(const struct incoming *incoming, struct served *served, struct fate fate);
 void relay_finished(struct delivery *delivery, int status);
 void relay_keep(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
 

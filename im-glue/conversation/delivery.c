@@ -128,6 +128,13 @@ static bool send_branch(struct branch *branch, const struct sip_message *stored,
         take_refusal(delivery, branch->contact, 480);
         return false;
     }
+    for (unsigned i = 0; i < branch->plainer; i++) {
+        if (content_make_plainer(message, &delivery->arena))
+            continue;
+        sip_message_free(message);
+        take_refusal(delivery, branch->contact, 415);
+        return false;
+    }
     branch->flow = *flow;
     delivery->branches++;
     note(delivery, FATE_SENT, branch->contact, 0);
@@ -190,6 +197,20 @@ void delivery_settle(struct delivery *delivery)
         delivery_free(delivery);
 }
 
+/* RFC 3862 readers are few: who refuses the wrapping gets what is in it. */
+static bool try_plainer(struct branch *branch)
+{
+    struct delivery *delivery = branch->delivery;
+    struct sip_message *stored = read_message(delivery);
+    if (!stored)
+        return false;
+    struct flow flow = branch->flow;
+    branch->plainer++;
+    send_branch(branch, stored, &flow);
+    sip_message_free(stored);
+    return true;
+}
+
 void delivery_take_response(struct branch *branch, int status)
 {
     struct delivery *delivery = branch->delivery;
@@ -199,7 +220,7 @@ void delivery_take_response(struct branch *branch, int status)
     if (!delivery->finished && status < 300) {
         note(delivery, FATE_DELIVERED, branch->contact, status);
         finish(delivery, status);
-    } else if (!delivery->finished) {
+    } else if (!delivery->finished && (status != 415 || !try_plainer(branch))) {
         take_refusal(delivery, branch->contact, status);
     }
     delivery_settle(delivery);

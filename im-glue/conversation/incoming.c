@@ -1,24 +1,24 @@
 /* A MESSAGE as it comes from a user: is it his, is it whole, what of it goes on. Asks nobody who it is for. */
 #include "conversation_private.h"
-#include "cpim.h"
 
-#define MESSAGE_ID_MAX 256    /* of our records; a longer Call-ID is cut there */
-#define FULL_RETRY_S   "3600" /* who is away for a thousand messages is not back in a minute */
+#define FULL_RETRY_S "3600" /* who is away for a thousand messages is not back in a minute */
 
-static bool check_hops(struct request *request, struct text *max_forwards_out);
+static bool check_hops(struct incoming *incoming, struct text *max_forwards_out);
 static bool check_sender(struct incoming *incoming);
-static bool check_content(struct incoming *incoming);
 static void read_lifetime(struct incoming *incoming);
 static struct text onward_message(struct incoming *incoming, struct text max_forwards);
 static bool check_onward(struct incoming *incoming);
 
-bool incoming_read(struct request *request, struct incoming *incoming_out)
+bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out)
 {
     struct text max_forwards, call_id = sip_call_id(request->message, &request->arena);
     struct incoming *incoming = incoming_out;
-    *incoming = (struct incoming){.request = request, .deferrable = true};
-    incoming->call_id = text_slice(call_id, 0, call_id.length < MESSAGE_ID_MAX ? call_id.length : MESSAGE_ID_MAX);
-    if (!check_hops(request, &max_forwards) || !check_sender(incoming) || !check_content(incoming))
+    *incoming = (struct incoming){.request = request, .exploder = exploder};
+    incoming->call_id = text_slice(call_id, 0, call_id.length < INCOMING_ID_MAX ? call_id.length : INCOMING_ID_MAX);
+    incoming->message_id = incoming->call_id; /* until the content says otherwise */
+    if (!check_hops(incoming, &max_forwards) || !check_sender(incoming))
+        return false;
+    if ((exploder.length && !exploder_read(incoming)) || !content_check(incoming))
         return false;
     request->message_id = incoming->message_id;
     read_lifetime(incoming);
@@ -64,15 +64,18 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
     request_send(request, response);
 }
 
-static bool check_hops(struct request *request, struct text *max_forwards_out)
+static bool check_hops(struct incoming *incoming, struct text *max_forwards_out)
 {
+    struct request *request = incoming->request;
+    struct text known = incoming->exploder.length ? TEXT(EXPLODER_EXTENSION) : (struct text){0};
     struct text value = text_trim(request_header(request, "Max-Forwards"));
     uint64_t hops = 70;
     if (value.length && !text_to_u64(value, &hops))
         return request_answer(request, 400, "Bad Max-Forwards"), false;
     if (hops == 0)
         return request_answer(request, 483, NULL), false;
-    if (request_refuse_extensions(request, "Require") || request_refuse_extensions(request, "Proxy-Require"))
+    if (request_refuse_extensions(request, "Require", known) ||
+        request_refuse_extensions(request, "Proxy-Require", (struct text){0}))
         return false;
     *max_forwards_out = text_format(&request->arena, "%d", (int)(hops > 70 ? 69 : hops - 1));
     return true;
@@ -98,7 +101,7 @@ static bool asks_for_privacy(struct request *request)
 }
 
 /* The user himself, or nobody. A trusted peer has looked at that before it said who it is. */
-static bool is_own(const struct incoming *incoming, struct text canonical)
+bool incoming_is_own(const struct incoming *incoming, struct text canonical)
 {
     const struct requester *who = &incoming->request->who;
     return is_anonymous(canonical) || who->proof == REQUESTER_ASSERTED || requester_is(who, canonical);
@@ -112,42 +115,12 @@ static bool check_sender(struct incoming *incoming)
         return request_answer(request, 400, "Bad From"), false;
     struct text address = uri_canonical(&request->arena, from.uri);
     incoming->anonymous = is_anonymous(address) || asks_for_privacy(request);
-    if (!is_own(incoming, address))
+    if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
     return true;
 }
 
-/* --- what it holds --- */
-
-/* RFC 3994 §3: who is away does not want to know that somebody was writing. */
-static bool is_composing(struct text content_type)
-{
-    return text_starts_with_nocase(text_trim(content_type), TEXT("application/im-iscomposing+xml"));
-}
-
-static bool check_content(struct incoming *incoming)
-{
-    struct request *request = incoming->request;
-    struct cpim_message *cpim = arena_new(&request->arena, struct cpim_message);
-    struct text type = request_header(request, "Content-Type");
-    struct name_addr from;
-    incoming->message_id = incoming->call_id;
-    if (sip_body(request->message).length && type.length == 0)
-        return request_answer(request, 400, "Missing Content-Type"), false;
-    incoming->deferrable = !is_composing(type);
-    if (!cpim_is(type))
-        return true;
-    if (cpim_parse(sip_body(request->message), cpim) != OK)
-        return request_answer(request, 400, "Malformed CPIM"), false;
-    incoming->deferrable = !is_composing(cpim->content_type);
-    if (cpim->message_id.length && cpim->message_id.length <= MESSAGE_ID_MAX)
-        incoming->message_id = cpim->message_id;
-    if (cpim->from.length == 0 || !name_addr_parse(cpim->from, &from, NULL))
-        return true;
-    if (!is_own(incoming, uri_canonical(&request->arena, from.uri)))
-        return request_answer(request, 403, "CPIM From Is Not Your Address"), false;
-    return true;
-}
+/* --- what becomes of it --- */
 
 /* RFC 3428 §7: Expires counts from now; the house keeps nothing longer than CONVERSATION_DEFERRED_MS_MAX. Zero means
  * now or never. */
@@ -157,9 +130,9 @@ static void read_lifetime(struct incoming *incoming)
     struct text value = text_trim(request_header(request, "Expires"));
     uint64_t seconds = CONVERSATION_DEFERRED_MS_MAX / 1000;
     int64_t lifetime_ms = CONVERSATION_DEFERRED_MS_MAX;
-    if (value.length && text_to_u64(value, &seconds) && seconds == 0)
-        incoming->deferrable = false;
-    else if (seconds < CONVERSATION_DEFERRED_MS_MAX / 1000)
+    bool now_or_never = value.length && text_to_u64(value, &seconds) && seconds == 0;
+    incoming->deferrable = !now_or_never && !incoming->composing;
+    if (!now_or_never && seconds < CONVERSATION_DEFERRED_MS_MAX / 1000)
         lifetime_ms = (int64_t)seconds * 1000;
     incoming->expires_ms = request->conversation->now.wall_ms + lifetime_ms;
 }

@@ -12,9 +12,14 @@ void pager_receive(struct request *request)
     struct conversation *conversation = request->conversation;
     struct incoming incoming;
     const struct group *group;
-    if (!request_authenticate(request, true) || !incoming_read(request, &incoming))
+    if (!request_authenticate(request, true))
         return;
     struct text target = uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena));
+    bool with_list = exploder_is(conversation, target);
+    if (!incoming_read(request, with_list ? target : (struct text){0}, &incoming))
+        return;
+    if (with_list)
+        return exploder_receive(&incoming);
     if (target.length == 0)
         return request_answer(request, 416, NULL);
     switch (group_find(conversation->groups, target, &group)) {
@@ -32,69 +37,15 @@ void pager_receive(struct request *request)
 
 /* --- groups --- */
 
-/* Users that a message goes to already: a list may have two addresses of one. */
-struct planned {
-    UT_hash_handle hh;
-    struct text address;
-};
-
-static bool plan_once(struct planned **planned, struct text address, struct arena *arena)
-{
-    struct planned *found;
-    HASH_FIND(hh, *planned, address.bytes, address.length, found);
-    if (found)
-        return false;
-    found = arena_new(arena, struct planned);
-    found->address = address;
-    HASH_ADD_KEYPTR(hh, *planned, found->address.bytes, found->address.length, found);
-    return true;
-}
-
-static void plan_member(struct work *work, struct incoming *incoming, struct text group_address, struct text member,
-                        struct planned **planned)
-{
-    struct conversation *conversation = work->conversation;
-    struct arena *arena = &incoming->request->arena;
-    struct fate fate = incoming_fate(incoming, member, group_address);
-    struct group_decision decision;
-    struct user user;
-    bool is_ours = text_equal(uri_domain(member), conversation->settings.domain);
-    switch (user_find(conversation->documents, member, arena, &user)) {
-    case OK: break;
-    case NOT_FOUND:
-        return acceptance_add_record(work, fate, FATE_REFUSED,
-                                     is_ours ? TEXT("404 no such user") : TEXT("404 domain not served"));
-    default: return acceptance_add_record(work, fate, FATE_FAILED, TEXT("500 user not readable"));
-    }
-    if (!plan_once(planned, user.address, arena))
-        return;
-    member = fate.recipient = user.address;
-    if (group_decide(conversation->groups, member, &incoming->sender, arena, &decision) != OK)
-        return acceptance_add_record(work, fate, FATE_FAILED, TEXT("500 rules not readable"));
-    if (decision.verdict == GROUP_BLOCK)
-        return acceptance_add_record(
-            work, fate, FATE_REFUSED,
-            text_format(&work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
-    struct served *served = served_get(conversation, member);
-    bool may_store = decision.may_store && incoming->deferrable;
-    if (!may_store && !served_reachable(conversation, served))
-        return acceptance_add_record(work, fate, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
-    if (!served_has_room(conversation, served))
-        return acceptance_add_record(work, fate, FATE_FAILED, TEXT("480 too many messages are waiting"));
-    acceptance_add_copy(work, incoming, served, fate, may_store);
-}
-
 static void fan_out(struct incoming *incoming, struct text address, const struct text *members, size_t count)
 {
-    struct work *work = acceptance_new(incoming, count ? count : 1);
-    struct planned *planned = NULL;
+    struct fan_out fan_out;
+    fan_out_begin(&fan_out, incoming, count);
     for (size_t i = 0; i < count; i++)
-        plan_member(work, incoming, address, members[i], &planned);
-    HASH_CLEAR(hh, planned);
+        fan_out_add(&fan_out, address, members[i]);
     if (count == 0)
-        acceptance_add_record(work, incoming_fate(incoming, address, address), FATE_RECEIVED,
-                              TEXT("nobody else is in the group"));
-    work_submit(work);
+        fan_out_note(&fan_out, address, address, FATE_RECEIVED, TEXT("nobody else is in the group"));
+    fan_out_end(&fan_out);
 }
 
 static void to_group(struct incoming *incoming, const struct group *group)

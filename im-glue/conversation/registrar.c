@@ -62,7 +62,7 @@ static void bind_contacts(struct request *request, struct served *served)
 void registrar_receive(struct request *request)
 {
     struct conversation *conversation = request->conversation;
-    if (request_refuse_extensions(request, "Require") || !request_authenticate(request, false))
+    if (request_refuse_extensions(request, "Require", (struct text){0}) || !request_authenticate(request, false))
         return;
     struct text address = address_of_record(request);
     struct user user;

@@ -4,22 +4,36 @@
 
 static void keep_done(struct conversation *conversation, struct work *work);
 
-void relay_begin(struct incoming *incoming, struct served *served, bool may_store)
+/* Nothing here may live in the arena of the request, which is answered and freed before the delivery ends. */
+static struct delivery *new_delivery(const struct incoming *incoming, struct served *served, struct fate fate)
 {
-    struct request *request = incoming->request;
-    struct conversation *conversation = request->conversation;
+    struct conversation *conversation = incoming->request->conversation;
     struct delivery *delivery = delivery_new(conversation, served);
-    struct fate fate = incoming_fate(incoming, text_of(served->address), (struct text){0});
-    delivery->request = request; /* answered and freed before the delivery ends: nothing here may live in its arena */
     delivery->message = text_copy(&delivery->arena, incoming->message);
     fate.message_id = text_copy(&delivery->arena, fate.message_id);
     fate.sender = text_copy(&delivery->arena, fate.sender);
+    fate.recipient = text_of(served->address);
+    fate.group = text_copy(&delivery->arena, fate.group);
     fate.call_id = text_copy(&delivery->arena, fate.call_id);
     delivery->fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
-    delivery->may_store = may_store;
     delivery->expires_ms = incoming->expires_ms;
+    delivery->untold = incoming->composing;
+    return delivery;
+}
+
+void relay_begin(struct incoming *incoming, struct served *served, bool may_store)
+{
+    struct fate fate = incoming_fate(incoming, text_of(served->address), (struct text){0});
+    struct delivery *delivery = new_delivery(incoming, served, fate);
+    delivery->request = incoming->request;
+    delivery->may_store = may_store;
     delivery_expect_answer(delivery);
     delivery_send(delivery);
+}
+
+struct delivery *relay_new_passing(const struct incoming *incoming, struct served *served, struct fate fate)
+{
+    return new_delivery(incoming, served, fate);
 }
 
 /* What a contact says, as the sender of the message hears it. */
@@ -42,9 +56,12 @@ static void answer(struct delivery *delivery, int status)
     if (told >= 300)
         delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
                                    text_format(&delivery->arena, "%d", told), &delivery->arena);
-    work_add_fate(work, &delivery->fate);
+    if (!delivery->untold)
+        work_add_fate(work, &delivery->fate);
     work_submit(work);
     delivery->request = NULL;
+    if (!request)
+        return;
     if (told == 500)
         return request_answer_with(request, told, "Message Not Stored", "Retry-After", TEXT("10"));
     request_answer(request, told, NULL);

@@ -76,17 +76,20 @@ void request_answer_with(struct request *request, int status, const char *reason
     request_send(request, response);
 }
 
-/* RFC 3261 §8.2.2.3: none is known here. */
-bool request_refuse_extensions(struct request *request, const char *name)
+/* RFC 3261 §8.2.2.3. */
+bool request_refuse_extensions(struct request *request, const char *name, struct text known)
 {
+    struct sip_message *response = NULL;
     struct text value;
-    if (!sip_header(request->message, name, 0, &request->arena, &value))
-        return false;
-    struct sip_message *response = request_response(request, 420, NULL);
-    for (size_t i = 0; sip_header(request->message, name, i, &request->arena, &value); i++)
+    for (size_t i = 0; sip_header(request->message, name, i, &request->arena, &value); i++) {
+        if (known.length && text_equal_nocase(text_trim(value), known))
+            continue;
+        response = response ? response : request_response(request, 420, NULL);
         sip_header_add(response, "Unsupported", value);
-    request_send(request, response);
-    return true;
+    }
+    if (response)
+        request_send(request, response);
+    return response != NULL;
 }
 
 static void challenge(struct request *request, bool proxy, bool stale)

@@ -15,8 +15,12 @@ enum status cpim_parse(struct text body, struct cpim_message *message_out)
     struct cpim_message *message = message_out;
     *message = (struct cpim_message){0};
     struct text rest = body;
-    if (!take_envelope(&rest) || !take_headers(&rest, message) || !take_content_headers(&rest, &message->content_type))
+    if (!take_envelope(&rest) || !take_headers(&rest, message))
         return REFUSED;
+    struct text inner = rest;
+    if (!take_content_headers(&rest, &message->content_type))
+        return REFUSED;
+    message->content_headers = text_slice(inner, 0, inner.length - rest.length);
     message->content = rest;
     cpim_header(message, TEXT(""), TEXT("From"), &message->from);
     cpim_header(message, TEXT(""), TEXT("To"), &message->to);

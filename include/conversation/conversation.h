@@ -16,9 +16,13 @@
 #define CONVERSATION_DEFERRED_MAX    1000      /* messages kept for one user */
 #define CONVERSATION_DEFERRED_MS_MAX 604800000 /* 7 days, or the Expires of the message if that is sooner */
 
+#define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
+
 struct conversation_settings {
-    struct text domain; /* served here; also the digest realm's users */
-    bool sha256_first;  /* order of the digest challenges; false: MD5 first */
+    struct text domain;    /* served here; also the digest realm's users */
+    struct text exploder;  /* canonical: takes messages with a list of recipients (RFC 5365); empty: nobody does */
+    size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */
+    bool sha256_first;     /* order of the digest challenges; false: MD5 first */
     struct sip_agent_settings agent;
     const struct trust *trust; /* whose P-Asserted-Identity is believed; outlives the conversation; NULL: nobody's */
     /* Names in the certificate that the peer of a connection has proved to hold. NULL: none has any. */

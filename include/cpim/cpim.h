@@ -23,7 +23,8 @@ struct cpim_message {
     struct text message_id;   /* imdn.Message-ID (RFC 5438 §6.3), empty if absent */
     struct text disposition;  /* imdn.Disposition-Notification, empty if absent */
     struct text content_type; /* of the enclosed content, empty if absent; may hold folded lines (CRLF and a space) */
-    struct text content;      /* octets, untouched */
+    struct text content_headers; /* lines of the enclosed content with their ends, and the empty line after them */
+    struct text content;         /* octets, untouched */
 };
 
 /* All slices point into `body`. REFUSED when it is no CPIM object (400 or 415 is the caller's choice). */

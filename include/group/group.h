@@ -93,6 +93,12 @@ enum status group_fan_out(struct groups *groups, const struct group *group, cons
                           struct arena *arena, const struct text **members_out, size_t *count_out,
                           const struct text **missing_out, size_t *missing_count_out);
 
+/* Members of the list behind an XCAP anchor, canonical, each once; lists inside it are followed like those of a group,
+ * but only where `owner` (an address of record) owns the documents: a sender must not learn or use the lists of others.
+ * NOT_FOUND: something could not be followed, the rest is given all the same. REFUSED: too many. All in the arena. */
+enum status group_list_members(struct groups *groups, struct text anchor, struct text owner, struct arena *arena,
+                               const struct text **members_out, size_t *count_out);
+
 enum group_verdict {
     GROUP_DELIVER,
     GROUP_BLOCK,

@@ -16,6 +16,8 @@ static void open_conversation(struct world *world)
 {
     struct conversation_settings settings = {
         .domain = TEXT("example.com"),
+        .exploder = TEXT("sip:exploder@example.com"),
+        .recipients_max = 8,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
         .trust = &world->trust,
     };

@@ -4,6 +4,9 @@
 #include "uri.h"
 #include "xml_tree.h"
 
+#define ONCE_LISTS_MAX 32         /* for one message, whose list is not kept: what is followed is followed each time */
+#define ONCE_BYTES_MAX (1u << 20) /* read for it */
+
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version)
 {
     struct group_source *source = arena_new(&entry->arena, struct group_source);
@@ -22,6 +25,7 @@ struct walk {
     const struct groups *groups;
     struct entry *entry;
     struct address_set *set;
+    struct text owner; /* whose lists may be followed; empty: anybody's */
     struct text chain[GROUP_DEPTH_MAX];
     unsigned depth;
 };
@@ -99,7 +103,8 @@ static bool follow_document(struct walk *walk, struct text anchor, struct arena 
     if (found.bytes.length > entry->list_bytes_left)
         return false;
     entry->list_bytes_left -= found.bytes.length;
-    if (status != OK || xml_tree_read(found.bytes, arena, &root) != OK)
+    bool allowed = walk->owner.length == 0 || text_equal(walk->owner, found.key.owner);
+    if (status != OK || !allowed || xml_tree_read(found.bytes, arena, &root) != OK)
         return false;
     const struct xml_element *element =
         node.length == found.bytes.length ? root : element_at(root, (size_t)(node.bytes - found.bytes.bytes));
@@ -127,6 +132,27 @@ void list_resolve(const struct groups *groups, struct entry *entry, struct text 
 {
     struct walk walk = {.groups = groups, .entry = entry, .set = set};
     follow(&walk, anchor);
+}
+
+enum status group_list_members(struct groups *groups, struct text anchor, struct text owner, struct arena *arena,
+                               const struct text **members_out, size_t *count_out)
+{
+    struct entry *entry = memory_new(sizeof(*entry));
+    struct address_set found;
+    entry_init(entry, anchor);
+    entry->lists_left = ONCE_LISTS_MAX;
+    entry->list_bytes_left = ONCE_BYTES_MAX;
+    address_set_init(&found, &entry->arena);
+    struct walk walk = {.groups = groups, .entry = entry, .set = &found, .owner = owner};
+    follow(&walk, anchor);
+    struct text *members = arena_array(arena, struct text, found.count + 1);
+    for (size_t i = 0; i < found.count; i++)
+        members[i] = text_copy(arena, found.addresses[i]);
+    *members_out = members;
+    *count_out = found.count;
+    enum status status = found.too_many ? REFUSED : (entry->missing_count ? NOT_FOUND : OK);
+    entry_free(entry);
+    return status;
 }
 
 void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry)

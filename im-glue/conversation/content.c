@@ -1,0 +1,149 @@
+/* What a MESSAGE holds: whose name stands in it, how it is known, whether it is worth keeping; and the same content in
+ * a plainer wrapping for contacts that do not read the first one. Octets of the content are never changed. */
+#include "conversation_private.h"
+#include "cpim.h"
+#include "mime.h"
+
+#define DEPTH_MAX 3 /* multiparts within multiparts that are looked into */
+
+static bool check_part(struct incoming *incoming, struct text type, struct text body, unsigned depth);
+
+bool content_check(struct incoming *incoming)
+{
+    struct request *request = incoming->request;
+    struct text type = request_header(request, "Content-Type"), body = sip_body(request->message);
+    if (body.length && type.length == 0)
+        return request_answer(request, 400, "Missing Content-Type"), false;
+    return check_part(incoming, type, body, 0);
+}
+
+/* RFC 3994 §3: who is away does not want to know that somebody was writing. */
+static void note_type(struct incoming *incoming, struct text type)
+{
+    if (mime_is(type, TEXT("application/im-iscomposing+xml")))
+        incoming->composing = true;
+    if (mime_is(type, TEXT("message/imdn+xml")))
+        incoming->report = true;
+}
+
+static bool check_envelope(struct incoming *incoming, struct text body)
+{
+    struct request *request = incoming->request;
+    struct cpim_message *cpim = arena_new(&request->arena, struct cpim_message);
+    struct name_addr from;
+    if (cpim_parse(body, cpim) != OK)
+        return request_answer(request, 400, "Malformed CPIM"), false;
+    note_type(incoming, cpim->content_type);
+    bool first = text_equal(incoming->message_id, incoming->call_id);
+    if (first && cpim->message_id.length && cpim->message_id.length <= INCOMING_ID_MAX)
+        incoming->message_id = cpim->message_id;
+    if (cpim->from.length == 0 || !name_addr_parse(cpim->from, &from, NULL))
+        return true;
+    if (!incoming_is_own(incoming, uri_canonical(&request->arena, from.uri)))
+        return request_answer(request, 403, "CPIM From Is Not Your Address"), false;
+    return true;
+}
+
+/* A multipart that cannot be split is nobody's business but its reader's. */
+static bool check_multipart(struct incoming *incoming, struct text type, struct text body, unsigned depth)
+{
+    struct mime_multipart *multipart = arena_new(&incoming->request->arena, struct mime_multipart);
+    if (depth == DEPTH_MAX || mime_parse(type, body, multipart) != OK)
+        return true;
+    for (size_t i = 0; i < multipart->count; i++)
+        if (!check_part(incoming, multipart->parts[i].type, multipart->parts[i].content, depth + 1))
+            return false;
+    return true;
+}
+
+static bool check_part(struct incoming *incoming, struct text type, struct text body, unsigned depth)
+{
+    note_type(incoming, type);
+    if (cpim_is(type))
+        return check_envelope(incoming, body);
+    if (text_starts_with_nocase(text_trim(type), TEXT("multipart/")))
+        return check_multipart(incoming, type, body, depth);
+    return true;
+}
+
+/* --- another wrapping --- */
+
+static const char *const content_headers[] = {"Content-Type", "Content-Disposition", "Content-Encoding",
+                                              "Content-Language", "Content-ID"};
+
+#define CONTENT_HEADERS (sizeof(content_headers) / sizeof(content_headers[0]))
+
+/* SIP carries bytes as they are; what is encoded for mail stays in its part. */
+static bool is_as_it_is(struct text headers)
+{
+    struct text encoding = TEXT("binary");
+    mime_header(headers, TEXT("Content-Transfer-Encoding"), &encoding);
+    return text_equal_nocase(encoding, TEXT("binary")) || text_equal_nocase(encoding, TEXT("8bit")) ||
+           text_equal_nocase(encoding, TEXT("7bit"));
+}
+
+/* Folded lines as one: a SIP header must not hold line ends. */
+static struct text unfold(struct text value, struct arena *arena)
+{
+    struct text_builder line;
+    builder_init(&line, arena);
+    for (size_t i = 0; i < value.length; i++)
+        if (value.bytes[i] != '\r' && value.bytes[i] != '\n')
+            builder_add_char(&line, value.bytes[i]);
+    return builder_text(&line);
+}
+
+bool content_put(struct sip_message *message, struct text headers, struct text content, struct arena *arena)
+{
+    struct text type = TEXT("text/plain"), value, kept = text_copy(arena, content);
+    if (!is_as_it_is(headers))
+        return false;
+    mime_header(headers, TEXT("Content-Type"), &type);
+    type = unfold(type, arena);
+    for (size_t i = 1; i < CONTENT_HEADERS; i++) {
+        sip_header_remove(message, content_headers[i]);
+        if (mime_header(headers, text_of(content_headers[i]), &value) &&
+            sip_header_add(message, content_headers[i], unfold(value, arena)) != OK)
+            return false;
+    }
+    sip_header_remove(message, "MIME-Version");
+    sip_body_set(message, type, kept);
+    return true;
+}
+
+static bool open_envelope(struct sip_message *message, struct arena *arena)
+{
+    struct cpim_message *cpim = arena_new(arena, struct cpim_message);
+    struct text body = text_copy(arena, sip_body(message)); /* it goes when another takes its place */
+    if (cpim_parse(body, cpim) != OK || mime_is(cpim->content_type, TEXT("message/imdn+xml")))
+        return false;
+    return content_put(message, cpim->content_headers, cpim->content, arena);
+}
+
+/* The list of who else got it is optional (RFC 5365 §7.3); of several contents none is more than the others. */
+static bool open_multipart(struct sip_message *message, struct text type, struct arena *arena)
+{
+    struct mime_multipart *multipart = arena_new(arena, struct mime_multipart);
+    const struct mime_part *only = NULL;
+    struct text body = text_copy(arena, sip_body(message));
+    if (mime_parse(type, body, multipart) != OK)
+        return false;
+    for (size_t i = 0; i < multipart->count; i++) {
+        if (mime_is(multipart->parts[i].disposition, TEXT("recipient-list-history")))
+            continue;
+        if (only)
+            return false;
+        only = &multipart->parts[i];
+    }
+    return only && content_put(message, only->headers, only->content, arena);
+}
+
+bool content_make_plainer(struct sip_message *message, struct arena *arena)
+{
+    struct text type;
+    if (!sip_header(message, "Content-Type", 0, arena, &type))
+        return false;
+    if (cpim_is(type))
+        return open_envelope(message, arena);
+    return mime_is(type, TEXT("multipart/mixed")) && open_multipart(message, type, arena);
+}

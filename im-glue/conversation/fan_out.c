@@ -1,0 +1,82 @@
+/* One message for many: a copy for each recipient whom his own rules and the house let have it, a record for the
+ * others, and one answer when all of that is on disk. */
+#include "conversation_private.h"
+#include "user.h"
+
+/* Users that a message goes to already: a list may have two addresses of one. */
+struct planned {
+    UT_hash_handle hh;
+    struct text address;
+};
+
+void fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, size_t recipients_max)
+{
+    *fan_out = (struct fan_out){.incoming = incoming};
+    fan_out->work = acceptance_new(incoming, recipients_max ? recipients_max : 1);
+}
+
+static bool plan_once(struct fan_out *fan_out, struct text address)
+{
+    struct planned *found;
+    HASH_FIND(hh, fan_out->planned, address.bytes, address.length, found);
+    if (found)
+        return false;
+    found = arena_new(&fan_out->incoming->request->arena, struct planned);
+    found->address = address;
+    HASH_ADD_KEYPTR(hh, fan_out->planned, found->address.bytes, found->address.length, found);
+    return true;
+}
+
+void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipient, enum fate_step_kind kind,
+                  struct text detail)
+{
+    acceptance_add_record(fan_out->work, incoming_fate(fan_out->incoming, recipient, group), kind, detail);
+}
+
+/* Whoever it is has an account here, and his rules let it through or say why not. */
+static void plan_user(struct fan_out *fan_out, struct text group, const struct user *user)
+{
+    struct incoming *incoming = fan_out->incoming;
+    struct conversation *conversation = incoming->request->conversation;
+    struct group_decision decision;
+    struct text address = user->address;
+    if (group_decide(conversation->groups, address, &incoming->sender, &incoming->request->arena, &decision) != OK)
+        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("500 rules not readable"));
+    if (decision.verdict == GROUP_BLOCK)
+        return fan_out_note(
+            fan_out, group, address, FATE_REFUSED,
+            text_format(&fan_out->work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
+    struct served *served = served_get(conversation, address);
+    bool may_store = decision.may_store && incoming->deferrable;
+    if (!may_store && !served_reachable(conversation, served))
+        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
+    if (!incoming->deferrable)
+        return acceptance_add_passing(fan_out->work, incoming, served, incoming_fate(incoming, address, group));
+    if (!served_has_room(conversation, served))
+        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 too many messages are waiting"));
+    acceptance_add_copy(fan_out->work, incoming, served, incoming_fate(incoming, address, group), may_store);
+}
+
+void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient)
+{
+    struct request *request = fan_out->incoming->request;
+    struct conversation *conversation = request->conversation;
+    struct user user;
+    bool is_ours = text_equal(uri_domain(recipient), conversation->settings.domain);
+    switch (user_find(conversation->documents, recipient, &request->arena, &user)) {
+    case OK:
+        if (plan_once(fan_out, user.address))
+            plan_user(fan_out, group, &user);
+        return;
+    case NOT_FOUND:
+        return fan_out_note(fan_out, group, recipient, FATE_REFUSED,
+                            is_ours ? TEXT("404 no such user") : TEXT("404 domain not served"));
+    default: fan_out_note(fan_out, group, recipient, FATE_FAILED, TEXT("500 user not readable"));
+    }
+}
+
+void fan_out_end(struct fan_out *fan_out)
+{
+    HASH_CLEAR(hh, fan_out->planned);
+    work_submit(fan_out->work);
+}
