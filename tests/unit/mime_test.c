@@ -1,12 +1,14 @@
 /* Multipart bodies as senders write them, and those that are none. */
-#include "assert_text.h"
-#include "mime.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "assert_text.h"
+#include "mime.h"
 
 static struct mime_multipart parsed(struct text type, struct text body)
 {

@@ -1,12 +1,14 @@
 /* Lists of recipients (RFC 5363, RFC 5364), and what the recipients see of each other. */
-#include "assert_text.h"
-#include "recipients.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "assert_text.h"
+#include "recipients.h"
 
 static struct arena arena;
 
