@@ -57,6 +57,10 @@ struct trial { /* one valid example */
 
 #define FOREIGN "<f:strange xmlns:f=\"urn:example:strange\"/>"
 
+/* Known, but of a value that it cannot have. */
+#define MISUSED           "<o:searchable xmlns:o=\"urn:oma:xml:xdm:extensions\">perhaps</o:searchable>"
+#define MISUSED_ATTRIBUTE " known:mustUnderstand=\"perhaps\" xmlns:known=\"urn:ietf:params:xml:ns:pidf\""
+
 static struct arena memory, scratch; /* of all that is found out; of one attempt */
 static struct fact facts[FACTS_MAX];
 static size_t facts_count;
@@ -332,6 +336,9 @@ static void refuse_strangers(const struct trial *trial, const struct xml_element
         fail_msg("%s: %.*s takes an unknown element of its namespace", trial->file, TEXT_ARG(name));
     if (accepts_attribute(trial, element, attribute))
         fail_msg("%s: %.*s takes an unknown attribute of its namespace", trial->file, TEXT_ARG(name));
+    if (accepts_content(trial, element, true, false, TEXT(MISUSED)) ||
+        accepts_attribute(trial, element, MISUSED_ATTRIBUTE))
+        fail_msg("%s: %.*s takes what another namespace does not allow", trial->file, TEXT_ARG(name));
 }
 
 static void try_element(const struct trial *trial, const struct xml_element *element)
