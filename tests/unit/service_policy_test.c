@@ -356,6 +356,17 @@ static void xml_and_words_come_when_asked_for(void **state)
     assert_text(answer.body, "reject\n");
 }
 
+static void what_no_xml_can_hold_becomes_a_question_mark(void **state)
+{
+    (void)state;
+    put_rules("bob", RULES_HEAD "<rule id=\"w\"><conditions><sphere value=\"work\"/></conditions></rule></ruleset>");
+    struct answer answer = get("/policy/v1/explain?to=bob&sphere=%01%EF%BF%BFa%3Cb", "Accept: application/xml");
+    const struct xml_element *root;
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(xml_tree_read(answer.body, &fixture->arena, &root), OK);
+    assert_true(answer_holds(&answer, "??a&lt;b"));
+}
+
 static void a_tag_holds_until_the_answer_changes(void **state)
 {
     (void)state;
@@ -535,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_questions_are_answered_in_their_order, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_question_is_refused_with_a_sentence, begin, end),
         cmocka_unit_test_setup_teardown(xml_and_words_come_when_asked_for, begin, end),
+        cmocka_unit_test_setup_teardown(what_no_xml_can_hold_becomes_a_question_mark, begin, end),
         cmocka_unit_test_setup_teardown(a_tag_holds_until_the_answer_changes, begin, end),
         cmocka_unit_test_setup_teardown(a_decision_tells_until_when_it_holds, begin, end),
         cmocka_unit_test_setup_teardown(pages_of_browsers_may_not_ask, begin, end),

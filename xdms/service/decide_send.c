@@ -35,6 +35,23 @@ bool decide_accepts(const struct http_request *request, const char *type)
     return quality_of(accept, text_of(type)) > quality_of(accept, TEXT("application/json"));
 }
 
+/* JSON can hold characters that no XML can, escaped or not (XML 1.0 §2.2): they become question marks. */
+static struct text xml_text(const json_t *string, struct arena *arena)
+{
+    struct text text = {json_string_value(string), json_string_length(string)};
+    struct text_builder out;
+    builder_init(&out, arena);
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.bytes[i];
+        bool is_control = byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
+        bool is_none = text_starts_with(text_slice(text, i, text.length), TEXT("\xEF\xBF\xBE")) ||
+                       text_starts_with(text_slice(text, i, text.length), TEXT("\xEF\xBF\xBF"));
+        builder_add_char(&out, is_control || is_none ? '?' : (char)byte);
+        i += is_none ? 2 : 0;
+    }
+    return xml_escape(arena, builder_text(&out));
+}
+
 static void write_xml(struct text_builder *out, const char *name, const json_t *value);
 
 static void write_members(struct text_builder *out, const json_t *object)
@@ -56,7 +73,7 @@ static void write_xml(struct text_builder *out, const char *name, const json_t *
     if (json_is_object(value))
         write_members(out, value);
     else if (json_is_string(value))
-        builder_add(out, xml_escape(out->arena, (struct text){json_string_value(value), json_string_length(value)}));
+        builder_add(out, xml_text(value, out->arena));
     else if (json_is_integer(value))
         builder_add_format(out, "%lld", (long long)json_integer_value(value));
     else
