@@ -16,7 +16,7 @@
 struct glue_settings {
     struct node_settings node;
     char *sip, *sips, *ws, *wss, *host, *management;
-    int64_t queued_mib_max;
+    int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
     char *exploder;
     int64_t recipients_max;
@@ -34,6 +34,13 @@ static const struct setting rows[] = {
      "Address of /metrics, /livez and /readyz, as 127.0.0.1:9092; empty: none."},
     {"tls.management", SETTING_SWITCH, ROW(management_tls), "no", 0, 0, "",
      "listen.management speaks TLS and nothing else."},
+    {"sip.memory-mib-max", SETTING_NUMBER, ROW(memory_mib_max), "1024", 16, 1048576, "MiB",
+     "What transactions, requests in progress and messages on their way may hold in memory; new requests beyond it are "
+     "refused with 503 and Retry-After, first those of users who hold much of it."},
+    {"sip.messages-per-user", SETTING_NUMBER, ROW(messages_per_user), "0", 0, 1000000, "",
+     "Messages that a user may send in a minute; more are refused with 480 and Retry-After; 0: any number."},
+    {"sip.registers-per-user", SETTING_NUMBER, ROW(registers_per_user), "0", 0, 1000000, "",
+     "REGISTER requests of a user in a minute, as above."},
     {"sip.queued-mib-max", SETTING_NUMBER, ROW(queued_mib_max), "256", 8, 1048576, "MiB",
      "What all peers together may leave unread on their connections; a connection that needs more is cut."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
@@ -258,6 +265,10 @@ static bool open_sip(struct program *program)
         .sha256_first = program->settings.sha256_first,
         .exploder = address_of(program, program->settings.exploder),
         .recipients_max = (size_t)program->settings.recipients_max,
+        .messages_per_user = (unsigned)program->settings.messages_per_user,
+        .registers_per_user = (unsigned)program->settings.registers_per_user,
+        /* half for what the agent keeps, a quarter each for requests and for messages from the store */
+        .bytes_max = (size_t)program->settings.memory_mib_max << 18,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
         .trust = &program->node.trust,
         .peer_names = peer_names,
@@ -268,6 +279,7 @@ static bool open_sip(struct program *program)
             text_format(&program->node.arena, "im.exploder: no address: %s", program->settings.exploder));
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
+    settings.agent.bytes_max = (size_t)program->settings.memory_mib_max << 19;
     settings.agent.tls_port = transport_port_of(program->transport, FLOW_TLS);
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
                                              wake, program, clock_now());

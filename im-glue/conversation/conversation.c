@@ -19,6 +19,8 @@ struct conversation *conversation_new(const struct conversation_settings *settin
 {
     struct conversation *conversation = memory_new(sizeof(*conversation));
     conversation->settings = *settings;
+    if (settings->bytes_max == 0)
+        conversation->settings.bytes_max = CONVERSATION_BYTES_MAX;
     conversation->documents = documents;
     conversation->digest = digest;
     conversation->groups = groups;
@@ -30,6 +32,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->completed_end = &conversation->completed;
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
+    TAILQ_INIT(&conversation->waiting);
     for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
         TAILQ_INIT(&conversation->retries[i]);
     choose_suffix(conversation);
@@ -57,6 +60,7 @@ void conversation_free(struct conversation *conversation)
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
     connection_forget_all(conversation);
     served_free_all(conversation);
+    sender_free_all(conversation);
     sip_agent_free(conversation->agent);
     pthread_mutex_destroy(&conversation->lock);
     free(conversation);
@@ -93,8 +97,10 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     take_events(conversation);
     delivery_run_deadlines(conversation);
     queue_run_deadlines(conversation);
+    queue_run_waiting(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
+        sender_sweep(conversation);
         conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
     }
     work_run_completed(conversation);
@@ -125,9 +131,9 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
     static const char allowed[] = "REGISTER, MESSAGE, OPTIONS";
     struct request *request = request_new(conversation, event);
     struct text method = sip_method(event->message);
-    if (conversation->pending >= CONVERSATION_PENDING_MAX)
-        request_answer_with(request, 503, NULL, "Retry-After", TEXT("5"));
-    else if (text_equal(method, TEXT("MESSAGE")))
+    if (!sender_has_room(request))
+        return;
+    if (text_equal(method, TEXT("MESSAGE")))
         pager_receive(request);
     else if (text_equal(method, TEXT("REGISTER")))
         registrar_receive(request);

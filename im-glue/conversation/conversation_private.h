@@ -23,6 +23,8 @@
     (64u << 20)                /* of all copies of one message to a group: they are in memory until they are on disk */
 #define CONVERSATION_RETRIES 4 /* planned attempts to hand over what was kept; then the next registration counts */
 
+enum sender_rate { SENDER_MESSAGES, SENDER_REGISTERS, SENDER_RATES };
+
 /* One contact of a user, as its document in "#bindings" says. */
 struct contact {
     char *name; /* of the document */
@@ -49,11 +51,22 @@ struct served {
     int64_t retry_at_ms;  /* monotonic; 0: none planned */
     size_t retry_list;    /* while one is planned */
     TAILQ_ENTRY(served) retry;
+    bool waits; /* in the list of those who wait for room */
+    TAILQ_ENTRY(served) wait;
     int64_t stored_count; /* messages kept; -1: not counted yet */
     unsigned arriving;    /* copies on their way to the disk */
 };
 
 TAILQ_HEAD(served_list, served);
+
+/* Who has requests in progress, or used up some of what he may send in a minute. */
+struct sender {
+    UT_hash_handle hh;
+    char *address;
+    size_t held;                   /* bytes */
+    int64_t used_up[SENDER_RATES]; /* thousandths of requests */
+    int64_t used_up_at_ms;         /* monotonic: when used_up was right */
+};
 
 /* Whose REGISTERs came over a connection, so that its end costs no walk over all users. */
 struct connection {
@@ -73,6 +86,8 @@ struct request {
     struct text user; /* authenticated, canonical; empty before: `who.address` */
     struct requester who;
     struct text auth_info;  /* for Authentication-Info of a 2xx; empty: none */
+    struct sender *sender;  /* NULL until he is known */
+    size_t held;            /* bytes counted for it */
     struct text message_id; /* of a MESSAGE that could be read; for the log */
 };
 
@@ -101,6 +116,7 @@ struct delivery {
     struct text message;       /* as stored: a whole SIP message, to be addressed to each contact */
     struct text call_id, from; /* of a copy out of a group, the same for all contacts; made at the first */
     int64_t expires_ms;        /* wall clock: then it is no longer worth delivering */
+    size_t held;               /* bytes counted for it */
     struct text queue_name;    /* document in "#deferred"; empty while it is only relayed */
     bool may_store;
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
@@ -144,6 +160,11 @@ struct conversation {
     int64_t sweep_at_ms;         /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
+    struct sender *senders;     /* hash by address */
+    size_t held_bytes;          /* by requests in progress */
+    size_t delivery_bytes;      /* by messages that were read from the store to be delivered */
+    struct served_list waiting; /* for room to read the next one */
+    size_t waiting_count;
     pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
     struct work *completed, **completed_end;
 };
@@ -213,6 +234,17 @@ enum message_outcome {
 };
 /* `group`: which it came out of; empty: it is to one user. */
 void message_count(struct text group, enum message_outcome outcome);
+
+/* sender.c: what requests hold in memory, and whose they are */
+/* Before anybody knows who sent it. False: answered 503 and freed. */
+bool sender_has_room(struct request *request);
+/* The sender is request->user from here on. False: he sends too much; answered and freed. */
+bool sender_admit(struct request *request);
+/* The request holds so much more until it is freed. False: as above. */
+bool sender_charge(struct request *request, size_t bytes);
+void sender_release(struct request *request);
+void sender_sweep(struct conversation *conversation);
+void sender_free_all(struct conversation *conversation);
 
 /* registrar.c, pager.c */
 void registrar_receive(struct request *request);
@@ -304,6 +336,7 @@ struct commit queue_commit(const struct delivery *delivery, struct text name, st
 void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
 void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
 void queue_delivery_finished(struct delivery *delivery, int status);
+void queue_run_waiting(struct conversation *conversation); /* those for whom there is room now */
 void queue_forget_retry(struct conversation *conversation, struct served *served);
 void queue_run_deadlines(struct conversation *conversation);
 int64_t queue_deadline(const struct conversation *conversation);

@@ -38,6 +38,7 @@ void delivery_free(struct delivery *delivery)
     stop_expecting(delivery);
     TAILQ_REMOVE(&delivery->conversation->deliveries, delivery, all);
     delivery->conversation->deliveries_count--;
+    delivery->conversation->delivery_bytes -= delivery->held;
     if (delivery->request)
         request_free(delivery->request);
     arena_clear(&delivery->arena);

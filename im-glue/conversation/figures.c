@@ -29,6 +29,9 @@ void conversation_figures(const struct conversation *conversation, struct conver
         .requests = conversation->requests,
         .deliveries = conversation->deliveries_count,
         .commits = conversation->pending,
+        .held_bytes = conversation->held_bytes,
+        .waiting = conversation->waiting_count,
+        .transaction_bytes = sip_agent_bytes(conversation->agent),
         .transactions = sip_agent_transactions(conversation->agent),
     };
 }

@@ -4,6 +4,8 @@
 #include "log.h"
 #include "user.h"
 
+#define COPY_BYTES 4096 /* beside its message: the record of its fate, what the store is given */
+
 static void to_group(struct incoming *incoming, const struct group *group);
 static void to_user(struct incoming *incoming, struct text address);
 
@@ -69,7 +71,8 @@ static void to_group(struct incoming *incoming, const struct group *group)
     if (count && incoming->message.length > CONVERSATION_FAN_OUT_BYTES_MAX / count)
         return incoming_refuse(incoming, address, 513, "Message too large, use large message mode",
                                TEXT("too large for so many members"));
-    fan_out(incoming, address, members, count);
+    if (sender_charge(request, count * (incoming->message.length + COPY_BYTES)))
+        fan_out(incoming, address, members, count);
 }
 
 /* --- one user --- */

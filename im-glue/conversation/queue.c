@@ -5,6 +5,8 @@
 #include "metrics.h"
 #include "record.h"
 
+#define DELIVERY_BYTES 16384 /* beside its message: the parsed one, branches, its fate */
+
 static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
                              struct stored *stored_out);
 static void send_stored(struct conversation *conversation, struct served *served, const struct stored *stored);
@@ -48,6 +50,32 @@ static void pass_over(struct served *served, struct text name)
     served->flush_after = text_keep(name);
 }
 
+static bool has_room(const struct conversation *conversation)
+{
+    return conversation->delivery_bytes < conversation->settings.bytes_max;
+}
+
+static void wait_for_room(struct conversation *conversation, struct served *served)
+{
+    if (served->waits)
+        return;
+    served->waits = true;
+    conversation->waiting_count++;
+    TAILQ_INSERT_TAIL(&conversation->waiting, served, wait);
+}
+
+/* First come, first served. */
+void queue_run_waiting(struct conversation *conversation)
+{
+    struct served *served;
+    while (has_room(conversation) && (served = TAILQ_FIRST(&conversation->waiting))) {
+        TAILQ_REMOVE(&conversation->waiting, served, wait);
+        served->waits = false;
+        conversation->waiting_count--;
+        queue_flush(conversation, served);
+    }
+}
+
 void queue_flush(struct conversation *conversation, struct served *served)
 {
     struct stored stored;
@@ -55,6 +83,8 @@ void queue_flush(struct conversation *conversation, struct served *served)
     if (served->flushing || served->kept_relays || !served_reachable(conversation, served))
         return;
     queue_forget_retry(conversation, served);
+    if (!has_room(conversation))
+        return wait_for_room(conversation, served);
     served->flush_again = false;
     arena_init(&arena, "flush");
     enum status status = read_next(conversation, served, &arena, &stored);
@@ -119,6 +149,8 @@ static void send_stored(struct conversation *conversation, struct served *served
     served->flushing = true;
     delivery->queue_name = text_copy(arena, stored->key.name);
     delivery->message = text_copy(arena, record_text(record, "message"));
+    delivery->held = DELIVERY_BYTES + 2 * delivery->message.length;
+    conversation->delivery_bytes += delivery->held;
     delivery->may_store = record_number(record, "may-store", 1) != 0;
     delivery->expires_ms = record_number(record, "expires-ms", INT64_MAX);
     delivery->fate = read_fate(conversation, delivery, record);

@@ -21,6 +21,7 @@ struct request *request_new(struct conversation *conversation, struct sip_event 
 void request_free(struct request *request)
 {
     request->conversation->requests--;
+    sender_release(request);
     sip_message_free(request->message);
     arena_clear(&request->arena);
     free(request);
@@ -188,5 +189,5 @@ bool request_authenticate(struct request *request, bool proxy)
     case REFUSED: return request_answer(request, 400, "Bad P-Asserted-Identity"), false;
     default: return request_answer(request, 500, "Users Not Readable"), false;
     }
-    return request->who.proof == REQUESTER_ASSERTED || check_password(request, proxy);
+    return (request->who.proof == REQUESTER_ASSERTED || check_password(request, proxy)) && sender_admit(request);
 }

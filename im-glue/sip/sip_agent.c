@@ -57,6 +57,11 @@ size_t sip_agent_transactions(const struct sip_agent *agent)
     return agent->transaction_count;
 }
 
+size_t sip_agent_bytes(const struct sip_agent *agent)
+{
+    return agent->bytes;
+}
+
 /* --- queues ----------------------------------------------------------------------------------------------------- */
 
 void agent_event(struct sip_agent *agent, const struct sip_event *event)

@@ -102,6 +102,7 @@ struct sip_agent {
     uint32_t free_slot; /* index + 1 */
     struct transaction **heap;
     size_t heap_count, heap_capacity;
+    size_t bytes; /* of transactions and of unfinished messages */
     struct event_queue events;
     struct output_queue outputs;
     char *given; /* bytes of the output handed out last */
@@ -129,7 +130,7 @@ struct transaction *transaction_new(struct sip_agent *agent, enum transaction_ro
 void transaction_free(struct sip_agent *agent, struct transaction *transaction);
 struct transaction *transaction_find(const struct sip_agent *agent, struct text key);
 struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t number);
-void transaction_keep(struct transaction *transaction, struct text bytes); /* empty: forgets */
+void transaction_keep(struct sip_agent *agent, struct transaction *transaction, struct text bytes); /* empty: forgets */
 void transaction_send(struct sip_agent *agent, const struct transaction *transaction);
 
 /* First repetition after `repeat_ms` (NEVER: none), end after `end_ms`. */

@@ -47,7 +47,7 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
     transaction->cookie = cookie;
     agent_output(agent, flow, bytes);
     if (is_invite || !is_reliable(transaction)) /* an INVITE is looked at again for its ACK */
-        transaction_keep(transaction, bytes);
+        transaction_keep(agent, transaction, bytes);
     transaction_arm(agent, transaction, now_ms, is_reliable(transaction) ? NEVER : agent->settings.t1_ms,
                     agent->end_ms);
     sip_message_free(request);
@@ -90,7 +90,7 @@ static void take_provisional(struct sip_agent *agent, struct transaction *transa
 static void acknowledge(struct sip_agent *agent, struct transaction *transaction, const struct sip_message *response)
 {
     struct sip_message *invite = sip_message_read_own((struct text){transaction->bytes, transaction->bytes_length});
-    transaction_keep(transaction, (struct text){0});
+    transaction_keep(agent, transaction, (struct text){0});
     if (!invite || !invite->via || !invite->fields->req_uri) { /* the caller made what it must not send */
         sip_message_free(invite);
         return;
@@ -103,7 +103,7 @@ static void acknowledge(struct sip_agent *agent, struct transaction *transaction
     sip_field_copy(ack, response, "To");
     sip_field_copy(ack, invite, "Call-ID");
     sip_header_add(ack, "CSeq", text_format(&agent->scratch, "%u ACK", (unsigned)sip_cseq(invite)));
-    transaction_keep(transaction, sip_message_write(ack, &agent->scratch));
+    transaction_keep(agent, transaction, sip_message_write(ack, &agent->scratch));
     transaction_send(agent, transaction);
     sip_message_free(ack);
     sip_message_free(invite);
@@ -122,7 +122,7 @@ static void take_final(struct sip_agent *agent, struct transaction *transaction,
     if (transaction->role == CLIENT_INVITE && !is_success)
         acknowledge(agent, transaction, response);
     else
-        transaction_keep(transaction, (struct text){0});
+        transaction_keep(agent, transaction, (struct text){0});
     tell(agent, transaction, response, flow);
     transaction->state = transaction->role == CLIENT_INVITE && is_success ? ACCEPTED : COMPLETED;
     if (transaction->state == ACCEPTED || (transaction->role == CLIENT_INVITE && !is_reliable(transaction)))

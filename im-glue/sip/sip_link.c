@@ -86,6 +86,7 @@ static void link_free(struct sip_agent *agent, struct link *link)
         walk->next = link->next;
     }
     agent->links.count--;
+    agent->bytes -= link->capacity;
     free(link->buffer);
     free(link);
 }
@@ -93,6 +94,7 @@ static void link_free(struct sip_agent *agent, struct link *link)
 void link_release(struct sip_agent *agent, struct link *link)
 {
     if (link->length == 0 && link->capacity > 0) {
+        agent->bytes -= link->capacity;
         free(link->buffer);
         link->buffer = NULL;
         link->capacity = 0;

@@ -8,7 +8,7 @@
 #define TRYING_MS 200 /* RFC 3261 §17.2.1: an INVITE that is not answered by then gets a 100 */
 #define SIP_PORT  5060
 
-static void forget_template(struct transaction *transaction);
+static void forget_template(struct sip_agent *agent, struct transaction *transaction);
 static void respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
                               int64_t now_ms);
 
@@ -101,6 +101,7 @@ static struct transaction *begin(struct sip_agent *agent, struct text key, const
     struct text bytes = sip_message_write(trying, &agent->scratch);
     transaction->template = memory_new(bytes.length);
     transaction->template_length = bytes.length;
+    agent->bytes += bytes.length;
     memcpy(transaction->template, bytes.bytes, bytes.length);
     sip_message_free(trying);
     /* Who sent a non-INVITE request has given up after 64*T1, so an answer would be in vain. */
@@ -132,7 +133,7 @@ static void take_ack(struct sip_agent *agent, struct sip_message *ack, const str
         return;
     }
     transaction->state = CONFIRMED;
-    transaction_keep(transaction, (struct text){0});
+    transaction_keep(agent, transaction, (struct text){0});
     transaction_arm(agent, transaction, now_ms, NEVER, agent->settings.t4_ms);
 }
 
@@ -172,7 +173,7 @@ static void take_cancel(struct sip_agent *agent, struct text key, struct sip_mes
     if (!invite || invite->state > PROCEEDING)
         return;
     struct text bytes = turn_into(agent, invite, 487, tag);
-    forget_template(invite);
+    forget_template(agent, invite);
     respond_to_invite(agent, invite, 487, bytes, now_ms);
 }
 
@@ -182,7 +183,7 @@ static bool refused(struct sip_agent *agent, struct text key, const struct sip_m
 {
     if (key.length > TRANSACTION_KEY_MAX)
         server_refuse(agent, request, 400, "Identifiers too long", flow);
-    else if (agent->transaction_count >= SIP_TRANSACTIONS_MAX)
+    else if (agent->bytes >= agent->settings.bytes_max)
         server_refuse(agent, request, 503, NULL, flow);
     else if (sip_to_tag(request).length == 0 && merge_known(agent, merge_hash_of(agent, request)))
         server_refuse(agent, request, 482, "Merged request", flow);
@@ -220,8 +221,9 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
 
 /* --- responses -------------------------------------------------------------------------------------------------- */
 
-static void forget_template(struct transaction *transaction)
+static void forget_template(struct sip_agent *agent, struct transaction *transaction)
 {
+    agent->bytes -= transaction->template_length;
     free(transaction->template);
     transaction->template = NULL;
     transaction->template_length = 0;
@@ -237,7 +239,7 @@ static void respond_provisional(struct sip_agent *agent, struct transaction *tra
         (status != 100 || (!is_reliable(transaction) && now_ms < transaction->born_ms + silence_ms(agent))))
         return;
     transaction->state = PROCEEDING;
-    transaction_keep(transaction, bytes);
+    transaction_keep(agent, transaction, bytes);
     transaction_send(agent, transaction);
     transaction_repeat(agent, transaction, now_ms, NEVER);
 }
@@ -246,12 +248,12 @@ static void respond_to_invite(struct sip_agent *agent, struct transaction *trans
                               int64_t now_ms)
 {
     bool is_again = transaction->state == ACCEPTED;
-    transaction_keep(transaction, bytes);
+    transaction_keep(agent, transaction, bytes);
     transaction_send(agent, transaction);
     if (status < 300) {
         /* RFC 6026 §7.1: the caller repeats a 2xx; repeated INVITEs are absorbed without an answer. */
         transaction->state = ACCEPTED;
-        transaction_keep(transaction, (struct text){0});
+        transaction_keep(agent, transaction, (struct text){0});
         if (!is_again)
             transaction_arm(agent, transaction, now_ms, NEVER, agent->end_ms);
         return;
@@ -265,7 +267,7 @@ static void respond_to_other(struct sip_agent *agent, struct transaction *transa
                              int64_t now_ms)
 {
     bool is_vain = status == 408; /* RFC 4320 §4.2: the client has its own timeout */
-    transaction_keep(transaction, is_vain ? (struct text){0} : bytes);
+    transaction_keep(agent, transaction, is_vain ? (struct text){0} : bytes);
     if (!is_vain)
         transaction_send(agent, transaction);
     if (is_reliable(transaction)) {
@@ -285,7 +287,7 @@ void sip_agent_respond(struct sip_agent *agent, uint64_t number, struct sip_mess
     if (is_server && (transaction->state <= PROCEEDING || is_again)) {
         struct text bytes = sip_message_write(response, &agent->scratch);
         if (status >= 200)
-            forget_template(transaction);
+            forget_template(agent, transaction);
         if (status < 200)
             respond_provisional(agent, transaction, status, bytes, now_ms);
         else if (transaction->role == SERVER_INVITE)
@@ -300,7 +302,7 @@ void server_repeat(struct sip_agent *agent, struct transaction *transaction, int
 {
     if (transaction->state == TRYING) {
         transaction->state = PROCEEDING;
-        transaction_keep(transaction, (struct text){transaction->template, transaction->template_length});
+        transaction_keep(agent, transaction, (struct text){transaction->template, transaction->template_length});
         transaction_send(agent, transaction);
         transaction_repeat(agent, transaction, now_ms, NEVER);
         return;

@@ -6,18 +6,23 @@
 
 #define BUFFER_MIN 1024
 
-static void append(struct link *link, struct text bytes)
+/* False: so much is unfinished on all streams together that there is no room for more. */
+static bool append(struct sip_agent *agent, struct link *link, struct text bytes)
 {
     size_t needed = link->length + bytes.length;
     if (needed > link->capacity) {
         size_t capacity = link->capacity ? link->capacity : BUFFER_MIN;
         while (capacity < needed)
             capacity *= 2;
+        if (link->length > 0 && agent->bytes + capacity - link->capacity > agent->settings.bytes_max)
+            return false;
+        agent->bytes += capacity - link->capacity;
         link->buffer = memory_resize(link->buffer, capacity);
         link->capacity = capacity;
     }
     memcpy(link->buffer + link->length, bytes.bytes, bytes.length);
     link->length = needed;
+    return true;
 }
 
 static void lose_framing(struct sip_agent *agent, struct link *link, struct text bytes, const struct flow *flow,
@@ -118,7 +123,12 @@ void stream_input(struct sip_agent *agent, struct text bytes, const struct flow 
     struct link *link = link_take(agent, flow);
     if (link->dead)
         return;
-    append(link, bytes);
+    if (!append(agent, link, bytes)) {
+        agent_close(agent, flow);
+        link->dead = true;
+        link->length = 0;
+        return link_release(agent, link);
+    }
     bool answered = false;
     size_t at = 0;
     /* The buffer is not empty while this runs, so the link stays whatever its transactions do. */

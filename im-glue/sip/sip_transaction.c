@@ -182,6 +182,7 @@ struct transaction *transaction_new(struct sip_agent *agent, enum transaction_ro
     transaction->heap_index = agent->heap_count;
     agent->heap[agent->heap_count++] = transaction;
     agent->transaction_count++;
+    agent->bytes += sizeof(*transaction) + key.length;
     if (role == CLIENT_INVITE || role == CLIENT_NON_INVITE)
         link_attach(agent, transaction, flow);
     return transaction;
@@ -197,13 +198,16 @@ void transaction_free(struct sip_agent *agent, struct transaction *transaction)
         link_detach(agent, transaction);
     number_give_back(agent, transaction->number);
     agent->transaction_count--;
+    agent->bytes -=
+        sizeof(*transaction) + transaction->key_length + transaction->bytes_length + transaction->template_length;
     free(transaction->bytes);
     free(transaction->template);
     free(transaction);
 }
 
-void transaction_keep(struct transaction *transaction, struct text bytes)
+void transaction_keep(struct sip_agent *agent, struct transaction *transaction, struct text bytes)
 {
+    agent->bytes += bytes.length - transaction->bytes_length;
     free(transaction->bytes);
     transaction->bytes = bytes.length ? memory_new(bytes.length) : NULL;
     transaction->bytes_length = bytes.length;

@@ -12,9 +12,10 @@
 #define CONVERSATION_BINDINGS_MAX    10 /* contacts of one user */
 #define CONVERSATION_EXPIRES_S_MIN   60 /* shorter: 423 with Min-Expires */
 #define CONVERSATION_EXPIRES_S_MAX   86400
-#define CONVERSATION_EXPIRES_S       3600      /* when the client asks for nothing */
-#define CONVERSATION_DEFERRED_MAX    1000      /* messages kept for one user */
-#define CONVERSATION_DEFERRED_MS_MAX 604800000 /* 7 days, or the Expires of the message if that is sooner */
+#define CONVERSATION_EXPIRES_S       3600                /* when the client asks for nothing */
+#define CONVERSATION_DEFERRED_MAX    1000                /* messages kept for one user */
+#define CONVERSATION_BYTES_MAX       ((size_t)512 << 20) /* of requests in progress and of messages on their way */
+#define CONVERSATION_DEFERRED_MS_MAX 604800000           /* 7 days, or the Expires of the message if that is sooner */
 
 #define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
 
@@ -24,6 +25,11 @@ struct conversation_settings {
     size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */
     bool sha256_first;     /* order of the digest challenges; false: MD5 first */
     struct sip_agent_settings agent;
+    /* Each of: what requests in progress hold, what messages on their way hold. Requests beyond it get 503 with
+     * Retry-After, and so do those of a sender who holds more than a quarter of what is still free; stored messages
+     * wait on the disk. 0: CONVERSATION_BYTES_MAX. */
+    size_t bytes_max;
+    unsigned messages_per_user, registers_per_user; /* a minute; more get 480 with Retry-After; 0: any number */
     const struct trust *trust; /* whose P-Asserted-Identity is believed; outlives the conversation; NULL: nobody's */
     /* Names in the certificate that the peer of a connection has proved to hold. NULL: none has any. */
     size_t (*peer_names)(void *context, uint64_t connection, struct arena *arena, const struct text **names_out);
@@ -49,11 +55,14 @@ bool conversation_output(struct conversation *conversation, struct sip_output *o
 
 /* How much is in progress and remembered, for monitoring. */
 struct conversation_figures {
-    size_t users;        /* who have or had bindings or messages since the start */
-    size_t bindings;     /* contacts, expired ones up to a minute later */
-    size_t requests;     /* that have not been answered yet */
-    size_t deliveries;   /* messages on their way to somebody */
-    size_t commits;      /* on their way to the disk */
+    size_t users;      /* who have or had bindings or messages since the start */
+    size_t bindings;   /* contacts, expired ones up to a minute later */
+    size_t requests;   /* that have not been answered yet */
+    size_t deliveries; /* messages on their way to somebody */
+    size_t commits;    /* on their way to the disk */
+    size_t transaction_bytes;
+    size_t held_bytes;   /* by requests, counted for bytes_max */
+    size_t waiting;      /* users whose stored messages wait for room in memory */
     size_t transactions; /* of SIP, those that only absorb repetitions among them */
 };
 

@@ -9,8 +9,8 @@
 #include "flow.h"
 #include "sip_message.h"
 
-#define SIP_TRANSACTIONS_MAX 200000 /* beyond: new requests get 503; bounds memory near 1 GB */
-#define SIP_STREAM_MAX       (SIP_HEADER_BYTES_MAX + SIP_BODY_MAX) /* buffered of one unfinished message */
+#define SIP_BYTES_MAX  ((size_t)512 << 20) /* some 500,000 transactions over UDP that only absorb repetitions */
+#define SIP_STREAM_MAX (SIP_HEADER_BYTES_MAX + SIP_BODY_MAX) /* buffered of one unfinished message */
 
 struct sip_agent;
 
@@ -20,9 +20,13 @@ struct sip_agent_settings {
     uint16_t tls_port;           /* 0: as `port` */
     int64_t t1_ms, t2_ms, t4_ms; /* 500, 4000, 5000 (RFC 3261 table 4) */
     size_t body_max;             /* larger is answered 513; at most SIP_BODY_MAX */
+    /* Of transactions and unfinished messages: beyond, new requests get 503 with Retry-After, and a stream whose
+     * message needs more is closed. What is repeated is still absorbed, and what is ours to send is sent. */
+    size_t bytes_max;
 };
 
-#define SIP_AGENT_SETTINGS_STANDARD ((struct sip_agent_settings){"127.0.0.1", 5060, 0, 500, 4000, 5000, SIP_BODY_MAX})
+#define SIP_AGENT_SETTINGS_STANDARD                                                                                    \
+    ((struct sip_agent_settings){"127.0.0.1", 5060, 0, 500, 4000, 5000, SIP_BODY_MAX, SIP_BYTES_MAX})
 
 struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings);
 void sip_agent_free(struct sip_agent *agent);
@@ -77,5 +81,6 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
                        int64_t now_ms);
 
 size_t sip_agent_transactions(const struct sip_agent *agent); /* live ones, for metrics */
+size_t sip_agent_bytes(const struct sip_agent *agent);        /* what counts for bytes_max */
 
 #endif

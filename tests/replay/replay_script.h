@@ -38,6 +38,8 @@ struct world {
     struct instant now;
     struct text root;
     struct trust trust;
+    unsigned messages_per_user, registers_per_user; /* limits; 0: none */
+    size_t bytes_max;
     struct actor actors[REPLAY_ACTORS_MAX];
     size_t actors_count;
     uint64_t connections; /* made so far */

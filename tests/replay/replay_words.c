@@ -75,6 +75,25 @@ static void word_trust(struct world *world, struct text line, struct text block)
         world_fail(world, "no range: %.*s", TEXT_ARG(bad));
 }
 
+/* "limit messages 3", "limit registers 3" a minute for each user, "limit memory 200" KiB; im-glue starts again. */
+static void word_limit(struct world *world, struct text line, struct text block)
+{
+    struct text what = next_word(&line);
+    uint64_t most;
+    (void)block;
+    if (!text_to_u64(text_trim(line), &most))
+        return world_fail(world, "no limit: %.*s", TEXT_ARG(line));
+    if (text_equal(what, TEXT("messages")))
+        world->messages_per_user = (unsigned)most;
+    else if (text_equal(what, TEXT("registers")))
+        world->registers_per_user = (unsigned)most;
+    else if (text_equal(what, TEXT("memory")))
+        world->bytes_max = (size_t)most << 10;
+    else
+        return world_fail(world, "unknown limit '%.*s'", TEXT_ARG(what));
+    world_restart(world);
+}
+
 static void word_document(struct world *world, struct text line, struct text block)
 {
     struct text auid = next_word(&line), owner = next_word(&line), name = next_word(&line);
@@ -389,7 +408,7 @@ static const struct {
     {TEXT_INIT("fate"), word_fate},         {TEXT_INIT("fail"), word_fail},
     {TEXT_INIT("heal"), word_heal},         {TEXT_INIT("alias"), word_alias},
     {TEXT_INIT("trust"), word_trust},       {TEXT_INIT("password"), word_password},
-    {TEXT_INIT("overhear"), word_overhear},
+    {TEXT_INIT("overhear"), word_overhear}, {TEXT_INIT("limit"), word_limit},
 };
 
 void script_run(struct world *world, struct text line, struct text block)

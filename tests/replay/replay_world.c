@@ -20,6 +20,9 @@ static void open_conversation(struct world *world)
         .recipients_max = 8,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
         .trust = &world->trust,
+        .bytes_max = world->bytes_max,
+        .messages_per_user = world->messages_per_user,
+        .registers_per_user = world->registers_per_user,
     };
     struct group_settings groups = GROUP_SETTINGS_STANDARD(&world->root, 1);
     settings.agent.host = "192.0.2.100";

@@ -266,16 +266,33 @@ static void fifty_thousand_live_transactions_are_found_and_end(void **state)
     arena_clear(&scratch);
 }
 
+static void limit_bytes(size_t bytes_max)
+{
+    struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
+    settings.host = "198.51.100.1";
+    settings.tls_port = 5061;
+    settings.bytes_max = bytes_max;
+    sip_agent_free(agent);
+    agent = sip_agent_new(&settings);
+}
+
 static void beyond_the_limit_new_requests_get_503(void **state)
 {
     (void)state;
-    struct sip_message *model = outgoing("MESSAGE");
-    for (int i = 0; i < SIP_TRANSACTIONS_MAX; i++) {
-        sip_agent_request(agent, sip_message_clone(model), &tcp, (uint64_t)i, 0);
+    struct sip_message *model = outgoing("MESSAGE"), *request;
+    struct text first = request_of((struct line){.method = "MESSAGE", .branch = "z9hG4bK0", .call_id = "first"});
+    limit_bytes(1u << 20);
+    input(first, &udp, 0);
+    answer_next("MESSAGE", &request, 200, 0);
+    sip_message_free(request);
+    expect_output("SIP/2.0 200");
+    for (uint64_t i = 0; sip_agent_bytes(agent) < 1u << 20; i++) {
+        sip_agent_request(agent, sip_message_clone(model), &tcp, i, 0);
         struct sip_output sent;
         assert_true(sip_agent_output(agent, &sent));
     }
     sip_message_free(model);
+    size_t transactions = sip_agent_transactions(agent);
     struct text bytes = request_of((struct line){.method = "MESSAGE", .branch = "z9hG4bK1"});
     input(bytes, &udp, 0);
     const char *answered = output();
@@ -283,14 +300,67 @@ static void beyond_the_limit_new_requests_get_503(void **state)
     assert_true(text_starts_with(text_of(answered), TEXT("SIP/2.0 503 ")));
     assert_non_null(strstr(answered, "\r\nRetry-After: "));
     expect_nothing();
-    assert_int_equal(sip_agent_transactions(agent), SIP_TRANSACTIONS_MAX);
+    assert_int_equal(sip_agent_transactions(agent), transactions);
+    input(first, &udp, 100); /* what was answered is answered again */
+    expect_output("SIP/2.0 200");
     /* All hang on one connection: when it ends, they end with it, and there is room again. */
     sip_agent_closed(agent, tcp.connection, 0);
-    assert_int_equal(sip_agent_transactions(agent), 0);
+    assert_int_equal(sip_agent_transactions(agent), 1);
     for (struct sip_event event; sip_agent_event(agent, &event);)
         assert_int_equal(event.kind, SIP_EVENT_FAILED);
     input(bytes, &udp, 0);
     expect_request("MESSAGE", NULL);
+}
+
+static void every_byte_that_was_counted_is_given_back(void **state)
+{
+    (void)state;
+    struct sip_message *request;
+    input(request_of((struct line){.method = "INVITE", .branch = "z9hG4bK1"}), &udp, 0);
+    answer_next("INVITE", &request, 486, 10);
+    sip_message_free(request);
+    input(request_of((struct line){.method = "MESSAGE", .branch = "z9hG4bK2", .call_id = "d"}), &udp, 20);
+    expect_request("MESSAGE", NULL); /* never answered */
+    sip_agent_request(agent, outgoing("MESSAGE"), &udp, 1, 30);
+    sip_agent_request(agent, outgoing("INVITE"), &tcp, 2, 30);
+    input(TEXT("MESSAGE sip:bob@example.com SIP/2.0\r\nVia: "), &tcp, 40);
+    while (output())
+        continue;
+    assert_true(sip_agent_bytes(agent) > 5 * 300);
+    sip_agent_closed(agent, tcp.connection, 50);
+    sip_agent_tick(agent, 1000000);
+    assert_int_equal(sip_agent_transactions(agent), 0);
+    assert_int_equal(sip_agent_bytes(agent), 0);
+    for (struct sip_event event; sip_agent_event(agent, &event);)
+        sip_message_free(event.message);
+}
+
+static void unfinished_messages_on_many_streams_are_bounded(void **state)
+{
+    (void)state;
+    enum { BYTES_MAX = 1 << 20, PIECE = 60000, STREAMS = 100 };
+    static char piece[PIECE];
+    static const char head[] = "MESSAGE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK1\r\n"
+                               "Content-Length: 500000\r\n\r\n";
+    size_t closed = 0;
+    limit_bytes(BYTES_MAX);
+    memset(piece, 'x', sizeof(piece));
+    for (uint64_t i = 0; i < STREAMS; i++) {
+        struct flow stream = tcp;
+        stream.connection = 100 + i;
+        input(text_of(head), &stream, 0);
+        input((struct text){piece, sizeof(piece)}, &stream, 0);
+        for (struct sip_output sent; sip_agent_output(agent, &sent);) {
+            assert_true(sent.close);
+            closed++;
+            sip_agent_closed(agent, sent.flow.connection, 0);
+        }
+        assert_true(sip_agent_bytes(agent) <= BYTES_MAX + 1024 * STREAMS);
+    }
+    assert_true(closed > STREAMS / 2);
+    for (uint64_t i = 0; i < STREAMS; i++)
+        sip_agent_closed(agent, 100 + i, 0);
+    assert_int_equal(sip_agent_bytes(agent), 0);
 }
 
 static void deadlines_come_in_order_whatever_was_ended_between(void **state)
@@ -345,6 +415,8 @@ int main(void)
         AGENT_TEST(an_accepted_invite_is_told_once_and_its_ack_is_the_callers),
         AGENT_TEST(fifty_thousand_live_transactions_are_found_and_end),
         AGENT_TEST(beyond_the_limit_new_requests_get_503),
+        AGENT_TEST(every_byte_that_was_counted_is_given_back),
+        AGENT_TEST(unfinished_messages_on_many_streams_are_bounded),
         AGENT_TEST(deadlines_come_in_order_whatever_was_ended_between),
         AGENT_TEST(what_is_not_taken_is_freed_with_the_agent),
     };

@@ -1,0 +1,182 @@
+/* Who may send how much. What requests hold in memory until they are answered is counted, altogether and for each
+ * sender: each may hold a quarter of what is still free, so that the busier the server is, the less one of them gets of
+ * it, and there is always room for who sends little. */
+#include "conversation_private.h"
+#include "metrics.h"
+
+#define REQUEST_BYTES     16384 /* of a parsed one: header fields, its arena, its transaction */
+#define COPIES            3     /* of a body in memory: as it came, as it goes on, as it is delivered or stored */
+#define SHARE             4     /* of what is free */
+#define RETRY_AFTER_S     "5"   /* what is in progress now is answered by then, or has timed out elsewhere */
+#define MINUTE_MS         60000
+#define THOUSANDTHS       1000
+#define RETRY_MS_PER_REST 60 /* a minute for 1000 thousandths */
+
+enum excess { EXCESS_ALL, EXCESS_SHARE, EXCESS_RATE };
+
+static void count_excess(enum excess excess)
+{
+    static const char *const labels[] = {"reason=\"full\"", "reason=\"share\"", "reason=\"rate\""};
+    metric_add(metric_counter("im_glue_turned_away_total", labels[excess],
+                              "Requests refused because all, or one of them, sent too much."),
+               1);
+}
+
+static bool turn_away(struct request *request, enum excess excess)
+{
+    count_excess(excess);
+    request_answer_with(request, 503, NULL, "Retry-After", TEXT(RETRY_AFTER_S));
+    return false;
+}
+
+static size_t free_bytes(const struct conversation *conversation)
+{
+    size_t max = conversation->settings.bytes_max;
+    return conversation->held_bytes < max ? max - conversation->held_bytes : 0;
+}
+
+static size_t cost_of(const struct request *request)
+{
+    return REQUEST_BYTES + COPIES * sip_body(request->message).length;
+}
+
+bool sender_has_room(struct request *request)
+{
+    struct conversation *conversation = request->conversation;
+    if (conversation->pending < CONVERSATION_PENDING_MAX && cost_of(request) <= free_bytes(conversation))
+        return true;
+    return turn_away(request, EXCESS_ALL);
+}
+
+static struct sender *sender_of(struct conversation *conversation, struct text address)
+{
+    struct sender *sender = NULL;
+    HASH_FIND(hh, conversation->senders, address.bytes, address.length, sender);
+    if (sender)
+        return sender;
+    sender = memory_new(sizeof(*sender));
+    sender->address = text_keep(address);
+    sender->used_up_at_ms = conversation->now.monotonic_ms;
+    HASH_ADD_KEYPTR(hh, conversation->senders, sender->address, address.length, sender);
+    return sender;
+}
+
+static unsigned rate_of(const struct conversation *conversation, enum sender_rate rate)
+{
+    return rate == SENDER_MESSAGES ? conversation->settings.messages_per_user
+                                   : conversation->settings.registers_per_user;
+}
+
+/* What was used up comes back evenly: all of it in a minute. */
+static void refresh(struct conversation *conversation, struct sender *sender)
+{
+    int64_t passed_ms = conversation->now.monotonic_ms - sender->used_up_at_ms;
+    sender->used_up_at_ms = conversation->now.monotonic_ms;
+    passed_ms = passed_ms < MINUTE_MS ? passed_ms : MINUTE_MS;
+    for (int rate = 0; rate < SENDER_RATES; rate++) {
+        int64_t back = passed_ms * rate_of(conversation, (enum sender_rate)rate) * THOUSANDTHS / MINUTE_MS;
+        sender->used_up[rate] = sender->used_up[rate] > back ? sender->used_up[rate] - back : 0;
+    }
+}
+
+/* RFC 3261 §21.4.18: of this user, and for now. A 503 would speak of the whole server, to a proxy that sends for many.
+ */
+static bool slow_down(struct request *request, int64_t missing, unsigned per_minute)
+{
+    struct arena *arena = &request->arena;
+    struct sip_message *response = request_response(request, 480, NULL);
+    long long seconds = (missing * RETRY_MS_PER_REST / per_minute + 999) / 1000;
+    sip_header_add(response, "Retry-After", text_format(arena, "%lld", seconds > 0 ? seconds : 1));
+    sip_header_add(
+        response, "Warning",
+        text_format(arena, "399 %s \"More than %u a minute\"", request->conversation->settings.agent.host, per_minute));
+    count_excess(EXCESS_RATE);
+    request_send(request, response);
+    return false;
+}
+
+static bool is_within_rate(struct request *request)
+{
+    struct conversation *conversation = request->conversation;
+    struct sender *sender = request->sender;
+    struct text method = sip_method(request->message);
+    bool is_message = text_equal(method, TEXT("MESSAGE"));
+    if (!is_message && !text_equal(method, TEXT("REGISTER")))
+        return true;
+    enum sender_rate rate = is_message ? SENDER_MESSAGES : SENDER_REGISTERS;
+    unsigned per_minute = rate_of(conversation, rate);
+    if (per_minute == 0)
+        return true;
+    refresh(conversation, sender);
+    int64_t after = sender->used_up[rate] + THOUSANDTHS, most = (int64_t)per_minute * THOUSANDTHS;
+    if (after > most)
+        return slow_down(request, after - most, per_minute);
+    sender->used_up[rate] = after;
+    return true;
+}
+
+bool sender_admit(struct request *request)
+{
+    request->sender = sender_of(request->conversation, request->user);
+    return is_within_rate(request) && sender_charge(request, cost_of(request));
+}
+
+bool sender_charge(struct request *request, size_t bytes)
+{
+    struct conversation *conversation = request->conversation;
+    struct sender *sender = request->sender;
+    size_t free = free_bytes(conversation);
+    if (bytes > free)
+        return turn_away(request, EXCESS_ALL);
+    /* One at a time for each, however little is free. */
+    if (sender->held > 0 && sender->held + bytes > free / SHARE)
+        return turn_away(request, EXCESS_SHARE);
+    sender->held += bytes;
+    request->held += bytes;
+    conversation->held_bytes += bytes;
+    return true;
+}
+
+static void forget(struct conversation *conversation, struct sender *sender)
+{
+    HASH_DEL(conversation->senders, sender);
+    free(sender->address);
+    free(sender);
+}
+
+static bool is_idle(const struct sender *sender)
+{
+    return sender->held == 0 && sender->used_up[SENDER_MESSAGES] == 0 && sender->used_up[SENDER_REGISTERS] == 0;
+}
+
+void sender_release(struct request *request)
+{
+    struct conversation *conversation = request->conversation;
+    struct sender *sender = request->sender;
+    conversation->held_bytes -= request->held;
+    if (!sender)
+        return;
+    sender->held -= request->held;
+    if (is_idle(sender))
+        forget(conversation, sender);
+}
+
+void sender_sweep(struct conversation *conversation)
+{
+    struct sender *sender, *next;
+    HASH_ITER(hh, conversation->senders, sender, next)
+    {
+        refresh(conversation, sender);
+        if (is_idle(sender))
+            forget(conversation, sender);
+    }
+}
+
+void sender_free_all(struct conversation *conversation)
+{
+    struct sender *sender, *next;
+    HASH_ITER(hh, conversation->senders, sender, next)
+    {
+        forget(conversation, sender);
+    }
+}
