@@ -95,8 +95,9 @@ static char *put_digits(char *out, int value, int size)
 
 static char *put(char *out, const char *text)
 {
-    size_t length = strlen(text);
-    return (char *)memcpy(out, text, length) + length;
+    while (*text)
+        *out++ = *text++;
+    return out;
 }
 
 static char *put_time(char *out, const struct tm *fields)

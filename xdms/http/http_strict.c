@@ -92,21 +92,27 @@ static bool target_valid(struct text target)
 
 static bool value_valid(struct text value)
 {
-    bool good = true;
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char c = (unsigned char)value.bytes[i];
-        good &= (c >= ' ' || c == '\t') && c != 0x7f;
-    }
-    return good;
+    static const bool is_bad[256] = {
+        [0 ... '\t' - 1] = true,
+        ['\t' + 1 ... ' ' - 1] = true,
+        [0x7f] = true,
+    };
+    bool bad = false;
+    for (size_t i = 0; i < value.length; i++)
+        bad |= is_bad[(unsigned char)value.bytes[i]];
+    return !bad;
 }
 
 /* Empty is allowed (RFC 9112 §3.2); what could not stand before a path or names two hosts is not. */
 static bool host_valid(struct text value)
 {
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char c = (unsigned char)value.bytes[i];
-        if (c <= ' ' || c >= 0x7f || strchr("/\\?#@,<>\"{}|^`", c))
-            return false;
-    }
-    return true;
+    static const bool is_bad[256] = {
+        [0 ... ' '] = true, ['/'] = true, ['\\'] = true, ['?'] = true,           ['#'] = true, ['@'] = true,
+        [','] = true,       ['<'] = true, ['>'] = true,  ['"'] = true,           ['{'] = true, ['}'] = true,
+        ['|'] = true,       ['^'] = true, ['`'] = true,  [0x7f ... 0xff] = true,
+    };
+    bool bad = false;
+    for (size_t i = 0; i < value.length; i++)
+        bad |= is_bad[(unsigned char)value.bytes[i]];
+    return !bad;
 }
