@@ -6,7 +6,6 @@
 
 #include "log.h"
 #include "replay_script.h"
-#include "xml_validate.h"
 
 #define SCRIPT_BYTES_MAX 65536
 
@@ -69,7 +68,6 @@ int main(int argc, char **argv)
     glob_t found = {0};
     size_t failed = 0;
     log_open("replay", LOG_LEVEL_ERROR);
-    xml_open();
     sip_open();
     for (int i = 1; i < argc; i++)
         glob(argv[i], i > 1 ? GLOB_APPEND : 0, NULL, &found);
@@ -78,6 +76,5 @@ int main(int argc, char **argv)
     printf("%zu replays, %zu failed\n", found.gl_pathc, failed);
     bool good = failed == 0 && found.gl_pathc > 0;
     globfree(&found);
-    xml_close();
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "replay_script.h"
+#include "shipped_usages.h"
 #include "user.h"
 
 static void no_wake(void *context)
@@ -34,11 +35,9 @@ static void open_conversation(struct world *world)
 void world_open(struct world *world)
 {
     static const uint8_t key[32] = {7};
-    struct text error;
     *world = (struct world){.now = {1000000, 1767607200000}, .root = TEXT("/xcap-root/")}; /* 2026-01-05T10:00:00Z */
     arena_init(&world->arena, "replay");
-    if (usage_set_load("schemas", &world->usages, &world->arena, &error) != OK)
-        return world_fail(world, "%.*s", TEXT_ARG(error));
+    world->usages = shipped_usages();
     world->faulty = store_open_faulty(store_open_memory(), NULL, 0);
     world->store = world->faulty;
     world->documents = documents_new(world->store, world->usages);
@@ -106,7 +105,6 @@ void world_close(struct world *world)
         guard_free(world->guard);
         documents_free(world->documents);
         store_close(world->store);
-        usage_set_free(world->usages);
     }
     arena_clear(&world->arena);
 }

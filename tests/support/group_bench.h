@@ -3,8 +3,8 @@
 #define TESTS_GROUP_BENCH_H
 
 #include "group.h"
+#include "shipped_usages.h"
 #include "uri.h"
-#include "xml_validate.h"
 
 #define GROUPS "org.openmobilealliance.groups"
 #define RULES  "org.openmobilealliance.im-rules"
@@ -31,7 +31,7 @@
 
 static struct bench {
     struct arena arena;
-    struct usage_set *usages;
+    struct usage_set *usages; /* the shipped ones */
     struct store *store;
     struct documents *documents;
     struct groups *groups;
@@ -54,12 +54,9 @@ static inline void bench_restart(bool members_may_send, bool store_by_default, b
 static inline int begin(void **state)
 {
     (void)state;
-    struct text error = {0};
     bench = (struct bench){.wall_ms = 1767607200000}; /* 2026-01-05T10:00:00Z */
-    xml_open();
     arena_init(&bench.arena, "bench");
-    if (usage_set_load("schemas", &bench.usages, &bench.arena, &error) != OK)
-        fail_msg("%.*s", TEXT_ARG(error));
+    bench.usages = shipped_usages();
     bench.store = store_open_memory();
     bench.documents = documents_new(bench.store, bench.usages);
     bench_restart(true, true, true);
@@ -72,7 +69,6 @@ static inline int end(void **state)
     groups_free(bench.groups);
     documents_free(bench.documents);
     store_close(bench.store);
-    usage_set_free(bench.usages);
     arena_clear(&bench.arena);
     return 0;
 }

@@ -8,13 +8,13 @@
 
 #include "clock.h"
 #include "service.h"
+#include "shipped_usages.h"
 #include "user.h"
-#include "xml_validate.h"
 
 struct fixture {
     struct arena arena;
     struct store *store;
-    struct usage_set *usages;
+    struct usage_set *usages; /* the shipped ones */
     struct documents *documents;
     struct digest *digest;
     struct service *service;
@@ -53,13 +53,10 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
     static const struct requester_grant grants[] = {{USAGE_SERVER, servers, 1}, {USAGE_OPERATOR, operators, 1}};
     static const uint8_t key[32] = "a key for tests";
     struct fixture *fixture = memory_new(sizeof(*fixture));
-    struct text error = {0};
-    xml_open();
     curl_global_init(CURL_GLOBAL_ALL);
     arena_init(&fixture->arena, "fixture");
     fixture->store = store ? store : store_open_memory();
-    if (usage_set_load("schemas", &fixture->usages, &fixture->arena, &error) != OK)
-        fail_msg("%.*s", TEXT_ARG(error));
+    fixture->usages = shipped_usages();
     fixture->documents = documents_new(fixture->store, fixture->usages);
     fixture->digest = digest_new(TEXT("realm"), TEXT("example.com"), key);
     struct service_settings settings = {
@@ -95,11 +92,9 @@ static inline void fixture_close(struct fixture *fixture)
     digest_free(fixture->digest);
     store_close(fixture->store);
     documents_free(fixture->documents);
-    usage_set_free(fixture->usages);
     arena_clear(&fixture->arena);
     free(fixture);
     curl_global_cleanup();
-    xml_close();
 }
 
 struct ask {

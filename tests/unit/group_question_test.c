@@ -281,8 +281,13 @@ static void what_a_pool_lends_knows_the_usages_of_its_generation(void **state)
     (void)state;
     struct group_settings settings = GROUP_SETTINGS_STANDARD(&bench_root, 1);
     const struct group *group;
-    pool = group_pool_new(bench.documents, &settings);
+    struct usage_set *own;
+    struct text error;
     put_group(ENTRY(ALICE), "");
+    assert_int_equal(usage_set_load("schemas", &own, &bench.arena, &error), OK);
+    assert_true(documents_replace(bench.documents, own));
+    assert_true(documents_retired(bench.documents));
+    pool = group_pool_new(bench.documents, &settings);
     struct groups *first = group_pool_take(pool, 1), *second = group_pool_take(pool, 1);
     assert_ptr_not_equal(first, second);
     assert_int_equal(group_find(first, TEXT(TEAM), &group), OK);
@@ -290,14 +295,10 @@ static void what_a_pool_lends_knows_the_usages_of_its_generation(void **state)
     assert_ptr_equal(group_pool_take(pool, 1), first); /* what was used last is warm */
     group_pool_give(pool, first);
     /* other usages: what was compiled for the old ones is gone, and they may be freed */
-    struct usage_set *usages, *old = bench.usages;
-    struct text error;
-    assert_int_equal(usage_set_load("schemas", &usages, &bench.arena, &error), OK);
-    assert_true(documents_replace(bench.documents, usages));
+    assert_true(documents_replace(bench.documents, bench.usages));
     assert_true(documents_retired(bench.documents));
-    bench.usages = usages;
     assert_ptr_equal(group_pool_take(pool, 2), first);
-    usage_set_free(old);
+    usage_set_free(own);
     assert_int_equal(group_find(first, TEXT(TEAM), &group), OK);
     group_pool_give(pool, first);
     group_pool_give(pool, second);

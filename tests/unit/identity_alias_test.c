@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "record.h"
+#include "shipped_usages.h"
 #include "user.h"
-#include "xml_validate.h"
 
 #define DOMAIN TEXT("example.com")
 #define ALICE  TEXT("sip:alice@example.com")
@@ -17,18 +17,14 @@
 
 static struct arena arena;
 static struct store *store;
-static struct usage_set *usages;
 static struct documents *documents;
 
 static int begin(void **state)
 {
-    struct text error;
     (void)state;
     arena_init(&arena, "test");
-    xml_open();
     store = store_open_memory();
-    assert_int_equal(usage_set_load("schemas", &usages, &arena, &error), OK);
-    documents = documents_new(store, usages);
+    documents = documents_new(store, shipped_usages());
     return 0;
 }
 
@@ -36,9 +32,7 @@ static int end(void **state)
 {
     (void)state;
     documents_free(documents);
-    usage_set_free(usages);
     store_close(store);
-    xml_close();
     arena_clear(&arena);
     return 0;
 }
@@ -183,7 +177,7 @@ static void put(const char *auid, struct text owner, const char *body)
 {
     struct document_change change = {.documents = documents, .content_type_fits = true, .arena = &arena};
     change.body = text_of(body);
-    change.place.usage = usage_find(usages, text_of(auid));
+    change.place.usage = usage_find(shipped_usages(), text_of(auid));
     change.place.row = usage_document(change.place.usage, XCAP_USERS, TEXT("index"));
     change.place.key = (struct document_key){change.place.usage->auid, owner, TEXT("index")};
     document_change_wait(&change);
@@ -209,7 +203,7 @@ static void a_group_and_a_user_have_no_address_in_common(void **state)
     assert_int_equal(user_put(documents, &alice, VERSION_ABSENT, TEXT("admin")), OK);
     change.body =
         TEXT("<group xmlns='urn:oma:xml:poc:list-service'><list-service uri='sip:crew@example.com'/></group>");
-    change.place.usage = usage_find(usages, TEXT("org.openmobilealliance.groups"));
+    change.place.usage = usage_find(shipped_usages(), TEXT("org.openmobilealliance.groups"));
     change.place.row = usage_document(change.place.usage, XCAP_USERS, TEXT("crew"));
     change.place.key = (struct document_key){change.place.usage->auid, ALICE, TEXT("crew")};
     document_change_wait(&change);

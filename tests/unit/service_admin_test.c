@@ -8,53 +8,34 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "answer_json.h"
 #include "assert_text.h"
 #include "fate.h"
 #include "record.h"
-#include "service_fixture.h"
+#include "service_tests.h"
 
 #define JSON     "Content-Type: application/json"
 #define GROUP    "Content-Type: application/vnd.oma.poc.groups+xml"
 #define TEAM     "/api/v1/groups/sip:team@example.com"
 #define TEAM_XML "<group xmlns=\"urn:oma:xml:poc:list-service\"><list-service uri=\"sip:team@example.com\"/></group>"
 
-static struct fixture *fixture;
-
 static int begin(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "");
-    fixture_user(fixture, "alice");
-    return 0;
+    return begin_with(NULL, "", "alice");
 }
 
 static int begin_with_token(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "secret");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_close(fixture);
-    return 0;
+    return begin_with(NULL, "secret", "");
 }
 
 /* A member of the JSON object in the body; members of members with a dot. */
 static const char *member(struct answer answer, const char *path)
 {
-    json_t *json = json_loadb(answer.body.bytes, answer.body.length, 0, NULL);
-    const json_t *at = json;
-    struct text rest = text_of(path), name;
-    uint64_t index;
-    bool more = true;
-    while (more && at) {
-        more = text_cut(rest, '.', &name, &rest);
-        at = text_to_u64(name, &index) ? json_array_get(at, index)
-                                       : json_object_get(at, text_cstring(&fixture->arena, name));
-    }
+    json_t *json;
+    const json_t *at = answer_json(&answer, path, &json);
     const char *value = json_string_value(at);
     value = value ? text_cstring(&fixture->arena, text_of(value)) : "";
     json_decref(json);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "service_fixture.h"
+#include "service_tests.h"
 
 #define LIST     "/xcap-root/resource-lists/users/sip:alice@example.com/index"
 #define ENTRY    LIST "/~~/resource-lists/list/entry%5b@uri=%22sip:bob@example.com%22%5d"
@@ -23,23 +23,11 @@
     "</group>"
 
 static struct store *store;
-static struct fixture *fixture;
-
 static int begin(void **state)
 {
     (void)state;
     store = store_open_faulty(store_open_memory(), NULL, 0);
-    fixture = fixture_open(store, "");
-    fixture_user(fixture, "alice");
-    fixture_user(fixture, "rls");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_close(fixture);
-    return 0;
+    return begin_with(store, "", "alice rls");
 }
 
 struct request {

@@ -9,9 +9,10 @@
 #include <jansson.h>
 #include <pthread.h>
 
+#include "answer_json.h"
 #include "assert_text.h"
 #include "scratch.h"
-#include "service_fixture.h"
+#include "service_tests.h"
 
 #define IMPORT "/api/v1/import"
 #define LIST   "resource-lists/users/sip:alice@example.com/index"
@@ -21,38 +22,25 @@
 
 #define DOCUMENT(path, body) "{\"document\":\"" path "\",\"body\":\"" body "\"}\n"
 
-static struct fixture *fixture;
 static char folder[SCRATCH_MAX]; /* of the one test that needs a disk */
 
 static int begin(void **state)
 {
     (void)state;
-    folder[0] = '\0';
-    fixture = fixture_open(NULL, "");
-    fixture_user(fixture, "alice");
-    return 0;
+    return begin_with(NULL, "", "alice");
 }
 
-static int end(void **state)
+static int end_with_folder(void **state)
 {
-    (void)state;
-    fixture_close(fixture);
-    return folder[0] ? scratch_remove(folder) : 0;
+    end(state);
+    return scratch_remove(folder);
 }
 
 /* A number of the answer; those of refused lines with a dot: "refused.0.line". */
 static long long number(struct answer answer, const char *path)
 {
-    json_t *json = json_loadb(answer.body.bytes, answer.body.length, 0, NULL);
-    const json_t *at = json;
-    struct text rest = text_of(path), name;
-    uint64_t index;
-    bool more = true;
-    while (more && at) {
-        more = text_cut(rest, '.', &name, &rest);
-        at = text_to_u64(name, &index) ? json_array_get(at, index)
-                                       : json_object_get(at, text_cstring(&fixture->arena, name));
-    }
+    json_t *json;
+    const json_t *at = answer_json(&answer, path, &json);
     long long value = json_is_array(at) ? (long long)json_array_size(at) : json_integer_value(at);
     json_decref(json);
     return value;
@@ -206,8 +194,7 @@ static void requests_that_cross_both_come_to_their_end(void **state)
     fixture_close(fixture);
     struct store *store = store_open_lmdb(folder, &arena, &error);
     assert_non_null(store);
-    fixture = fixture_open(store, "");
-    fixture_user(fixture, "alice");
+    begin_with(store, "", "alice");
     struct writer writers[4] = {{false}, {true}, {false}, {true}};
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
@@ -229,8 +216,7 @@ static void a_failing_commit_refuses_its_line_alone(void **state)
 {
     (void)state;
     fixture_close(fixture);
-    fixture = fixture_open(store_open_failing(store_open_memory(), 3, FULL), "");
-    fixture_user(fixture, "alice");
+    begin_with(store_open_failing(store_open_memory(), 3, FULL), "", "alice");
     struct answer answer = import("refuse", DOCUMENT("resource-lists/users/sip:alice@example.com/index",
                                                      EMPTY) "{\"user\":\"bob\",\"password\":\"b\"}\n"
                                                             "{\"user\":\"carol\",\"password\":\"c\"}\n");
@@ -258,7 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_there_is_refused_kept_or_replaced, begin, end),
         cmocka_unit_test_setup_teardown(one_document_may_stand_in_many_lines, begin, end),
         cmocka_unit_test_setup_teardown(a_user_logs_in_by_the_hash_of_another_server, begin, end),
-        cmocka_unit_test_setup_teardown(requests_that_cross_both_come_to_their_end, begin, end),
+        cmocka_unit_test_setup_teardown(requests_that_cross_both_come_to_their_end, begin, end_with_folder),
         cmocka_unit_test_setup_teardown(a_failing_commit_refuses_its_line_alone, begin, end),
         cmocka_unit_test_setup_teardown(too_many_lines_are_refused, begin, end),
     };

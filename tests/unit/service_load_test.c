@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "assert_text.h"
-#include "service_fixture.h"
+#include "service_tests.h"
 
 #define LISTS   "/xcap-root/resource-lists/users/sip:alice@example.com/index"
 #define BODY    "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list name=\"friends\"/></resource-lists>"
@@ -18,21 +18,10 @@
 #define WRITERS 8
 #define ENTRIES 200 /* of each writer */
 
-static struct fixture *fixture;
-
 static int begin(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "");
-    fixture_user(fixture, "alice");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_close(fixture);
-    return 0;
+    return begin_with(NULL, "", "alice");
 }
 
 struct writer {
@@ -100,8 +89,7 @@ static void no_entry_of_eight_writers_is_lost(void **state)
 
 static long put_into_failing(enum status status)
 {
-    fixture = fixture_open(store_open_failing(store_open_memory(), 2, status), "");
-    fixture_user(fixture, "alice"); /* the first write */
+    begin_with(store_open_failing(store_open_memory(), 2, status), "", "alice"); /* the first write */
     struct answer answer = ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE}, BODY);
     assert_true(answer.status == 201 || answer.body.length > 0);
     struct answer after = ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE}, BODY);
@@ -124,8 +112,7 @@ static void who_loses_every_race_is_told_to_come_back(void **state)
     struct store *store = store_open_memory();
     for (int i = 0; i < DOCUMENT_TRIES_MAX; i++)
         store = store_open_failing(store, 2, CONFLICT);
-    fixture = fixture_open(store, "");
-    fixture_user(fixture, "alice");
+    begin_with(store, "", "alice");
     struct answer answer = ASK_XCAP(fixture, "PUT", LISTS, "alice", {TYPE}, BODY);
     assert_int_equal(answer.status, 503);
     assert_text(answer_header(&answer, "Retry-After", 0), "1");

@@ -9,8 +9,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "answer_json.h"
 #include "assert_text.h"
-#include "service_fixture.h"
+#include "service_tests.h"
 #include "xml_tree.h"
 
 #define JSON   "Content-Type: application/json"
@@ -25,31 +26,16 @@
     RULES_HEAD "<rule id=\"no-alice\"><conditions><identity><one id=\"sip:alice@example.com\"/></identity>"            \
                "</conditions><actions><poc:allow-invite>reject</poc:allow-invite></actions></rule></ruleset>"
 
-static struct fixture *fixture;
-
 static int begin(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "");
-    fixture_user(fixture, "alice");
-    fixture_user(fixture, "bob");
-    fixture_user(fixture, "carol");
-    return 0;
+    return begin_with(NULL, "", "alice bob carol");
 }
 
 static int begin_with_token(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "secret");
-    fixture_user(fixture, "bob");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_close(fixture);
-    return 0;
+    return begin_with(NULL, "secret", "bob");
 }
 
 static void put(const char *user, const char *path, const char *type, const char *body)
@@ -85,16 +71,8 @@ static struct answer get(const char *query, const char *accept)
 /* What stands at "a.b.0.c" in the body, written as JSON; strings without quotes; "" when nothing does. */
 static const char *member(const struct answer *answer, const char *path)
 {
-    json_t *json = json_loadb(answer->body.bytes, answer->body.length, 0, NULL);
-    const json_t *at = json;
-    struct text rest = text_of(path), name;
-    uint64_t index;
-    bool more = true;
-    while (more && at) {
-        more = text_cut(rest, '.', &name, &rest);
-        at = text_to_u64(name, &index) ? json_array_get(at, index)
-                                       : json_object_get(at, text_cstring(&fixture->arena, name));
-    }
+    json_t *json;
+    const json_t *at = answer_json(answer, path, &json);
     char *dumped = at && !json_is_string(at) ? json_dumps(at, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     const char *value = dumped ? dumped : json_is_string(at) ? json_string_value(at) : "";
     value = text_cstring(&fixture->arena, text_of(value));

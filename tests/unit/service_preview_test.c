@@ -11,29 +11,17 @@
 #include <cmocka.h>
 
 #include "digest_client.h"
-#include "service_fixture.h"
+#include "service_tests.h"
 
 #define LISTS   "/xcap-root/resource-lists/users/sip:alice@example.com/index"
 #define BODY    "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"/>"
 #define TYPE    "Content-Type: application/resource-lists+xml\r\n"
 #define ELEMENT "Content-Type: application/xcap-el+xml\r\n"
 
-static struct fixture *fixture;
-
 static int begin(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "");
-    fixture_user(fixture, "alice");
-    fixture_user(fixture, "bob");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_close(fixture);
-    return 0;
+    return begin_with(NULL, "", "alice bob");
 }
 
 /* "Authorization: …" line of a PUT; `body` decides when `qop` is auth-int. */

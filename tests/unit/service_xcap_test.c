@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "assert_text.h"
-#include "service_fixture.h"
+#include "service_tests.h"
 
 #define LISTS   "/xcap-root/resource-lists/users/sip:alice@example.com/index"
 #define BOBS    "/xcap-root/resource-lists/users/sip:bob@example.com/index"
@@ -22,22 +22,10 @@
     "<entry uri=\"sip:bob@example.com\"/></list></resource-lists>"
 #define CAROL "<entry uri=\"sip:carol@example.com\"/>"
 
-static struct fixture *fixture;
-
 static int begin(void **state)
 {
     (void)state;
-    fixture = fixture_open(NULL, "");
-    fixture_user(fixture, "alice");
-    fixture_user(fixture, "bob");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_close(fixture);
-    return 0;
+    return begin_with(NULL, "", "alice bob");
 }
 
 static struct answer put_lists(void)
