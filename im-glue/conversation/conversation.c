@@ -1,6 +1,7 @@
 /* The frame around the procedures: takes events of the transaction layer and results of the store, and says when to be
  * called again. */
 #include "conversation_private.h"
+#include "uri.h"
 
 static void take_events(struct conversation *conversation);
 
@@ -126,9 +127,20 @@ size_t conversation_pending(const struct conversation *conversation)
     return conversation->pending;
 }
 
+static const char allowed[] = "REGISTER, MESSAGE, OPTIONS";
+
+/* RFC 3261 §11.2: as the request that it asks about would be answered. */
+static void answer_options(struct request *request)
+{
+    struct uri uri;
+    if (!uri_parse(sip_request_uri(request->message, &request->arena), &uri))
+        return request_answer(request, 416, NULL);
+    if (!request_refuse_extensions(request, "Require", (struct text){0}))
+        request_answer_with(request, 200, NULL, "Allow", text_of(allowed));
+}
+
 static void take_request(struct conversation *conversation, struct sip_event *event)
 {
-    static const char allowed[] = "REGISTER, MESSAGE, OPTIONS";
     struct request *request = request_new(conversation, event);
     struct text method = sip_method(event->message);
     if (!sender_has_room(request))
@@ -138,7 +150,7 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
     else if (text_equal(method, TEXT("REGISTER")))
         registrar_receive(request);
     else if (text_equal(method, TEXT("OPTIONS")))
-        request_answer_with(request, 200, NULL, "Allow", text_of(allowed));
+        answer_options(request);
     else
         request_answer_with(request, 405, NULL, "Allow", text_of(allowed));
 }

@@ -240,8 +240,8 @@ void message_count(struct text group, enum message_outcome outcome);
 bool sender_has_room(struct request *request);
 /* The sender is request->user from here on. False: he sends too much; answered and freed. */
 bool sender_admit(struct request *request);
-/* The request holds so much more until it is freed. False: as above. */
-bool sender_charge(struct request *request, size_t bytes);
+/* The request holds so many copies of so many bytes, until it is freed. False: as above. */
+bool sender_charge_copies(struct request *request, size_t count, size_t bytes);
 void sender_release(struct request *request);
 void sender_sweep(struct conversation *conversation);
 void sender_free_all(struct conversation *conversation);

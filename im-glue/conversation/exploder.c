@@ -209,6 +209,8 @@ static void hand_out(struct explosion *explosion)
 {
     struct incoming *incoming = explosion->incoming;
     struct fan_out fan_out;
+    if (!sender_charge_copies(incoming->request, explosion->count, incoming->message.length))
+        return;
     fan_out_begin(&fan_out, incoming, explosion->count);
     for (const struct target *target = explosion->first; target; target = target->next) {
         if (target->detail.length)

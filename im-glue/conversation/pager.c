@@ -4,8 +4,6 @@
 #include "log.h"
 #include "user.h"
 
-#define COPY_BYTES 4096 /* beside its message: the record of its fate, what the store is given */
-
 static void to_group(struct incoming *incoming, const struct group *group);
 static void to_user(struct incoming *incoming, struct text address);
 
@@ -71,7 +69,7 @@ static void to_group(struct incoming *incoming, const struct group *group)
     if (count && incoming->message.length > CONVERSATION_FAN_OUT_BYTES_MAX / count)
         return incoming_refuse(incoming, address, 513, "Message too large, use large message mode",
                                TEXT("too large for so many members"));
-    if (sender_charge(request, count * (incoming->message.length + COPY_BYTES)))
+    if (sender_charge_copies(request, count, incoming->message.length))
         fan_out(incoming, address, members, count);
 }
 

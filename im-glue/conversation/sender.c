@@ -6,6 +6,7 @@
 
 #define REQUEST_BYTES     16384 /* of a parsed one: header fields, its arena, its transaction */
 #define COPIES            3     /* of a body in memory: as it came, as it goes on, as it is delivered or stored */
+#define COPY_BYTES        4096  /* of a copy, beside its message: the record of its fate, what the store is given */
 #define SHARE             4     /* of what is free */
 #define RETRY_AFTER_S     "5"   /* what is in progress now is answered by then, or has timed out elsewhere */
 #define MINUTE_MS         60000
@@ -115,13 +116,7 @@ static bool is_within_rate(struct request *request)
     return true;
 }
 
-bool sender_admit(struct request *request)
-{
-    request->sender = sender_of(request->conversation, request->user);
-    return is_within_rate(request) && sender_charge(request, cost_of(request));
-}
-
-bool sender_charge(struct request *request, size_t bytes)
+static bool charge(struct request *request, size_t bytes)
 {
     struct conversation *conversation = request->conversation;
     struct sender *sender = request->sender;
@@ -135,6 +130,17 @@ bool sender_charge(struct request *request, size_t bytes)
     request->held += bytes;
     conversation->held_bytes += bytes;
     return true;
+}
+
+bool sender_admit(struct request *request)
+{
+    request->sender = sender_of(request->conversation, request->user);
+    return is_within_rate(request) && charge(request, cost_of(request));
+}
+
+bool sender_charge_copies(struct request *request, size_t count, size_t bytes)
+{
+    return charge(request, count * (bytes + COPY_BYTES));
 }
 
 static void forget(struct conversation *conversation, struct sender *sender)

@@ -160,6 +160,9 @@ static bool judge_address(const char *value)
         return false;
     if (parts.parameters.length > 0 && !sip_parameters_valid(parts.parameters))
         return false;
+    /* RFC 3261 §20: without brackets nobody can tell whose the rest is. */
+    if (text_find_char(parts.uri, '?') < parts.uri.length && !strchr(value, '<'))
+        return false;
     if (!sip_uri_is_safe(parts.uri) || text_find_char(parts.uri, ' ') < parts.uri.length)
         return false;
     osip_from_t *address = read_address(value);

@@ -40,6 +40,31 @@ void sip_message_free(struct sip_message *message)
 
 /* --- start line ------------------------------------------------------------------------------------------------- */
 
+static bool scheme_is_valid(struct text scheme)
+{
+    for (size_t i = 0; i < scheme.length; i++) {
+        char character = scheme.bytes[i];
+        bool letter = (character | 0x20) >= 'a' && (character | 0x20) <= 'z';
+        if (!letter && (i == 0 || !((character >= '0' && character <= '9') || strchr("+-.", character))))
+            return false;
+    }
+    return scheme.length > 0;
+}
+
+/* The library knows sip, sips and what looks like them; others are the caller's to refuse with 416. */
+static bool uri_is_readable(struct text uri, struct text scheme)
+{
+    if (!text_starts_with_nocase(scheme, TEXT("sip")))
+        return scheme_is_valid(scheme);
+    osip_uri_t *judged;
+    char *string = text_keep(uri);
+    osip_uri_init(&judged);
+    bool good = osip_uri_parse(judged, string) == OSIP_SUCCESS;
+    osip_uri_free(judged);
+    free(string);
+    return good;
+}
+
 static bool set_uri(struct sip_message *message, struct text uri)
 {
     struct text scheme, rest;
@@ -48,16 +73,9 @@ static bool set_uri(struct sip_message *message, struct text uri)
             return false;
     }
     if (uri.length > URI_LENGTH_MAX || !sip_text_is_clean(uri) || !sip_uri_is_safe(uri) ||
-        !text_cut(uri, ':', &scheme, &rest) || rest.length == 0)
+        !text_cut(uri, ':', &scheme, &rest) || rest.length == 0 || !uri_is_readable(uri, scheme))
         return false;
-    osip_uri_t *judged, *opaque;
-    char *string = text_keep(uri);
-    osip_uri_init(&judged);
-    bool good = osip_uri_parse(judged, string) == OSIP_SUCCESS;
-    osip_uri_free(judged);
-    free(string);
-    if (!good)
-        return false;
+    osip_uri_t *opaque;
     /* In its opaque form the library writes what was read, escapes and unknown parameters included. */
     osip_uri_init(&opaque);
     opaque->scheme = text_keep(scheme);

@@ -64,7 +64,12 @@ static bool read_start_line(struct reading *reading, struct text line)
 {
     if (text_starts_with_nocase(line, TEXT("SIP/")))
         return read_status_line(reading, line);
-    return line.length > 0 && line.bytes[line.length - 1] == ' ' ? false : read_request_line(reading, line);
+    size_t length = line.length;
+    while (line.length > 0 && line.bytes[line.length - 1] == ' ')
+        line.length--;
+    if (line.length < length)
+        blame(reading, 400, "Bad start line");
+    return read_request_line(reading, line);
 }
 
 /* --- fields ----------------------------------------------------------------------------------------------------- */

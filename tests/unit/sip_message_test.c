@@ -289,7 +289,9 @@ static void versions_and_start_lines_are_judged(void **state)
     expect_fault("MESSAGE sip:b@x;a b SIP/2.0\r\n" COMMON END, 400, "Bad Request-URI");
     expect_fault("MESSAGE <sip:b@x> SIP/2.0\r\n" COMMON END, 400, "Bad Request-URI");
     expect_fault("MESSAGE bob SIP/2.0\r\n" COMMON END, 400, "Bad Request-URI");
-    expect_fault("MESSAGE sip:b@x SIP/2.0 \r\n" COMMON END, 0, NULL);
+    expect_fault("MESSAGE sip:b@x SIP/2.0 \r\n" COMMON END, 400, "Bad start line");
+    expect_fault("MESSAGE soap.beep://x SIP/2.0\r\n" VIA FROM TO CALL END, 400, "Missing CSeq");
+    expect_fault("MESSAGE 1x:y SIP/2.0\r\n" COMMON END, 400, "Bad Request-URI");
     expect_fault("", 0, NULL);
     expect_fault("\r\n\r\n", 0, NULL);
     expect_fault("x", 0, NULL);
