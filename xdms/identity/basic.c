@@ -16,7 +16,7 @@ static bool fits(const struct digest *digest, const struct user *user, bool full
     const struct text parts[] = {name, digest->realm, password};
     bool known = kept.length && text_equal(user->realm, digest->realm);
     if (!known)
-        kept = identity_mac(digest->key, nobody, 2, algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
+        kept = identity_mac(&digest->key, nobody, 2, algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
     bool equal = secret_equal(identity_hash(algorithm, parts, 3, arena), kept);
     return known && equal;
 }

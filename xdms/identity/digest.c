@@ -22,7 +22,7 @@ struct digest *digest_new(struct text realm, struct text domain, const uint8_t k
     digest->realm = text_copy(&digest->arena, realm);
     digest->domain = text_copy(&digest->arena, domain);
     digest->opaque = opaque_of(realm, &digest->arena);
-    memcpy(digest->key, key, sizeof(digest->key));
+    identity_key_init(&digest->key, key);
     digest->nonces = nonce_table_new();
     return digest;
 }
@@ -33,7 +33,7 @@ void digest_free(struct digest *digest)
         return;
     nonce_table_free(digest->nonces);
     arena_clear(&digest->arena);
-    explicit_bzero(digest->key, sizeof(digest->key));
+    explicit_bzero(&digest->key, sizeof(digest->key));
     free(digest);
 }
 
@@ -72,7 +72,7 @@ struct text digest_challenge(const struct digest *digest, enum digest_algorithm 
     digest_add_quoted(&value, digest->realm);
     /* qop=auth alone: clients of the old kind stumble over a list; auth-int is taken from those who send it. */
     builder_add_format(&value, ", nonce=\"%.*s\", opaque=\"%.*s\", algorithm=%s, qop=\"auth\"",
-                       TEXT_ARG(nonce_make(digest->key, digest->realm, now_ms, arena)), TEXT_ARG(digest->opaque),
+                       TEXT_ARG(nonce_make(&digest->key, digest->realm, now_ms, arena)), TEXT_ARG(digest->opaque),
                        algorithm == DIGEST_MD5 ? "MD5" : "SHA-256");
     if (stale)
         builder_add(&value, TEXT(", stale=true"));

@@ -41,7 +41,7 @@ enum digest_result digest_check(struct digest *digest, const struct documents *d
     }
     /* The password is right; what is wrong with the nonce costs the client a round trip, its user nothing. */
     struct nonce nonce;
-    if (!nonce_read(digest->key, digest->realm, header.nonce, arena, &nonce) || !nonce_fresh(&nonce, now_ms))
+    if (!nonce_read(&digest->key, digest->realm, header.nonce, arena, &nonce) || !nonce_fresh(&nonce, now_ms))
         return DIGEST_STALE;
     if (header.protection != PROTECT_NOTHING && !nonce_table_take(digest->nonces, &nonce, header.count_value))
         return DIGEST_STALE;
@@ -155,22 +155,24 @@ enum status digest_named_user(const struct digest *digest, const struct document
     return text_equal(name, username) ? OK : NOT_FOUND;
 }
 
-/* DIGEST_GOOD, or DIGEST_WRONG with a secret that nobody has, so that an unknown user costs what a known one does. */
+/* DIGEST_GOOD, or DIGEST_WRONG with a secret that nobody has: making it stands for reading a record that is not there,
+ * so that an unknown user costs about what a known one does. */
 static enum digest_result find_secret(const struct digest *digest, const struct documents *documents,
                                       const struct digest_header *header, struct arena *arena, struct user *user_out,
                                       struct text *secret_out)
 {
-    const struct text parts[] = {TEXT("nobody"), header->username};
-    *secret_out = identity_mac(digest->key, parts, 2, header->algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
     bool full = false;
     enum status status = read_user(digest, documents, header, arena, user_out, &full);
-    if (status != OK)
-        return status == NOT_FOUND ? DIGEST_WRONG : DIGEST_FAILED;
-    struct text secret = user_secret(user_out, header->algorithm, full);
-    if (!text_equal(user_out->realm, digest->realm) || secret.length == 0)
-        return DIGEST_WRONG;
-    *secret_out = secret;
-    return DIGEST_GOOD;
+    if (status != OK && status != NOT_FOUND)
+        return DIGEST_FAILED;
+    if (status == OK && text_equal(user_out->realm, digest->realm)) {
+        *secret_out = user_secret(user_out, header->algorithm, full);
+        if (secret_out->length)
+            return DIGEST_GOOD;
+    }
+    const struct text parts[] = {TEXT("nobody"), header->username};
+    *secret_out = identity_mac(&digest->key, parts, 2, header->algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
+    return DIGEST_WRONG;
 }
 
 /* RFC 7616 §3.4.1 to §3.4.3; with an empty method and no body that of rspauth (§3.5). */
@@ -212,6 +214,6 @@ static struct text authentication_info(const struct digest *digest, const struct
     }
     if (now_ms - nonce->made_ms > DIGEST_NONCE_MS_MAX / 2)
         builder_add_format(&info, "%snextnonce=\"%.*s\"", info.length ? ", " : "",
-                           TEXT_ARG(nonce_make(digest->key, digest->realm, now_ms, arena)));
+                           TEXT_ARG(nonce_make(&digest->key, digest->realm, now_ms, arena)));
     return builder_text(&info);
 }

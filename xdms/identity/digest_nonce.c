@@ -47,19 +47,19 @@ void nonce_table_free(struct nonce_table *table)
     free(table);
 }
 
-static struct text nonce_mac(const uint8_t key[32], struct text realm, struct text id, struct arena *arena)
+static struct text nonce_mac(const struct identity_key *key, struct text realm, struct text id, struct arena *arena)
 {
     const struct text parts[] = {TEXT("nonce"), id, realm};
     return identity_mac(key, parts, 3, NONCE_MAC_LENGTH, arena);
 }
 
-struct text nonce_make(const uint8_t key[32], struct text realm, int64_t now_ms, struct arena *arena)
+struct text nonce_make(const struct identity_key *key, struct text realm, int64_t now_ms, struct arena *arena)
 {
     struct text id = text_format(arena, "%016llx%.*s", (unsigned long long)now_ms, TEXT_ARG(random_hex(arena, 16)));
     return text_join(arena, id, nonce_mac(key, realm, id, arena));
 }
 
-bool nonce_read(const uint8_t key[32], struct text realm, struct text written, struct arena *arena,
+bool nonce_read(const struct identity_key *key, struct text realm, struct text written, struct arena *arena,
                 struct nonce *nonce_out)
 {
     *nonce_out = (struct nonce){0};

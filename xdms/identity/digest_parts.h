@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include <nettle/hmac.h>
+
 #include "arena.h"
 #include "digest.h"
 #include "user.h"
@@ -15,8 +17,14 @@
 /* Lower-case hex of the hash over `parts` with ':' between them. */
 struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena);
 
-/* First `length` hex digits of HMAC-SHA-256 over `parts` with ':' between them. */
-struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t count, size_t length,
+/* A key of HMAC-SHA-256, with the half of the work done that is the same for all messages. */
+struct identity_key {
+    struct hmac_sha256_ctx ready;
+};
+void identity_key_init(struct identity_key *key, const uint8_t bytes[32]);
+
+/* First `length` hex digits of the HMAC over `parts` with ':' between them. */
+struct text identity_mac(const struct identity_key *key, const struct text *parts, size_t count, size_t length,
                          struct arena *arena);
 
 /* --- digest_header.c --- */
@@ -50,10 +58,10 @@ struct nonce_table;
 struct nonce_table *nonce_table_new(void);
 void nonce_table_free(struct nonce_table *table);
 
-struct text nonce_make(const uint8_t key[32], struct text realm, int64_t now_ms, struct arena *arena);
+struct text nonce_make(const struct identity_key *key, struct text realm, int64_t now_ms, struct arena *arena);
 
 /* False when it was not made with this key for this realm. */
-bool nonce_read(const uint8_t key[32], struct text realm, struct text written, struct arena *arena,
+bool nonce_read(const struct identity_key *key, struct text realm, struct text written, struct arena *arena,
                 struct nonce *nonce_out);
 bool nonce_fresh(const struct nonce *nonce, int64_t now_ms);
 
@@ -64,7 +72,7 @@ bool nonce_table_take(struct nonce_table *table, const struct nonce *nonce, uint
 
 struct digest {
     struct text realm, domain, opaque;
-    uint8_t key[32];
+    struct identity_key key;
     bool md5_alone;
     struct arena arena; /* of the texts above */
     struct nonce_table *nonces;

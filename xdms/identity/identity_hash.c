@@ -42,12 +42,16 @@ struct text identity_hash(enum digest_algorithm algorithm, const struct text *pa
     return algorithm == DIGEST_MD5 ? hash_md5(parts, count, arena) : hash_sha256(parts, count, arena);
 }
 
-struct text identity_mac(const uint8_t key[32], const struct text *parts, size_t count, size_t length,
+void identity_key_init(struct identity_key *key, const uint8_t bytes[32])
+{
+    hmac_sha256_set_key(&key->ready, 32, bytes);
+}
+
+struct text identity_mac(const struct identity_key *key, const struct text *parts, size_t count, size_t length,
                          struct arena *arena)
 {
-    struct hmac_sha256_ctx context;
+    struct hmac_sha256_ctx context = key->ready;
     uint8_t mac[SHA256_DIGEST_SIZE];
-    hmac_sha256_set_key(&context, 32, key);
     for (size_t i = 0; i < count; i++) {
         if (i)
             hmac_sha256_update(&context, 1, (const uint8_t *)":");
