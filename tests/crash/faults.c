@@ -11,40 +11,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../xdms/store/store_lmdb.h"
+#include "crash_store.h"
 #include "disk.h"
-#include "scratch.h"
-#include "store_stream.h"
 
 #define BATCHES 1500 /* XDM_FAULTS_BATCHES: more */
 
 static const struct stream stream = {"s", 5};
-static char folder[SCRATCH_MAX];
-static struct arena arena;
 
 static int begin(void **state)
 {
     (void)state;
-    arena_init(&arena, "test");
-    return scratch_make(folder, "faults") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return scratch_remove(folder);
+    return begin_in_folder("faults");
 }
 
 static struct store *opened(void)
 {
-    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
-    struct text error;
-    options.settings.map_bytes = 256u << 10;
-    options.settings.changes_max = 50;
-    struct store *store = lmdb_open(folder, &options, &arena, &error);
-    if (!store)
-        fail_msg("%.*s", TEXT_ARG(error));
+    struct store *store = open_store(256u << 10, 50);
+    assert_non_null(store);
     return store;
 }
 
@@ -107,12 +90,6 @@ static void run_batch(struct store *store, struct stream_state *state, uint64_t 
         wait_until_readable(store);
         resolve(store, state, keys[i - 1], after);
     }
-}
-
-static void print_problem(void *context, struct text line)
-{
-    (void)context;
-    fprintf(stderr, "%.*s\n", TEXT_ARG(line));
 }
 
 static void what_was_answered_is_what_is_there_whatever_fails(void **state)

@@ -17,9 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../xdms/store/store_lmdb.h"
-#include "scratch.h"
-#include "store_stream.h"
+#include "crash_store.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define ROUNDS 80 /* processes start slowly under it */
@@ -32,33 +30,16 @@
 #define READY       UINT64_MAX
 
 static const struct stream streams[WRITERS] = {{"first", 11}, {"second", 12}};
-static char folder[SCRATCH_MAX];
-static struct arena arena;
 
 static int begin(void **state)
 {
     (void)state;
-    arena_init(&arena, "test");
-    return scratch_make(folder, "kill") ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return scratch_remove(folder);
+    return begin_in_folder("kill");
 }
 
 static struct store *opened(void)
 {
-    struct lmdb_options options = LMDB_OPTIONS_STANDARD;
-    struct text error;
-    options.settings.map_bytes = 64u << 10; /* grows under load, and in several processes */
-    options.settings.changes_max = 100;
-    struct store *store = lmdb_open(folder, &options, &arena, &error);
-    if (!store)
-        fprintf(stderr, "%.*s\n", TEXT_ARG(error));
-    return store;
+    return open_store(64u << 10, 100); /* a map that grows under load, and in several processes */
 }
 
 /* --- the writer, in a process of its own -------------------------------------------------------------------------- */
@@ -148,14 +129,7 @@ static void finish(struct writer *writer, int expected_signal)
     assert_true(WIFSIGNALED(result) && WTERMSIG(result) == expected_signal); /* else it failed by itself */
 }
 
-/* --- what is there afterwards --------------------------------------------------------------------------------------
- */
-
-static void print_problem(void *context, struct text line)
-{
-    (void)context;
-    fprintf(stderr, "%.*s\n", TEXT_ARG(line));
-}
+/* --- what is there afterwards --- */
 
 static void check(struct writer *writer, const struct stream *stream, struct store *store)
 {

@@ -189,37 +189,44 @@ static void compile_media_list(struct policy *policy, const struct xml_element *
         add_media(policy, but, true, arena, &listing->excepted);
 }
 
-/* Values of an attribute of all children of one name. */
-static void add_values(struct policy *policy, const struct xml_element *first, struct text name, struct arena *arena,
-                       struct policy_set *set)
+/* How one kind of thing is listed: children that name some by an attribute, or a child that has such children and means
+ * all but those. */
+struct listing_form {
+    struct text namespace, child, name, but;
+};
+
+static void add_named(struct policy *policy, const struct xml_element *parent, const struct listing_form *form,
+                      struct arena *arena, struct policy_set *set)
 {
-    for (const struct xml_element *child = first; child; child = xml_next_same(child))
-        policy_set_add(set, arena, policy_names_add(&policy->words, arena, attribute(child, name)));
+    const struct xml_element *child = xml_child(parent, form->namespace, form->child);
+    for (; child; child = xml_next_same(child))
+        policy_set_add(set, arena, policy_names_add(&policy->words, arena, attribute(child, form->name)));
     policy_set_close(set);
+}
+
+static void compile_listing(struct policy *policy, const struct xml_element *element, const struct listing_form *form,
+                            struct arena *arena, struct policy_listing *listing)
+{
+    const struct xml_element *but = xml_child(element, form->namespace, form->but);
+    add_named(policy, element, form, arena, &listing->named);
+    listing->all_but_excepted = but;
+    if (but)
+        add_named(policy, but, form, arena, &listing->excepted);
 }
 
 static void compile_service_list(struct policy *policy, const struct xml_element *element, struct arena *arena,
                                  struct policy_condition *condition)
 {
-    struct policy_listing *listing = &condition->listing;
-    struct text service = TEXT("service"), enabler = TEXT("enabler");
-    add_values(policy, xml_child(element, NAMESPACE_EXTENSIONS, service), enabler, arena, &listing->named);
-    const struct xml_element *but = xml_child(element, NAMESPACE_EXTENSIONS, TEXT("all-services-except"));
-    listing->all_but_excepted = but;
-    if (but)
-        add_values(policy, xml_child(but, NAMESPACE_EXTENSIONS, service), enabler, arena, &listing->excepted);
+    const struct listing_form form = {NAMESPACE_EXTENSIONS, TEXT("service"), TEXT("enabler"),
+                                      TEXT("all-services-except")};
+    compile_listing(policy, element, &form, arena, &condition->listing);
 }
 
 static void compile_profile_list(struct policy *policy, const struct xml_element *element, struct arena *arena,
                                  struct policy_condition *condition)
 {
-    struct policy_listing *listing = &condition->listing;
-    struct text profile = TEXT("upp"), id = TEXT("upp-id");
-    add_values(policy, xml_child(element, NAMESPACE_2_1, profile), id, arena, &listing->named);
-    const struct xml_element *but = xml_child(element, NAMESPACE_2_1, TEXT("all-upp-except"));
-    listing->all_but_excepted = but;
-    if (but)
-        add_values(policy, xml_child(but, NAMESPACE_2_1, profile), id, arena, &listing->excepted);
+    const struct listing_form form = {NAMESPACE_2_1, TEXT("upp"), TEXT("upp-id"), TEXT("all-upp-except")};
+    compile_listing(policy, element, &form, arena, &condition->listing);
 }
 
 /* The names of its children: basic, premium and what others add in namespaces of their own. */
