@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""./dev run as a stranger uses it: it starts both programs, a taken port is one line, Ctrl-C stops both cleanly, and a
-second start keeps the data. Builds the release preset."""
+"""./dev run as a stranger uses it: it starts both programs, also with TLS in a folder that was not there, a taken port
+is one line, Ctrl-C stops both cleanly, and a second start keeps the data. Builds the release preset."""
 import os
 import re
 import shutil
@@ -58,7 +58,8 @@ def curl(user, port, *arguments, scheme="http"):
 
 def stranger(folder):
     ports = dict(zip(("http", "management", "admin", "sip"), free_ports(4)))
-    run = Run(folder, ports)
+    encrypted = dict(zip(("https", "sips", "wss"), free_ports(3)))
+    run = Run(folder, ports | encrypted, "--tls")
     run.wait_ready()
     assert re.search(rf"http://127.0.0.1:{ports['http']}/xcap-root/", run.text())
     assert curl("alice", ports["http"], "-T", "docs/examples/team.xml", "-H",
@@ -72,13 +73,12 @@ def stranger(folder):
         lines = [line for line in second.text().splitlines() if "already in use" in line]
         assert len(lines) == 1 and str(ports[taken]) in lines[0], second.text()
 
+    assert curl("alice", encrypted["https"], "--cacert", os.path.join(harness.SOURCE, "build/tls/server.crt"),
+                scheme="https").endswith("200")
     run.interrupt()
-    ports |= dict(zip(("https", "sips", "wss"), free_ports(3)))
-    again = Run(folder, ports, "--tls")
+    again = Run(folder, ports)
     again.wait_ready()
     assert curl("alice", ports["http"]).endswith("200")
-    assert curl("alice", ports["https"], "--cacert", os.path.join(folder, "var/tls/server.crt"),
-                scheme="https").endswith("200")
     again.interrupt()
 
 
