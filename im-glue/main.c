@@ -18,8 +18,8 @@ struct glue_settings {
     char *sip, *sips, *ws, *wss, *host, *management;
     int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
-    char *exploder;
-    int64_t recipients_max;
+    char *exploder, *types_allowed, *types_refused;
+    int64_t recipients_max, report_window_s, message_bytes_max;
 };
 
 #define ROW(member) offsetof(struct glue_settings, member)
@@ -53,6 +53,17 @@ static const struct setting rows[] = {
      "empty: none does."},
     {"im.recipients-max", SETTING_NUMBER, ROW(recipients_max), "500", 1, GROUP_MEMBERS_MAX, "",
      "Recipients of one message with a list, the members of groups in it counted each."},
+    {"im.types-allowed", SETTING_TEXT, ROW(types_allowed), "", 0, 0, "",
+     "Media types of content that messages may have, separated by commas, as text/*, image/png; others are answered "
+     "415; empty: all."},
+    {"im.types-refused", SETTING_TEXT, ROW(types_refused), "", 0, 0, "",
+     "Media types that messages may not have, whatever is allowed."},
+    {"im.message-bytes-max", SETTING_NUMBER, ROW(message_bytes_max), "1048576", 500, SIP_BODY_MAX, "bytes",
+     "Size of a message with all its headers; larger ones are answered 513. RFC 3428 says 1300 where a hop may be "
+     "UDP."},
+    {"im.report-window", SETTING_NUMBER, ROW(report_window_s), "30", 0, 86400, "s",
+     "Delivery reports about a message to many are collected so long and handed to its sender as one; 0: each by "
+     "itself."},
 };
 
 static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
@@ -264,6 +275,10 @@ static bool open_sip(struct program *program)
         .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
         .exploder = address_of(program, program->settings.exploder),
+        .report_window_ms = program->settings.report_window_s * 1000,
+        .types_allowed = text_of(program->settings.types_allowed),
+        .types_refused = text_of(program->settings.types_refused),
+        .message_bytes_max = (size_t)program->settings.message_bytes_max,
         .recipients_max = (size_t)program->settings.recipients_max,
         .messages_per_user = (unsigned)program->settings.messages_per_user,
         .registers_per_user = (unsigned)program->settings.registers_per_user,

@@ -26,7 +26,51 @@ static void note_type(struct incoming *incoming, struct text type)
         incoming->report = true;
 }
 
-static bool check_envelope(struct incoming *incoming, struct text body)
+/* --- what the house lets through --- */
+
+static bool matches(struct text type, struct text pattern)
+{
+    struct text name, parameters, main, star;
+    text_cut(type, ';', &name, &parameters);
+    name = text_trim(name);
+    if (text_cut(pattern, '*', &main, &star))
+        return text_starts_with_nocase(name, main);
+    return text_equal_nocase(name, pattern);
+}
+
+static bool is_listed(struct text type, struct text list)
+{
+    struct text pattern;
+    for (bool more = list.length > 0; more;) {
+        more = text_cut(list, ',', &pattern, &list);
+        pattern = text_trim(pattern);
+        if (pattern.length && matches(type, pattern))
+            return true;
+    }
+    return false;
+}
+
+static bool may_pass(const struct conversation *conversation, struct text type)
+{
+    static const struct text always =
+        TEXT_INIT("message/imdn+xml,application/im-iscomposing+xml,application/resource-lists+xml");
+    const struct conversation_settings *settings = &conversation->settings;
+    if (type.length == 0)
+        type = TEXT("text/plain");
+    if (is_listed(type, always))
+        return true;
+    return (settings->types_allowed.length == 0 || is_listed(type, settings->types_allowed)) &&
+           !is_listed(type, settings->types_refused);
+}
+
+static void refuse_type(struct incoming *incoming)
+{
+    struct request *request = incoming->request;
+    struct text allowed = request->conversation->settings.types_allowed;
+    request_answer_with(request, 415, NULL, "Accept", allowed.length ? allowed : TEXT("*/*"));
+}
+
+static bool check_envelope(struct incoming *incoming, struct text body, unsigned depth)
 {
     struct request *request = incoming->request;
     struct cpim_message *cpim = arena_new(&request->arena, struct cpim_message);
@@ -34,6 +78,8 @@ static bool check_envelope(struct incoming *incoming, struct text body)
     if (cpim_parse(body, cpim) != OK)
         return request_answer(request, 400, "Malformed CPIM"), false;
     note_type(incoming, cpim->content_type);
+    if (cpim->disposition.length && (incoming->report || incoming->composing)) /* RFC 5438 §6.2: none about these */
+        return request_answer(request, 400, "Nothing Is Reported About Reports"), false;
     bool first = text_equal(incoming->message_id, incoming->call_id);
     if (first && cpim->message_id.length && cpim->message_id.length <= INCOMING_ID_MAX)
         incoming->message_id = cpim->message_id;
@@ -41,7 +87,7 @@ static bool check_envelope(struct incoming *incoming, struct text body)
         return true;
     if (!incoming_is_own(incoming, uri_canonical(&request->arena, from.uri)))
         return request_answer(request, 403, "CPIM From Is Not Your Address"), false;
-    return true;
+    return depth == DEPTH_MAX || check_part(incoming, cpim->content_type, cpim->content, depth + 1);
 }
 
 /* A multipart that cannot be split is nobody's business but its reader's. */
@@ -60,10 +106,13 @@ static bool check_part(struct incoming *incoming, struct text type, struct text 
 {
     note_type(incoming, type);
     if (cpim_is(type))
-        return check_envelope(incoming, body);
+        return check_envelope(incoming, body, depth);
     if (text_starts_with_nocase(text_trim(type), TEXT("multipart/")))
         return check_multipart(incoming, type, body, depth);
-    return true;
+    if (body.length == 0 || may_pass(incoming->request->conversation, type))
+        return true;
+    refuse_type(incoming);
+    return false;
 }
 
 /* --- another wrapping --- */

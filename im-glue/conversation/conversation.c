@@ -34,11 +34,14 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
     TAILQ_INIT(&conversation->waiting);
+    TAILQ_INIT(&conversation->collections_due);
+    TAILQ_INIT(&conversation->collections_all);
     for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
         TAILQ_INIT(&conversation->retries[i]);
     choose_suffix(conversation);
     pthread_mutex_init(&conversation->lock, NULL);
     served_load(conversation);
+    reports_load(conversation);
     return conversation;
 }
 
@@ -59,6 +62,7 @@ void conversation_free(struct conversation *conversation)
     drop_completed(conversation);
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
+    reports_free_all(conversation);
     connection_forget_all(conversation);
     served_free_all(conversation);
     sender_free_all(conversation);
@@ -99,6 +103,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     delivery_run_deadlines(conversation);
     queue_run_deadlines(conversation);
     queue_run_waiting(conversation);
+    reports_run_deadlines(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         sender_sweep(conversation);
@@ -111,7 +116,7 @@ int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
     const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation),
-                              queue_deadline(conversation)};
+                              queue_deadline(conversation), reports_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;

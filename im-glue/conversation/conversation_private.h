@@ -154,10 +154,13 @@ struct conversation {
     struct connection *connections;                   /* hash by number */
     struct served_list retries[CONVERSATION_RETRIES]; /* each in the order of retry_at_ms, as its delay is one */
     struct delivery_list deliveries;
-    struct delivery_list relays; /* in the order of answer_by_ms, as the delay is the same for all */
-    uint64_t last_order;         /* of stored messages: names must grow */
-    char order_suffix[9];        /* of this process: two that look at one clock must not choose the same name */
-    int64_t sweep_at_ms;         /* monotonic */
+    struct delivery_list relays;    /* in the order of answer_by_ms, as the delay is the same for all */
+    struct collection *collections; /* hash by key: reports about one message */
+    TAILQ_HEAD(collection_list, collection) collections_due; /* in the order of send_at_ms, as the delay is one */
+    TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
+    uint64_t last_order;                                     /* of stored messages: names must grow */
+    char order_suffix[9]; /* of this process: two that look at one clock must not choose the same name */
+    int64_t sweep_at_ms;  /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
@@ -289,6 +292,16 @@ bool content_make_plainer(struct sip_message *message, struct arena *arena);
 bool exploder_is(const struct conversation *conversation, struct text target);
 bool exploder_read(struct incoming *incoming); /* takes the list out of the message; false: answered and freed */
 void exploder_receive(struct incoming *incoming);
+
+/* reports.c: what recipients say about messages to many */
+/* Who gets a report that was sent to the address of a group: false when it speaks of nothing from there. In the arena
+ * of the request. */
+bool reports_addressee(struct incoming *incoming, struct text group, struct text *address_out);
+bool reports_collect(struct incoming *incoming, struct served *sender); /* false: it goes on like any message */
+void reports_load(struct conversation *conversation);
+void reports_free_all(struct conversation *conversation);
+void reports_run_deadlines(struct conversation *conversation);
+int64_t reports_deadline(const struct conversation *conversation);
 
 /* fan_out.c: one message for many */
 struct fan_out {

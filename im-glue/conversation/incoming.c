@@ -168,7 +168,13 @@ static bool check_onward(struct incoming *incoming)
     struct sip_fault fault;
     bool readable = sip_message_parse(incoming->message, &message, &fault) == OK;
     sip_message_free(message);
-    if (!readable)
-        request_answer(incoming->request, 513, NULL);
-    return readable;
+    size_t bytes_max = incoming->request->conversation->settings.message_bytes_max;
+    if (readable && (bytes_max == 0 || incoming->message.length <= bytes_max))
+        return true;
+    struct sip_message *response = request_response(incoming->request, 513, NULL);
+    sip_header_add(response, "Warning",
+                   text_format(&incoming->request->arena, "399 %s \"Message too large, use large message mode\"",
+                               incoming->request->conversation->settings.agent.host));
+    request_send(incoming->request, response);
+    return false;
 }

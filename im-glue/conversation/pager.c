@@ -48,6 +48,16 @@ static void fan_out(struct incoming *incoming, struct text address, const struct
     fan_out_end(&fan_out);
 }
 
+/* What many would get, many might answer: a report is for who sent the message, and only that. */
+static void report_to_group(struct incoming *incoming, struct text group)
+{
+    struct text address;
+    if (!reports_addressee(incoming, group, &address))
+        return incoming_refuse(incoming, group, 403, "100 Function not allowed due to policy",
+                               TEXT("a report of no message from here"));
+    to_user(incoming, address);
+}
+
 static void to_group(struct incoming *incoming, const struct group *group)
 {
     struct request *request = incoming->request;
@@ -55,6 +65,8 @@ static void to_group(struct incoming *incoming, const struct group *group)
     const struct text *members, *missing;
     size_t count, missing_count;
     struct text rule, address = text_copy(&request->arena, group_uri(group));
+    if (incoming->report)
+        return report_to_group(incoming, address);
     if (!group_may_send(groups, group, &incoming->sender, &rule))
         return incoming_refuse(incoming, address, incoming->anonymous ? 433 : 403,
                                "100 Function not allowed due to group policy", text_copy(&request->arena, rule));
@@ -121,6 +133,8 @@ static void to_user(struct incoming *incoming, struct text address)
         return incoming_refuse(incoming, address, incoming->anonymous ? 433 : 403,
                                "100 Function not allowed due to user authorisation",
                                text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
-    pass_on(incoming, served_get(conversation, address), decision.may_store && incoming->deferrable,
-            decision.verdict == GROUP_DEFER);
+    struct served *served = served_get(conversation, address);
+    if (incoming->report && reports_collect(incoming, served))
+        return;
+    pass_on(incoming, served, decision.may_store && incoming->deferrable, decision.verdict == GROUP_DEFER);
 }

@@ -20,10 +20,16 @@
 #define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
 
 struct conversation_settings {
-    struct text domain;    /* served here; also the digest realm's users */
-    struct text exploder;  /* canonical: takes messages with a list of recipients (RFC 5365); empty: nobody does */
-    size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */
-    bool sha256_first;     /* order of the digest challenges; false: MD5 first */
+    struct text domain;       /* served here; also the digest realm's users */
+    struct text exploder;     /* canonical: takes messages with a list of recipients (RFC 5365); empty: nobody does */
+    int64_t report_window_ms; /* reports about a message to many are collected so long; 0: each goes on by itself */
+    /* Media types, separated by commas, a star for any subtype. What wraps (CPIM, multiparts) and what the server
+     * itself acts on (reports, isComposing, lists of recipients) is not asked. */
+    struct text types_allowed; /* empty: all */
+    struct text types_refused; /* whatever is allowed */
+    size_t message_bytes_max;  /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
+    size_t recipients_max;     /* of such a message: at most GROUP_MEMBERS_MAX */
+    bool sha256_first;         /* order of the digest challenges; false: MD5 first */
     struct sip_agent_settings agent;
     /* Each of: what requests in progress hold, what messages on their way hold. Requests beyond it get 503 with
      * Retry-After, and so do those of a sender who holds more than a quarter of what is still free; stored messages

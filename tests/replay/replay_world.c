@@ -18,7 +18,10 @@ static void open_conversation(struct world *world)
     struct conversation_settings settings = {
         .domain = TEXT("example.com"),
         .exploder = TEXT("sip:exploder@example.com"),
+        .types_refused = TEXT("application/x-msdownload, video/*"),
+        .message_bytes_max = 30000,
         .recipients_max = 8,
+        .report_window_ms = 30000,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
         .trust = &world->trust,
         .bytes_max = world->bytes_max,

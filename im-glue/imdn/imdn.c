@@ -1,0 +1,32 @@
+/* The few elements of a report that decide where it goes; the rest is for its reader. */
+#include "imdn.h"
+
+#include "xml_tree.h"
+
+#define IMDN TEXT("urn:ietf:params:xml:ns:imdn")
+
+static const struct text kinds[] = {
+    TEXT_INIT("delivery-notification"),
+    TEXT_INIT("display-notification"),
+    TEXT_INIT("processing-notification"),
+};
+
+enum status imdn_read(struct text document, struct arena *arena, struct imdn *imdn_out)
+{
+    const struct xml_element *root, *id;
+    *imdn_out = (struct imdn){0};
+    if (xml_tree_read(document, arena, &root) != OK || !xml_is(root, IMDN, TEXT("imdn")) ||
+        !(id = xml_child(root, IMDN, TEXT("message-id"))))
+        return REFUSED;
+    imdn_out->message_id = text_trim(id->text);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const struct xml_element *notification = xml_child(root, IMDN, kinds[i]);
+        const struct xml_element *status = notification ? xml_child(notification, IMDN, TEXT("status")) : NULL;
+        if (!notification)
+            continue;
+        imdn_out->kind = kinds[i];
+        if (status && status->first_child)
+            imdn_out->status = status->first_child->local;
+    }
+    return imdn_out->message_id.length && imdn_out->kind.length ? OK : REFUSED;
+}

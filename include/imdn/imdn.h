@@ -1,0 +1,18 @@
+/* Reports about messages (message/imdn+xml, RFC 5438 §7.2.1): reads what one says. It must not know who gets it. */
+#ifndef IMDN_IMDN_H
+#define IMDN_IMDN_H
+
+#include "arena.h"
+#include "status.h"
+#include "text.h"
+
+struct imdn {
+    struct text message_id; /* of the message that it speaks of */
+    struct text kind;       /* "delivery-notification", "display-notification" or "processing-notification" */
+    struct text status;     /* "delivered", "displayed", "failed"…; empty if it does not say */
+};
+
+/* Texts are slices of the document or in the arena. REFUSED: no such document. */
+enum status imdn_read(struct text document, struct arena *arena, struct imdn *imdn_out);
+
+#endif
