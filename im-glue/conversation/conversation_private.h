@@ -155,6 +155,7 @@ struct conversation {
     struct served_list retries[CONVERSATION_RETRIES]; /* each in the order of retry_at_ms, as its delay is one */
     struct delivery_list deliveries;
     struct delivery_list relays;    /* in the order of answer_by_ms, as the delay is the same for all */
+    size_t report_bytes;            /* of reports that wait for others */
     struct collection *collections; /* hash by key: reports about one message */
     TAILQ_HEAD(collection_list, collection) collections_due; /* in the order of send_at_ms, as the delay is one */
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
@@ -310,7 +311,8 @@ struct fan_out {
     struct planned *planned;
 };
 
-void fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, size_t recipients_max);
+/* False: too much for memory; answered and freed. */
+bool fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, struct text address, size_t recipients);
 void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient);
 void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipient, enum fate_step_kind kind,
                   struct text detail);

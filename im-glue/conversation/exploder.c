@@ -209,9 +209,8 @@ static void hand_out(struct explosion *explosion)
 {
     struct incoming *incoming = explosion->incoming;
     struct fan_out fan_out;
-    if (!sender_charge_copies(incoming->request, explosion->count, incoming->message.length))
+    if (!fan_out_begin(&fan_out, incoming, incoming->exploder, explosion->count))
         return;
-    fan_out_begin(&fan_out, incoming, explosion->count);
     for (const struct target *target = explosion->first; target; target = target->next) {
         if (target->detail.length)
             fan_out_note(&fan_out, target->group, target->address, target->kind, target->detail);
@@ -247,8 +246,5 @@ void exploder_receive(struct incoming *incoming)
         add_list(&explosion, recipients->anchors[i]);
     if (explosion.too_many)
         return refuse_many(incoming);
-    if (explosion.count && incoming->message.length > CONVERSATION_FAN_OUT_BYTES_MAX / explosion.count)
-        return incoming_refuse(incoming, incoming->exploder, 513, "Message too large, use large message mode",
-                               TEXT("too large for so many recipients"));
     hand_out(&explosion);
 }

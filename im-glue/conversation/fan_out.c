@@ -9,10 +9,19 @@ struct planned {
     struct text address;
 };
 
-void fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, size_t recipients_max)
+bool fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, struct text address, size_t recipients)
 {
+    size_t length = incoming->message.length;
+    if (recipients && length > CONVERSATION_FAN_OUT_BYTES_MAX / recipients) {
+        incoming_refuse(incoming, address, 513, "Message too large, use large message mode",
+                        TEXT("too large for so many recipients"));
+        return false;
+    }
+    if (!sender_charge_copies(incoming->request, recipients, length))
+        return false;
     *fan_out = (struct fan_out){.incoming = incoming};
-    fan_out->work = acceptance_new(incoming, recipients_max ? recipients_max : 1);
+    fan_out->work = acceptance_new(incoming, recipients ? recipients : 1);
+    return true;
 }
 
 static bool plan_once(struct fan_out *fan_out, struct text address)

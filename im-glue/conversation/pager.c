@@ -40,7 +40,8 @@ void pager_receive(struct request *request)
 static void fan_out(struct incoming *incoming, struct text address, const struct text *members, size_t count)
 {
     struct fan_out fan_out;
-    fan_out_begin(&fan_out, incoming, count);
+    if (!fan_out_begin(&fan_out, incoming, address, count))
+        return;
     for (size_t i = 0; i < count; i++)
         fan_out_add(&fan_out, address, members[i]);
     if (count == 0)
@@ -78,11 +79,7 @@ static void to_group(struct incoming *incoming, const struct group *group)
     }
     for (size_t i = 0; i < missing_count; i++)
         log_warning("list of a group not found group=%.*s list=%.*s", TEXT_ARG(address), TEXT_ARG(missing[i]));
-    if (count && incoming->message.length > CONVERSATION_FAN_OUT_BYTES_MAX / count)
-        return incoming_refuse(incoming, address, 513, "Message too large, use large message mode",
-                               TEXT("too large for so many members"));
-    if (sender_charge_copies(request, count, incoming->message.length))
-        fan_out(incoming, address, members, count);
+    fan_out(incoming, address, members, count);
 }
 
 /* --- one user --- */

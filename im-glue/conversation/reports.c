@@ -8,10 +8,12 @@
 #include "mime.h"
 #include "record.h"
 
-#define COLLECTIONS_MAX 20000    /* remembered at once: some hundred bytes each */
-#define COLLECTED_MAX   1000     /* reports that wait in one, some hundred bytes each; more go at once */
-#define FORGET_MS       86400000 /* who reports later than a day after is not waited for */
-#define COUNTED_MAX     100      /* recipients of a message that are counted to know when all have reported */
+#define COLLECTIONS_MAX 20000       /* remembered at once: some hundred bytes each */
+#define COLLECTED_MAX   1000        /* reports that wait in one, some hundred bytes each; more go at once */
+#define FORGET_MS       86400000    /* who reports later than a day after is not waited for */
+#define COUNTED_MAX     100         /* recipients of a message that are counted to know when all have reported */
+#define REPORT_MAX      16384       /* bytes of one that waits for others; real ones have one or two thousand */
+#define WAITING_MAX     (64u << 20) /* bytes of all that wait; beyond, each goes on by itself */
 #define PAGE            500
 
 /* One report that waits: its document, and the message that came. */
@@ -46,12 +48,13 @@ static void send_on(struct conversation *conversation, struct collection *collec
 
 /* --- remembering --- */
 
-static void free_waiting(struct collection *collection, size_t count)
+static void free_waiting(struct conversation *conversation, struct collection *collection, size_t count)
 {
     for (; count > 0; count--) {
         struct waiting *waiting = collection->first;
         collection->first = waiting->next;
         collection->count--;
+        conversation->report_bytes -= waiting->length;
         free(waiting->name);
         free(waiting->message);
         free(waiting);
@@ -87,7 +90,7 @@ static void collection_free(struct conversation *conversation, struct collection
     set_due(conversation, collection, 0);
     TAILQ_REMOVE(&conversation->collections_all, collection, all);
     HASH_DEL(conversation->collections, collection);
-    free_waiting(collection, collection->count);
+    free_waiting(conversation, collection, collection->count);
     free(collection->key);
     free(collection->group);
     free(collection);
@@ -190,6 +193,7 @@ static void add_waiting(struct conversation *conversation, struct collection *co
     *collection->end = waiting;
     collection->end = &waiting->next;
     collection->count++;
+    conversation->report_bytes += message.length;
     if (!collection->send_at_ms)
         set_due(conversation, collection, conversation->now.monotonic_ms + conversation->settings.report_window_ms);
 }
@@ -292,7 +296,8 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
     struct conversation *conversation = request->conversation;
     struct imdn imdn;
     struct fate original, fate;
-    if (conversation->settings.report_window_ms == 0 || !find_original(incoming, &imdn, &original) ||
+    if (conversation->settings.report_window_ms == 0 || incoming->message.length > REPORT_MAX ||
+        conversation->report_bytes > WAITING_MAX || !find_original(incoming, &imdn, &original) ||
         original.group.length == 0 || !text_equal(original.sender, text_of(sender->address)))
         return false;
     bool late = original.steps_count && conversation->now.wall_ms - original.steps[0].when_ms > FORGET_MS;
@@ -389,7 +394,7 @@ static void sent_on(struct conversation *conversation, struct work *work)
         return set_due(conversation, collection,
                        conversation->now.monotonic_ms + conversation->settings.report_window_ms);
     }
-    free_waiting(collection, leaving);
+    free_waiting(conversation, collection, leaving);
     if (collection->first) /* came meanwhile */
         set_due(conversation, collection, conversation->now.monotonic_ms + conversation->settings.report_window_ms);
     collection->sender->stored_count = -1;
