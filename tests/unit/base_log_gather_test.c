@@ -64,16 +64,20 @@ static int output_of(void (*child)(void))
     return output_until(NULL, child);
 }
 
+/* Line by line: a sanitizer looks through the whole of a string before each search. */
 static void assert_lines(const char *before, int count)
 {
-    const char *at = captured;
-    for (int i = 0; i < count; i++) {
-        char wanted[64];
-        snprintf(wanted, sizeof(wanted), "INFO test %sline=%d.\n", before, i);
-        at = strstr(at, wanted);
-        if (!at)
-            fail_msg("'%s' is missing or out of order", wanted);
+    char wanted[64];
+    int found = 0;
+    for (char *line = captured, *end; found < count && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        snprintf(wanted, sizeof(wanted), "INFO test %sline=%d.", before, found);
+        const char *at = strstr(line, wanted);
+        found += at && !at[strlen(wanted)];
+        *end = '\n';
     }
+    if (found < count)
+        fail_msg("'%sline=%d.' is missing or out of order", before, found);
 }
 
 static void log_many(void)
