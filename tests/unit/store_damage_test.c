@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -392,6 +393,38 @@ static void each_kind_of_damage_is_named(void **state)
 
 /* --- restores: what xdmctl cannot show --- */
 
+static void assert_private(const char *file_folder)
+{
+    char file[224];
+    struct stat about;
+    snprintf(file, sizeof(file), "%s/data.mdb", file_folder);
+    assert_int_equal(stat(file, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+}
+
+static void only_its_owner_reads_a_copy_and_what_is_restored_from_it(void **state)
+{
+    (void)state;
+    char backup[192], restored[192];
+    struct text error;
+    struct text_builder problems;
+    builder_init(&problems, &arena);
+    snprintf(folder, sizeof(folder), "%s/first", scratch);
+    snprintf(backup, sizeof(backup), "%s/backup", scratch);
+    snprintf(restored, sizeof(restored), "%s/restored", scratch);
+    fill();
+    mode_t mask = umask(022);
+    assert_int_equal(mkdir(backup, 0755), 0);
+    assert_int_equal(mkdir(restored, 0755), 0);
+    struct store *store = opened();
+    assert_int_equal(store_backup(store, backup, &arena, &error), OK);
+    store_close(store);
+    assert_int_equal(store_restore(backup, restored, false, keep_problem, &problems, &arena, &error), OK);
+    umask(mask);
+    assert_private(backup);
+    assert_private(restored);
+}
+
 static void a_restored_store_begins_above_all_versions(void **state)
 {
     (void)state;
@@ -467,6 +500,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_store_has_no_problem),
         TEST(each_kind_of_damage_is_named),
+        TEST(only_its_owner_reads_a_copy_and_what_is_restored_from_it),
         TEST(a_restored_store_begins_above_all_versions),
         TEST(a_damaged_backup_is_not_restored),
     };

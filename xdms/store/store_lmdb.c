@@ -514,7 +514,7 @@ static enum status lmdb_backup(void *state, const char *folder, struct arena *ar
     }
 
     enter(store, false); /* LMDB takes a read transaction of its own */
-    int error = store->env ? mdb_env_copy2(store->env, folder, MDB_CP_COMPACT) : MDB_PANIC;
+    int error = store->env ? copy_database(store->env, folder) : MDB_PANIC;
     leave(store, NULL);
     char *data = text_cstring(arena, text_format(arena, "%s/data.mdb", folder));
     if (!error)

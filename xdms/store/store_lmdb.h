@@ -105,6 +105,7 @@ bool folder_own(const char *folder, struct arena *arena, struct text *error_out)
 
 #define FILE_MODE 0600
 int sync_path(const char *path, int flags); /* fsync; 0 or errno */
+int copy_database(MDB_env *env, const char *folder); /* compact, as a new file with FILE_MODE; 0, errno or an LMDB error */
 bool folder_say(struct arena *arena, struct text *error_out, const char *folder, const char *what); /* false */
 
 /* One step from a format to the next, inside the one transaction that also writes the new number. 0 or an LMDB error.

@@ -2,6 +2,7 @@
  * takes its place in one step, so that a restore that is cut short leaves the folder as it was. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -98,6 +99,21 @@ enum status store_restore(const char *backup, const char *folder, bool replace, 
     return status;
 }
 
+/* LMDB would let everybody read a copy in a folder that everybody may enter. */
+int copy_database(MDB_env *env, const char *folder)
+{
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof(path), "%s/data.mdb", folder) >= sizeof(path))
+        return ENAMETOOLONG;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return errno;
+    /* What is read once must not push out what is read often; not every file system can. */
+    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_DIRECT);
+    int error = mdb_env_copyfd2(env, fd, MDB_CP_COMPACT);
+    return close(fd) == 0 || error ? error : errno;
+}
+
 /* By LMDB, since a program may be writing into the folder that is the backup. */
 static enum status copy(const struct restore *restore)
 {
@@ -109,7 +125,7 @@ static enum status copy(const struct restore *restore)
         error = mdb_env_open(env, restore->backup, MDB_RDONLY, FILE_MODE);
     const char *where = error ? restore->backup : restore->folder;
     if (!error)
-        error = mdb_env_copy2(env, restore->staging, MDB_CP_COMPACT);
+        error = copy_database(env, restore->staging);
     mdb_env_close(env);
     return error ? fail(restore, where, error) : OK;
 }
