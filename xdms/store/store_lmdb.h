@@ -1,12 +1,13 @@
 /* The LMDB engine's own parts, seen by store_lmdb*.c and its tests. Nothing else knows LMDB.
  *
- * Databases of one folder (all numbers big-endian):
+ * Databases of one folder (all numbers big-endian); versions are change numbers:
  *   meta       "format" -> format name and number, "last-change" and "restored" -> change numbers
  *   heads      document key -> version, time, size, true key, claims
- *   documents  version -> bytes, packed if they are shorter than the head says; apart from heads, so that these stay
- * small and bytes are written at the end claims     kind, value -> holder, true kind and value (unique claims) shared
- * kind, value, document key -> nothing, or the true parts if the key has a hash in it changes    change number ->
- * previous version, time, kind of change, true key, who Versions are change numbers. */
+ *   documents  version -> bytes, packed if they are shorter than the head says; apart from heads, so that these
+ *              stay small and bytes are written at the end
+ *   claims     kind, value -> holder, true kind and value (unique claims)
+ *   shared     kind, value, document key -> nothing, or the true parts if the key has a hash in it
+ *   changes    change number -> previous version, time, kind of change, true key, who */
 #ifndef STORE_LMDB_H
 #define STORE_LMDB_H
 
@@ -105,7 +106,8 @@ bool folder_own(const char *folder, struct arena *arena, struct text *error_out)
 
 #define FILE_MODE 0600
 int sync_path(const char *path, int flags); /* fsync; 0 or errno */
-int copy_database(MDB_env *env, const char *folder); /* compact, as a new file with FILE_MODE; 0, errno or an LMDB error */
+int copy_database(MDB_env *env,
+                  const char *folder); /* compact, as a new file with FILE_MODE; 0, errno or an LMDB error */
 bool folder_say(struct arena *arena, struct text *error_out, const char *folder, const char *what); /* false */
 
 /* One step from a format to the next, inside the one transaction that also writes the new number. 0 or an LMDB error.
@@ -124,7 +126,7 @@ extern const struct lmdb_formats lmdb_formats;
 bool format_open(struct lmdb_store *store, struct arena *arena, struct text *error_out);
 int format_reopen(struct lmdb_store *store); /* of a folder that was opened before: reads only */
 
-/* --- the environment: store_lmdb.c -------------------------------------------------------------------------- */
+/* --- the store: store_lmdb.c ---------------------------------------------------------------------------------- */
 
 struct lmdb_options {
     struct store_settings settings;
@@ -173,6 +175,12 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
 
 struct lmdb_store *lmdb_store_of(struct store *store); /* for tests */
 
+/* --- the environment: store_lmdb_environment.c ---------------------------------------------------------------- */
+
+/* 0 or an LMDB error. Close frees parked transactions too; nobody may be inside. */
+int lmdb_environment_open(struct lmdb_store *store);
+void lmdb_environment_close(struct lmdb_store *store);
+
 /* Both give 0 or an LMDB error, said in the log. What is read from a transaction is gone after its end. */
 int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out);
 void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn);
@@ -189,9 +197,7 @@ bool lmdb_map_grow(struct lmdb_store *store);
 
 /* Before a transaction of these commits: sees to it that deletions find room whatever happens. False: the store is
  * tight, and what is no deletion may fail for lack of room. store_lmdb_room.c */
-#define LMDB_RESERVE_BYTES                                                                                             \
-    (1u << 20) /* for some dozens of deletions while a long reader keeps old pages from reuse                          \
-                */
+#define LMDB_RESERVE_BYTES (1u << 20) /* some dozens of deletions while a long reader keeps old pages from reuse */
 bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count);
 enum status lmdb_status_of(int error);
 
