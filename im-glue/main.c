@@ -18,7 +18,7 @@ struct glue_settings {
     char *sip, *sips, *ws, *wss, *host, *management;
     int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
-    char *exploder, *types_allowed, *types_refused;
+    char *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
     int64_t recipients_max, report_window_s, message_bytes_max;
 };
 
@@ -61,6 +61,10 @@ static const struct setting rows[] = {
     {"im.message-bytes-max", SETTING_NUMBER, ROW(message_bytes_max), "1048576", 500, SIP_BODY_MAX, "bytes",
      "Size of a message with all its headers; larger ones are answered 513. RFC 3428 says 1300 where a hop may be "
      "UDP."},
+    {"im.settings-event", SETTING_TEXT, ROW(settings_event), "im-service-settings", 0, 0, "",
+     "Event package with which clients publish their IM service settings; empty: they cannot."},
+    {"im.settings-type", SETTING_TEXT, ROW(settings_type), "application/vnd.oma.im.service-settings+xml", 0, 0, "",
+     "Media type of these settings."},
     {"im.report-window", SETTING_NUMBER, ROW(report_window_s), "30", 0, 86400, "s",
      "Delivery reports about a message to many are collected so long and handed to its sender as one; 0: each by "
      "itself."},
@@ -279,6 +283,8 @@ static bool open_sip(struct program *program)
         .types_allowed = text_of(program->settings.types_allowed),
         .types_refused = text_of(program->settings.types_refused),
         .message_bytes_max = (size_t)program->settings.message_bytes_max,
+        .settings_event = text_of(program->settings.settings_event),
+        .settings_type = text_of(program->settings.settings_type),
         .recipients_max = (size_t)program->settings.recipients_max,
         .messages_per_user = (unsigned)program->settings.messages_per_user,
         .registers_per_user = (unsigned)program->settings.registers_per_user,

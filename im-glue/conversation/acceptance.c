@@ -37,6 +37,7 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     struct acceptance *acceptance = work->details;
     int64_t now_ms = conversation->now.wall_ms;
     struct delivery copy = {
+        .conversation = conversation,
         .recipient = served,
         .message = incoming->message,
         .may_store = may_store,

@@ -40,6 +40,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
         TAILQ_INIT(&conversation->retries[i]);
     choose_suffix(conversation);
     pthread_mutex_init(&conversation->lock, NULL);
+    publication_load(conversation);
     served_load(conversation);
     reports_load(conversation);
     return conversation;
@@ -132,7 +133,7 @@ size_t conversation_pending(const struct conversation *conversation)
     return conversation->pending;
 }
 
-static const char allowed[] = "REGISTER, MESSAGE, OPTIONS";
+static const char allowed[] = "REGISTER, MESSAGE, OPTIONS, PUBLISH";
 
 /* RFC 3261 §11.2: as the request that it asks about would be answered. */
 static void answer_options(struct request *request)
@@ -154,6 +155,8 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
         pager_receive(request);
     else if (text_equal(method, TEXT("REGISTER")))
         registrar_receive(request);
+    else if (text_equal(method, TEXT("PUBLISH")))
+        publication_receive(request);
     else if (text_equal(method, TEXT("OPTIONS")))
         answer_options(request);
     else

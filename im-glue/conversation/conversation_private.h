@@ -12,6 +12,7 @@
 
 #include "conversation.h"
 #include "fate.h"
+#include "imsettings.h"
 #include "recipients.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
@@ -42,14 +43,16 @@ struct served {
     char *address;
     struct contact contacts[CONVERSATION_BINDINGS_MAX];
     size_t contacts_count;
-    unsigned registering; /* REGISTERs on their way to the disk */
-    bool flushing;        /* a stored message is on its way; new ones queue behind it */
-    bool flush_again;     /* registered meanwhile: what could not be handed over is tried at once */
-    char *flush_after;    /* name of a message that was passed over; NULL: from the first */
-    unsigned kept_relays; /* stored after a silence, but perhaps still answered: the queue waits for them */
-    unsigned retries;     /* since the last registration or success */
-    int64_t retry_at_ms;  /* monotonic; 0: none planned */
-    size_t retry_list;    /* while one is planned */
+    struct publication *publications; /* settings that his clients asked for */
+    bool publishing;                  /* one is on its way to the disk */
+    unsigned registering;             /* REGISTERs on their way to the disk */
+    bool flushing;                    /* a stored message is on its way; new ones queue behind it */
+    bool flush_again;                 /* registered meanwhile: what could not be handed over is tried at once */
+    char *flush_after;                /* name of a message that was passed over; NULL: from the first */
+    unsigned kept_relays;             /* stored after a silence, but perhaps still answered: the queue waits for them */
+    unsigned retries;                 /* since the last registration or success */
+    int64_t retry_at_ms;              /* monotonic; 0: none planned */
+    size_t retry_list;                /* while one is planned */
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
@@ -249,6 +252,15 @@ bool sender_charge_copies(struct request *request, size_t count, size_t bytes);
 void sender_release(struct request *request);
 void sender_sweep(struct conversation *conversation);
 void sender_free_all(struct conversation *conversation);
+
+/* publication.c */
+#define PUBLICATIONS_MAX CONVERSATION_BINDINGS_MAX /* of one user: each client has one */
+void publication_receive(struct request *request);
+/* What his clients ask for, all together; from the next request on. */
+struct imsettings publication_settings(const struct conversation *conversation, const struct served *served);
+void publication_load(struct conversation *conversation);
+void publication_sweep(struct conversation *conversation, struct served *served);
+void publication_free_all(struct served *served);
 
 /* registrar.c, pager.c */
 void registrar_receive(struct request *request);

@@ -9,6 +9,8 @@
 
 static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
                              struct stored *stored_out);
+static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
+                               struct stored *stored_out);
 static void send_stored(struct conversation *conversation, struct served *served, const struct stored *stored);
 static void plan_retry(struct conversation *conversation, struct served *served);
 static void carry_on(struct conversation *conversation, struct work *work);
@@ -31,6 +33,7 @@ struct commit queue_commit(const struct delivery *delivery, struct text name, st
     record_add(&record, "call-id", delivery->fate.call_id);
     record_add_number(&record, "expires-ms", delivery->expires_ms);
     record_add_number(&record, "may-store", delivery->may_store);
+    record_add_number(&record, "away", !served_reachable(delivery->conversation, delivery->recipient));
     record_add(&record, "message", delivery->message);
     return (struct commit){
         .key = {TEXT(DOCUMENT_DEFERRED), text_copy(arena, text_of(delivery->recipient->address)),
@@ -87,7 +90,7 @@ void queue_flush(struct conversation *conversation, struct served *served)
         return wait_for_room(conversation, served);
     served->flush_again = false;
     arena_init(&arena, "flush");
-    enum status status = read_next(conversation, served, &arena, &stored);
+    enum status status = read_wanted(conversation, served, &arena, &stored);
     if (status == OK) {
         send_stored(conversation, served, &stored);
     } else if (status == NOT_FOUND && !served->flush_after) {
@@ -119,6 +122,20 @@ static enum status read_next(struct conversation *conversation, struct served *s
         return status == OK ? NOT_FOUND : status;
     status = document_internal_read(conversation->documents, &page.keys[0], arena, stored_out);
     return status == NOT_FOUND ? FAILED : status; /* somebody else works on this queue: look again later */
+}
+
+/* What came while he was away is left for who wants to fetch it. */
+static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
+                               struct stored *stored_out)
+{
+    bool all = publication_settings(conversation, served).push;
+    enum status status = read_next(conversation, served, arena, stored_out);
+    while (status == OK && !all && record_number(stored_out->bytes, "away", 0)) {
+        pass_over(served, stored_out->key.name);
+        arena_reset(arena);
+        status = read_next(conversation, served, arena, stored_out);
+    }
+    return status;
 }
 
 /* The record of the same message to the same user; another sender may have chosen the same id. */

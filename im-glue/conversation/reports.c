@@ -409,6 +409,7 @@ static void send_on(struct conversation *conversation, struct collection *collec
     struct work *work = work_new(conversation, collection->count + 2, sent_on);
     struct text id = random_hex(&work->arena, 32), alone = {collection->first->message, collection->first->length};
     struct delivery delivery = {
+        .conversation = conversation,
         .recipient = collection->sender,
         .message = collection->count == 1 ? alone : aggregate(conversation, collection, id, &work->arena),
         .may_store = true,

@@ -31,14 +31,19 @@ void served_free_all(struct conversation *conversation)
         HASH_DEL(conversation->served, served);
         for (size_t i = 0; i < served->contacts_count; i++)
             contact_clear(&served->contacts[i]);
+        publication_free_all(served);
         free(served->flush_after);
         free(served->address);
         free(served);
     }
 }
 
+/* Who does not want to be seen is away to all others. */
 bool served_reachable(const struct conversation *conversation, const struct served *served)
 {
+    struct imsettings settings = publication_settings(conversation, served);
+    if (!settings.active || !settings.visible)
+        return false;
     for (size_t i = 0; i < served->contacts_count; i++)
         if (served->contacts[i].expires_ms > conversation->now.wall_ms)
             return true;
@@ -131,8 +136,10 @@ static void sweep(struct conversation *conversation, struct served *served)
 
 void served_sweep(struct conversation *conversation)
 {
-    for (struct served *served = conversation->served; served; served = served->hh.next)
+    for (struct served *served = conversation->served; served; served = served->hh.next) {
         sweep(conversation, served);
+        publication_sweep(conversation, served);
+    }
 }
 
 static int64_t stored_count(struct conversation *conversation, struct served *served)
@@ -156,5 +163,8 @@ bool served_has_room(struct conversation *conversation, struct served *served)
 
 bool served_is_behind(struct conversation *conversation, struct served *served)
 {
-    return served->flushing || served->kept_relays || served->arriving || stored_count(conversation, served) != 0;
+    if (served->flushing || served->kept_relays || served->arriving)
+        return true;
+    /* Who fetches what was kept gets what comes now all the same. */
+    return publication_settings(conversation, served).push && stored_count(conversation, served) != 0;
 }

@@ -142,6 +142,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_DEFERRED "#deferred" /* owner: recipient, name: order of arrival */
 #define DOCUMENT_FATES    "#fates"    /* owner: message id, name: recipient */
 #define DOCUMENT_REPORTS  "#reports"  /* owner: who gets them, name: order of arrival */
+#define DOCUMENT_SETTINGS "#settings" /* owner: canonical address, name: of what one client published */
 
 /* Kind of the unique claims that a user's document holds of each of his addresses, the canonical address of record
  * first (identity/user.h). */

@@ -153,11 +153,23 @@ static void word_send(struct world *world, struct text line, struct text block)
     client_send(world, world_actor(world, name), &message);
 }
 
+/* "{SIP-ETag}" stands for that header of the last answer taken; where it has none, for itself. */
+static struct text fill_in(struct world *world, const struct actor *actor, struct text block)
+{
+    size_t begin = text_find_char(block, '{');
+    struct text rest = text_slice(block, begin < block.length ? begin + 1 : begin, block.length), name, value;
+    if (!actor->response || !text_cut(rest, '}', &name, &rest) ||
+        !sip_header(actor->response, text_cstring(&world->arena, name), 0, &world->arena, &value))
+        return block;
+    return text_format(&world->arena, "%.*s%.*s%.*s", (int)begin, block.bytes, TEXT_ARG(value), TEXT_ARG(rest));
+}
+
 static void word_request(struct world *world, struct text line, struct text block)
 {
     struct text name = next_word(&line), method = next_word(&line), target = address_of(world, next_word(&line));
-    struct client_message message = read_block(method, target, block);
-    client_send(world, world_actor(world, name), &message);
+    struct actor *actor = world_actor(world, name);
+    struct client_message message = read_block(method, target, fill_in(world, actor, block));
+    client_send(world, actor, &message);
 }
 
 static void word_many(struct world *world, struct text line, struct text block)
