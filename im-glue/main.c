@@ -16,6 +16,8 @@
 struct glue_settings {
     struct node_settings node;
     char *sip, *sips, *ws, *wss, *host, *management;
+    char *service_route;
+    int64_t datagram_bytes_max;
     int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
     char *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
@@ -34,6 +36,11 @@ static const struct setting rows[] = {
      "Address of /metrics, /livez and /readyz, as 127.0.0.1:9092; empty: none."},
     {"tls.management", SETTING_SWITCH, ROW(management_tls), "no", 0, 0, "",
      "listen.management speaks TLS and nothing else."},
+    {"sip.service-route", SETTING_TEXT, ROW(service_route), "", 0, 0, "",
+     "Service-Route that clients get when they register, as <sip:proxy.example.com;lr>; several are separated by "
+     "commas; empty: none."},
+    {"sip.datagram-bytes-max", SETTING_NUMBER, ROW(datagram_bytes_max), "1300", 400, 65000, "bytes",
+     "Larger requests to contacts of UDP go by TCP, and by UDP only if no connection can be made."},
     {"sip.memory-mib-max", SETTING_NUMBER, ROW(memory_mib_max), "1024", 16, 1048576, "MiB",
      "What transactions, requests in progress and messages on their way may hold in memory; new requests beyond it are "
      "refused with 503 and Retry-After, first those of users who hold much of it."},
@@ -286,6 +293,8 @@ static bool open_sip(struct program *program)
         .settings_event = text_of(program->settings.settings_event),
         .settings_type = text_of(program->settings.settings_type),
         .recipients_max = (size_t)program->settings.recipients_max,
+        .service_route = text_of(program->settings.service_route),
+        .datagram_bytes_max = (size_t)program->settings.datagram_bytes_max,
         .messages_per_user = (unsigned)program->settings.messages_per_user,
         .registers_per_user = (unsigned)program->settings.registers_per_user,
         /* half for what the agent keeps, a quarter each for requests and for messages from the store */

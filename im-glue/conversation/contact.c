@@ -17,6 +17,9 @@ struct commit contact_commit(const struct contact *contact, struct text owner, s
     record_add(&record, "source-address", flow_address_text(&contact->source, arena));
     record_add_number(&record, "source-port", flow_port(&contact->source));
     record_add_number(&record, "by-source", contact->by_source);
+    record_add(&record, "path", text_of(contact->path));
+    record_add(&record, "instance", text_of(contact->instance));
+    record_add_number(&record, "reg-id", contact->reg_id);
     return (struct commit){
         .key = {TEXT(DOCUMENT_BINDINGS), text_copy(arena, owner), text_copy(arena, text_of(contact->name))},
         .expected = VERSION_ANY,
@@ -34,6 +37,9 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
         .call_id = text_cstring(arena, record_text(record, "call-id")),
         .cseq = (uint32_t)record_number(record, "cseq", 0),
         .expires_ms = record_number(record, "expires-ms", 0),
+        .path = text_cstring(arena, record_text(record, "path")),
+        .instance = text_cstring(arena, record_text(record, "instance")),
+        .reg_id = (uint32_t)record_number(record, "reg-id", 0),
         .by_source = record_number(record, "by-source", 0) != 0,
         .source.kind = record_number(record, "source-tcp", 0) ? FLOW_TCP : FLOW_UDP, /* as older programs wrote it */
     };
@@ -47,9 +53,11 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
 struct flow contact_flow(const struct contact *contact)
 {
     struct uri uri;
+    struct name_addr first;
     struct text transport = {0};
     struct arena arena;
-    bool parsed = uri_parse(text_of(contact->uri), &uri);
+    bool has_path = contact->path[0] && name_addr_parse(text_of(contact->path), &first, NULL);
+    bool parsed = uri_parse(has_path ? first.uri : text_of(contact->uri), &uri);
     bool source_gone = flow_is_connected(&contact->source) && contact->source.connection == 0;
     bool wants_tls = parsed && text_equal_nocase(uri.scheme, TEXT("sips"));
     bool source_will_do = contact->by_source && !source_gone && (!wants_tls || flow_is_secure(&contact->source));

@@ -22,6 +22,8 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->settings = *settings;
     if (settings->bytes_max == 0)
         conversation->settings.bytes_max = CONVERSATION_BYTES_MAX;
+    if (settings->datagram_bytes_max == 0)
+        conversation->settings.datagram_bytes_max = CONVERSATION_DATAGRAM_BYTES_MAX;
     conversation->documents = documents;
     conversation->digest = digest;
     conversation->groups = groups;

@@ -35,6 +35,10 @@ struct contact {
     int64_t expires_ms; /* wall clock */
     struct flow source; /* where the REGISTER came from; its connection is 0 once that is closed */
     bool by_source;     /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
+    bool udp_alone;     /* does not take connections, as was found out */
+    char *path;         /* RFC 3327: the Route of what is sent to it; empty: none */
+    char *instance;     /* of the device, without brackets; empty: it has not said */
+    uint32_t reg_id;    /* RFC 5626: which of the flows of the device; 0: it has no flows */
 };
 
 /* A user whose bindings or stored messages matter. Lives as long as the conversation: there are no more than users. */
@@ -139,7 +143,9 @@ TAILQ_HEAD(delivery_list, delivery);
 
 struct branch {
     struct delivery *delivery;
-    struct text contact;
+    struct text name; /* of the contact's document */
+    struct text contact, path;
+    bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
     unsigned plainer; /* wrappings taken off, because the contact did not read them */
 };
@@ -261,6 +267,28 @@ struct imsettings publication_settings(const struct conversation *conversation, 
 void publication_load(struct conversation *conversation);
 void publication_sweep(struct conversation *conversation, struct served *served);
 void publication_free_all(struct served *served);
+
+/* terms.c: what a REGISTER says beside its contacts */
+struct terms {
+    struct text path;
+    bool flows; /* of RFC 5626 */
+    bool gruu;
+};
+struct device {
+    struct text instance;
+    uint32_t reg_id;
+};
+bool request_supports(struct request *request, const char *option);
+bool terms_read(struct request *request, struct terms *terms_out); /* false: answered and freed */
+struct device terms_device(const struct terms *terms, struct text parameters);
+/* Of the contact's document: what is registered again under it replaces the one before. */
+struct text terms_name(const struct device *device, struct text uri, struct arena *arena);
+/* A Contact of the 200. */
+struct text terms_contact(const struct terms *terms, const struct contact *contact, struct text address, int64_t left_s,
+                          struct arena *arena);
+void terms_answer(struct request *request, const struct terms *terms, struct sip_message *response);
+/* Is it a trusted server that registers the user `address` with us? */
+bool terms_third_party(struct request *request, struct text address);
 
 /* registrar.c, pager.c */
 void registrar_receive(struct request *request);

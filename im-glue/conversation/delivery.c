@@ -69,11 +69,17 @@ static bool make_own(struct delivery *delivery, struct sip_message *message)
 
 /* The message as this contact gets it: its own Request-URI, no trace of the hops before us. */
 static struct sip_message *address_message(struct delivery *delivery, const struct sip_message *stored,
-                                           struct text contact)
+                                           const struct branch *branch)
 {
     struct sip_message *message = sip_message_clone(stored);
+    /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
+    struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");
-    if (sip_request_uri_set(message, contact) == OK && (!delivery->fate.group.length || make_own(delivery, message)))
+    if (branch->path.length && sip_header_set(message, "Route", branch->path) != OK) {
+        sip_message_free(message);
+        return NULL;
+    }
+    if (sip_request_uri_set(message, uri) == OK && (!delivery->fate.group.length || make_own(delivery, message)))
         return message;
     sip_message_free(message);
     return NULL;
@@ -116,6 +122,19 @@ static void take_refusal(struct delivery *delivery, struct text contact, int sta
         delivery->best = status;
 }
 
+/* RFC 3261 §18.1.1: what may be cut into fragments on its way goes over a connection, if it can be made. */
+static struct flow flow_for_size(struct branch *branch, const struct flow *flow, const struct contact *contact)
+{
+    const struct delivery *delivery = branch->delivery;
+    struct flow chosen = *flow;
+    size_t most = delivery->conversation->settings.datagram_bytes_max;
+    branch->grown =
+        flow->kind == FLOW_UDP && !contact->by_source && !contact->udp_alone && delivery->message.length > most;
+    if (branch->grown)
+        chosen.kind = FLOW_TCP;
+    return chosen;
+}
+
 static bool send_branch(struct branch *branch, const struct sip_message *stored, const struct flow *flow)
 {
     struct delivery *delivery = branch->delivery;
@@ -124,7 +143,7 @@ static bool send_branch(struct branch *branch, const struct sip_message *stored,
         take_refusal(delivery, branch->contact, 513);
         return false;
     }
-    struct sip_message *message = address_message(delivery, stored, branch->contact);
+    struct sip_message *message = address_message(delivery, stored, branch);
     if (!message) { /* the contact is no address for this message, but others may be */
         take_refusal(delivery, branch->contact, 480);
         return false;
@@ -149,19 +168,68 @@ static bool wants_tls(struct delivery *delivery, const struct sip_message *store
     return text_starts_with_nocase(sip_request_uri(stored, &delivery->arena), TEXT("sips:"));
 }
 
+/* RFC 5626 §5.3: a flow that is gone leads nowhere, and its device has another one or will make it. */
+static bool flow_is_gone(const struct contact *contact)
+{
+    return contact->reg_id && !contact->path[0] && flow_is_connected(&contact->source) &&
+           contact->source.connection == 0;
+}
+
+static bool is_usable(const struct delivery *delivery, const struct contact *contact, bool by_tls_only)
+{
+    struct flow flow = contact_flow(contact);
+    return contact->expires_ms > delivery->conversation->now.wall_ms && !flow_is_gone(contact) &&
+           (!by_tls_only || flow_is_secure(&flow));
+}
+
+/* Of all flows of one device the newest: they are in the order of their registration. `before` is an index. */
+static const struct contact *newest_flow(const struct delivery *delivery, const struct contact *contact, size_t before,
+                                         bool by_tls_only)
+{
+    const struct served *recipient = delivery->recipient;
+    for (size_t i = before; i-- > 0;) {
+        const struct contact *one = &recipient->contacts[i];
+        if (one->reg_id && text_equal(text_of(one->instance), text_of(contact->instance)) &&
+            is_usable(delivery, one, by_tls_only))
+            return one;
+    }
+    return NULL;
+}
+
+static void send_to(struct delivery *delivery, const struct sip_message *stored, const struct contact *contact)
+{
+    struct branch *branch = arena_new(&delivery->arena, struct branch);
+    struct flow flow = contact_flow(contact);
+    branch->delivery = delivery;
+    branch->name = text_copy(&delivery->arena, text_of(contact->name));
+    branch->contact = text_copy(&delivery->arena, text_of(contact->uri));
+    branch->path = text_copy(&delivery->arena, text_of(contact->path));
+    flow = flow_for_size(branch, &flow, contact);
+    send_branch(branch, stored, &flow);
+}
+
+/* RFC 5627 §6: to the device that the Request-URI names, else to all. */
+static struct text device_of(struct delivery *delivery, const struct sip_message *stored)
+{
+    struct text device = {0};
+    struct uri uri;
+    if (uri_parse(sip_request_uri(stored, &delivery->arena), &uri))
+        uri_parameter(uri.parameters, TEXT("gr"), &device);
+    return device;
+}
+
 static void send_to_all(struct delivery *delivery, const struct sip_message *stored)
 {
     const struct served *recipient = delivery->recipient;
     bool by_tls_only = wants_tls(delivery, stored);
+    struct text device = device_of(delivery, stored);
     for (size_t i = 0; i < recipient->contacts_count; i++) {
         const struct contact *contact = &recipient->contacts[i];
-        struct flow flow = contact_flow(contact);
-        if (contact->expires_ms <= delivery->conversation->now.wall_ms || (by_tls_only && !flow_is_secure(&flow)))
+        if (!is_usable(delivery, contact, by_tls_only) ||
+            (device.length && !text_equal(text_of(contact->instance), device)) ||
+            (contact->reg_id && newest_flow(delivery, contact, recipient->contacts_count, by_tls_only) != contact))
             continue;
-        struct branch *branch = arena_new(&delivery->arena, struct branch);
-        branch->delivery = delivery;
-        branch->contact = text_copy(&delivery->arena, text_of(contact->uri));
-        send_branch(branch, stored, &flow);
+        send_to(delivery, stored, contact);
     }
     if (delivery->branches == 0 && delivery->best == 0)
         delivery->best = 480;
@@ -227,34 +295,68 @@ void delivery_take_response(struct branch *branch, int status)
     delivery_settle(delivery);
 }
 
-/* The contact of a branch that found nobody at its address, while the connection of its REGISTER is open: a client
- * that does not listen, or stands behind a NAT. */
-static struct contact *other_way(const struct branch *branch)
+static struct contact *contact_of(const struct branch *branch)
 {
-    const struct delivery *delivery = branch->delivery;
-    struct served *recipient = delivery->recipient;
-    if (delivery->finished || !flow_is_connected(&branch->flow) || branch->flow.connection != 0)
-        return NULL;
-    for (size_t i = 0; i < recipient->contacts_count; i++) {
-        struct contact *contact = &recipient->contacts[i];
-        if (text_equal(text_of(contact->uri), branch->contact) &&
-            connection_open(delivery->conversation, &contact->source))
-            return contact;
-    }
+    struct served *recipient = branch->delivery->recipient;
+    for (size_t i = 0; i < recipient->contacts_count; i++)
+        if (text_equal(text_of(recipient->contacts[i].name), branch->name))
+            return &recipient->contacts[i];
     return NULL;
+}
+
+/* A client that does not listen, or stands behind a NAT, while the connection of its REGISTER is open. */
+static bool take_source(struct branch *branch, struct contact *contact, const struct sip_message *stored)
+{
+    if (!flow_is_connected(&branch->flow) || branch->flow.connection != 0 ||
+        !connection_open(branch->delivery->conversation, &contact->source))
+        return false;
+    contact->by_source = true; /* the next message need not try */
+    send_branch(branch, stored, &contact->source);
+    return true;
+}
+
+/* It takes datagrams alone; large ones, too, if they arrive. */
+static bool take_datagram(struct branch *branch, struct contact *contact, const struct sip_message *stored)
+{
+    struct flow flow = branch->flow;
+    if (!branch->grown)
+        return false;
+    flow.kind = FLOW_UDP;
+    contact->udp_alone = true;
+    branch->grown = false;
+    send_branch(branch, stored, &flow);
+    return true;
+}
+
+/* RFC 5626 §5.3: the device may have an older flow that works. */
+static bool take_other_flow(struct branch *branch, const struct contact *contact, const struct sip_message *stored)
+{
+    struct delivery *delivery = branch->delivery;
+    size_t index = (size_t)(contact - delivery->recipient->contacts);
+    const struct contact *other =
+        contact->reg_id ? newest_flow(delivery, contact, index, wants_tls(delivery, stored)) : NULL;
+    if (other)
+        send_to(delivery, stored, other);
+    return other != NULL;
+}
+
+static bool try_another_way(struct branch *branch)
+{
+    struct delivery *delivery = branch->delivery;
+    struct contact *contact = delivery->finished ? NULL : contact_of(branch);
+    struct sip_message *stored = contact ? read_message(delivery) : NULL;
+    bool tried = stored && (take_datagram(branch, contact, stored) || take_source(branch, contact, stored) ||
+                            take_other_flow(branch, contact, stored));
+    sip_message_free(stored);
+    return tried;
 }
 
 void delivery_take_failure(struct branch *branch, enum sip_failure failure)
 {
     struct delivery *delivery = branch->delivery;
-    struct contact *contact = other_way(branch);
-    struct sip_message *stored = contact ? read_message(delivery) : NULL;
-    if (!stored)
+    if (!try_another_way(branch))
         return delivery_take_response(branch, failure == SIP_FAILURE_TIMEOUT ? 408 : 503);
-    contact->by_source = true; /* the next message need not try */
     delivery->branches--;
-    send_branch(branch, stored, &contact->source);
-    sip_message_free(stored);
     delivery_settle(delivery);
 }
 

@@ -122,6 +122,15 @@ static bool check_sender(struct incoming *incoming)
 
 /* --- what becomes of it --- */
 
+/* RFC 5627 §6: a device that is not there is not waited for, and must not hold up the others. */
+static bool is_for_one_device(struct request *request)
+{
+    struct text ignored;
+    struct uri uri;
+    return uri_parse(sip_request_uri(request->message, &request->arena), &uri) &&
+           uri_parameter(uri.parameters, TEXT("gr"), &ignored);
+}
+
 /* RFC 3428 §7: Expires counts from now; the house keeps nothing longer than CONVERSATION_DEFERRED_MS_MAX. Zero means
  * now or never. */
 static void read_lifetime(struct incoming *incoming)
@@ -135,6 +144,7 @@ static void read_lifetime(struct incoming *incoming)
     if (!now_or_never && seconds < CONVERSATION_DEFERRED_MS_MAX / 1000)
         lifetime_ms = (int64_t)seconds * 1000;
     incoming->expires_ms = request->conversation->now.wall_ms + lifetime_ms;
+    incoming->deferrable = incoming->deferrable && !is_for_one_device(request);
 }
 
 /* --- what goes on --- */

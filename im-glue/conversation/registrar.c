@@ -10,14 +10,16 @@ struct registration {
     size_t set_count;
     struct text removed[CONVERSATION_BINDINGS_MAX * 2]; /* document names: of all bindings, or of those named */
     size_t removed_count;
-    size_t bindings; /* that there will be */
+    size_t bindings;         /* that there will be */
+    struct terms terms;      /* its path is in the arena of the request */
+    struct text third_party; /* the user whom a trusted server registers; empty: he comes himself */
 };
 
 static void drop_expired(const struct conversation *conversation, const struct served *served,
                          struct registration *registration);
 static bool take_contacts(struct request *request, struct served *served, struct registration *registration);
 static void registration_done(struct conversation *conversation, struct work *work);
-static void answer_bindings(struct request *request, const struct served *served);
+static void answer_bindings(struct request *request, const struct terms *terms, const struct served *served);
 
 /* The address of record that To names, canonical; empty when it is none. */
 static struct text address_of_record(struct request *request)
@@ -40,14 +42,16 @@ static void submit(struct work *work)
     work_submit(work);
 }
 
-static void bind_contacts(struct request *request, struct served *served)
+static void bind_contacts(struct request *request, struct served *served, bool third_party)
 {
     struct conversation *conversation = request->conversation;
     struct work *work = work_new(conversation, CONVERSATION_BINDINGS_MAX * 3, registration_done);
     struct registration *registration = arena_new(&work->arena, struct registration);
     registration->arena = &work->arena;
+    if (third_party)
+        registration->third_party = text_of(served->address);
     drop_expired(conversation, served, registration);
-    if (!take_contacts(request, served, registration)) { /* answered */
+    if (!terms_read(request, &registration->terms) || !take_contacts(request, served, registration)) { /* answered */
         arena_clear(&work->arena);
         free(work);
         return;
@@ -62,20 +66,24 @@ static void bind_contacts(struct request *request, struct served *served)
 void registrar_receive(struct request *request)
 {
     struct conversation *conversation = request->conversation;
-    if (request_refuse_extensions(request, "Require", (struct text){0}) || !request_authenticate(request, false))
+    static const char known[] = "path, outbound, gruu";
+    if (request_refuse_extensions(request, "Require", text_of(known)))
         return;
     struct text address = address_of_record(request);
     struct user user;
+    bool third_party = terms_third_party(request, address);
+    if (!third_party && !request_authenticate(request, false))
+        return;
     if (address.length == 0)
         return request_answer(request, 400, "Bad To");
-    if (!requester_is(&request->who, address)) {
+    if (!third_party && !requester_is(&request->who, address)) {
         bool ours = text_equal(uri_domain(address), conversation->settings.domain);
         return request_answer(request, ours ? 403 : 404, ours ? "Not Your Address" : "Domain Not Served");
     }
     /* Whichever of his addresses is registered, it is he who can be reached. A trusted peer may speak of others, too.
      */
     switch (user_find(conversation->documents, address, &request->arena, &user)) {
-    case OK: bind_contacts(request, served_get(conversation, user.address)); break;
+    case OK: bind_contacts(request, served_get(conversation, user.address), third_party); break;
     case NOT_FOUND: request_answer(request, 404, "No Such User"); break;
     default: request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
@@ -98,13 +106,13 @@ static void registration_done(struct conversation *conversation, struct work *wo
             contact->source.connection = 0;
         served_set_contact(conversation, served, contact);
     }
-    answer_bindings(request, served);
+    answer_bindings(request, &registration->terms, served);
     if (registration->set_count)
         queue_registered(conversation, served);
 }
 
 /* Without a Contact it is a query. RFC 3261 §10.2.4: all bindings, each with what is left of its time. */
-static void answer_bindings(struct request *request, const struct served *served)
+static void answer_bindings(struct request *request, const struct terms *terms, const struct served *served)
 {
     struct conversation *conversation = request->conversation;
     struct sip_message *response = request_response(request, 200, NULL);
@@ -113,12 +121,13 @@ static void answer_bindings(struct request *request, const struct served *served
         if (left_s > 0)
             sip_header_add(
                 response, "Contact",
-                text_format(&request->arena, "<%s>;expires=%lld", served->contacts[i].uri, (long long)left_s));
+                terms_contact(terms, &served->contacts[i], text_of(served->address), left_s, &request->arena));
     }
     /* RFC 7315 §4.1: what he may call himself */
     for (size_t i = 0; request->who.identities_count > 1 && i < request->who.identities_count; i++)
         sip_header_add(response, "P-Associated-URI",
                        text_format(&request->arena, "<%.*s>", TEXT_ARG(request->who.identities[i])));
+    terms_answer(request, terms, response);
     sip_header_set(response, "Date", clock_write_http_date(&request->arena, conversation->now.wall_ms));
     request_send(request, response);
 }
@@ -234,26 +243,46 @@ static struct contact *place_for(struct registration *registration, const struct
     return &registration->set[registration->set_count++];
 }
 
-static bool set_contact(struct request *request, const struct name_addr *address, const struct contact *known,
-                        uint64_t seconds, struct registration *registration)
+static bool set_contact(struct request *request, const struct name_addr *address, struct text name,
+                        const struct contact *known, uint64_t seconds, struct registration *registration)
 {
     struct arena *arena = registration->arena;
-    struct contact *place = place_for(registration, known, address->uri);
+    const struct terms *terms = &registration->terms;
+    struct device device = terms_device(terms, address->parameters);
+    struct contact *place = place_for(registration, known, name);
+    struct name_addr hop = *address;
     struct uri uri;
     if (!place)
         return refused(request, 403, "Too Many Contacts");
-    uri_parse(address->uri, &uri);
+    if (terms->path.length)
+        name_addr_parse(terms->path, &hop, NULL);
+    if (!uri_parse(hop.uri, &uri))
+        return refused(request, 400, "Bad Path");
     seconds = seconds > CONVERSATION_EXPIRES_S_MAX ? CONVERSATION_EXPIRES_S_MAX : seconds;
     *place = (struct contact){
-        .name = text_cstring(arena, address->uri), /* at most URI_LENGTH_MAX bytes, which a key part holds */
+        .name = text_cstring(arena, name), /* at most URI_LENGTH_MAX bytes, which a key part holds */
         .uri = text_cstring(arena, address->uri),
+        .path = text_cstring(arena, terms->path),
+        .instance = text_cstring(arena, device.instance),
+        .reg_id = device.reg_id,
         .call_id = text_cstring(arena, sip_call_id(request->message, &request->arena)),
         .cseq = sip_cseq(request->message),
         .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
         .source = request->flow,
-        .by_source = send_by_source(request, &uri, address->parameters),
+        /* a proxy is where it says it is */
+        .by_source = terms->path.length ? !may_be_connected_to(&request->flow)
+                                        : send_by_source(request, &uri, address->parameters),
     };
     return true;
+}
+
+/* RFC 3261 §16.12: a loose router, which finds the user in the Request-URI. */
+static struct text with_lr(struct request *request, struct text address, const struct uri *uri)
+{
+    struct text ignored;
+    if (uri_parameter(uri->parameters, TEXT("lr"), &ignored))
+        return address;
+    return text_format(&request->arena, "%.*s;lr", TEXT_ARG(text_slice(address, 0, text_find_char(address, '?'))));
 }
 
 static bool take_contact(struct request *request, const struct served *served, struct text value,
@@ -264,11 +293,18 @@ static bool take_contact(struct request *request, const struct served *served, s
     if (!name_addr_parse(value, &address, NULL) || !uri_parse(address.uri, &uri))
         return refused(request, 400, "Bad Contact");
     uint64_t seconds = expires_of(request, address.parameters);
-    const struct contact *known = known_contact(request->conversation, served, address.uri);
+    if (registration->third_party.length) { /* its user is reached through it, under his own address */
+        registration->terms.path =
+            text_format(&request->arena, "<%.*s>", TEXT_ARG(with_lr(request, address.uri, &uri)));
+        address = (struct name_addr){.uri = registration->third_party};
+    }
+    struct device device = terms_device(&registration->terms, address.parameters);
+    struct text name = terms_name(&device, address.uri, registration->arena);
+    const struct contact *known = known_contact(request->conversation, served, name);
     if (out_of_order(request, known))
         return refused(request, 500, "Out Of Order");
     if (seconds >= CONVERSATION_EXPIRES_S_MIN)
-        return set_contact(request, &address, known, seconds, registration);
+        return set_contact(request, &address, name, known, seconds, registration);
     if (seconds > 0) {
         request_answer_with(request, 423, "Interval Too Brief", "Min-Expires",
                             text_format(&request->arena, "%d", CONVERSATION_EXPIRES_S_MIN));

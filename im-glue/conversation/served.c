@@ -20,6 +20,8 @@ static void contact_clear(struct contact *contact)
     free(contact->name);
     free(contact->uri);
     free(contact->call_id);
+    free(contact->path);
+    free(contact->instance);
     *contact = (struct contact){0};
 }
 
@@ -71,6 +73,8 @@ void served_set_contact(struct conversation *conversation, struct served *served
     copy.name = text_keep(text_of(contact->name));
     copy.uri = text_keep(text_of(contact->uri));
     copy.call_id = text_keep(text_of(contact->call_id));
+    copy.path = text_keep(text_of(contact->path));
+    copy.instance = text_keep(text_of(contact->instance));
     served_remove_contact(conversation, served, text_of(contact->name));
     if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
         contact_clear(&served->contacts[0]);

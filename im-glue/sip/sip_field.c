@@ -27,6 +27,8 @@ static const struct sip_field_rule rules[] = {
     {"Contact", 'm', false, true, judge_contact},
     {"Route", '\0', false, true, judge_address},
     {"Record-Route", '\0', false, true, judge_address},
+    {"Path", '\0', false, true, judge_address},
+    {"Service-Route", '\0', false, true, judge_address},
     {"Max-Forwards", '\0', true, false, judge_max_forwards},
     {"Content-Type", 'c', true, false, judge_content_type},
     {"Content-Length", 'l', true, false, judge_number},

@@ -88,6 +88,8 @@ static const char *reason_for(const struct sip_field_rule *rule, enum sip_field_
         {"Contact", "Bad Contact", NULL},
         {"Route", "Bad Route", NULL},
         {"Record-Route", "Bad Record-Route", NULL},
+        {"Path", "Bad Path", NULL},
+        {"Service-Route", "Bad Service-Route", NULL},
         {"Max-Forwards", "Bad Max-Forwards", "Repeated Max-Forwards"},
         {"Content-Type", "Bad Content-Type", "Repeated Content-Type"},
         {"Refer-To", "Bad Refer-To", "Repeated Refer-To"},

@@ -9,13 +9,14 @@
 #include "requester.h"
 #include "sip_agent.h"
 
-#define CONVERSATION_BINDINGS_MAX    10 /* contacts of one user */
-#define CONVERSATION_EXPIRES_S_MIN   60 /* shorter: 423 with Min-Expires */
-#define CONVERSATION_EXPIRES_S_MAX   86400
-#define CONVERSATION_EXPIRES_S       3600                /* when the client asks for nothing */
-#define CONVERSATION_DEFERRED_MAX    1000                /* messages kept for one user */
-#define CONVERSATION_BYTES_MAX       ((size_t)512 << 20) /* of requests in progress and of messages on their way */
-#define CONVERSATION_DEFERRED_MS_MAX 604800000           /* 7 days, or the Expires of the message if that is sooner */
+#define CONVERSATION_BINDINGS_MAX       10 /* contacts of one user */
+#define CONVERSATION_EXPIRES_S_MIN      60 /* shorter: 423 with Min-Expires */
+#define CONVERSATION_EXPIRES_S_MAX      86400
+#define CONVERSATION_EXPIRES_S          3600                /* when the client asks for nothing */
+#define CONVERSATION_DEFERRED_MAX       1000                /* messages kept for one user */
+#define CONVERSATION_BYTES_MAX          ((size_t)512 << 20) /* of requests in progress and of messages on their way */
+#define CONVERSATION_DATAGRAM_BYTES_MAX 1300                /* RFC 3261 §18.1.1, where nobody knows the path's MTU */
+#define CONVERSATION_DEFERRED_MS_MAX    604800000 /* 7 days, or the Expires of the message if that is sooner */
 
 #define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
 
@@ -32,6 +33,8 @@ struct conversation_settings {
     size_t message_bytes_max;  /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
     size_t recipients_max;     /* of such a message: at most GROUP_MEMBERS_MAX */
     bool sha256_first;         /* order of the digest challenges; false: MD5 first */
+    struct text service_route; /* of 200 to REGISTER (RFC 3608): "<sip:host;lr>" and more after commas; empty: none */
+    size_t datagram_bytes_max; /* larger requests go by TCP, by UDP if that fails (RFC 3261 §18.1.1); 0: 1300 */
     struct sip_agent_settings agent;
     /* Each of: what requests in progress hold, what messages on their way hold. Requests beyond it get 503 with
      * Retry-After, and so do those of a sender who holds more than a quarter of what is still free; stored messages

@@ -72,6 +72,7 @@ class Sip:
         self.number = 0
         self.received = []  # bodies of MESSAGEs
         self.heads = []
+        self.answered = ""  # the last answer
 
     def close(self):
         self.socket.close()
@@ -80,6 +81,7 @@ class Sip:
         """Final status; 0 when there was no answer in time. Retransmits as RFC 3261 timer E does."""
         for _ in range(3):
             status, message = self.once(method, uri, to, extra, body, patience_seconds)
+            self.answered = message
             if status not in (401, 407):
                 return status
             self.digest.take(re.findall(r"(?:WWW|Proxy)-Authenticate: *([^\r]*)", message))

@@ -49,6 +49,7 @@ def the_port_answers(port):
 
 def each_fate_is_counted(system, port, alice, bob):
     assert bob.register() == 200
+    assert "\r\nService-Route: <sip:proxy.example.com;lr>\r\n" in bob.answered, bob.answered
     port.wait_for("im_glue_bindings", 1)
     assert alice.send("carol", "for later") == 202
     port.wait_for(outcome("stored"), 1)
@@ -128,7 +129,7 @@ def test(system):
     certificate = Certificate(system.folder, "server", None, names)
     system.glue.stop()
     system.glue_options = ["--management", "127.0.0.1:0", "--set", f"tls.certificate={certificate.crt}", "--set",
-                           f"tls.key={certificate.key}"]
+                           f"tls.key={certificate.key}", "--set", "sip.service-route=<sip:proxy.example.com;lr>"]
     system.start_glue()
     port = Port(system)
     alice, bob = Sip(system.ports["sip"], "alice"), Sip(system.ports["sip"], "bob")
