@@ -28,7 +28,7 @@ class Server:
         assert done.returncode == code, f"xdmctl {arguments}: {done.returncode} {done.stdout}{done.stderr}"
         if code in (REFUSED, UNREACHABLE):
             assert done.stderr.startswith("xdmctl: ") and done.stderr.count("\n") == 1, done.stderr
-        return done.stdout
+        return done.stderr if code == USAGE else done.stdout
 
 
 def users(server):
@@ -74,7 +74,10 @@ def groups(server, folder):
 def usage(server):
     for arguments in ([], ["user"], ["user", "add"], ["user", "add", "--unknown"], ["group", "put"], ["trace"],
                       ["backup"], ["unknown"], ["--admin"]):
-        server.ctl(*arguments, code=USAGE)
+        assert server.ctl(*arguments, code=USAGE)
+    assert server.ctl("unknown", code=USAGE) == "xdmctl: there is no command 'unknown'; xdmctl help tells of all\n"
+    calls = server.ctl("group", "kick", code=USAGE).splitlines()
+    assert [line.split(" xdmctl group ")[1].split()[0] for line in calls] == ["put", "show", "del", "list"], calls
     assert "group put" in server.ctl("--help")
     server.ctl("--admin", "127.0.0.1:1", "user", "list", code=UNREACHABLE)
 

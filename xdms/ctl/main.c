@@ -48,6 +48,7 @@ static int run(struct ctl *ctl, int count, char **arguments);
 static const struct command *find(int *count, char ***arguments);
 static void print_call(FILE *stream, const struct command *command);
 static void print_usage(FILE *stream);
+static void print_near(FILE *stream, const char *word);
 
 int main(int argc, char **argv)
 {
@@ -89,7 +90,10 @@ static int run(struct ctl *ctl, int count, char **arguments)
     }
     const struct command *command = find(&count, &arguments);
     if (!command) {
-        print_usage(stderr);
+        if (count)
+            print_near(stderr, arguments[0]);
+        else
+            print_usage(stderr);
         return CTL_USAGE;
     }
     enum ctl_exit code = command->run(ctl, count, arguments);
@@ -122,6 +126,20 @@ static void print_call(FILE *stream, const struct command *command)
         if (words[i] && words[i][0])
             fprintf(stream, " %s", words[i]);
     fputc('\n', stream);
+}
+
+/* What begins with a word that is the first of commands, else that there is none. */
+static void print_near(FILE *stream, const char *word)
+{
+    bool found = false;
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        if (strcmp(word, commands[i].group) == 0) {
+            fprintf(stream, "%s xdmctl ", found ? "      " : "usage:");
+            print_call(stream, &commands[i]);
+            found = true;
+        }
+    if (!found)
+        fprintf(stream, "xdmctl: there is no command '%s'; xdmctl help tells of all\n", word);
 }
 
 static void print_usage(FILE *stream)
