@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "test_xml.h"
 #include "usage.h"
 #include "xml_tree.h"
-#include "xml_validate.h"
-
-static struct arena arena;
 
 static void every_folder_keeps_what_its_examples_say(void **state)
 {
@@ -114,22 +112,6 @@ static void every_page_shows_all_that_its_document_says(void **state)
     usage_set_free(set);
 }
 
-static int open_all(void **state)
-{
-    (void)state;
-    xml_open();
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    xml_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,5 +119,5 @@ int main(void)
         cmocka_unit_test(all_folders_load_together),
         cmocka_unit_test(every_page_shows_all_that_its_document_says),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, open_xml, close_xml);
 }

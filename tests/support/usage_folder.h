@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "test_xml.h"
 #include "usage.h"
 
-static struct arena arena;
 static char folder[32]; /* of the running test */
 
 static inline void file(const char *name, const char *content)

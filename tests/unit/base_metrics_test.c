@@ -11,24 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arena.h"
 #include "metrics.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static size_t occurrences(const char *page, const char *line)
 {

@@ -6,24 +6,8 @@
 
 #include <cmocka.h>
 
-#include "arena.h"
 #include "record.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static struct text example(void)
 {

@@ -6,24 +6,8 @@
 
 #include <cmocka.h>
 
-#include "arena.h"
+#include "test_arena.h"
 #include "text.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
 
 static void assert_text(struct text actual, const char *expected)
 {

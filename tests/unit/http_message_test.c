@@ -13,22 +13,7 @@
 #include <unistd.h>
 
 #include "http.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static const struct http_header headers[] = {
     {TEXT_INIT("If-Match"), TEXT_INIT("\"a\"")},

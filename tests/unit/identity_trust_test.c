@@ -9,23 +9,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "test_arena.h"
 #include "trust.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
 
 static struct trust_address address_of(const char *written)
 {

@@ -8,22 +8,7 @@
 #include <cmocka.h>
 
 #include "../../xdms/store/store_lmdb.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static uint64_t next(uint64_t *seed)
 {

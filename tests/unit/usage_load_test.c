@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "usage_folder.h"
-#include "xml_validate.h"
 
 static void a_manifest_that_its_schema_refuses_is_named(void **state)
 {
@@ -143,22 +142,6 @@ static void a_missing_schemas_folder_is_named(void **state)
     assert_true(text_find(error, TEXT("/nonexistent/schemas")) < error.length);
 }
 
-static int open_all(void **state)
-{
-    (void)state;
-    xml_open();
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    xml_close();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,5 +162,5 @@ int main(void)
         in_folder(a_computed_document_that_its_schema_refuses_is_named),
         cmocka_unit_test(a_missing_schemas_folder_is_named),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, open_xml, close_xml);
 }

@@ -516,10 +516,8 @@ static void threads_share_a_set(void **state)
 
 static int open_all(void **state)
 {
-    (void)state;
-    xml_open();
-    arena_init(&arena, "test");
     struct text error;
+    open_xml(state);
     if (usage_set_load("schemas", &real, &arena, &error) == OK)
         return 0;
     print_error("%.*s\n", TEXT_ARG(error));
@@ -528,11 +526,8 @@ static int open_all(void **state)
 
 static int close_all(void **state)
 {
-    (void)state;
     usage_set_free(real);
-    arena_clear(&arena);
-    xml_close();
-    return 0;
+    return close_xml(state);
 }
 
 int main(void)

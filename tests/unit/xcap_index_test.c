@@ -7,24 +7,9 @@
 #include <cmocka.h>
 
 #include "assert_text.h"
+#include "test_arena.h"
 #include "xcap_edit.h"
 #include "xcap_index.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
 
 /* Both give `expected`; NULL: nothing. */
 static void assert_found(struct text document, const char *selector, const char *expected)

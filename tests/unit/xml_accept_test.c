@@ -14,29 +14,11 @@
 #include <string.h>
 
 #include "assert_text.h"
+#include "test_xml.h"
 #include "xml_tree.h"
-#include "xml_validate.h"
 
 #define DAMAGES   400 /* of each example */
 #define BYTES_MAX 65536
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    xml_open();
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    xml_close();
-    return 0;
-}
 
 /* What the document service asks of the document element is taken from the document itself. */
 static bool long_way(const struct xml_schema *schema, struct text bytes, struct text *namespace_out,
@@ -184,5 +166,5 @@ int main(void)
         cmocka_unit_test(the_short_way_takes_nothing_that_the_long_way_would_not),
         cmocka_unit_test(suspects_are_seen_and_others_are_not),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, open_xml, close_xml);
 }
