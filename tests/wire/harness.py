@@ -185,6 +185,27 @@ class System:
                          for name in sorted(os.listdir(self.folder)) if name.endswith(".err"))
 
 
+def alone(test):
+    """Runs test(build, folder, started), which starts servers of its own and adds them to `started`: each has a `program`.
+    Cleans up; keeps the folder when it fails."""
+    folder = tempfile.mkdtemp(prefix="xdm-wire-")
+    started = []
+    try:
+        test(sys.argv[1], folder, started)
+        for server in started:
+            if server.program.process.poll() is None:
+                server.program.stop()
+            assert "ERROR: " not in server.program.tail(), server.program.tail()
+    except BaseException:
+        print(f"kept for inspection: {folder}", file=sys.stderr)
+        raise
+    finally:
+        for server in started:
+            server.program.kill()
+    shutil.rmtree(folder)
+    print("good")
+
+
 def main(test, **options):
     """Runs test(system) and cleans up; keeps the folder when it fails."""
     system = None

@@ -5,10 +5,7 @@ import filecmp
 import hashlib
 import os
 import pty
-import shutil
 import subprocess
-import sys
-import tempfile
 
 import harness
 
@@ -208,31 +205,18 @@ def usage(server, folder):
     server.ctl("export", "--data", folder, os.path.join(folder, "no-store"), code=REFUSED)
 
 
-def main():
-    build = sys.argv[1]
-    folder = tempfile.mkdtemp(prefix="xdm-wire-")
-    started = []
-    try:
-        server = Server(build, folder, "data")
-        started.append(server)
-        users(server, folder)
-        progress(server, folder)
-        usage(server, folder)
-        groups(server, folder)
-        folder_of_files(server, folder)
-        lists(server)
-        lists_of_groups(server)
-        way_out(build, server, folder, started)
-        cut_short(build, folder, started)
-        for one in started:
-            if one.program.process.poll() is None:
-                one.program.stop()
-            assert "ERROR: " not in one.program.tail(), one.program.tail()
-    finally:
-        for one in started:
-            one.program.kill()
-        shutil.rmtree(folder)
-    print("good")
+def importing(build, folder, started):
+    server = Server(build, folder, "data")
+    started.append(server)
+    users(server, folder)
+    progress(server, folder)
+    usage(server, folder)
+    groups(server, folder)
+    folder_of_files(server, folder)
+    lists(server)
+    lists_of_groups(server)
+    way_out(build, server, folder, started)
+    cut_short(build, folder, started)
 
 
-main()
+harness.alone(importing)

@@ -2,10 +2,7 @@
 """xdmctl against a running xdms: every command, its exit code, and the one line that says why not. Then the backup is
 opened by another xdms, which knows what the first one knew."""
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
 
 import harness
 
@@ -82,34 +79,22 @@ def usage(server):
     server.ctl("--admin", "127.0.0.1:1", "user", "list", code=UNREACHABLE)
 
 
-def main():
-    build = sys.argv[1]
-    folder = tempfile.mkdtemp(prefix="xdm-wire-")
-    started = []
-    try:
-        first = Server(build, os.path.join(folder, "data"), os.path.join(folder, "first.log"))
-        started.append(first)
-        users(first)
-        groups(first, folder)
-        usage(first)
-        assert first.ctl("trace", "alice") == "no messages yet\n"
-        first.ctl("trace", "nobody", code=REFUSED)
-        copy = os.path.join(folder, "copy")
-        size = first.ctl("backup", "--check", "copy", cwd=folder)
-        assert size == f"backup in {copy}: {os.path.getsize(os.path.join(copy, 'data.mdb'))} bytes, checked\n", size
-        first.ctl("backup", copy, code=REFUSED)
-        first.ctl("group", "del", TEAM)
-        second = Server(build, copy, os.path.join(folder, "second.log"))
-        started.append(second)
-        assert second.ctl("group", "list").split()[0] == TEAM
-        for server in started:
-            server.program.stop()
-            assert "ERROR: " not in server.program.tail(), server.program.tail()
-    finally:
-        for server in started:
-            server.program.kill()
-        shutil.rmtree(folder)
-    print("good")
+def commands(build, folder, started):
+    first = Server(build, os.path.join(folder, "data"), os.path.join(folder, "first.log"))
+    started.append(first)
+    users(first)
+    groups(first, folder)
+    usage(first)
+    assert first.ctl("trace", "alice") == "no messages yet\n"
+    first.ctl("trace", "nobody", code=REFUSED)
+    copy = os.path.join(folder, "copy")
+    size = first.ctl("backup", "--check", "copy", cwd=folder)
+    assert size == f"backup in {copy}: {os.path.getsize(os.path.join(copy, 'data.mdb'))} bytes, checked\n", size
+    first.ctl("backup", copy, code=REFUSED)
+    first.ctl("group", "del", TEAM)
+    second = Server(build, copy, os.path.join(folder, "second.log"))
+    started.append(second)
+    assert second.ctl("group", "list").split()[0] == TEAM
 
 
-main()
+harness.alone(commands)

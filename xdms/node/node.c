@@ -63,8 +63,7 @@ static const struct setting rows[] = {
      "PEM file: lists of certificates that the CAs of tls.client-ca have revoked."},
     {"tls.clients", SETTING_TEXT, ROW(clients), "none", 0, 0, "",
      "Certificates of clients at listen.https, listen.sips and listen.wss: none is asked for, optional, or required. "
-     "One that is "
-     "shown must be good."},
+     "One that is shown must be good."},
     {"tls.server-ca", SETTING_TEXT, ROW(server_ca), "", 0, 0, "",
      "PEM file: CAs of the servers and phones that we connect to; empty: those of the system."},
     {"tls.verify-servers", SETTING_SWITCH, ROW(verify_servers), "yes", 0, 0, "",
@@ -196,8 +195,8 @@ bool node_open(struct node *node, const char *program, const struct node_setting
 {
     *node = (struct node){.settings = settings};
     log_open(program, settings->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-    signal(SIGPIPE,
-           SIG_IGN); /* a peer that is gone, and a file at its limit, are answers of the calls that meet them */
+    /* A peer that is gone, and a file at its limit, are answers of the calls that meet them. */
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     log_gather();
     xml_open();
