@@ -90,13 +90,16 @@ static int become(struct sip_message **message_out)
 {
     struct sip_event event;
     const char *answered = output();
+    uint64_t status = DROPPED;
     *message_out = NULL;
     if (sip_agent_event(agent, &event)) {
         assert_int_equal(event.kind, SIP_EVENT_REQUEST);
         *message_out = event.message;
         return PASSED_ON;
     }
-    return answered ? atoi(answered + sizeof("SIP/2.0 ") - 1) : DROPPED;
+    if (answered)
+        assert_true(text_to_u64((struct text){answered + sizeof("SIP/2.0 ") - 1, 3}, &status));
+    return (int)status;
 }
 
 static void each_message_is_taken_answered_or_dropped(void **state)
