@@ -80,8 +80,6 @@ static void check(void)
 
 static void put(void)
 {
-    if (xcap_check_parent(bench.document, &bench.selector, &bench.arena, &bench.refusal) != OK)
-        die("parent");
     edit();
     check();
 }

@@ -17,7 +17,7 @@
 #include "test_xml.h"
 #include "xml_tree.h"
 
-#define DAMAGES   400 /* of each example */
+#define DAMAGES   150 /* of each example */
 #define BYTES_MAX 65536
 
 /* What the document service asks of the document element is taken from the document itself. */

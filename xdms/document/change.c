@@ -41,6 +41,7 @@ void document_change_wait(struct document_change *change)
 static enum status read_current(struct document_change *change, struct stored *current_out);
 static void keep_refusal(struct document_change *change);
 static enum status check_target(struct document_change *change, const struct stored *current);
+static enum status check_parent(struct document_change *change, const struct stored *current);
 static enum status check_conditions(struct document_change *change, const struct stored *current);
 static enum status make_bytes(struct document_change *change, const struct stored *current, struct text *bytes_out);
 static enum status check_result(struct document_change *change, struct text bytes);
@@ -58,6 +59,8 @@ enum status document_change_look(struct document_change *change)
     change->status = read_current(change, &current);
     if (change->status == OK)
         change->status = check_target(change, &current);
+    if (change->status == OK)
+        change->status = check_parent(change, &current);
     if (change->status == OK)
         change->status = check_conditions(change, &current);
     keep_refusal(change);
@@ -81,8 +84,11 @@ static bool change_prepare(struct document_change *change)
     change->status = read_current(change, &current);
     if (change->status == OK)
         change->status = check_target(change, &current);
-    if (change->status == OK)
+    if (change->status == OK) {
         change->status = check_conditions(change, &current);
+        if (change->status == REFUSED)
+            check_parent(change, &current); /* comes first; otherwise the edit itself looks for it */
+    }
     change->created = !change->deletion && current.version == VERSION_ABSENT;
     if (change->status == OK && !body_is_checked(change))
         change->status = make_bytes(change, &current, &bytes);
@@ -136,7 +142,15 @@ static enum status check_target(struct document_change *change, const struct sto
         return OK;
     if (current->version == VERSION_ABSENT)
         return refuse_no_document(change);
-    return xcap_check_parent(current->bytes, selector, &change->round, &change->refusal);
+    return OK;
+}
+
+/* Of a node to be put. Fills the refusal only when it refuses. */
+static enum status check_parent(struct document_change *change, const struct stored *current)
+{
+    const struct xcap_selector *selector = change->selector;
+    return selector && !change->deletion ? xcap_check_parent(current->bytes, selector, &change->round, &change->refusal)
+                                         : OK;
 }
 
 /* 415, then 412: a precondition counts only when all else before the body is right (RFC 9110 §13.2.1). */

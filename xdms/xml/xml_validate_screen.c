@@ -132,11 +132,14 @@ static enum status screen_markup(struct screen *screen)
 
 static enum status screen_start_tag(struct screen *screen)
 {
+    static const bool matters[256] = {['<'] = true, ['>'] = true, ['"'] = true, ['\''] = true};
     struct text bytes = screen->bytes;
     unsigned attributes = 0;
     size_t begin = screen->at;
     for (size_t i = begin + 1; i < bytes.length; i++) {
         char byte = bytes.bytes[i];
+        if (!matters[(unsigned char)byte])
+            continue;
         if (byte == '<')
             return screen_refuse(screen, "not-well-formed", "'<' inside a tag", i);
         if (byte == '"' || byte == '\'') {
