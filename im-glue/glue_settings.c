@@ -1,0 +1,74 @@
+/* The table of settings of im-glue, and its command line. */
+#include "glue_settings.h"
+
+#include "conversation.h"
+
+#define ROW(member) offsetof(struct glue_settings, member)
+
+static const struct setting rows[] = {
+    {"listen.sip", SETTING_TEXT, ROW(sip), "127.0.0.1:5060", 0, 0, "", "Address for SIP over UDP and TCP."},
+    {"listen.sips", SETTING_TEXT, ROW(sips), "", 0, 0, "", "Address for SIP over TLS, as 0.0.0.0:5061."},
+    {"listen.ws", SETTING_TEXT, ROW(ws), "", 0, 0, "",
+     "Address for SIP over WebSocket, not encrypted, for browsers on this machine or behind a proxy that speaks TLS."},
+    {"listen.wss", SETTING_TEXT, ROW(wss), "", 0, 0, "", "Address for SIP over WebSocket and TLS, as 0.0.0.0:5443."},
+    {"listen.management", SETTING_TEXT, ROW(management), "", 0, 0, "",
+     "Address of /metrics, /livez and /readyz, as 127.0.0.1:9092; empty: none."},
+    {"tls.management", SETTING_SWITCH, ROW(management_tls), "no", 0, 0, "",
+     "listen.management speaks TLS and nothing else."},
+    {"sip.service-route", SETTING_TEXT, ROW(service_route), "", 0, 0, "",
+     "Service-Route that clients get when they register, as <sip:proxy.example.com;lr>; several are separated by "
+     "commas; empty: none."},
+    {"sip.datagram-bytes-max", SETTING_NUMBER, ROW(datagram_bytes_max), "1300", 400, 65000, "bytes",
+     "Larger requests to contacts of UDP go by TCP, and by UDP only if no connection can be made."},
+    {"sip.memory-mib-max", SETTING_NUMBER, ROW(memory_mib_max), "1024", 16, 1048576, "MiB",
+     "What transactions, requests in progress and messages on their way may hold in memory; new requests beyond it are "
+     "refused with 503 and Retry-After, first those of users who hold much of it."},
+    {"sip.messages-per-user", SETTING_NUMBER, ROW(messages_per_user), "0", 0, 1000000, "",
+     "Messages that a user may send in a minute; more are refused with 480 and Retry-After; 0: any number."},
+    {"sip.registers-per-user", SETTING_NUMBER, ROW(registers_per_user), "0", 0, 1000000, "",
+     "REGISTER requests of a user in a minute, as above."},
+    {"sip.queued-mib-max", SETTING_NUMBER, ROW(queued_mib_max), "256", 8, 1048576, "MiB",
+     "What all peers together may leave unread on their connections; a connection that needs more is cut."},
+    {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
+     "Name or address in Via, as peers reach us; empty: that of listen.sip."},
+    {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
+     "Offers SHA-256 digest before MD5, and over WebSocket too; many clients in the field give up when the first "
+     "challenge is not MD5, and those in browsers when the last is not."},
+    {"im.exploder", SETTING_TEXT, ROW(exploder), "exploder", 0, 0, "",
+     "Address that takes messages with a list of recipients (RFC 5365): a URI, or the user part of one in the domain; "
+     "empty: none does."},
+    {"im.recipients-max", SETTING_NUMBER, ROW(recipients_max), "500", 1, GROUP_MEMBERS_MAX, "",
+     "Recipients of one message with a list, the members of groups in it counted each."},
+    {"im.types-allowed", SETTING_TEXT, ROW(types_allowed), "", 0, 0, "",
+     "Media types of content that messages may have, separated by commas, as text/*, image/png; others are answered "
+     "415; empty: all."},
+    {"im.types-refused", SETTING_TEXT, ROW(types_refused), "", 0, 0, "",
+     "Media types that messages may not have, whatever is allowed."},
+    {"im.message-bytes-max", SETTING_NUMBER, ROW(message_bytes_max), "1048576", 500, SIP_BODY_MAX, "bytes",
+     "Size of a message with all its headers; larger ones are answered 513. RFC 3428 says 1300 where a hop may be "
+     "UDP."},
+    {"im.settings-event", SETTING_TEXT, ROW(settings_event), "im-service-settings", 0, 0, "",
+     "Event package with which clients publish their IM service settings; empty: they cannot."},
+    {"im.settings-type", SETTING_TEXT, ROW(settings_type), "application/vnd.oma.im.service-settings+xml", 0, 0, "",
+     "Media type of these settings."},
+    {"im.report-window", SETTING_NUMBER, ROW(report_window_s), "30", 0, 86400, "s",
+     "Delivery reports about a message to many are collected so long and handed to its sender as one; 0: each by "
+     "itself."},
+};
+
+static const struct settings_table table = {rows, sizeof(rows) / sizeof(rows[0]), &node_settings_table, ROW(node)};
+
+static const struct command_option shortcuts[] = {
+    {"sip", "listen.sip"},         {"sips", "listen.sips"},
+    {"ws", "listen.ws"},           {"wss", "listen.wss"},
+    {"data", "store.folder"},      {"schemas", "xcap.schemas"},
+    {"domain", "identity.domain"}, {"management", "listen.management"},
+};
+
+const struct command glue_command = {
+    .program = "im-glue",
+    .summary = "SIP messaging agent that decides by the documents of xdms.",
+    .table = &table,
+    .options = shortcuts,
+    .options_count = sizeof(shortcuts) / sizeof(shortcuts[0]),
+};

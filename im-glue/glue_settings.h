@@ -1,0 +1,23 @@
+/* Settings of im-glue: a row of the table, a member, and a line of docs/settings.md each. */
+#ifndef GLUE_SETTINGS_H
+#define GLUE_SETTINGS_H
+
+#include "command.h"
+#include "node.h"
+
+/* What a member means, its unit and its range say the rows of the table. Strings are owned by the settings. */
+struct glue_settings {
+    struct node_settings node;
+    char *sip, *sips, *ws, *wss, *host, *management;
+    char *service_route;
+    int64_t datagram_bytes_max;
+    int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
+    bool sha256_first, management_tls;
+    char *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
+    int64_t recipients_max, report_window_s, message_bytes_max;
+};
+
+/* Reads struct glue_settings; its table is to be given to settings_clear. */
+extern const struct command glue_command;
+
+#endif
