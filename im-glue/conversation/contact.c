@@ -20,6 +20,7 @@ struct commit contact_commit(const struct contact *contact, struct text owner, s
     record_add(&record, "path", text_of(contact->path));
     record_add(&record, "instance", text_of(contact->instance));
     record_add_number(&record, "reg-id", contact->reg_id);
+    record_add(&record, "features", text_of(contact->features));
     return (struct commit){
         .key = {TEXT(DOCUMENT_BINDINGS), text_copy(arena, owner), text_copy(arena, text_of(contact->name))},
         .expected = VERSION_ANY,
@@ -35,6 +36,7 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
         .name = text_cstring(arena, stored->key.name),
         .uri = text_cstring(arena, record_text(record, "uri")),
         .call_id = text_cstring(arena, record_text(record, "call-id")),
+        .features = text_cstring(arena, record_text(record, "features")),
         .cseq = (uint32_t)record_number(record, "cseq", 0),
         .expires_ms = record_number(record, "expires-ms", 0),
         .path = text_cstring(arena, record_text(record, "path")),

@@ -36,6 +36,8 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
     TAILQ_INIT(&conversation->waiting);
+    TAILQ_INIT(&conversation->queries);
+    TAILQ_INIT(&conversation->queries_answered);
     TAILQ_INIT(&conversation->collections_due);
     TAILQ_INIT(&conversation->collections_all);
     for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
@@ -65,6 +67,7 @@ void conversation_free(struct conversation *conversation)
     drop_completed(conversation);
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
+    query_free_all(conversation);
     reports_free_all(conversation);
     connection_forget_all(conversation);
     served_free_all(conversation);
@@ -107,6 +110,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     queue_run_deadlines(conversation);
     queue_run_waiting(conversation);
     reports_run_deadlines(conversation);
+    query_run_deadlines(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         sender_sweep(conversation);
@@ -119,7 +123,8 @@ int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
     const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation),
-                              queue_deadline(conversation), reports_deadline(conversation)};
+                              queue_deadline(conversation), reports_deadline(conversation),
+                              query_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;
@@ -135,18 +140,6 @@ size_t conversation_pending(const struct conversation *conversation)
     return conversation->pending;
 }
 
-static const char allowed[] = "REGISTER, MESSAGE, OPTIONS, PUBLISH";
-
-/* RFC 3261 §11.2: as the request that it asks about would be answered. */
-static void answer_options(struct request *request)
-{
-    struct uri uri;
-    if (!uri_parse(sip_request_uri(request->message, &request->arena), &uri))
-        return request_answer(request, 416, NULL);
-    if (!request_refuse_extensions(request, "Require", (struct text){0}))
-        request_answer_with(request, 200, NULL, "Allow", text_of(allowed));
-}
-
 static void take_request(struct conversation *conversation, struct sip_event *event)
 {
     struct request *request = request_new(conversation, event);
@@ -160,9 +153,26 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
     else if (text_equal(method, TEXT("PUBLISH")))
         publication_receive(request);
     else if (text_equal(method, TEXT("OPTIONS")))
-        answer_options(request);
+        options_receive(request);
     else
-        request_answer_with(request, 405, NULL, "Allow", text_of(allowed));
+        request_answer_with(request, 405, NULL, "Allow", TEXT(CONVERSATION_METHODS));
+}
+
+static void take_response(struct branch *branch, struct sip_message *response)
+{
+    if (sip_status(response) >= 200 && branch->query)
+        query_take_response(branch, response);
+    else if (sip_status(response) >= 200)
+        delivery_take_response(branch, sip_status(response));
+    sip_message_free(response);
+}
+
+static void take_failure(struct branch *branch, enum sip_failure failure)
+{
+    if (branch->query)
+        query_take_failure(branch);
+    else
+        delivery_take_failure(branch, failure);
 }
 
 static void take_events(struct conversation *conversation)
@@ -173,12 +183,8 @@ static void take_events(struct conversation *conversation)
         switch (event.kind) {
         case SIP_EVENT_REQUEST: take_request(conversation, &event); break;
         case SIP_EVENT_ACK: sip_message_free(event.message); break;
-        case SIP_EVENT_RESPONSE:
-            if (sip_status(event.message) >= 200)
-                delivery_take_response(branch, sip_status(event.message));
-            sip_message_free(event.message);
-            break;
-        case SIP_EVENT_FAILED: delivery_take_failure(branch, event.failure); break;
+        case SIP_EVENT_RESPONSE: take_response(branch, event.message); break;
+        case SIP_EVENT_FAILED: take_failure(branch, event.failure); break;
         }
     }
 }

@@ -31,6 +31,7 @@ struct contact {
     char *name; /* of the document */
     char *uri;
     char *call_id;
+    char *features; /* parameters of its Contact (RFC 3840); NULL: none */
     uint32_t cseq;
     int64_t expires_ms; /* wall clock */
     struct flow source; /* where the REGISTER came from; its connection is 0 once that is closed */
@@ -141,9 +142,11 @@ struct delivery {
 
 TAILQ_HEAD(delivery_list, delivery);
 
+/* A request to one contact, of a delivery or of a query. */
 struct branch {
     struct delivery *delivery;
-    struct text name; /* of the contact's document */
+    struct query *query; /* NULL: of a delivery */
+    struct text name;    /* of the contact's document */
     struct text contact, path;
     bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
@@ -163,9 +166,11 @@ struct conversation {
     struct connection *connections;                   /* hash by number */
     struct served_list retries[CONVERSATION_RETRIES]; /* each in the order of retry_at_ms, as its delay is one */
     struct delivery_list deliveries;
-    struct delivery_list relays;    /* in the order of answer_by_ms, as the delay is the same for all */
-    size_t report_bytes;            /* of reports that wait for others */
-    struct collection *collections; /* hash by key: reports about one message */
+    struct delivery_list relays;           /* in the order of answer_by_ms, as the delay is the same for all */
+    TAILQ_HEAD(query_list, query) queries; /* in the order of answer_by_ms, as the delay is one */
+    struct query_list queries_answered;    /* with contacts that have not answered */
+    size_t report_bytes;                   /* of reports that wait for others */
+    struct collection *collections;        /* hash by key: reports about one message */
     TAILQ_HEAD(collection_list, collection) collections_due; /* in the order of send_at_ms, as the delay is one */
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
     uint64_t last_order;                                     /* of stored messages: names must grow */
@@ -258,6 +263,15 @@ bool sender_charge_copies(struct request *request, size_t count, size_t bytes);
 void sender_release(struct request *request);
 void sender_sweep(struct conversation *conversation);
 void sender_free_all(struct conversation *conversation);
+
+/* options.c */
+#define CONVERSATION_METHODS "REGISTER, MESSAGE, OPTIONS, PUBLISH"
+void options_receive(struct request *request);
+void query_take_response(struct branch *branch, const struct sip_message *answer);
+void query_take_failure(struct branch *branch);
+void query_free_all(struct conversation *conversation);
+void query_run_deadlines(struct conversation *conversation);
+int64_t query_deadline(const struct conversation *conversation);
 
 /* publication.c */
 #define PUBLICATIONS_MAX CONVERSATION_BINDINGS_MAX /* of one user: each client has one */
@@ -373,6 +387,17 @@ void relay_begin(struct incoming *incoming, struct served *served, bool may_stor
 struct delivery *relay_new_passing(const struct incoming *incoming, struct served *served, struct fate fate);
 void relay_finished(struct delivery *delivery, int status);
 void relay_keep(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
+
+/* preference.c: may a request go to a contact with these parameters, as its sender prefers (RFC 3841)? */
+bool preference_allows(const struct sip_message *message, struct text features, struct arena *arena);
+
+/* target.c */
+/* Does this request go to the contact at that index? */
+bool target_is(const struct conversation *conversation, const struct served *recipient, size_t index,
+               const struct sip_message *request, struct arena *arena);
+/* An older flow of the same device, where that one fails; NULL: none. */
+const struct contact *target_other_flow(const struct conversation *conversation, const struct served *recipient,
+                                        size_t index, const struct sip_message *request);
 
 /* delivery.c */
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);

@@ -162,40 +162,6 @@ static bool send_branch(struct branch *branch, const struct sip_message *stored,
     return true;
 }
 
-/* RFC 5630 §5.3: what was sent to a sips address goes the last hop by TLS or not at all. */
-static bool wants_tls(struct delivery *delivery, const struct sip_message *stored)
-{
-    return text_starts_with_nocase(sip_request_uri(stored, &delivery->arena), TEXT("sips:"));
-}
-
-/* RFC 5626 §5.3: a flow that is gone leads nowhere, and its device has another one or will make it. */
-static bool flow_is_gone(const struct contact *contact)
-{
-    return contact->reg_id && !contact->path[0] && flow_is_connected(&contact->source) &&
-           contact->source.connection == 0;
-}
-
-static bool is_usable(const struct delivery *delivery, const struct contact *contact, bool by_tls_only)
-{
-    struct flow flow = contact_flow(contact);
-    return contact->expires_ms > delivery->conversation->now.wall_ms && !flow_is_gone(contact) &&
-           (!by_tls_only || flow_is_secure(&flow));
-}
-
-/* Of all flows of one device the newest: they are in the order of their registration. `before` is an index. */
-static const struct contact *newest_flow(const struct delivery *delivery, const struct contact *contact, size_t before,
-                                         bool by_tls_only)
-{
-    const struct served *recipient = delivery->recipient;
-    for (size_t i = before; i-- > 0;) {
-        const struct contact *one = &recipient->contacts[i];
-        if (one->reg_id && text_equal(text_of(one->instance), text_of(contact->instance)) &&
-            is_usable(delivery, one, by_tls_only))
-            return one;
-    }
-    return NULL;
-}
-
 static void send_to(struct delivery *delivery, const struct sip_message *stored, const struct contact *contact)
 {
     struct branch *branch = arena_new(&delivery->arena, struct branch);
@@ -208,29 +174,12 @@ static void send_to(struct delivery *delivery, const struct sip_message *stored,
     send_branch(branch, stored, &flow);
 }
 
-/* RFC 5627 §6: to the device that the Request-URI names, else to all. */
-static struct text device_of(struct delivery *delivery, const struct sip_message *stored)
-{
-    struct text device = {0};
-    struct uri uri;
-    if (uri_parse(sip_request_uri(stored, &delivery->arena), &uri))
-        uri_parameter(uri.parameters, TEXT("gr"), &device);
-    return device;
-}
-
 static void send_to_all(struct delivery *delivery, const struct sip_message *stored)
 {
     const struct served *recipient = delivery->recipient;
-    bool by_tls_only = wants_tls(delivery, stored);
-    struct text device = device_of(delivery, stored);
-    for (size_t i = 0; i < recipient->contacts_count; i++) {
-        const struct contact *contact = &recipient->contacts[i];
-        if (!is_usable(delivery, contact, by_tls_only) ||
-            (device.length && !text_equal(text_of(contact->instance), device)) ||
-            (contact->reg_id && newest_flow(delivery, contact, recipient->contacts_count, by_tls_only) != contact))
-            continue;
-        send_to(delivery, stored, contact);
-    }
+    for (size_t i = 0; i < recipient->contacts_count; i++)
+        if (target_is(delivery->conversation, recipient, i, stored, &delivery->arena))
+            send_to(delivery, stored, &recipient->contacts[i]);
     if (delivery->branches == 0 && delivery->best == 0)
         delivery->best = 480;
 }
@@ -333,8 +282,7 @@ static bool take_other_flow(struct branch *branch, const struct contact *contact
 {
     struct delivery *delivery = branch->delivery;
     size_t index = (size_t)(contact - delivery->recipient->contacts);
-    const struct contact *other =
-        contact->reg_id ? newest_flow(delivery, contact, index, wants_tls(delivery, stored)) : NULL;
+    const struct contact *other = target_other_flow(delivery->conversation, delivery->recipient, index, stored);
     if (other)
         send_to(delivery, stored, other);
     return other != NULL;

@@ -266,6 +266,7 @@ static bool set_contact(struct request *request, const struct name_addr *address
         .instance = text_cstring(arena, device.instance),
         .reg_id = device.reg_id,
         .call_id = text_cstring(arena, sip_call_id(request->message, &request->arena)),
+        .features = text_cstring(arena, address->parameters),
         .cseq = sip_cseq(request->message),
         .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
         .source = request->flow,

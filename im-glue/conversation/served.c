@@ -22,6 +22,7 @@ static void contact_clear(struct contact *contact)
     free(contact->call_id);
     free(contact->path);
     free(contact->instance);
+    free(contact->features);
     *contact = (struct contact){0};
 }
 
@@ -75,6 +76,7 @@ void served_set_contact(struct conversation *conversation, struct served *served
     copy.call_id = text_keep(text_of(contact->call_id));
     copy.path = text_keep(text_of(contact->path));
     copy.instance = text_keep(text_of(contact->instance));
+    copy.features = text_keep(text_of(contact->features));
     served_remove_contact(conversation, served, text_of(contact->name));
     if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
         contact_clear(&served->contacts[0]);
