@@ -52,7 +52,7 @@ class Server:
                                "--cacert", self.authority.crt, *who, *arguments], capture_output=True, text=True,
                               timeout=60, check=False)
         assert done.returncode == code, f"xdmctl {arguments}: {done.returncode} {done.stderr}"
-        return done.stdout
+        return done.stderr if code else done.stdout
 
     def reload(self, word):
         """Waits for a new line of the log with that word."""
@@ -132,7 +132,8 @@ def admins_show_certificates(server, alice, foreign, late):
     assert "alice" in server.ctl("user", "list", certificate=alice)
     for nobody in (None, foreign, late):
         server.ctl("user", "list", certificate=nobody, code=3)
-    server.ctl("user", "list", certificate=alice, code=1, scheme="http")
+    assert "does it want a certificate" in server.ctl("user", "list", code=3)
+    assert "400: This port speaks TLS" in server.ctl("user", "list", certificate=alice, code=1, scheme="http")
     status, _ = server.curl(f"https://127.0.0.1:{server.port('admin')}/api/v1/users", "--cert", alice.crt, "--key",
                             alice.key)
     assert status == 200

@@ -1,10 +1,12 @@
 /* Calls of the admin API, one after another. With pipe.c the only file of xdmctl that knows the HTTP library. */
+#include <ctype.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 
 #include "ctl.h"
 
 #define ANSWER_BYTES_MAX   (64u << 20) /* a page of 1000 entries is far below; more is not our server */
+#define FOREIGN_MAX        200         /* characters of what is shown of an answer that is not the API's: one line */
 #define CONNECT_MS_MAX     5000
 #define ANSWER_MS_MAX      30000
 #define PAGE_ENTRIES       1000
@@ -12,6 +14,12 @@
 #define SEGMENT_CHARACTERS ":@"
 
 static size_t receive(char *bytes, size_t size, size_t count, void *context);
+
+/* What a server does, in TLS 1.3 after the handshake seems good, to who shows no certificate. */
+static bool is_hung_up_on(CURLcode code)
+{
+    return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+}
 
 enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct ctl_answer *answer_out)
 {
@@ -40,7 +48,10 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct ctl_request *request, struct
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     if (code != CURLE_OK)
-        return ctl_error("%s cannot be reached: %s", ctl->admin, reason[0] ? reason : curl_easy_strerror(code)),
+        return ctl_error("%s cannot be reached: %s%s", ctl->admin, reason[0] ? reason : curl_easy_strerror(code),
+                         !ctl->cert && strncmp(ctl->admin, "https:", 6) == 0 && is_hung_up_on(code)
+                             ? " (does it want a certificate of --cert?)"
+                             : ""),
                CTL_UNREACHABLE;
     answer_out->body = builder_text(&body);
     json_decref(ctl->json);
@@ -97,9 +108,14 @@ enum ctl_exit ctl_call(struct ctl *ctl, const struct ctl_request *request, struc
 enum ctl_exit ctl_refused(const struct ctl_answer *answer)
 {
     const char *sentence = ctl_string(answer->json, "error");
-    if (!sentence[0])
-        return ctl_error("the server answers %ld", answer->status);
-    return ctl_error("%s", sentence);
+    if (sentence[0])
+        return ctl_error("%s", sentence);
+    /* Not the admin API as it should be: what else is there says so in its first line, if it is one for a terminal. */
+    size_t length = 0;
+    while (length < answer->body.length && length < FOREIGN_MAX && isprint((unsigned char)answer->body.bytes[length]))
+        length++;
+    return ctl_error("the server answers %ld%s%.*s", answer->status, length ? ": " : "", (int)length,
+                     answer->body.bytes);
 }
 
 enum ctl_exit ctl_each(struct ctl *ctl, const char *path, const char *list, void (*print)(const json_t *entry))
