@@ -9,6 +9,8 @@
 
 #define RECORD_FIELDS_MAX 256 /* a record is small; a longer one is damage */
 
+/* Appends a field: length of the name in one byte, name, length of the value in four (big-endian), value. Numbers are
+ * written in decimal. */
 void record_add(struct text_builder *record, const char *name, struct text value);
 void record_add_number(struct text_builder *record, const char *name, int64_t value);
 

@@ -83,13 +83,14 @@ struct text percent_encode(struct arena *arena, struct text text, const char *ke
 struct text xml_escape(struct arena *arena, struct text text);
 
 struct text hex_encode(struct arena *arena, const void *bytes, size_t length); /* lower case */
+/* RFC 4648 §4, with padding. Decoding skips white space, as xs:base64Binary allows it; false for anything else. */
 struct text base64_encode(struct arena *arena, struct text text);
 bool base64_decode(struct arena *arena, struct text text, struct text *decoded_out);
 
 /* Random from the kernel, for tags, branches, Call-IDs: `length` hex digits. */
 struct text random_hex(struct arena *arena, size_t length);
 
-/* Grows in an arena. */
+/* Grows in an arena, which must outlive it; there is nothing to free. */
 struct text_builder {
     struct arena *arena;
     char *bytes;
@@ -101,7 +102,7 @@ void builder_init(struct text_builder *builder, struct arena *arena);
 void builder_add(struct text_builder *builder, struct text text);
 void builder_add_number(struct text_builder *builder, uint64_t number);
 void builder_add_format(struct text_builder *builder, const char *format, ...) __attribute__((format(printf, 2, 3)));
-struct text builder_text(const struct text_builder *builder);
+struct text builder_text(const struct text_builder *builder); /* what has been added; until more is */
 
 /* Decimal digits, right-aligned in the last bytes of `digits`; how many. */
 #define TEXT_DIGITS_MAX 20

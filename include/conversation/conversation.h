@@ -56,6 +56,8 @@ struct conversation *conversation_new(const struct conversation_settings *settin
                                       void *wake_context, struct instant now);
 void conversation_free(struct conversation *conversation); /* after the store has answered everything submitted */
 
+/* A protocol machine (docs/style.md): after each of these, ask for output and for the deadline. Bytes are a datagram,
+ * or a piece of a stream as it came; closed: the connection is gone; unreachable: nothing can be sent there. */
 void conversation_input(struct conversation *conversation, const struct flow *flow, struct text bytes,
                         struct instant now);
 void conversation_closed(struct conversation *conversation, uint64_t connection, struct instant now);

@@ -156,6 +156,7 @@ enum status document_owner(const struct documents *documents, struct text addres
 /* For monitoring, from any thread: can anything be read? */
 bool document_store_answers(const struct documents *documents, struct arena *arena);
 
+/* store_get, store_list and store_holders, for whoever knows no store. Asserts that the usage is an internal one. */
 enum status document_internal_read(const struct documents *documents, const struct document_key *key,
                                    struct arena *arena, struct stored *found_out);
 enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,

@@ -75,6 +75,7 @@ struct group_limits {
     size_t members;            /* as they stand in the document, external lists resolved */
 };
 
+/* Texts live as long as the group. */
 struct group_limits group_limits(const struct group *group);
 
 /* May the sender do what is asked with this group? `rule_out` gets the rule that decided, or a word why not
@@ -138,6 +139,7 @@ struct group_ruling {
     int64_t until_ms; /* when the answer may change without a change of a document; INT64_MAX: never */
 };
 
+/* For a question to a group, and to a recipient. FAILED: his rules cannot be read. */
 void group_ruling_of(struct groups *groups, const struct group *group, const struct group_sender *sender,
                      struct group_ruling *ruling_out);
 enum status group_ruling_of_user(struct groups *groups, struct text recipient, const struct group_sender *sender,

@@ -20,8 +20,9 @@ struct guard_settings {
 
 struct guard;
 
+/* The settings are copied. */
 struct guard *guard_new(const struct guard_settings *settings);
-void guard_free(struct guard *guard);
+void guard_free(struct guard *guard); /* NULL: nothing */
 
 /* Who is tried from where. IPv6 addresses count by their /64, which one customer has alone. */
 struct guard_source {

@@ -23,6 +23,7 @@ struct requester {
     unsigned roles; /* USAGE_ROLE_BIT: anyone; user, when there is an address; and those of the account */
 };
 
+/* Texts of the user are not copied. */
 void requester_of_nobody(struct requester *requester_out);
 void requester_of_user(const struct user *user, enum requester_proof proof, struct requester *requester_out);
 
@@ -45,6 +46,7 @@ struct requester_grant {
     size_t count;
 };
 
+/* Adds the roles of all grants that name the address; to nobody, none. */
 void requester_grant(struct requester *requester, const struct requester_grant *grants, size_t count);
 
 #endif

@@ -32,6 +32,8 @@ struct service_settings {
 
 struct service; /* shared by all worker threads */
 
+/* Texts of the settings are copied; what they point to beside, the documents and the digest outlive the service. To be
+ * freed when no port calls it any more. */
 struct service *service_new(const struct service_settings *settings, const struct documents *documents,
                             struct digest *digest);
 void service_free(struct service *service);

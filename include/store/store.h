@@ -108,6 +108,8 @@ struct store_fault {
 };
 
 #define STORE_FAULTS_MAX 8
+
+/* Answers as `inner`, but for the calls that fail. */
 struct store *store_open_faulty(struct store *inner, const struct store_fault *faults, size_t count);
 
 /* Other faults from now on, and calls are counted anew; not while calls are made. False: nothing failed so far. */
@@ -176,6 +178,7 @@ struct change_page {
                 * backup): read the documents again */
 };
 
+/* Those after number `after`, oldest first, at most `limit`. OK or FAILED. */
 enum status store_changes(struct store *store, uint64_t after, size_t limit, struct arena *arena,
                           struct change_page *page_out);
 

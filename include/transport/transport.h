@@ -46,6 +46,7 @@ struct transport_listener {
     enum tls_clients clients;
 };
 
+/* One more address, at most one of a kind. False: `error_out` has one line, in the arena. */
 bool transport_listen(struct transport *transport, const struct transport_listener *listener, struct arena *arena,
                       struct text *error_out);
 uint16_t transport_port_of(const struct transport *transport, enum flow_kind kind); /* 0: none */
