@@ -1,6 +1,8 @@
 /* Reports about messages that went to many (RFC 5438 §8.3): collected for a while and sent on as one. A report goes to
  * the sender of the message that it speaks of and to nobody else, whatever address it was sent to, and nothing is ever
  * reported about it: else a group whose members report would never come to rest. */
+#include <assert.h>
+
 #include "conversation_private.h"
 #include "cpim.h"
 #include "imdn.h"
@@ -89,6 +91,7 @@ static void collection_free(struct conversation *conversation, struct collection
     }
     set_due(conversation, collection, 0);
     TAILQ_REMOVE(&conversation->collections_all, collection, all);
+    assert(conversation->collections); /* it is one of them */
     HASH_DEL(conversation->collections, collection);
     free_waiting(conversation, collection, collection->count);
     free(collection->key);
