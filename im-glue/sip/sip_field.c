@@ -108,7 +108,7 @@ bool sip_uri_is_safe(struct text uri)
 }
 
 /* Where the parameter ends: at a ';' outside quotes. */
-static size_t parameter_end(struct text parameters)
+size_t sip_parameter_end(struct text parameters)
 {
     bool quoted = false;
     size_t at = 0;
@@ -121,14 +121,26 @@ static size_t parameter_end(struct text parameters)
     return at < parameters.length ? at : parameters.length;
 }
 
+/* A quote inside a word would make one reader's end of the parameter another reader's middle. */
+static bool quotes_are_whole(struct text value)
+{
+    if (value.length == 0 || value.bytes[0] != '"')
+        return text_find_char(value, '"') == value.length;
+    size_t at = 1;
+    while (at < value.length && value.bytes[at] != '"')
+        at += value.bytes[at] == '\\' ? 2 : 1;
+    return at + 1 == value.length;
+}
+
 bool sip_parameters_valid(struct text parameters)
 {
     bool more = true;
     while (more) {
         struct text name, value;
-        size_t end = parameter_end(parameters);
+        size_t end = sip_parameter_end(parameters);
         bool has_value = text_cut(text_slice(parameters, 0, end), '=', &name, &value);
-        if (!sip_token_valid(text_trim(name)) || (has_value && text_trim(value).length == 0))
+        value = text_trim(value);
+        if (!sip_token_valid(text_trim(name)) || (has_value && value.length == 0) || !quotes_are_whole(value))
             return false;
         more = end < parameters.length;
         parameters = text_slice(parameters, more ? end + 1 : end, parameters.length);

@@ -62,6 +62,7 @@ bool sip_token_valid(struct text text);
 
 /* "name=value;flag" without empty names or values, which the library takes at the end of a field but not before. */
 bool sip_parameters_valid(struct text parameters);
+size_t sip_parameter_end(struct text parameters); /* of the first: at a ';' outside quotes, or all */
 
 /* Escapes are whole, and none hides NUL, CR or LF: the library would cut the address there. */
 bool sip_uri_is_safe(struct text uri);

@@ -24,6 +24,15 @@ static bool port_is_good(const char *port)
     return !port || (text_to_u64(text_of(port), &number) && number > 0 && number <= UINT16_MAX);
 }
 
+static bool is_readable(const char *value)
+{
+    osip_via_t *via;
+    osip_via_init(&via);
+    bool good = osip_via_parse(via, value) == OSIP_SUCCESS;
+    osip_via_free(via);
+    return good;
+}
+
 bool sip_via_judge(const char *value)
 {
     size_t parameters = 0;
@@ -83,7 +92,10 @@ void sip_via_stamp(struct sip_message *message, struct text address, uint16_t po
     bool more = text_cut(rest, ';', &part, &rest), wants_port = false;
     builder_add(&via, text_trim(part));
     while (more) {
-        more = text_cut(rest, ';', &part, &rest);
+        size_t end = sip_parameter_end(rest);
+        part = text_slice(rest, 0, end);
+        more = end < rest.length;
+        rest = text_slice(rest, more ? end + 1 : end, rest.length);
         text_cut(part, '=', &name, &value);
         name = text_trim(name);
         if (text_equal_nocase(name, TEXT("rport")))
@@ -94,6 +106,8 @@ void sip_via_stamp(struct sip_message *message, struct text address, uint16_t po
     builder_add_format(&via, ";received=%.*s", TEXT_ARG(address));
     if (wants_port)
         builder_add_format(&via, ";rport=%u", (unsigned)port);
-    sip_via_replace_top(message, builder_text(&via));
+    /* Whatever a peer makes of it, what is kept can be read; answers find their way without it. */
+    if (is_readable(text_cstring(&arena, builder_text(&via))))
+        sip_via_replace_top(message, builder_text(&via));
     arena_clear(&arena);
 }

@@ -15,7 +15,7 @@ def arguments():
     names = sorted(name[len("bench_"):-len(".py")] for name in os.listdir(os.path.dirname(os.path.abspath(__file__)))
                    if name.startswith("bench_") and name.endswith(".py"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", choices=[n for n in names if n in ("store", "http", "element", "policy", "scale", "compression")])
+    parser.add_argument("name", choices=[n for n in names if n in ("store", "http", "element", "policy", "scale", "compression", "transactions")])
     parser.add_argument("build")
     parser.add_argument("--seconds", type=float, help="of one measurement (default: 3)")
     parser.add_argument("--rounds", type=int, help="how often each is taken (default: 3)")

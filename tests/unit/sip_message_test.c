@@ -331,6 +331,9 @@ static void fields_that_do_not_parse_are_refused(void **state)
     expect_fault(START COMMON "Content-Type: text/\r\n" END, 400, "Bad Content-Type");
     expect_fault(START COMMON "Via: SIP/2.0/UDP\r\n" END, 400, "Bad Via");
     expect_fault(START COMMON "Route: not an address\r\n" END, 400, "Bad Route");
+    expect_fault(START "Via: SIP/2.0/UDP x;branch=z9hG4\" <sip:a@x>;tag=\r\n" FROM TO CALL CSEQ END, 0, NULL);
+    expect_fault(START COMMON "Via: SIP/2.0/UDP x;branch=z9hG4\"a;b\"\r\n" END, 400, "Bad Via");
+    expect_fault(START COMMON "Via: SIP/2.0/UDP x;a=\"b\"c\r\n" END, 400, "Bad Via");
     expect_fault(START COMMON "No colon\r\n" END, 400, "Bad header field");
     expect_fault(START COMMON "Bad name: x\r\n" END, 400, "Bad header field");
     expect_fault(START COMMON ": x\r\n" END, 400, "Bad header field");
