@@ -75,7 +75,7 @@ enum tls_progress {
     TLS_FAILED  /* tls_session_error says why; the peer has been told */
 };
 
-/* Again until it is DONE or FAILED; a failed session is good for nothing but tls_session_free. */
+/* Again until it is DONE or FAILED; a failed one is good for tls_session_error and tls_session_free alone. */
 enum tls_progress tls_session_handshake(struct tls_session *session);
 
 /* As recv and send on a non-blocking socket: bytes; 0 for the orderly end; -1 with errno EAGAIN, or another when the

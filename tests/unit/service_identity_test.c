@@ -83,8 +83,7 @@ static int end(void **state)
     return 0;
 }
 
-struct
-try {
+struct attempt {
     const char *peer; /* default: STRANGE */
     const char *method, *target;
     struct http_header headers[6];
@@ -104,23 +103,23 @@ static struct sockaddr_storage peer_of(const char *written)
 }
 
 /* Lives until the end of the test. */
-static struct http_response ask(const struct try *try)
+static struct http_response ask(const struct attempt *attempt)
 {
-    struct sockaddr_storage peer = peer_of(try->peer ? try->peer : STRANGE);
-    const struct text names[] = {text_of(try->certificate)};
+    struct sockaddr_storage peer = peer_of(attempt->peer ? attempt->peer : STRANGE);
+    const struct text names[] = {text_of(attempt->certificate)};
     struct http_request request = {
-        .method = text_of(try->method ? try->method : "GET"),
-        .target = text_of(try->target ? try->target : HOME),
-        .headers = try->headers,
-        .body = text_of(try->body),
+        .method = text_of(attempt->method ? attempt->method : "GET"),
+        .target = text_of(attempt->target ? attempt->target : HOME),
+        .headers = attempt->headers,
+        .body = text_of(attempt->body),
         .peer = (struct sockaddr *)&peer,
-        .is_tls = try->tls,
+        .is_tls = attempt->tls,
         .client_names = names,
-        .client_names_count = try->certificate ? 1 : 0,
+        .client_names_count = attempt->certificate ? 1 : 0,
         .arena = &fixture->arena,
     };
     struct http_response response = {0};
-    while (request.headers_count < 6 && try->headers[request.headers_count].name.length)
+    while (request.headers_count < 6 && attempt->headers[request.headers_count].name.length)
         request.headers_count++;
     if (service_xcap_preview(service, &request, &response))
         while (service_xcap(service, &request, &response) == HTTP_WAITING)
@@ -136,7 +135,7 @@ void __wrap_http_resume(struct http_request *request)
     (void)request;
 }
 
-#define ASK(...)    ask(&(const struct try){__VA_ARGS__})
+#define ASK(...)    ask(&(const struct attempt){__VA_ARGS__})
 #define STATUS(...) ASK(__VA_ARGS__).status
 #define H(name, value)                                                                                                 \
     {                                                                                                                  \
@@ -275,7 +274,7 @@ static void a_forged_header_changes_nothing_for_who_has_a_password(void **state)
 static void an_assertion_that_is_not_one_is_refused(void **state)
 {
     (void)state;
-    static const struct try cases[] = {
+    static const struct attempt cases[] = {
         {TRUSTED, .headers = {ASSERTED("sip:alice@example.com"), ASSERTED("sip:alice@example.com")}},
         {TRUSTED, .headers = {ASSERTED("sip:bob@example.com"), ASSERTED("sip:alice@example.com")}},
         {TRUSTED, .headers = {ASSERTED_XUI("sip:alice@example.com"), ASSERTED_XUI("sip:bob@example.com")}},
