@@ -130,6 +130,7 @@ struct delivery {
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
     bool late;               /* was stored after a silence, and may still be answered */
+    bool choosy;             /* its sender meant other contacts than are there */
     bool untold;             /* no record: it says only that somebody writes */
     bool store_failed;       /* it should have been kept, but the store did not take it */
     struct request *request; /* relayed: the sender waits; NULL once answered */

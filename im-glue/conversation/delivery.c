@@ -177,11 +177,15 @@ static void send_to(struct delivery *delivery, const struct sip_message *stored,
 static void send_to_all(struct delivery *delivery, const struct sip_message *stored)
 {
     const struct served *recipient = delivery->recipient;
+    struct text preference;
     for (size_t i = 0; i < recipient->contacts_count; i++)
         if (target_is(delivery->conversation, recipient, i, stored, &delivery->arena))
             send_to(delivery, stored, &recipient->contacts[i]);
-    if (delivery->branches == 0 && delivery->best == 0)
-        delivery->best = 480;
+    if (delivery->branches || delivery->best)
+        return;
+    delivery->best = 480;
+    delivery->choosy = sip_header(stored, "Accept-Contact", 0, &delivery->arena, &preference) ||
+                       sip_header(stored, "Reject-Contact", 0, &delivery->arena, &preference);
 }
 
 void delivery_send(struct delivery *delivery)

@@ -18,8 +18,10 @@ void pager_receive(struct request *request)
     bool with_list = exploder_is(conversation, target);
     if (!incoming_read(request, with_list ? target : (struct text){0}, &incoming))
         return;
-    if (with_list)
+    if (with_list) {
+        message_count(target, MESSAGE_RECEIVED);
         return exploder_receive(&incoming);
+    }
     if (target.length == 0)
         return request_answer(request, 416, NULL);
     switch (group_find(conversation->groups, target, &group)) {

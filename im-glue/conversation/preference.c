@@ -91,19 +91,26 @@ struct fit {
     bool require, explicit_; /* as the sender put it */
 };
 
+static void judge(struct fit *fit, struct text features, struct text name, struct text asked)
+{
+    struct text has = {0};
+    if (!uri_parameter(features, name, &has))
+        fit->absent = true;
+    else if (!value_fits(asked, has))
+        fit->differs = true;
+}
+
 static struct fit fit_of(struct text predicate, struct text features)
 {
     struct fit fit = {0};
-    struct text name, asked, has;
+    struct text name, asked;
     while (next_parameter(&predicate, &name, &asked)) {
         if (text_equal_nocase(name, TEXT("require")))
             fit.require = true;
         else if (text_equal_nocase(name, TEXT("explicit")))
             fit.explicit_ = true;
-        else if (is_feature(name) && !uri_parameter(features, name, &has))
-            fit.absent = true;
-        else if (is_feature(name) && !value_fits(asked, has))
-            fit.differs = true;
+        else if (is_feature(name))
+            judge(&fit, features, name, asked);
     }
     return fit;
 }

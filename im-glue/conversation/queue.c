@@ -197,7 +197,7 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     struct work *work = work_new(conversation, 2, carry_on);
     struct carry *carry = arena_new(&work->arena, struct carry);
     *carry = (struct carry){.kept = keep, .late = delivery->late};
-    if (keep && status >= 500 && status != 503)
+    if (keep && (delivery->choosy || (status >= 500 && status != 503)))
         carry->passed_over = text_copy(&work->arena, delivery->queue_name);
     work->details = carry;
     work->served = delivery->recipient;

@@ -51,7 +51,7 @@ static void answer(struct delivery *delivery, int status)
     struct conversation *conversation = delivery->conversation;
     struct request *request = delivery->request;
     int told = delivery->store_failed && queue_may_try_again(status) ? 500 : answer_for(status);
-    message_count((struct text){0}, told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
+    message_count(delivery->fate.group, told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
     struct work *work = work_new(conversation, 1, work_ignore);
     if (told >= 300)
         delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
