@@ -172,6 +172,8 @@ void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct fl
         bytes = text_slice(bytes, 2, bytes.length);
     if (is_sip_datagram(bytes))
         agent_message(agent, bytes, flow, now_ms);
+    else if (!flow_is_connected(flow))
+        stun_input(agent, bytes, flow);
 }
 
 static void fail_all(struct sip_agent *agent, const struct flow *flow)

@@ -158,6 +158,11 @@ void link_detach(struct sip_agent *agent, struct transaction *transaction);
 
 void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
 
+/* --- sip_stun.c --- */
+
+/* A datagram that is no SIP. */
+void stun_input(struct sip_agent *agent, struct text bytes, const struct flow *flow);
+
 /* --- sip_server.c and sip_client.c --- */
 
 /* Take the message over. */

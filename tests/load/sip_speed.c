@@ -8,9 +8,10 @@
 
 #include "sip_agent.h"
 
-#define ABSORBED_MS  32000 /* timer J: that long is an answered request remembered over UDP */
-#define CONFIRMED_MS 5000  /* timer K: that long a request of ours */
-#define BODY         "Let us meet at the station at eight, and bring the map of the island with you, please."
+#define ABSORBED_MS   32000 /* timer J: that long is an answered request remembered over UDP */
+#define IN_FLIGHT_MAX 10000000
+#define CONFIRMED_MS  5000 /* timer K: that long a request of ours */
+#define BODY          "Let us meet at the station at eight, and bring the map of the island with you, please."
 
 static struct {
     struct arena arena;
@@ -176,8 +177,10 @@ static double us_each(void (*one)(void), double seconds)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3 || (bench.in_flight = atoi(argv[1])) < 1)
+    uint64_t in_flight;
+    if (argc != 3 || !text_to_u64(text_of(argv[1]), &in_flight) || in_flight < 1 || in_flight > IN_FLIGHT_MAX)
         die("sip_speed IN_FLIGHT SECONDS");
+    bench.in_flight = (int)in_flight;
     double seconds = atof(argv[2]);
     sip_open();
     arena_init(&bench.arena, "bench");

@@ -334,6 +334,40 @@ static void an_ipv6_host_is_bracketed_in_our_via(void **state)
 
 /* --- what is broken --------------------------------------------------------------------------------------------- */
 
+static void expect_bytes(const char *bytes, size_t length)
+{
+    struct sip_output next;
+    assert_true(sip_agent_output(agent, &next));
+    assert_int_equal(next.bytes.length, length);
+    assert_memory_equal(next.bytes.bytes, bytes, length);
+}
+
+static void a_binding_request_of_stun_is_answered_with_the_address(void **state)
+{
+    (void)state;
+    static const char request[] = "\0\1\0\0\x21\x12\xa4\x42xxxxxxxxxxxx";
+    static const char software[] = "\0\1\0\x8\x21\x12\xa4\x42xxxxxxxxxxxx\x80\x22\0\1s\0\0\0";
+    static const char user[] = "\0\1\0\x8\x21\x12\xa4\x42xxxxxxxxxxxx\0\x6\0\1s\0\0\0";
+    /* 192.0.2.1:40000 against 2112a442: bd52 and e112a643 */
+    static const char answered[] = "\1\1\0\xc\x21\x12\xa4\x42xxxxxxxxxxxx\0\x20\0\x8\0\1\xbd\x52\xe1\x12\xa6\x43";
+    struct flow ipv6 = {.kind = FLOW_UDP};
+    input((struct text){request, 20}, &udp, 0);
+    expect_bytes(answered, 32);
+    input((struct text){software, 28}, &udp, 0);
+    expect_bytes(answered, 32);
+    input((struct text){user, 28}, &udp, 0); /* what must be understood is not */
+    for (size_t length = 1; length < 28; length++)
+        if (length != 20)
+            input((struct text){software, length}, &udp, 0);
+    expect_nothing();
+    assert_true(flow_set_peer(&ipv6, "2001:db8::1", 40000));
+    input((struct text){request, 20}, &ipv6, 0);
+    expect_bytes("\1\1\0\x18\x21\x12\xa4\x42xxxxxxxxxxxx\0\x20\0\x14\0\2\xbd\x52"
+                 "\x01\x13\xa9\xfaxxxxxxxxxxxy",
+                 44);
+    expect_nothing();
+}
+
 static void broken_requests_are_answered_if_there_is_a_way_back(void **state)
 {
     (void)state;
@@ -352,7 +386,7 @@ static void broken_requests_are_answered_if_there_is_a_way_back(void **state)
     input(TEXT("\r\n\r\n"), &udp, 0);
     input(TEXT(""), &udp, 0);
     input(TEXT("garbage"), &udp, 0);
-    input((struct text){"\0\1\0\0\x21\x12\xa4\x42xxxxxxxxxxxx", 20}, &udp, 0); /* STUN */
+    input((struct text){"\0\1\0\0\x21\x12\xa4\x43xxxxxxxxxxxx", 20}, &udp, 0); /* not quite STUN */
     expect_nothing();
     assert_int_equal(sip_agent_transactions(agent), 0);
 }
@@ -438,6 +472,7 @@ int main(void)
         AGENT_TEST(the_source_is_written_into_the_via_and_answers_follow_it),
         AGENT_TEST(without_rport_the_answer_goes_to_the_port_of_the_via),
         AGENT_TEST(an_ipv6_host_is_bracketed_in_our_via),
+        AGENT_TEST(a_binding_request_of_stun_is_answered_with_the_address),
         AGENT_TEST(broken_requests_are_answered_if_there_is_a_way_back),
         AGENT_TEST(a_body_beyond_the_limit_is_refused),
         AGENT_TEST(identifiers_beyond_reason_are_refused),

@@ -347,6 +347,32 @@ static void who_does_not_read_is_cut(void **state)
     expect_end_of(peer);
 }
 
+static void what_peers_leave_unread_is_bounded_for_all_of_them(void **state)
+{
+    (void)state;
+    enum { PEERS = 3, BYTES_MAX = 1 << 20 };
+    static char block[65536];
+    struct flow flows[PEERS];
+    int peers[PEERS];
+    transport_limit_queues(transport, BYTES_MAX);
+    for (int i = 0; i < PEERS; i++) {
+        peers[i] = peer_socket(SOCK_STREAM, "127.0.0.1");
+        peer_write(peers[i], "x");
+        run_until(i + 1, 0, 0, 0);
+        flows[i] = seen.flow;
+    }
+    assert_int_equal(transport_connections(transport, FLOW_TCP), PEERS);
+    for (int i = 0; i < 1024 * PEERS && transport_connections(transport, FLOW_TCP) > 0; i++) {
+        transport_send(transport, &flows[i % PEERS], (struct text){block, sizeof(block)});
+        assert_in_range(transport_queued_bytes(transport), 0, BYTES_MAX);
+    }
+    run_until(0, 0, PEERS, 0);
+    assert_int_equal(transport_connections(transport, FLOW_TCP), 0);
+    assert_int_equal(transport_queued_bytes(transport), 0);
+    for (int i = 0; i < PEERS; i++)
+        close(peers[i]);
+}
+
 static void a_slow_reader_gets_everything(void **state)
 {
     (void)state;
@@ -477,6 +503,7 @@ int main(void)
         TRANSPORT_TEST(a_connection_that_is_gone_is_unreachable),
         TRANSPORT_TEST(a_connection_may_be_ended_inside_its_input),
         TRANSPORT_TEST(who_does_not_read_is_cut),
+        TRANSPORT_TEST(what_peers_leave_unread_is_bounded_for_all_of_them),
         TRANSPORT_TEST(a_slow_reader_gets_everything),
         TRANSPORT_TEST(many_connections_are_told_apart),
         TRANSPORT_TEST(without_descriptors_connections_wait),
