@@ -90,7 +90,7 @@ class Sip:
     def once(self, method, uri, to, extra, body, patience_seconds):
         self.number += 1
         branch = f"z9hG4bK{self.user}{self.port}x{self.number}"
-        name = {"REGISTER": "Authorization"}.get(method, "Proxy-Authorization")
+        name = {"REGISTER": "Authorization", "PUBLISH": "Authorization"}.get(method, "Proxy-Authorization")
         proof = self.digest.header(method, uri)
         data = (f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:{self.port};rport;branch={branch}\r\n"
                 f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@example.com>;tag={self.number}\r\nTo: <{to}>\r\n"
