@@ -7,7 +7,6 @@
 
 #define ANSWER_BYTES_MAX   (64u << 20) /* a page of 1000 entries is far below; more is not our server */
 #define FOREIGN_MAX        200         /* characters of what is shown of an answer that is not the API's: one line */
-#define CONNECT_MS_MAX     5000
 #define ANSWER_MS_MAX      30000
 #define PAGE_ENTRIES       1000
 #define PAGES_MAX          100000 /* a server that never ends its list must not keep us for ever */

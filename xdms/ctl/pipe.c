@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #define WAIT_MS          1000
-#define CONNECT_MS_MAX   5000
 #define ANSWER_MS_MAX    600000 /* a batch may wait for a busy disk; a server that is gone is found by TCP */
 #define ANSWER_BYTES_MAX (64u << 20)
 
