@@ -226,6 +226,10 @@ bool served_reachable(const struct conversation *conversation, const struct serv
 /* copies it */
 void served_set_contact(struct conversation *conversation, struct served *served, const struct contact *contact);
 void served_remove_contact(struct conversation *conversation, struct served *served, struct text name);
+typedef void load_record_fn(struct conversation *conversation, const struct document_key *key, struct arena *arena);
+/* Each record of an internal usage, in the order of keys, when the server starts. Says in the log if it had to end
+ * early; gives how many there were. */
+size_t served_load_records(struct conversation *conversation, const char *usage, load_record_fn *load);
 void served_load(struct conversation *conversation); /* bindings, and what waits for delivery */
 void served_sweep(struct conversation *conversation);
 bool served_has_room(struct conversation *conversation, struct served *served);

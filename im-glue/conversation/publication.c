@@ -11,7 +11,6 @@
 #define EXPIRES_S_MIN 60   /* shorter: 423 with Min-Expires */
 #define EXPIRES_S     3600 /* when the client asks for nothing */
 #define EXPIRES_S_MAX 86400
-#define PAGE          500
 
 /* What one client published. */
 struct publication {
@@ -151,18 +150,7 @@ static void load_one(struct conversation *conversation, const struct document_ke
 
 void publication_load(struct conversation *conversation)
 {
-    struct document_key all = {.usage = TEXT(DOCUMENT_SETTINGS)};
-    const struct document_key *after = NULL;
-    struct key_page page = {.more = true};
-    struct arena arena;
-    arena_init(&arena, "settings");
-    while (page.more && document_internal_list(conversation->documents, &all, after, PAGE, &arena, &page) == OK &&
-           page.count) {
-        for (size_t i = 0; i < page.count; i++)
-            load_one(conversation, &page.keys[i], &arena);
-        after = &page.keys[page.count - 1];
-    }
-    arena_clear(&arena);
+    served_load_records(conversation, DOCUMENT_SETTINGS, load_one);
 }
 
 /* --- PUBLISH --- */

@@ -16,7 +16,6 @@
 #define COUNTED_MAX     100         /* recipients of a message that are counted to know when all have reported */
 #define REPORT_MAX      16384       /* bytes of one that waits for others; real ones have one or two thousand */
 #define WAITING_MAX     (64u << 20) /* bytes of all that wait; beyond, each goes on by itself */
-#define PAGE            500
 
 /* One report that waits: its document, and the message that came. */
 struct waiting {
@@ -467,16 +466,5 @@ static void load_one(struct conversation *conversation, const struct document_ke
 
 void reports_load(struct conversation *conversation)
 {
-    struct document_key all = {.usage = TEXT(DOCUMENT_REPORTS)};
-    const struct document_key *after = NULL;
-    struct key_page page = {.more = true};
-    struct arena arena;
-    arena_init(&arena, "reports");
-    while (page.more && document_internal_list(conversation->documents, &all, after, PAGE, &arena, &page) == OK &&
-           page.count) {
-        for (size_t i = 0; i < page.count; i++)
-            load_one(conversation, &page.keys[i], &arena);
-        after = &page.keys[page.count - 1];
-    }
-    arena_clear(&arena);
+    served_load_records(conversation, DOCUMENT_REPORTS, load_one);
 }

@@ -98,26 +98,32 @@ static void load_binding(struct conversation *conversation, const struct documen
         served_set_contact(conversation, served_get(conversation, stored.key.owner), &contact);
 }
 
-void served_load(struct conversation *conversation)
+size_t served_load_records(struct conversation *conversation, const char *usage, load_record_fn *load)
 {
-    struct document_key all = {.usage = TEXT(DOCUMENT_BINDINGS)}, after;
+    struct document_key all = {.usage = text_of(usage)}, after;
     struct key_page page = {.more = true};
     struct arena arena;
     size_t total = 0;
     arena_init(&arena, "load");
     for (const struct document_key *last = NULL; page.more; last = &after) {
         if (document_internal_list(conversation->documents, &all, last, LOAD_PAGE, &arena, &page) != OK) {
-            log_error("bindings not readable after=%zu", total);
+            log_error("records not readable usage=%s after=%zu", usage, total);
             break;
         }
         for (size_t i = 0; i < page.count; i++)
-            load_binding(conversation, &page.keys[i], &arena);
+            load(conversation, &page.keys[i], &arena);
         total += page.count;
         if (page.count == 0)
             break;
         after = page.keys[page.count - 1];
     }
     arena_clear(&arena);
+    return total;
+}
+
+void served_load(struct conversation *conversation)
+{
+    size_t total = served_load_records(conversation, DOCUMENT_BINDINGS, load_binding);
     for (struct served *served = conversation->served; served; served = served->hh.next)
         queue_flush(conversation, served);
     log_info("bindings loaded=%zu users=%u", total, HASH_COUNT(conversation->served));
