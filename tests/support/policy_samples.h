@@ -3,10 +3,9 @@
 #define POLICY_SAMPLES_H
 
 #include "policy.h"
+#include "test_arena.h"
 
 #define NOON 1767614400000 /* 2026-01-05T12:00:00Z */
-
-static struct arena arena;
 
 static const struct policy_value levels[] = {{TEXT_INIT("low"), 0}, {TEXT_INIT("middle"), 10}, {TEXT_INIT("high"), 30}};
 static const struct policy_value old_words[] = {{TEXT_INIT("allow"), 7}, {TEXT_INIT("block"), 0}};
@@ -31,20 +30,6 @@ static const struct policy_vocabulary by_layers = {permissions, PERMISSIONS_COUN
 static const struct text ann[] = {TEXT_INIT("sip:ann@example.net")};
 static const struct text bo[] = {TEXT_INIT("sip:bo@corp.example")};
 static const struct text two_faces[] = {TEXT_INIT("tel:+15551234"), TEXT_INIT("sip:bo@corp.example")};
-
-static inline int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static inline int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
 
 /* Friends and colleagues are lists that hold Bo and Ann. */
 static inline const struct policy_lists *sample_lists(const struct policy *policy)

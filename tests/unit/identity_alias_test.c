@@ -9,33 +9,13 @@
 
 #include "record.h"
 #include "shipped_usages.h"
+#define MEMORY_USAGES shipped_usages()
+#include "memory_documents.h"
 #include "user.h"
 
 #define DOMAIN TEXT("example.com")
 #define ALICE  TEXT("sip:alice@example.com")
 #define PHONE  TEXT("tel:+15550100")
-
-static struct arena arena;
-static struct store *store;
-static struct documents *documents;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    store = store_open_memory();
-    documents = documents_new(store, shipped_usages());
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    documents_free(documents);
-    store_close(store);
-    arena_clear(&arena);
-    return 0;
-}
 
 static struct user made(const char *name, const char *alias)
 {

@@ -6,14 +6,11 @@
 
 #include <cmocka.h>
 
+#include "memory_documents.h"
 #include "requester.h"
 
 #define ALICE TEXT("sip:alice@example.com")
 #define PHONE TEXT("tel:+15550100")
-
-static struct arena arena;
-static struct store *store;
-static struct documents *documents;
 
 static void add_user(const char *name, const char *alias, unsigned roles)
 {
@@ -28,23 +25,11 @@ static void add_user(const char *name, const char *alias, unsigned roles)
     assert_int_equal(user_put(documents, &user, VERSION_ABSENT, TEXT("test")), OK);
 }
 
-static int begin(void **state)
+static int begin_with_users(void **state)
 {
-    (void)state;
-    arena_init(&arena, "test");
-    store = store_open_memory();
-    documents = documents_new(store, NULL);
+    begin(state);
     add_user("alice", "tel:+15550100", USAGE_ROLE_BIT(USAGE_SERVER));
     add_user("bob", NULL, 0);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    documents_free(documents);
-    store_close(store);
-    arena_clear(&arena);
     return 0;
 }
 
@@ -185,7 +170,7 @@ static void settings_give_roles_to_a_user_and_not_to_nobody(void **state)
     assert_int_equal(nobody.roles, USAGE_ROLE_BIT(USAGE_ANYONE));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_with_users, end)
 
 int main(void)
 {
