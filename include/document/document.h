@@ -137,12 +137,14 @@ enum status document_change_look(struct document_change *change);
 void document_change_wait(struct document_change *change);
 
 /* Internal usages: their documents are records (record.h), their names start with '#', XCAP never serves them. */
-#define DOCUMENT_USERS    "#users"    /* owner: canonical address */
-#define DOCUMENT_BINDINGS "#bindings" /* owner: canonical address, name: of the contact */
-#define DOCUMENT_DEFERRED "#deferred" /* owner: recipient, name: order of arrival */
-#define DOCUMENT_FATES    "#fates"    /* owner: message id, name: recipient */
-#define DOCUMENT_REPORTS  "#reports"  /* owner: who gets them, name: order of arrival */
-#define DOCUMENT_SETTINGS "#settings" /* owner: canonical address, name: of what one client published */
+#define DOCUMENT_USERS            "#users"            /* owner: canonical address */
+#define DOCUMENT_BINDINGS         "#bindings"         /* owner: canonical address, name: of the contact */
+#define DOCUMENT_DEFERRED         "#deferred"         /* owner: recipient, name: order of arrival */
+#define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
+#define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
+#define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
+#define DOCUMENT_HISTORY          "#history"          /* owner: canonical address, name: reference of an entry */
+#define DOCUMENT_HISTORY_MESSAGES "#history-messages" /* owner: id of a message that histories keep, name: empty */
 
 /* Kind of the unique claims that a user's document holds of each of his addresses, the canonical address of record
  * first (identity/user.h). */

@@ -1,0 +1,66 @@
+/* What users have written and read, for those who asked to keep it: an entry for each message in the view of its owner,
+ * and the message itself once, however many keep it. im-glue writes, both programs read and delete. It must not know
+ * SIP: what an owner saw is told by who writes. */
+#ifndef HISTORY_HISTORY_H
+#define HISTORY_HISTORY_H
+
+#include "document.h"
+
+#define HISTORY_RECIPIENTS_MAX 500 /* named in one entry: as many as a message with a list has at most */
+#define HISTORY_REMOVE_MAX     500 /* entries of one transaction, so that others need not wait for it */
+
+struct history_entry {
+    struct text owner;     /* canonical */
+    struct text reference; /* names it among those of the owner; begins with the time, so they are in its order */
+    bool sent;             /* by the owner; else he got it */
+    int64_t when_ms;       /* accepted from its sender; wall clock, as below */
+    int64_t until_ms;      /* kept until then */
+    struct text from, to;  /* as the owner saw them */
+    struct text group;     /* it went through, or empty */
+    struct text subject, content_type, message_id;
+    const struct text *recipients; /* those whom a list named, as far as the owner saw them */
+    size_t recipients_count;
+    size_t size; /* bytes of the message */
+};
+
+/* Fills `reference` and `size`. The same message of the same time in the same role has one reference: whoever writes
+ * it twice, after a crash, has written it once. */
+void history_name(struct history_entry *entry, struct text message, struct arena *arena);
+
+/* For document_internal_submit, both in one call: the message, written again by each who keeps it, and the entry of a
+ * named one. `until_ms`: of whoever keeps it longest. Memory is in `arena`; the message is not copied. */
+struct commit history_commit_message(struct text message, int64_t until_ms, struct arena *arena);
+struct commit history_commit(const struct history_entry *entry, struct arena *arena);
+
+/* NOT_FOUND, FAILED. `message_out` may be NULL. */
+enum status history_get(const struct documents *documents, struct text owner, struct text reference,
+                        struct arena *arena, struct history_entry *entry_out, struct text *message_out);
+
+/* Of one owner, oldest first, after that reference (empty: from the first), at most `limit`. */
+enum status history_list(const struct documents *documents, struct text owner, struct text after, size_t limit,
+                         struct arena *arena, struct history_entry **entries_out, size_t *count_out, bool *more_out);
+
+/* How much an owner keeps, without reading it: one page, added to what `totals` holds, which begins as zeros. Call
+ * again while it says that there is more. */
+struct history_totals {
+    size_t count;
+    uint64_t bytes;
+    struct text after; /* where the next page begins; in the arena */
+    bool more;
+};
+enum status history_count(const struct documents *documents, struct text owner, struct arena *arena,
+                          struct history_totals *totals);
+
+/* Commits that remove these entries and the messages that nobody else keeps, for one document_internal_submit. Entries
+ * that are not there are left out; at most HISTORY_REMOVE_MAX. A message that is taken by another meanwhile stays: its
+ * commit says CONFLICT. FAILED. */
+enum status history_remove(const struct documents *documents, struct text owner, const struct text *references,
+                           size_t count, struct text who, struct arena *arena, struct commit **commits_out,
+                           size_t *commits_count_out);
+
+/* The same for what is kept no longer, whoever the owners are; looks at nothing else. `more_out`: call again when they
+ * are done. */
+enum status history_expire(const struct documents *documents, int64_t now_ms, struct arena *arena,
+                           struct commit **commits_out, size_t *commits_count_out, bool *more_out);
+
+#endif
