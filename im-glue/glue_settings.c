@@ -51,6 +51,12 @@ static const struct setting rows[] = {
      "Event package with which clients publish their IM service settings; empty: they cannot."},
     {"im.settings-type", SETTING_TEXT, ROW(settings_type), "application/vnd.oma.im.service-settings+xml", 0, 0, "",
      "Media type of these settings."},
+    {"im.history-days", SETTING_NUMBER, ROW(history_days), "90", 0, 36500, "days",
+     "Messages stay so long in the conversation histories of users whose clients ask for one; 0: nobody has one."},
+    {"im.history-messages-max", SETTING_NUMBER, ROW(history_messages_max), "10000", 1, 1000000, "",
+     "Messages in the history of one user; the oldest give way."},
+    {"im.history-mib-max", SETTING_NUMBER, ROW(history_mib_max), "200", 1, 1048576, "MiB",
+     "Size of the messages in the history of one user; the oldest give way."},
     {"im.report-window", SETTING_NUMBER, ROW(report_window_s), "30", 0, 86400, "s",
      "Delivery reports about a message to many are collected so long and handed to its sender as one; 0: each by "
      "itself."},

@@ -15,6 +15,7 @@ struct glue_settings {
     bool sha256_first, management_tls;
     char *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
     int64_t recipients_max, report_window_s, message_bytes_max;
+    int64_t history_days, history_messages_max, history_mib_max;
 };
 
 /* Reads struct glue_settings; its table is to be given to settings_clear. */

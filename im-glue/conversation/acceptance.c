@@ -14,13 +14,14 @@ struct acceptance {
     struct copy *copies;
     struct delivery **passing; /* never kept; each sends or frees itself */
     size_t count, passing_count;
+    size_t recording; /* place of the sender's history entry in the work, behind all else; the count: none */
 };
 
 static void acceptance_done(struct conversation *conversation, struct work *work);
 
 struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 {
-    struct work *work = work_new(incoming->request->conversation, recipients * 2, acceptance_done);
+    struct work *work = work_new(incoming->request->conversation, recipients * 2 + RECORDING_COMMITS, acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
@@ -67,6 +68,14 @@ void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_k
     work_add_fate(work, &fate);
 }
 
+void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group)
+{
+    struct acceptance *acceptance = work->details;
+    acceptance->recording = work->count;
+    recording_add_sent(work, incoming, group);
+    work_submit(work);
+}
+
 static bool may_be_there(const struct commit *commit)
 {
     return commit->status == OK || commit->status == UNCERTAIN;
@@ -76,7 +85,7 @@ static bool may_be_there(const struct commit *commit)
 static void undo(struct conversation *conversation, const struct work *failed)
 {
     const struct acceptance *acceptance = failed->details;
-    struct work *work = work_new(conversation, acceptance->count * 2, work_ignore);
+    struct work *work = work_new(conversation, acceptance->count * 2 + RECORDING_COMMITS, work_ignore);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
         const struct commit *commit = &failed->commits[copy->commit];
@@ -85,6 +94,11 @@ static void undo(struct conversation *conversation, const struct work *failed)
         if (may_be_there(commit + 1))
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
         copy->served->stored_count = -1; /* counted again when it matters */
+    }
+    for (size_t i = acceptance->recording; i < failed->count; i++) { /* a message that nobody keeps goes by itself */
+        const struct document_key *key = &failed->commits[i].key;
+        if (text_equal(key->usage, TEXT(DOCUMENT_HISTORY)))
+            work_add_deletion(work, DOCUMENT_HISTORY, key->owner, key->name);
     }
     work_submit(work);
 }

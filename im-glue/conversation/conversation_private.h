@@ -61,8 +61,9 @@ struct served {
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
-    int64_t stored_count; /* messages kept; -1: not counted yet */
-    unsigned arriving;    /* copies on their way to the disk */
+    int64_t stored_count;      /* messages kept; -1: not counted yet */
+    unsigned arriving;         /* copies on their way to the disk */
+    struct recorded *recorded; /* NULL: nothing went into his history since the start */
 };
 
 TAILQ_HEAD(served_list, served);
@@ -101,6 +102,8 @@ struct request {
 
 /* Commits on their way to the disk, and what follows. */
 struct work;
+struct incoming;
+struct recorded;
 typedef void work_fn(struct conversation *conversation, struct work *work);
 struct work {
     struct conversation *conversation;
@@ -179,10 +182,11 @@ struct conversation {
     int64_t sweep_at_ms;  /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
-    struct sender *senders;     /* hash by address */
-    size_t held_bytes;          /* by requests in progress */
-    size_t delivery_bytes;      /* by messages that were read from the store to be delivered */
-    struct served_list waiting; /* for room to read the next one */
+    struct sender *senders;                           /* hash by address */
+    size_t held_bytes;                                /* by requests in progress */
+    size_t delivery_bytes;                            /* by messages that were read from the store to be delivered */
+    struct served_list waiting;                       /* for room to read the next one */
+    TAILQ_HEAD(recorded_list, recorded) recorded_due; /* whose histories are to be counted */
     size_t waiting_count;
     pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
     struct work *completed, **completed_end;
@@ -221,6 +225,7 @@ void work_ignore(struct conversation *conversation, struct work *work); /* `then
 
 /* served.c */
 struct served *served_get(struct conversation *conversation, struct text address);
+struct served *served_find(const struct conversation *conversation, struct text address); /* NULL: nothing is known */
 void served_free_all(struct conversation *conversation);
 bool served_reachable(const struct conversation *conversation, const struct served *served);
 /* copies it */
@@ -286,6 +291,17 @@ struct imsettings publication_settings(const struct conversation *conversation, 
 void publication_load(struct conversation *conversation);
 void publication_sweep(struct conversation *conversation, struct served *served);
 void publication_free_all(struct served *served);
+
+/* recording.c: histories of those who ask for one */
+#define RECORDING_COMMITS 4 /* most that is added to one work: two entries, each with its message */
+bool recording_is_asked(const struct conversation *conversation, const struct served *served);
+void recording_add_sent(struct work *work, const struct incoming *incoming, struct text group); /* accepted */
+void recording_add_relayed(struct work *work, const struct delivery *delivery);  /* the sender's, of what is to one */
+void recording_add_received(struct work *work, const struct delivery *delivery); /* a contact took it */
+void recording_run(struct conversation *conversation);                           /* what is to be done without haste */
+int64_t recording_deadline(const struct conversation *conversation);
+void recording_sweep(struct conversation *conversation);
+void recorded_free(struct conversation *conversation, struct served *served);
 
 /* terms.c: what a REGISTER says beside its contacts */
 struct terms {
@@ -366,6 +382,7 @@ int64_t reports_deadline(const struct conversation *conversation);
 /* fan_out.c: one message for many */
 struct fan_out {
     struct incoming *incoming;
+    struct text address; /* of the group or of the exploder */
     struct work *work;
     struct planned *planned;
 };
@@ -385,6 +402,7 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
 void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served,
                             struct fate fate);
 void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail);
+void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group); /* empty: to one user */
 
 /* relay.c: the sender waits for what the contacts say */
 void relay_begin(struct incoming *incoming, struct served *served, bool may_store);

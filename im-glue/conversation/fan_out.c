@@ -19,7 +19,7 @@ bool fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, struct te
     }
     if (!sender_charge_copies(incoming->request, recipients, length))
         return false;
-    *fan_out = (struct fan_out){.incoming = incoming};
+    *fan_out = (struct fan_out){.incoming = incoming, .address = address};
     fan_out->work = acceptance_new(incoming, recipients ? recipients : 1);
     return true;
 }
@@ -87,5 +87,5 @@ void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipie
 void fan_out_end(struct fan_out *fan_out)
 {
     HASH_CLEAR(hh, fan_out->planned);
-    work_submit(fan_out->work);
+    acceptance_submit(fan_out->work, fan_out->incoming, fan_out->address);
 }

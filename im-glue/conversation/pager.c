@@ -91,7 +91,7 @@ static void store_one(struct incoming *incoming, struct served *served)
     struct work *work = acceptance_new(incoming, 1);
     acceptance_add_copy(work, incoming, served, incoming_fate(incoming, text_of(served->address), (struct text){0}),
                         true);
-    work_submit(work);
+    acceptance_submit(work, incoming, (struct text){0});
 }
 
 /* Relayed when nothing waits before it; what may be kept goes behind what waits, to arrive in the order it was sent. So

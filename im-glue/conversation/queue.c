@@ -194,7 +194,7 @@ void queue_delivery_finished(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
     bool keep = delivery->may_store && queue_may_try_again(status);
-    struct work *work = work_new(conversation, 2, carry_on);
+    struct work *work = work_new(conversation, 2 + RECORDING_COMMITS, carry_on);
     struct carry *carry = arena_new(&work->arena, struct carry);
     *carry = (struct carry){.kept = keep, .late = delivery->late};
     if (keep && (delivery->choosy || (status >= 500 && status != 503)))
@@ -213,6 +213,8 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     if (!keep && status != 410)
         message_count(delivery->fate.group, status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
     work_add_fate(work, &delivery->fate);
+    if (!keep && status < 300)
+        recording_add_received(work, delivery);
     metric_add(
         metric_counter("im_glue_stored_deliveries_total",
                        status < 300 ? "outcome=\"delivered\"" : (keep ? "outcome=\"kept\"" : "outcome=\"dropped\""),

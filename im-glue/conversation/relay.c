@@ -52,12 +52,16 @@ static void answer(struct delivery *delivery, int status)
     struct request *request = delivery->request;
     int told = delivery->store_failed && queue_may_try_again(status) ? 500 : answer_for(status);
     message_count(delivery->fate.group, told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
-    struct work *work = work_new(conversation, 1, work_ignore);
+    struct work *work = work_new(conversation, 1 + RECORDING_COMMITS, work_ignore);
     if (told >= 300)
         delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
                                    text_format(&delivery->arena, "%d", told), &delivery->arena);
     if (!delivery->untold)
         work_add_fate(work, &delivery->fate);
+    if (told < 300) {
+        recording_add_relayed(work, delivery);
+        recording_add_received(work, delivery);
+    }
     work_submit(work);
     delivery->request = NULL;
     if (!request)
@@ -81,7 +85,7 @@ void relay_finished(struct delivery *delivery, int status)
 void relay_keep(struct delivery *delivery)
 {
     struct conversation *conversation = delivery->conversation;
-    struct work *work = work_new(conversation, 2, keep_done);
+    struct work *work = work_new(conversation, 2 + RECORDING_COMMITS, keep_done);
     struct text *name = arena_new(&work->arena, struct text);
     delivery->fate = fate_with(&delivery->fate, FATE_STORED, conversation->now.wall_ms,
                                TEXT("no contact has taken it yet"), &delivery->arena);
@@ -93,6 +97,7 @@ void relay_keep(struct delivery *delivery)
     work->delivery = delivery;
     work->commits[work->count++] = queue_commit(delivery, *name, &work->arena);
     work_add_fate(work, &delivery->fate);
+    recording_add_relayed(work, delivery);
     work_submit(work);
 }
 

@@ -2,10 +2,16 @@
 #include "conversation_private.h"
 #include "log.h"
 
-struct served *served_get(struct conversation *conversation, struct text address)
+struct served *served_find(const struct conversation *conversation, struct text address)
 {
     struct served *served = NULL;
     HASH_FIND(hh, conversation->served, address.bytes, address.length, served);
+    return served;
+}
+
+struct served *served_get(struct conversation *conversation, struct text address)
+{
+    struct served *served = served_find(conversation, address);
     if (served)
         return served;
     served = memory_new(sizeof(*served));
@@ -35,6 +41,7 @@ void served_free_all(struct conversation *conversation)
         for (size_t i = 0; i < served->contacts_count; i++)
             contact_clear(&served->contacts[i]);
         publication_free_all(served);
+        recorded_free(conversation, served);
         free(served->flush_after);
         free(served->address);
         free(served);

@@ -41,6 +41,9 @@ struct conversation_settings {
      * wait on the disk. 0: CONVERSATION_BYTES_MAX. */
     size_t bytes_max;
     unsigned messages_per_user, registers_per_user; /* a minute; more get 480 with Retry-After; 0: any number */
+    int64_t history_ms;       /* messages stay in the histories of those who ask for one so long; 0: nobody has one */
+    size_t history_count_max; /* entries of one user; the oldest give way */
+    uint64_t history_bytes_max;
     const struct trust *trust; /* whose P-Asserted-Identity is believed; outlives the conversation; NULL: nobody's */
     /* Names in the certificate that the peer of a connection has proved to hold. NULL: none has any. */
     size_t (*peer_names)(void *context, uint64_t connection, struct arena *arena, const struct text **names_out);

@@ -51,6 +51,11 @@ struct history_totals {
 enum status history_count(const struct documents *documents, struct text owner, struct arena *arena,
                           struct history_totals *totals);
 
+/* The oldest entries that together are as many and as much as `excess` says, at most HISTORY_REMOVE_MAX; then it says
+ * how much they are. */
+enum status history_oldest(const struct documents *documents, struct text owner, struct history_totals *excess,
+                           struct arena *arena, struct text **references_out, size_t *count_out);
+
 /* Commits that remove these entries and the messages that nobody else keeps, for one document_internal_submit. Entries
  * that are not there are left out; at most HISTORY_REMOVE_MAX. A message that is taken by another meanwhile stays: its
  * commit says CONFLICT. FAILED. */

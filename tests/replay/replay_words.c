@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "fate.h"
+#include "history.h"
 #include "replay_script.h"
 #include "user.h"
 
@@ -402,6 +403,36 @@ static void word_fate(struct world *world, struct text line, struct text block)
         world_fail(world, "fate is %s '%.*s'", fate_step_name(last->kind), TEXT_ARG(last->detail));
 }
 
+/* "history bob 2 sent|got "TEXT"…": so many entries, of which the newest is so and holds these in its line. */
+static void word_history(struct world *world, struct text line, struct text block)
+{
+    struct text address = address_of(world, next_word(&line)), number = next_word(&line), role = next_word(&line);
+    struct history_entry *entries;
+    struct text message;
+    size_t count;
+    uint64_t wanted = 0;
+    bool more;
+    (void)block;
+    if (!text_to_u64(number, &wanted) || history_list(world->documents, address, (struct text){0}, FATES_MAX,
+                                                      &world->arena, &entries, &count, &more) != OK)
+        return world_fail(world, "the history cannot be read");
+    if (count != wanted)
+        return world_fail(world, "there are %zu entries", count);
+    if (role.length == 0)
+        return;
+    struct history_entry *last = &entries[count - 1];
+    if (history_get(world->documents, address, last->reference, &world->arena, last, &message) != OK)
+        return world_fail(world, "the message of the entry cannot be read");
+    struct text seen =
+        text_format(&world->arena, "from %.*s to %.*s group %.*s subject %.*s body %.*s", TEXT_ARG(last->from),
+                    TEXT_ARG(last->to), TEXT_ARG(last->group), TEXT_ARG(last->subject), TEXT_ARG(message));
+    if (text_equal(role, TEXT("sent")) != last->sent)
+        return world_fail(world, "the newest entry is %s", last->sent ? "sent" : "got");
+    for (struct text text = next_word(&line); text.length; text = next_word(&line))
+        if (text_find(seen, text) == seen.length)
+            return world_fail(world, "no '%.*s' in the newest entry: %.*s", TEXT_ARG(text), TEXT_ARG(seen));
+}
+
 typedef void word_fn(struct world *world, struct text line, struct text block);
 
 static const struct {
@@ -421,6 +452,7 @@ static const struct {
     {TEXT_INIT("heal"), word_heal},         {TEXT_INIT("alias"), word_alias},
     {TEXT_INIT("trust"), word_trust},       {TEXT_INIT("password"), word_password},
     {TEXT_INIT("overhear"), word_overhear}, {TEXT_INIT("limit"), word_limit},
+    {TEXT_INIT("history"), word_history},
 };
 
 void script_run(struct world *world, struct text line, struct text block)

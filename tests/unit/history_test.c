@@ -192,6 +192,23 @@ static void an_owner_is_counted_without_reading_messages(void **state)
     assert_false(totals.more);
 }
 
+static void the_oldest_that_are_too_many_or_too_large_are_found(void **state)
+{
+    (void)state;
+    put(BOB, false, hello, 1000);
+    put(BOB, false, bye, 2000);
+    put(BOB, true, hello, 3000);
+    struct history_totals excess = {.count = 1, .bytes = hello.length + 1};
+    struct text *references;
+    size_t count;
+    assert_int_equal(history_oldest(documents, BOB, &excess, &arena, &references, &count), OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(excess.count, 2);
+    assert_int_equal(excess.bytes, hello.length + bye.length);
+    remove_entries(BOB, references, count);
+    assert_int_equal(entries(BOB), 1);
+}
+
 static bool expire(int64_t now_ms)
 {
     struct commit *commits;
@@ -281,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_message_that_is_kept_anew_meanwhile_stays, begin, end),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_left_out, begin, end),
         cmocka_unit_test_setup_teardown(an_owner_is_counted_without_reading_messages, begin, end),
+        cmocka_unit_test_setup_teardown(the_oldest_that_are_too_many_or_too_large_are_found, begin, end),
         cmocka_unit_test_setup_teardown(what_is_over_goes_and_nothing_else, begin, end),
         cmocka_unit_test_setup_teardown(a_message_stays_as_long_as_somebody_keeps_it, begin, end),
         cmocka_unit_test_setup_teardown(a_message_that_nobody_keeps_any_more_goes_in_its_time, begin, end),

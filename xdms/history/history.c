@@ -185,6 +185,27 @@ enum status history_list(const struct documents *documents, struct text owner, s
     return status;
 }
 
+enum status history_oldest(const struct documents *documents, struct text owner, struct history_totals *excess,
+                           struct arena *arena, struct text **references_out, size_t *count_out)
+{
+    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
+    const struct history_totals wanted = *excess;
+    struct key_page page = {0};
+    enum status status = document_internal_list(documents, &prefix, NULL, HISTORY_REMOVE_MAX, arena, &page);
+    *excess = (struct history_totals){0};
+    *references_out = arena_array(arena, struct text, page.count + 1);
+    for (size_t i = 0; status == OK && i < page.count; i++) {
+        struct history_parts parts = {0};
+        if (excess->count >= wanted.count && excess->bytes >= wanted.bytes)
+            break;
+        history_parts_read(page.keys[i].name, &parts);
+        (*references_out)[excess->count++] = page.keys[i].name;
+        excess->bytes += parts.size;
+    }
+    *count_out = excess->count;
+    return status;
+}
+
 enum status history_count(const struct documents *documents, struct text owner, struct arena *arena,
                           struct history_totals *totals)
 {
