@@ -34,6 +34,10 @@ static const struct setting rows[] = {
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
      "Offers SHA-256 digest before MD5, and over WebSocket too; many clients in the field give up when the first "
      "challenge is not MD5, and those in browsers when the last is not."},
+    {"sip.md5-clients", SETTING_TEXT, ROW(md5_clients), "baresip v0, baresip v1", 0, 0, "",
+     "Beginnings of the User-Agent of clients that are offered MD5 digest alone, separated by commas, because they "
+     "give "
+     "up when SHA-256 is offered too; not with sip.sha256-first."},
     {"im.exploder", SETTING_TEXT, ROW(exploder), "exploder", 0, 0, "",
      "Address that takes messages with a list of recipients (RFC 5365): a URI, or the user part of one in the domain; "
      "empty: none does."},

@@ -13,7 +13,7 @@ struct glue_settings {
     int64_t datagram_bytes_max;
     int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
-    char *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
+    char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
     int64_t recipients_max, report_window_s, message_bytes_max;
     int64_t history_days, history_messages_max, history_mib_max;
 };

@@ -203,6 +203,7 @@ static bool open_sip(struct program *program)
     struct conversation_settings settings = {
         .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
+        .md5_clients = text_of(program->settings.md5_clients),
         .exploder = address_of(program, program->settings.exploder),
         .history_ms = program->settings.history_days * 86400000,
         .history_count_max = (size_t)program->settings.history_messages_max,

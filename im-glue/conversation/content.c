@@ -1,5 +1,6 @@
 /* What a MESSAGE holds: whose name stands in it, how it is known, whether it is worth keeping; and the same content in
  * a plainer wrapping for contacts that do not read the first one. Octets of the content are never changed. */
+#include "coding.h"
 #include "conversation_private.h"
 #include "cpim.h"
 #include "mime.h"
@@ -11,10 +12,51 @@ static bool check_part(struct incoming *incoming, struct text type, struct text 
 bool content_check(struct incoming *incoming)
 {
     struct request *request = incoming->request;
-    struct text type = request_header(request, "Content-Type"), body = sip_body(request->message);
-    if (body.length && type.length == 0)
+    struct text type = request_header(request, "Content-Type");
+    if (sip_body(request->message).length && type.length == 0)
         return request_answer(request, 400, "Missing Content-Type"), false;
-    return check_part(incoming, type, body, 0);
+    return content_open(incoming) && check_part(incoming, type, incoming->body, 0);
+}
+
+/* --- what it is before its codings --- */
+
+static struct text encoding_of(const struct sip_message *message, struct arena *arena)
+{
+    struct text_builder all;
+    struct text value;
+    builder_init(&all, arena);
+    for (size_t i = 0; sip_header(message, "Content-Encoding", i, arena, &value); i++) {
+        if (i)
+            builder_add_char(&all, ',');
+        builder_add(&all, value);
+    }
+    return builder_text(&all);
+}
+
+enum status content_body(const struct sip_message *message, struct arena *arena, struct text *body_out)
+{
+    return coding_take_off(encoding_of(message, arena), sip_body(message), SIP_BODY_MAX, arena, body_out);
+}
+
+/* What this server looks into; all else is its reader's. */
+static bool is_looked_into(struct text type)
+{
+    return cpim_is(type) || text_starts_with_nocase(text_trim(type), TEXT("multipart/")) ||
+           mime_is(type, TEXT("message/imdn+xml"));
+}
+
+bool content_open(struct incoming *incoming)
+{
+    struct request *request = incoming->request;
+    incoming->body = sip_body(request->message);
+    if (coding_is_identity(encoding_of(request->message, &request->arena)) ||
+        !is_looked_into(request_header(request, "Content-Type")))
+        return true;
+    switch (content_body(request->message, &request->arena, &incoming->body)) {
+    case OK: return sender_charge_copies(request, 1, incoming->body.length);
+    case FULL: return request_answer(request, 413, NULL), false;
+    default: return request_answer_with(request, 415, NULL, "Accept-Encoding", TEXT(CONTENT_ENCODINGS)), false;
+    }
 }
 
 /* RFC 3994 §3: who is away does not want to know that somebody was writing. */
@@ -187,11 +229,24 @@ static bool open_multipart(struct sip_message *message, struct text type, struct
     return only && content_put(message, only->headers, only->content, arena);
 }
 
+/* Few clients decompress. */
+static bool take_off_coding(struct sip_message *message, struct text type, struct arena *arena)
+{
+    struct text body;
+    if (content_body(message, arena, &body) != OK)
+        return false;
+    sip_header_remove(message, "Content-Encoding");
+    sip_body_set(message, type, text_copy(arena, body));
+    return true;
+}
+
 bool content_make_plainer(struct sip_message *message, struct arena *arena)
 {
     struct text type;
     if (!sip_header(message, "Content-Type", 0, arena, &type))
         return false;
+    if (!coding_is_identity(encoding_of(message, arena)))
+        return take_off_coding(message, type, arena);
     if (cpim_is(type))
         return open_envelope(message, arena);
     return mime_is(type, TEXT("multipart/mixed")) && open_multipart(message, type, arena);

@@ -335,6 +335,7 @@ void pager_receive(struct request *request);
 struct incoming {
     struct request *request;
     struct text message; /* ready to be stored and sent on */
+    struct text body;    /* without its codings */
     struct text message_id;
     struct text call_id;
     struct text exploder;          /* that it is for, with `recipients`; empty: it has no list */
@@ -356,7 +357,12 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
                      struct text detail);
 
 /* content.c */
-bool content_check(struct incoming *incoming); /* false: answered and freed */
+#define CONTENT_ENCODINGS "gzip, deflate, identity" /* that can be looked into */
+bool content_check(struct incoming *incoming);      /* false: answered and freed */
+/* incoming->body: without its codings, where this server has to look into it. False: answered and freed. */
+bool content_open(struct incoming *incoming);
+/* The body of a message without its codings, as coding_take_off. */
+enum status content_body(const struct sip_message *message, struct arena *arena, struct text *body_out);
 /* Puts a part in the place of the whole content. False: it cannot stand alone in SIP; the message is good for nothing.
  */
 bool content_put(struct sip_message *message, struct text headers, struct text content, struct arena *arena);

@@ -95,11 +95,14 @@ bool exploder_read(struct incoming *incoming)
     struct request *request = incoming->request;
     struct mime_multipart *multipart = arena_new(&request->arena, struct mime_multipart);
     struct text type = request_header(request, "Content-Type");
-    struct text body = text_copy(&request->arena, sip_body(request->message)); /* another takes its place */
     if (!asks_for_explosion(request))
         return bad(incoming, "Require: " EXPLODER_EXTENSION " Is Missing");
     if (!mime_is(type, TEXT("multipart/mixed")))
         return request_answer_with(request, 415, NULL, "Accept", TEXT("multipart/mixed")), false;
+    if (!content_open(incoming))
+        return false;
+    struct text body = text_copy(&request->arena, incoming->body); /* another takes its place */
+    sip_header_remove(request->message, "Content-Encoding");
     if (mime_parse(type, body, multipart) != OK)
         return bad(incoming, "Malformed Multipart");
     size_t list = find_list(multipart);

@@ -57,6 +57,7 @@ static void answer_here(struct request *request, bool exploder)
     const struct conversation_settings *settings = &request->conversation->settings;
     struct sip_message *response = request_response(request, 200, NULL);
     sip_header_add(response, "Allow", TEXT(CONVERSATION_METHODS));
+    sip_header_add(response, "Accept-Encoding", TEXT(CONTENT_ENCODINGS));
     sip_header_add(response, "Accept", settings->types_allowed.length ? settings->types_allowed : TEXT(ACCEPTED));
     if (exploder) /* RFC 5365 §5 */
         sip_header_add(response, "Supported", TEXT(EXPLODER_EXTENSION));

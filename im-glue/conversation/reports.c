@@ -221,8 +221,7 @@ static bool find_original(struct incoming *incoming, struct imdn *imdn_out, stru
 {
     struct request *request = incoming->request;
     struct text document;
-    return find_report(request_header(request, "Content-Type"), sip_body(request->message), &request->arena,
-                       &document) &&
+    return find_report(request_header(request, "Content-Type"), incoming->body, &request->arena, &document) &&
            imdn_read(document, &request->arena, imdn_out) == OK && imdn_out->message_id.length <= INCOMING_ID_MAX &&
            fate_get(request->conversation->documents, imdn_out->message_id, request->user, &request->arena, fate_out) ==
                OK;
@@ -335,10 +334,10 @@ static void add_report(struct text_builder *body, struct text boundary, const st
         TEXT_INIT("Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n");
     struct sip_message *message = NULL;
     struct sip_fault fault;
-    struct text type = {0}, document;
+    struct text type = {0}, content, document;
     struct text bytes = {waiting->message, waiting->length};
     if (sip_message_parse(bytes, &message, &fault) == OK && sip_header(message, "Content-Type", 0, arena, &type) &&
-        find_report(type, sip_body(message), arena, &document))
+        content_body(message, arena, &content) == OK && find_report(type, content, arena, &document))
         mime_add_part(body, boundary, text_join(arena, headers, document));
     sip_message_free(message);
 }

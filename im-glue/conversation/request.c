@@ -93,6 +93,23 @@ bool request_refuse_extensions(struct request *request, const char *name, struct
     return response != NULL;
 }
 
+/* Some clients give up at an answer in which any challenge, or the last, is not MD5. Those in browsers are known by
+ * their transport, the others by the name that they give themselves. */
+static bool knows_md5_alone(struct request *request)
+{
+    struct text list = request->conversation->settings.md5_clients, name;
+    struct text agent = request_header(request, "User-Agent");
+    if (request->flow.kind == FLOW_WS || request->flow.kind == FLOW_WSS)
+        return true;
+    for (bool more = list.length > 0; more;) {
+        more = text_cut(list, ',', &name, &list);
+        name = text_trim(name);
+        if (name.length && text_starts_with_nocase(agent, name))
+            return true;
+    }
+    return false;
+}
+
 static void challenge(struct request *request, bool proxy, bool stale)
 {
     struct conversation *conversation = request->conversation;
@@ -102,9 +119,7 @@ static void challenge(struct request *request, bool proxy, bool stale)
     bool sha256_first = conversation->settings.sha256_first;
     const enum digest_algorithm order[] = {sha256_first ? DIGEST_SHA256 : DIGEST_MD5,
                                            sha256_first ? DIGEST_MD5 : DIGEST_SHA256};
-    /* Those that run in browsers know only MD5 too, and read only the last. */
-    bool is_browser = request->flow.kind == FLOW_WS || request->flow.kind == FLOW_WSS;
-    size_t count = is_browser && !sha256_first ? 1 : sizeof(order) / sizeof(order[0]);
+    size_t count = !sha256_first && knows_md5_alone(request) ? 1 : sizeof(order) / sizeof(order[0]);
     for (size_t i = 0; i < count; i++)
         if (digest_offers(conversation->digest, order[i]))
             sip_header_add(

@@ -1,5 +1,7 @@
 /* The clients of a replay: what they send, and their answers to a challenge. */
+#include <assert.h>
 #include <nettle/md5.h>
+#include <zlib.h>
 
 #include "replay_script.h"
 
@@ -73,6 +75,19 @@ static void add_extra(struct text_builder *request, struct text headers, struct 
     }
 }
 
+/* What a header announces, it is: the script has it as text. */
+static struct text encoded(struct arena *arena, const struct client_message *message)
+{
+    struct text lower = text_lower(arena, message->headers);
+    uLongf length = compressBound(message->body.length);
+    if (text_find(lower, TEXT("content-encoding: deflate")) == lower.length)
+        return message->body;
+    char *bytes = arena_alloc(arena, length);
+    int result = compress((Bytef *)bytes, &length, (const Bytef *)message->body.bytes, message->body.length);
+    assert(result == Z_OK);
+    return (struct text){bytes, length};
+}
+
 static struct text client_request(struct world *world, struct actor *actor, const struct client_message *message,
                                   const struct sip_message *challenge)
 {
@@ -81,6 +96,7 @@ static struct text client_request(struct world *world, struct actor *actor, cons
     struct text own = text_format(arena, "<sip:%.*s@example.com>", TEXT_ARG(actor->user));
     struct text target = text_format(arena, "<%.*s>", TEXT_ARG(message->uri));
     unsigned number = ++actor->requests;
+    struct text body = encoded(arena, message);
     struct text tag = text_format(arena, ";tag=%.*s%u", TEXT_ARG(name), number);
     struct text_builder request;
     builder_init(&request, arena);
@@ -95,8 +111,8 @@ static struct text client_request(struct world *world, struct actor *actor, cons
     add_extra(&request, message->headers, tag);
     if (challenge)
         builder_add(&request, credentials(world, actor, method, message->uri, challenge));
-    builder_add_format(&request, "Content-Length: %zu\r\n\r\n", message->body.length);
-    builder_add(&request, message->body);
+    builder_add_format(&request, "Content-Length: %zu\r\n\r\n", body.length);
+    builder_add(&request, body);
     return builder_text(&request);
 }
 

@@ -1,6 +1,7 @@
 /* The words of a replay script. tests/replay/README.md explains them. */
 #include <stdio.h>
 
+#include "coding.h"
 #include "fate.h"
 #include "history.h"
 #include "replay_script.h"
@@ -187,6 +188,15 @@ static void word_many(struct world *world, struct text line, struct text block)
     }
 }
 
+/* As its reader sees it, whatever coding it came in. */
+static bool body_contains(struct world *world, const struct sip_message *message, struct text wanted)
+{
+    struct text encoding = {0}, body;
+    sip_header(message, "Content-Encoding", 0, &world->arena, &encoding);
+    return coding_take_off(encoding, sip_body(message), SIP_BODY_MAX, &world->arena, &body) == OK &&
+           text_find(body, wanted) < body.length;
+}
+
 static void expect_message(struct world *world, struct actor *actor, struct text line)
 {
     struct text method = next_word(&line), body = next_word(&line);
@@ -195,7 +205,7 @@ static void expect_message(struct world *world, struct actor *actor, struct text
         return;
     if (!sip_is_request(message) || !text_equal(sip_method(message), method))
         world_fail(world, "%.*s got a %d, not a %.*s", TEXT_ARG(actor->name), sip_status(message), TEXT_ARG(method));
-    else if (body.length && text_find(sip_body(message), body) == sip_body(message).length)
+    else if (body.length && !body_contains(world, message, body))
         world_fail(world, "%.*s got the body '%.*s'", TEXT_ARG(actor->name), TEXT_ARG(sip_body(message)));
     sip_message_free(actor->answerable);
     actor->answerable = message;
@@ -237,6 +247,23 @@ static void word_header(struct world *world, struct text line, struct text block
         return wanted.length ? world_fail(world, "no %s", header) : (void)0;
     if (wanted.length == 0 || text_find(value, wanted) == value.length)
         world_fail(world, "%s is '%.*s'", header, TEXT_ARG(value));
+}
+
+/* How many of a header the last message taken has: "headers bob Via 2". */
+static void word_headers(struct world *world, struct text line, struct text block)
+{
+    struct actor *actor = world_actor(world, next_word(&line));
+    const char *header = text_cstring(&world->arena, next_word(&line));
+    struct text value;
+    uint64_t wanted = 0;
+    size_t count = 0;
+    (void)block;
+    if (!actor->taken || !text_to_u64(text_trim(line), &wanted))
+        return world_fail(world, "how many of what?");
+    while (sip_header(actor->taken, header, count, &world->arena, &value))
+        count++;
+    if (count != wanted)
+        world_fail(world, "there are %zu of %s", count, header);
 }
 
 /* "password alice wrong": what her client answers challenges with from now on; "password alice none": nothing. */
@@ -439,19 +466,33 @@ static const struct {
     struct text name;
     word_fn *run;
 } words[] = {
-    {TEXT_INIT("user"), word_user},         {TEXT_INIT("document"), word_document},
-    {TEXT_INIT("register"), word_register}, {TEXT_INIT("send"), word_send},
-    {TEXT_INIT("many"), word_many},         {TEXT_INIT("request"), word_request},
-    {TEXT_INIT("expect"), word_expect},     {TEXT_INIT("header"), word_header},
-    {TEXT_INIT("body"), word_body},         {TEXT_INIT("answer"), word_answer},
-    {TEXT_INIT("drain"), word_drain},       {TEXT_INIT("settled"), word_settled},
-    {TEXT_INIT("repeat"), word_repeat},     {TEXT_INIT("raw"), word_raw},
-    {TEXT_INIT("wait"), word_wait},         {TEXT_INIT("restart"), word_restart},
-    {TEXT_INIT("connect"), word_connect},   {TEXT_INIT("disconnect"), word_disconnect},
-    {TEXT_INIT("fate"), word_fate},         {TEXT_INIT("fail"), word_fail},
-    {TEXT_INIT("heal"), word_heal},         {TEXT_INIT("alias"), word_alias},
-    {TEXT_INIT("trust"), word_trust},       {TEXT_INIT("password"), word_password},
-    {TEXT_INIT("overhear"), word_overhear}, {TEXT_INIT("limit"), word_limit},
+    {TEXT_INIT("user"), word_user},
+    {TEXT_INIT("document"), word_document},
+    {TEXT_INIT("register"), word_register},
+    {TEXT_INIT("send"), word_send},
+    {TEXT_INIT("many"), word_many},
+    {TEXT_INIT("request"), word_request},
+    {TEXT_INIT("expect"), word_expect},
+    {TEXT_INIT("header"), word_header},
+    {TEXT_INIT("headers"), word_headers},
+    {TEXT_INIT("body"), word_body},
+    {TEXT_INIT("answer"), word_answer},
+    {TEXT_INIT("drain"), word_drain},
+    {TEXT_INIT("settled"), word_settled},
+    {TEXT_INIT("repeat"), word_repeat},
+    {TEXT_INIT("raw"), word_raw},
+    {TEXT_INIT("wait"), word_wait},
+    {TEXT_INIT("restart"), word_restart},
+    {TEXT_INIT("connect"), word_connect},
+    {TEXT_INIT("disconnect"), word_disconnect},
+    {TEXT_INIT("fate"), word_fate},
+    {TEXT_INIT("fail"), word_fail},
+    {TEXT_INIT("heal"), word_heal},
+    {TEXT_INIT("alias"), word_alias},
+    {TEXT_INIT("trust"), word_trust},
+    {TEXT_INIT("password"), word_password},
+    {TEXT_INIT("overhear"), word_overhear},
+    {TEXT_INIT("limit"), word_limit},
     {TEXT_INIT("history"), word_history},
 };
 

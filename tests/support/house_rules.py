@@ -17,7 +17,7 @@ LIBRARY_HOMES = {
     "idn2.h": r"^xdms/uri/uri_iri\.c$",
     "lmdb.h": r"^xdms/store/store_lmdb\w*\.[ch]$",
     "lz4.h": r"^xdms/store/store_lmdb_pack\.c$",
-    "zlib.h": r"^xdms/service/content_coding\.c$",
+    "zlib.h": r"^(xdms/service/content_coding|im-glue/coding/coding|tests/unit/coding_test|tests/replay/replay_client)\.c$",
     "gnutls/": r"^(xdms/tls/|tests/support/certificates\.h$)",
     "libxml/": r"^xdms/xml/",
     "libxslt/": r"^xdms/xml/",
