@@ -10,14 +10,16 @@ import sys
 
 import bench_run
 
+BENCHES = ("store", "http", "element", "policy", "scale", "compression", "transactions", "sip")
+
 
 def arguments():
     names = sorted(name[len("bench_"):-len(".py")] for name in os.listdir(os.path.dirname(os.path.abspath(__file__)))
                    if name.startswith("bench_") and name.endswith(".py"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("name", choices=[n for n in names if n in ("store", "http", "element", "policy", "scale", "compression", "transactions")])
+    parser.add_argument("name", choices=[name for name in names if name in BENCHES])
     parser.add_argument("build")
-    parser.add_argument("--seconds", type=float, help="of one measurement (default: 3)")
+    parser.add_argument("--seconds", type=float, help="of one measurement (default: 3; sip: 2)")
     parser.add_argument("--rounds", type=int, help="how often each is taken (default: 3)")
     parser.add_argument("--quick", action="store_true", help="only to see whether it works: short, once, no peers that "
                         "need further packages")
@@ -28,12 +30,13 @@ def arguments():
 
 def main():
     options = arguments()
-    seconds = options.seconds or (0.3 if options.quick else 3)
+    module = importlib.import_module(f"bench_{options.name}")
+    seconds = options.seconds or (0.3 if options.quick else getattr(module, "SECONDS", 3))
     rounds = options.rounds or (1 if options.quick else 3)
     bench = bench_run.Bench(options.name, options.build, seconds, rounds, options.quick, options.only)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     try:
-        importlib.import_module(f"bench_{options.name}").run(bench)
+        module.run(bench)
     finally:
         bench.close()
     bench.write(options.results or os.path.join(bench_run.SOURCE, "results", "bench", options.name))

@@ -79,7 +79,7 @@ class Server:
 class Ready(Server):
     """One of our programs: says its ports in its first line."""
 
-    def __init__(self, bench, name, command):
+    def __init__(self, bench, name, command, first="http"):
         super().__init__(bench, name, command, stdout=subprocess.PIPE)
         line = ""
         if select.select([self.process.stdout], [], [], START_SECONDS)[0]:
@@ -87,7 +87,7 @@ class Ready(Server):
         self.ports = {word.partition("=")[0]: int(word.rpartition(":")[2]) for word in line.split()[2:] if ":" in word}
         if not self.ports:
             raise RuntimeError(f"{name} did not start: {self.tail()}")
-        self.port = self.ports["http"]
+        self.port = self.ports[first]
 
 
 def xdms(bench, users):

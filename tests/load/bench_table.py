@@ -8,13 +8,14 @@ import sys
 HEADINGS = {"per_second": "per second", "p50_us": "p50 µs", "p99_us": "p99 µs", "cpu_us": "server CPU µs",
             "batch": "commits per fsync", "us": "µs", "seconds": "seconds", "ms": "ms", "mb": "MB",
             "kb": "kB", "read_us": "read CPU µs", "file_to_text": "file to text",
-            "bytes": "bytes"}
+            "bytes": "bytes", "polite": "503 with Retry-After", "refused": "other refusals", "unanswered": "no answer",
+            "lost": "accepted, lost"}
 
 
 def number(value):
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def rows(data):
