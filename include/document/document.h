@@ -15,6 +15,13 @@
  * and get what no client can use. */
 #define DOCUMENT_LISTING_MAX USAGE_LISTING_MAX
 
+/* Bytes after which a part of a made document ends: what a client reads at once without effort, some thousand entries.
+ */
+#define DOCUMENT_PART_BYTES_MAX (1u << 20)
+
+/* Entries that are counted behind a folder that is listed in part: a tenth of a second. */
+#define DOCUMENT_MORE_MAX 100000
+
 struct documents; /* a store and a usage set; shared by threads */
 
 struct documents *documents_new(struct store *store, const struct usage_set *usages);
@@ -55,17 +62,33 @@ enum status document_place(const struct documents *documents, const struct xcap_
 struct text document_ancestor(const struct document_place *place, struct text root_uri, struct arena *arena);
 
 /* A node of the document, as xcap_get finds it: NOT_FOUND when there is no document, or no such node in it (then
- * `found_out` has a version). The bytes of the document may be left out. */
+ * `found_out` has a version). The bytes of the document may be left out. What a usage finds by a unique value
+ * (usage_selects_claim) is made of the document that holds it, whose version it then has; the whole is never made. */
 enum status document_read_node(const struct documents *documents, const struct document_place *place,
                                const struct xcap_selector *selector, struct arena *arena, struct stored *found_out,
                                struct text *node_out);
 
-/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED; FULL for a computed one
- * that would be larger than DOCUMENT_LISTING_MAX. */
+/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED; FULL for one made of
+ * contents that would be larger than DOCUMENT_LISTING_MAX. One made of a home lists folders in part instead. */
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
                           struct stored *found_out);
 enum status document_read_version(const struct documents *documents, const struct document_place *place,
                                   struct stored *found_out);
+
+/* A part of a document that is made of a home or of contents. */
+struct document_part {
+    struct text auid;  /* of a home: the one usage to be listed, or empty: all, each from its beginning */
+    struct text after; /* begins behind this name in that usage, or this owner of contents; empty: at the beginning */
+    size_t limit; /* entries of a folder, or documents: 1…STORE_PAGE_MAX; there is one at least, if there is any */
+};
+
+/* A part is a document of the same form, whose version follows its own bytes alone. `next_out` is the `after` of the
+ * part that follows; empty when this is the last, or of all folders. NOT_FOUND: not such a document, or it has no such
+ * folder; FULL: one of the documents is too large alone. What is there all the time while parts are read one after
+ * another is in exactly one of them. */
+enum status document_read_part(const struct documents *documents, const struct document_place *place,
+                               const struct document_part *part, struct arena *arena, struct stored *found_out,
+                               struct text *next_out);
 
 /* Entity tag of a version, with its quotes, and that of its gzip: other bytes, so another strong tag (RFC 9110 §8.8.3).
  */

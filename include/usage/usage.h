@@ -4,6 +4,7 @@
 #define USAGE_USAGE_H
 
 #include "policy.h"
+#include "xcap_selector.h"
 #include "xcap_target.h"
 
 struct usage_set;
@@ -132,6 +133,12 @@ enum status usage_check(const struct usage *usage, const struct usage_subject *s
  * `name` is not computed, FULL when there is too much to list, FAILED when the sheet breaks. */
 enum status usage_compute(const struct usage *usage, enum xcap_tree tree, struct text name, struct text listing,
                           struct arena *arena, struct text *bytes_out);
+
+/* Does the selector name one element of a computed document by a unique value, and does the manifest say (`by`) that
+ * the document which holds the value is all that must be read for it? Then which claim leads there. */
+bool usage_selects_claim(const struct usage *usage, const struct usage_document *row,
+                         const struct xcap_selector *selector, struct arena *arena, struct text *kind_out,
+                         struct text *value_out);
 
 /* A document as an HTML page for people, made by page.xsl of the usage or of common/. NOT_FOUND without either; FULL or
  * FAILED when no page can be made of it. */

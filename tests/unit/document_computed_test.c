@@ -10,62 +10,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "document.h"
+#include "made_documents.h"
 #include "metrics.h"
-#include "xml_validate.h"
-
-#define ANN "sip:ann@example.com"
-#define BOB "sip:bob@example.com"
-
-static struct arena arena;
-static struct usage_set *usages;
-static struct store *store;
-static struct documents *documents;
-
-static struct document_place place_of(const char *auid, const char *owner, const char *name)
-{
-    struct document_place place = {.usage = usage_find(usages, text_of(auid))};
-    assert_non_null(place.usage);
-    place.tree = owner[0] ? XCAP_USERS : XCAP_GLOBAL;
-    place.row = usage_document(place.usage, place.tree, text_of(name));
-    assert_non_null(place.row);
-    place.key = (struct document_key){place.usage->auid, text_of(owner), text_of(name)};
-    place.root_uri = TEXT("http://xdm.example.com/xcap-root/");
-    return place;
-}
-
-static uint64_t put_raw(const char *auid, struct text owner, struct text name, struct text bytes)
-{
-    struct commit commit = {
-        .key = {text_of(auid), owner, name}, .expected = VERSION_ANY, .bytes = bytes, .who = TEXT("test")};
-    assert_int_equal(store_commit(store, &commit, 1), OK);
-    return commit.version;
-}
-
-static enum status change(const char *auid, const char *owner, const char *name, const char *body,
-                          struct refusal *refusal)
-{
-    struct document_change request = {
-        .documents = documents,
-        .place = place_of(auid, owner, name),
-        .deletion = !body,
-        .body = text_of(body ? body : ""),
-        .content_type_fits = true,
-        .who = text_of(owner),
-        .root_uri = TEXT("http://xdm.example.com/xcap-root/"),
-        .arena = &arena,
-    };
-    document_change_wait(&request);
-    *refusal = request.refusal;
-    return request.status;
-}
-
-static void put(const char *auid, const char *owner, const char *name, const char *body)
-{
-    struct refusal refusal;
-    if (change(auid, owner, name, body, &refusal) != OK)
-        fail_msg("%s: %.*s", auid, TEXT_ARG(refusal.phrase));
-}
 
 static struct stored made(const char *auid, const char *owner, const char *name)
 {
@@ -75,13 +21,7 @@ static struct stored made(const char *auid, const char *owner, const char *name)
     assert_int_equal(document_read(documents, &place, &arena, &found), OK);
     assert_int_equal(document_read_version(documents, &place, &head), OK);
     assert_int_equal(found.version, head.version);
-    struct usage_subject subject = {place.key.owner, place.key.name, place.root_uri};
-    struct refusal refusal = {0};
-    const struct usage_claim *claims;
-    size_t count;
-    if (found.bytes.length <= place.usage->bytes_max &&
-        usage_check(place.usage, &subject, found.bytes, &arena, &claims, &count, &refusal) == REFUSED)
-        fail_msg("%.*s", TEXT_ARG(refusal.phrase));
+    must_be_valid(&place, found.bytes);
     return found;
 }
 
@@ -89,22 +29,6 @@ static struct stored directory(const char *owner)
 {
     return made("org.openmobilealliance.xcap-directory", owner, "directory.xml");
 }
-
-static void says(struct text bytes, const char *what, bool expected)
-{
-    if ((text_find(bytes, text_of(what)) < bytes.length) != expected)
-        fail_msg("%s: %.*s", what, TEXT_ARG(bytes));
-}
-
-static size_t count_of(struct text bytes, const char *what)
-{
-    size_t count = 0;
-    for (size_t at; (at = text_find(bytes, text_of(what))) < bytes.length; count++)
-        bytes = text_slice(bytes, at + 1, bytes.length);
-    return count;
-}
-
-#define LISTS "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'/>"
 
 static void a_directory_has_a_folder_for_each_usage(void **state)
 {
@@ -177,9 +101,6 @@ static void a_directory_goes_over_many_pages(void **state)
     says(bytes, "/list-00000\"", true);
     says(bytes, "/list-02004\"", true);
 }
-
-#define RLS(services) "<rls-services xmlns='urn:ietf:params:xml:ns:rls-services'>" services "</rls-services>"
-#define SERVICE(uri)  "<service uri='" uri "'><list/></service>"
 
 static struct stored global(void)
 {
@@ -422,45 +343,6 @@ static void what_is_made_cannot_be_changed(void **state)
     assert_int_equal(change("org.openmobilealliance.xcap-directory", ANN, "directory.xml", NULL, &refusal), REFUSED);
     assert_int_equal(refusal.kind, REFUSAL_METHOD);
 }
-
-static int open_store(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    store = store_open_memory();
-    documents = documents_new(store, usages);
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    (void)state;
-    documents_free(documents);
-    store_close(store);
-    arena_clear(&arena);
-    return 0;
-}
-
-static int open_all(void **state)
-{
-    (void)state;
-    struct text error = {0};
-    xml_open();
-    arena_init(&arena, "test");
-    enum status status = usage_set_load("schemas", &usages, &arena, &error);
-    arena_clear(&arena);
-    return status == OK ? 0 : -1;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    usage_set_free(usages);
-    xml_close();
-    return 0;
-}
-
-#define IN_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
 
 int main(void)
 {

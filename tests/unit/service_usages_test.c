@@ -132,6 +132,55 @@ static void the_global_index_is_for_servers_alone(void **state)
     holds(taken, "<alt-value>sip:team-2@example.com</alt-value>", true);
 }
 
+/* As a client does it that knows nothing but Link (RFC 8288). */
+static unsigned walk(const char *path, const char *user, const char *query, const char *each)
+{
+    unsigned count = 0;
+    for (struct text rest = text_of(query); rest.length;) {
+        const char *target =
+            text_cstring(&fixture->arena, text_format(&fixture->arena, "%s%.*s", path, TEXT_ARG(rest)));
+        struct answer answer = get(target, user);
+        assert_int_equal(answer.status, 200);
+        assert_true(answer_header(&answer, "ETag", 0).length > 0);
+        for (size_t at; (at = text_find(answer.body, text_of(each))) < answer.body.length; count++)
+            answer.body = text_slice(answer.body, at + 1, answer.body.length);
+        struct text link = answer_header(&answer, "Link", 0);
+        size_t end = text_find(link, TEXT(">; rel=\"next\""));
+        rest = link.length ? text_slice(link, 1, end) : TEXT("");
+        assert_true(link.length == 0 || end < link.length);
+    }
+    return count;
+}
+
+static void made_documents_are_read_in_parts_by_their_links(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1234; i++) {
+        struct commit commits[] = {
+            {.key = {TEXT("resource-lists"), TEXT("sip:alice@example.com"),
+                     text_format(&fixture->arena, "a&b=%%41 \"%u\"", i)},
+             .expected = VERSION_ANY,
+             .bytes = TEXT("<x/>")},
+            {.key = {TEXT("rls-services"), text_format(&fixture->arena, "sip:a&b=c%%20%u@example.com", i),
+                     TEXT("index")},
+             .expected = VERSION_ANY,
+             .bytes = text_format(&fixture->arena,
+                                  "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\"><service "
+                                  "uri=\"sip:s%u@example.com\"><list/></service></rls-services>",
+                                  i)},
+        };
+        assert_int_equal(store_commit(fixture->store, commits, 2), OK);
+    }
+    assert_int_equal(walk(DIRECTORY, "alice", "?auid=resource-lists&limit=100", "<entry "), 1234);
+    assert_int_equal(walk(GLOBAL, "rls", "?limit=100", "<service "), 1234);
+    struct answer first = get(GLOBAL "?limit=7", "rls");
+    const char *condition = text_cstring(&fixture->arena, text_format(&fixture->arena, "If-None-Match: %.*s",
+                                                                      TEXT_ARG(answer_header(&first, "ETag", 0))));
+    assert_int_equal(ASK_XCAP(fixture, "GET", GLOBAL "?limit=7", "rls", {condition}).status, 304);
+    assert_int_equal(ASK_XCAP(fixture, "GET", GLOBAL "?limit=8", "rls", {condition}).status, 200);
+    assert_int_equal(get(GLOBAL "?limit=7", "alice").status, 403);
+}
+
 static void too_much_to_list_is_answered_507(void **state)
 {
     (void)state;
@@ -148,7 +197,10 @@ static void too_much_to_list_is_answered_507(void **state)
         };
         assert_int_equal(store_commit(fixture->store, &commit, 1), OK);
     }
-    assert_int_equal(get(GLOBAL, "rls").status, 507);
+    struct answer full = get(GLOBAL, "rls");
+    assert_int_equal(full.status, 507);
+    holds(full, "read it in parts", true);
+    assert_int_equal(get(GLOBAL "?limit=1", "rls").status, 200);
     assert_int_equal(get(DIRECTORY, "alice").status, 200);
 }
 
@@ -335,6 +387,7 @@ int main(void)
         SERVED(a_node_of_a_directory_can_be_selected),
         SERVED(a_directory_is_for_its_owner_and_for_servers),
         SERVED(the_global_index_is_for_servers_alone),
+        SERVED(made_documents_are_read_in_parts_by_their_links),
         SERVED(too_much_to_list_is_answered_507),
         SERVED(a_locked_profile_is_written_by_operators),
         SERVED(an_owner_may_let_go_of_history_and_not_write_it),

@@ -223,7 +223,11 @@ static void what_is_made_must_have_one_name_and_a_place_that_fits(void **state)
     notes("<document name='all' computed='all.xsl'/>");
     load_fails("its scope must be global");
     notes("<document name='all' from='home'/>");
-    load_fails("'from' but is not computed");
+    load_fails("'from' or 'by' but is not computed");
+    notes("<document name='all' computed='all.xsl' from='home' by='tag'/>");
+    load_fails("'by' but is not made of contents");
+    notes("<document name='all' computed='all.xsl' from='contents' scope='global' by='tag'/>");
+    load_fails("'tag' is no unique value of an attribute that stands at one place");
     notes("<document name='all' computed='all.xsl' from='elsewhere'/>");
     load_fails("from");
 }

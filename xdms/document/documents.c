@@ -1,10 +1,7 @@
 /* The handle over a store and a usage set, and reading of documents that XCAP names. */
 #include "documents.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-
-#define COMPUTED_BIT (UINT64_C(1) << 63) /* no store gets to so many changes: versions of both kinds never meet */
 
 struct documents *documents_new(struct store *store, const struct usage_set *usages)
 {
@@ -37,12 +34,6 @@ struct store *documents_store(const struct documents *documents)
     return documents->store;
 }
 
-/* The seed is fixed: an entity tag must be the same in every process and after every start. */
-static uint64_t computed_version(struct text bytes)
-{
-    return (text_hash(bytes, 0) >> 2) | COMPUTED_BIT;
-}
-
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
                           struct stored *found_out)
 {
@@ -54,13 +45,11 @@ enum status document_read(const struct documents *documents, const struct docume
     if (kept && document_made_find(documents, place, arena, found_out))
         return OK;
     uint64_t change = store_last_change(documents->store);
-    enum status status = document_compute(documents, place, arena, &found_out->bytes);
-    if (status != OK)
-        return status;
-    found_out->version = computed_version(found_out->bytes);
-    if (kept && change != STORE_CHANGE_UNKNOWN)
+    struct text next;
+    enum status status = document_compute(documents, place, &(struct document_choice){0}, arena, found_out, &next);
+    if (status == OK && kept && change != STORE_CHANGE_UNKNOWN)
         document_made_keep(documents, place, change, found_out);
-    return OK;
+    return status;
 }
 
 enum status document_read_version(const struct documents *documents, const struct document_place *place,

@@ -32,9 +32,20 @@ void gate_leave(struct document_gates *gates, const struct document_key *key);
 struct document_readers *document_readers_new(void);
 void document_readers_free(struct document_readers *readers);
 
-/* computed.c: the bytes of a computed document, made now. NOT_FOUND, FULL, FAILED. */
-enum status document_compute(const struct documents *documents, const struct document_place *place, struct arena *arena,
-                             struct text *bytes_out);
+/* Which documents a computed one is made of: all (neither is given), a part, or the one that holds a claim. */
+struct document_choice {
+    const struct document_part *part;
+    const struct document_key *holder;
+};
+
+/* computed.c: a computed document, made now; its version follows its bytes. NOT_FOUND, FULL, FAILED. */
+enum status document_compute(const struct documents *documents, const struct document_place *place,
+                             const struct document_choice *choice, struct arena *arena, struct stored *found_out,
+                             struct text *next_out);
+
+/* listing.c: what the sheet of a computed document reads (docs/new-usage.md). */
+enum status document_listing(const struct documents *documents, const struct document_place *place,
+                             const struct document_choice *choice, struct text_builder *listing, struct text *next_out);
 
 /* made.c: documents made of contents, kept while they hold. The one that is found has bytes and a version; a document
  * is kept with the number of the newest change before its parts were read. */

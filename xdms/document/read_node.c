@@ -114,6 +114,20 @@ static void keep(struct document_nodes *nodes, const struct stored *found)
     pthread_mutex_unlock(&shard->lock);
 }
 
+/* The document, or as much of a made one as is needed to find the node. */
+static enum status read_for_node(const struct documents *documents, const struct document_place *place,
+                                 const struct xcap_selector *selector, struct arena *arena, struct stored *found_out)
+{
+    struct text kind, value, next;
+    struct document_key holder;
+    if (!usage_selects_claim(place->usage, place->row, selector, arena, &kind, &value))
+        return document_read(documents, place, arena, found_out);
+    enum status status = value.length ? store_find(documents->store, kind, value, arena, &holder) : NOT_FOUND;
+    if (status != OK)
+        return status;
+    return document_compute(documents, place, &(struct document_choice){.holder = &holder}, arena, found_out, &next);
+}
+
 enum status document_read_node(const struct documents *documents, const struct document_place *place,
                                const struct xcap_selector *selector, struct arena *arena, struct stored *found_out,
                                struct text *node_out)
@@ -127,7 +141,7 @@ enum status document_read_node(const struct documents *documents, const struct d
         if (find_kept(documents->nodes, found_out->version, selector, arena, &status, node_out, &again))
             return status;
     }
-    status = document_read(documents, place, arena, found_out);
+    status = read_for_node(documents, place, selector, arena, found_out);
     if (status != OK)
         return status;
     if (again)

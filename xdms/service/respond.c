@@ -67,6 +67,17 @@ const char *respond_phrase(enum status status)
     }
 }
 
+static struct text phrase_of(const struct xcap_call *call, enum status status, const struct refusal *refusal)
+{
+    if (status == REFUSED)
+        return refusal->phrase;
+    if (status == FULL && call->place.row && call->place.row->kind == USAGE_COMPUTED)
+        return TEXT(
+            "What is made of all documents is too large; read it in parts, the first with ?limit=100 behind the "
+            "path.");
+    return text_of(respond_phrase(status));
+}
+
 void respond_xcap_refusal(const struct xcap_call *call, enum status status, const struct refusal *refusal,
                           struct http_response *response)
 {
@@ -76,8 +87,7 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
                          xcap_error_write(refusal, call->request->arena));
         return;
     }
-    struct text phrase = status == REFUSED ? refusal->phrase : text_of(respond_phrase(status));
-    respond_text(response, code, text_join(call->request->arena, phrase, TEXT("\n")));
+    respond_text(response, code, text_join(call->request->arena, phrase_of(call, status, refusal), TEXT("\n")));
     if (code == 405)
         http_response_header(response, "Allow", refusal->allow);
     if (code == 415) /* RFC 9110 §15.5.16: which codings would do */

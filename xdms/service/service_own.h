@@ -119,6 +119,14 @@ bool respond_page(const struct xcap_call *call, struct text bytes, struct http_r
 /* OK: the response is filled in, 304 included. */
 enum status xcap_read(struct xcap_call *call, struct http_response *response, struct refusal *refusal);
 
+/* Does the query of a made document ask for a part of it? REFUSED: 400, it cannot. */
+enum status xcap_part_asked(const struct xcap_call *call, struct document_part *part_out, bool *asked_out,
+                            struct refusal *refusal);
+
+/* Link to the part that begins behind `next`, if there is one. */
+void xcap_part_link(const struct xcap_call *call, const struct document_part *part, struct text next,
+                    struct http_response *response);
+
 /* What the header section says of the body. */
 enum content_fit { CONTENT_FITS, CONTENT_OTHER_TYPE, CONTENT_CODED, CONTENT_OTHER_CHARSET };
 enum content_fit content_fit(const struct http_request *request, struct text type_wanted);

@@ -18,6 +18,28 @@ static bool has_condition(const struct http_request *request)
     return false;
 }
 
+/* What is asked for: a node, a part of a document that is made, or all of the document. */
+static enum status read_bytes(const struct xcap_call *call, struct http_response *response, struct stored *found_out,
+                              struct text *bytes_out, struct refusal *refusal)
+{
+    const struct documents *documents = call->service->documents;
+    struct arena *arena = call->request->arena;
+    struct document_part part;
+    struct text next = {0};
+    bool in_part;
+    if (call->selector)
+        return document_read_node(documents, &call->place, call->selector, arena, found_out, bytes_out);
+    enum status status = xcap_part_asked(call, &part, &in_part, refusal);
+    if (status == OK)
+        status = in_part ? document_read_part(documents, &call->place, &part, arena, found_out, &next)
+                         : document_read(documents, &call->place, arena, found_out);
+    if (status == OK) {
+        *bytes_out = found_out->bytes;
+        xcap_part_link(call, &part, next, response);
+    }
+    return status;
+}
+
 /* A condition counts only where the answer would else be 200 (RFC 9110 §13.2.1). For a whole document its version says
  * so without a look at the bytes; of a node only the bytes tell whether it is there. */
 enum status xcap_read(struct xcap_call *call, struct http_response *response, struct refusal *refusal)
@@ -38,11 +60,7 @@ enum status xcap_read(struct xcap_call *call, struct http_response *response, st
             return status;
     }
     struct text bytes;
-    enum status status = call->selector
-                             ? document_read_node(documents, &call->place, call->selector, arena, &found, &bytes)
-                             : document_read(documents, &call->place, arena, &found);
-    if (!call->selector)
-        bytes = found.bytes;
+    enum status status = read_bytes(call, response, &found, &bytes, refusal);
     if (status == OK && paged && respond_page(call, bytes, response))
         return OK;
     if (status == OK && conditional)

@@ -234,3 +234,45 @@ static enum status refuse_repeated(const struct gathering *gathering, struct ref
     }
     return OK;
 }
+
+bool usage_claims_resolve(struct usage_loaded *loaded, struct text *kind_out)
+{
+    for (size_t i = 0; i < loaded->usage.documents_count; i++) {
+        struct usage_computed *computed = &loaded->computed[i];
+        for (size_t k = 0; k < loaded->claims_count && !computed->by_row; k++) {
+            const struct usage_claim_row *row = &loaded->claims[k];
+            bool selectable = !row->shared && !row->path.anywhere && row->path.has_attribute;
+            if (computed->by.length && selectable && text_equal(row->kind, computed->by))
+                computed->by_row = row;
+        }
+        *kind_out = computed->by;
+        if (computed->by.length && !computed->by_row)
+            return false;
+    }
+    return true;
+}
+
+static bool step_is_plain(const struct xcap_step *step, const struct usage_step *wanted)
+{
+    return !step->any_name && step->position == 0 && step->also.length == 0 &&
+           text_equal(step->namespace, wanted->namespace) && text_equal(step->local, wanted->local);
+}
+
+/* Positions count elements that come of other documents, and so would a name or an attribute that fits any. */
+bool usage_selects_claim(const struct usage *usage, const struct usage_document *row,
+                         const struct xcap_selector *selector, struct arena *arena, struct text *kind_out,
+                         struct text *value_out)
+{
+    const struct usage_claim_row *by = usage_loaded(usage)->computed[row - usage->documents].by_row;
+    if (!by || selector->steps_count < by->path.steps_count)
+        return false;
+    size_t last = by->path.steps_count - 1;
+    for (size_t i = 0; i <= last; i++)
+        if (!step_is_plain(&selector->steps[i], &by->path.steps[i]) || selector->steps[i].has_attribute != (i == last))
+            return false;
+    const struct xcap_step *step = &selector->steps[last];
+    *kind_out = by->kind;
+    *value_out = in_form(arena, by->form, text_trim(step->attribute_value));
+    return text_equal(step->attribute_namespace, by->path.attribute_namespace) &&
+           text_equal(step->attribute_local, by->path.attribute);
+}

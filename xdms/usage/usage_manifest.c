@@ -66,6 +66,12 @@ enum status usage_manifest_read(const struct xml_element *manifest, struct arena
     read_suspects(manifest, memory, loaded_out);
     if (read_claims(manifest, memory, loaded_out, error_out) != OK)
         return FAILED;
+    struct text kind;
+    if (!usage_claims_resolve(loaded_out, &kind)) {
+        *error_out =
+            text_format(memory, "'%.*s' is no unique value of an attribute that stands at one place", TEXT_ARG(kind));
+        return FAILED;
+    }
     return usage_policy_read(manifest, memory, loaded_out, error_out);
 }
 
@@ -124,11 +130,13 @@ static enum usage_source source_of(struct text name)
 }
 
 /* What the schema cannot say of a row; NULL: it is good. */
-static const char *complaint_about(const struct usage_document *row, struct text from)
+static const char *complaint_about(const struct usage_document *row, struct text from, struct text by)
 {
     bool patterned = text_find_char(row->pattern, '*') < row->pattern.length;
     if (row->kind == USAGE_STORED)
-        return from.length ? "has 'from' but is not computed" : NULL;
+        return from.length || by.length ? "has 'from' or 'by' but is not computed" : NULL;
+    if (by.length && row->source != USAGE_FROM_CONTENTS)
+        return "has 'by' but is not made of contents";
     if (patterned)
         return "is computed: its name must be a single one";
     if (row->source == USAGE_FROM_HOME && row->tree == XCAP_GLOBAL)
@@ -153,7 +161,9 @@ static enum status read_documents(const struct xml_element *manifest, struct are
         documents[used].tree = tree_of(row);
         documents[used].kind = loaded->computed[used].file.length ? USAGE_COMPUTED : USAGE_STORED;
         documents[used].source = source_of(usage_row_value(row, "from"));
-        const char *complaint = complaint_about(&documents[used], usage_row_value(row, "from"));
+        loaded->computed[used].by = usage_row_value(row, "by");
+        const char *complaint =
+            complaint_about(&documents[used], usage_row_value(row, "from"), loaded->computed[used].by);
         if (complaint) {
             *error_out = text_format(memory, "document '%.*s' %s", TEXT_ARG(documents[used].pattern), complaint);
             return FAILED;

@@ -49,6 +49,8 @@ struct usage_claim_row {
 
 struct usage_computed {
     struct text file; /* name of the row's sheet; empty for stored documents */
+    struct text by;   /* kind of the unique values that its elements are found by; empty: none */
+    const struct usage_claim_row *by_row;
     struct xml_sheet *sheet;
     struct text bytes; /* of what is made once, from the list of usages */
 };
@@ -140,6 +142,10 @@ bool usage_name_resolve(const struct usage_loaded *loaded, struct text written, 
 enum status usage_claims_read(const struct usage_loaded *loaded, struct text bytes, struct arena *arena,
                               const struct usage_claim **claims_out, size_t *claims_count_out,
                               struct text *unreadable_out, struct refusal *refusal);
+
+/* Finds the rows that the `by` of computed documents name. False: one is not there, or not the attribute of elements at
+ * one place; `kind_out` says which. */
+bool usage_claims_resolve(struct usage_loaded *loaded, struct text *kind_out);
 
 bool usage_file_exists(const char *path);
 enum status usage_file_read(const char *path, struct arena *arena, struct text *bytes_out);
