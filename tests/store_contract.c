@@ -337,7 +337,7 @@ static void the_version_is_the_number_of_the_change(void **state)
 #define THREADS    8
 #define PER_THREAD 40
 
-struct tally {
+struct answers {
     pthread_mutex_t lock;
     pthread_cond_t counted;
     size_t answered;
@@ -345,14 +345,14 @@ struct tally {
 
 static void count_answer(void *context)
 {
-    struct tally *tally = context;
-    pthread_mutex_lock(&tally->lock);
-    tally->answered++;
-    pthread_cond_signal(&tally->counted);
-    pthread_mutex_unlock(&tally->lock);
+    struct answers *answers = context;
+    pthread_mutex_lock(&answers->lock);
+    answers->answered++;
+    pthread_cond_signal(&answers->counted);
+    pthread_mutex_unlock(&answers->lock);
 }
 
-static struct tally tally = {.lock = PTHREAD_MUTEX_INITIALIZER, .counted = PTHREAD_COND_INITIALIZER};
+static struct answers answers = {.lock = PTHREAD_MUTEX_INITIALIZER, .counted = PTHREAD_COND_INITIALIZER};
 
 struct writer {
     pthread_t thread;
@@ -366,7 +366,7 @@ static void *writer_submit(void *context)
     struct writer *writer = context;
     struct stored found;
     for (size_t i = 0; i < PER_THREAD; i++)
-        store_submit(store, &writer->commits[i], 1, count_answer, &tally);
+        store_submit(store, &writer->commits[i], 1, count_answer, &answers);
     struct document_key where = key("t", "first", "");
     for (size_t i = 0; i < PER_THREAD; i++)
         writer->seen += store_head(store, &where, &found) == OK;
@@ -377,7 +377,7 @@ static void all_that_was_submitted_is_answered_and_present(void **state)
 {
     (void)state;
     struct writer *writers = arena_array(&arena, struct writer, THREADS);
-    tally.answered = 0;
+    answers.answered = 0;
     put(key("t", "first", ""), "x");
     for (size_t t = 0; t < THREADS; t++) {
         for (size_t i = 0; i < PER_THREAD; i++) {
@@ -388,10 +388,10 @@ static void all_that_was_submitted_is_answered_and_present(void **state)
     }
     for (size_t t = 0; t < THREADS; t++)
         pthread_join(writers[t].thread, NULL);
-    pthread_mutex_lock(&tally.lock);
-    while (tally.answered < THREADS * PER_THREAD)
-        pthread_cond_wait(&tally.counted, &tally.lock);
-    pthread_mutex_unlock(&tally.lock);
+    pthread_mutex_lock(&answers.lock);
+    while (answers.answered < THREADS * PER_THREAD)
+        pthread_cond_wait(&answers.counted, &answers.lock);
+    pthread_mutex_unlock(&answers.lock);
 
     for (size_t t = 0; t < THREADS; t++) {
         assert_int_equal(writers[t].seen, PER_THREAD);
@@ -453,15 +453,15 @@ static void of_many_who_claim_one_gets_it(void **state)
     (void)state;
     const struct claim team[] = {unique("sip:team@x")};
     struct commit commits[THREADS];
-    tally.answered = 0;
+    answers.answered = 0;
     for (size_t i = 0; i < THREADS; i++) {
         commits[i] = claiming(key("u", "o", repeated('n', i, "")), team, 1);
-        store_submit(store, &commits[i], 1, count_answer, &tally);
+        store_submit(store, &commits[i], 1, count_answer, &answers);
     }
-    pthread_mutex_lock(&tally.lock);
-    while (tally.answered < THREADS)
-        pthread_cond_wait(&tally.counted, &tally.lock);
-    pthread_mutex_unlock(&tally.lock);
+    pthread_mutex_lock(&answers.lock);
+    while (answers.answered < THREADS)
+        pthread_cond_wait(&answers.counted, &answers.lock);
+    pthread_mutex_unlock(&answers.lock);
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(commits[i].status, i == 0 ? OK : TAKEN);
 }
@@ -470,13 +470,13 @@ static void closing_waits_for_what_was_submitted(void **state)
 {
     (void)state;
     struct commit *commits = arena_array(&arena, struct commit, PER_THREAD);
-    tally.answered = 0;
+    answers.answered = 0;
     for (size_t i = 0; i < PER_THREAD; i++) {
         commits[i] = change(key("u", "o", repeated('n', i, "")), VERSION_ABSENT, TEXT("x"));
-        store_submit(store, &commits[i], 1, count_answer, &tally);
+        store_submit(store, &commits[i], 1, count_answer, &answers);
     }
     store_close(store);
-    assert_int_equal(tally.answered, PER_THREAD);
+    assert_int_equal(answers.answered, PER_THREAD);
     store = NULL; /* closing nothing is fine */
 }
 

@@ -162,7 +162,8 @@ void document_change_wait(struct document_change *change);
 /* Internal usages: their documents are records (record.h), their names start with '#', XCAP never serves them. */
 #define DOCUMENT_USERS            "#users"            /* owner: canonical address */
 #define DOCUMENT_BINDINGS         "#bindings"         /* owner: canonical address, name: of the contact */
-#define DOCUMENT_DEFERRED         "#deferred"         /* owner: recipient, name: order of arrival */
+#define DOCUMENT_DEFERRED         "#deferred"         /* owner: recipient, name: reference, in the order of delivery */
+#define DOCUMENT_CONTENTS         "#contents"         /* no owner, name: of a message that #deferred refers to, in order of arrival */
 #define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
 #define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
 #define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
@@ -190,6 +191,10 @@ enum status document_internal_list(const struct documents *documents, const stru
 enum status document_internal_holders(const struct documents *documents, struct text kind, struct text value_prefix,
                                       const struct text *after_value, const struct document_key *after, size_t limit,
                                       struct arena *arena, struct key_page *page_out, struct text **values_out);
+
+/* store_tally: of a counted claim that documents of internal usages hold. */
+enum status document_internal_tally(const struct documents *documents, struct text kind, struct text value,
+                                    struct tally *tally_out);
 
 /* Queued; each commit gets its own result. Asserts that every key is of an internal usage. */
 void document_internal_submit(const struct documents *documents, struct commit *commits, size_t count,

@@ -23,11 +23,14 @@ struct document_key {
 };
 
 /* A value that leads to a document. A unique claim has one holder in the whole store ("group-uri" "sip:team@…");
- * a shared one may have many and is for finding ("message-of" "sip:bob@…"). */
+ * a shared one may have many and is for finding ("message-of" "sip:bob@…"). A counted one finds nobody: the store keeps
+ * how many documents hold it, and the sum of their weights, without a walk over them. */
 struct claim {
     struct text kind;
     struct text value;
     bool shared;
+    bool counted;    /* not with `shared`; twice in one document counts twice */
+    uint64_t weight; /* of a counted one */
 };
 
 struct stored {
@@ -50,6 +53,9 @@ struct commit {
     const struct claim *claims; /* replace those the document held before */
     size_t claims_count;
     struct text who; /* for the change record */
+    /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:
+     * whoever holds what. */
+    const struct claim *unless_held;
 
     /* results */
     enum status status;      /* OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN */
@@ -87,7 +93,7 @@ struct store *store_open_lmdb(const char *folder, struct arena *arena, struct te
 
 /* Wrappers for tests, which own `inner`. */
 enum store_call {
-    STORE_CALL_READ,   /* store_get, store_head */
+    STORE_CALL_READ,   /* store_get, store_head, store_tally */
     STORE_CALL_COMMIT, /* store_commit, store_submit: all commits of the call */
     STORE_CALL_FIND,
     STORE_CALL_LIST,
@@ -139,6 +145,13 @@ void store_submit(struct store *store, struct commit *commits, size_t count, com
 /* Holder of a unique claim. */
 enum status store_find(struct store *store, struct text kind, struct text value, struct arena *arena,
                        struct document_key *key_out);
+
+/* Of a counted claim, as of the last commit: zeros when nobody holds it. OK or FAILED. */
+struct tally {
+    uint64_t count;
+    uint64_t weight; /* of all */
+};
+enum status store_tally(struct store *store, struct text kind, struct text value, struct tally *tally_out);
 
 struct key_page {
     struct document_key *keys;

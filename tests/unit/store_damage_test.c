@@ -17,13 +17,14 @@ static struct arena arena;
 static MDB_env *env; /* while damage is done */
 static MDB_txn *txn;
 
-/* What the store holds: a (change 1, two claims), b (changes 2 and 3), c (change 4, deleted by 5), a long one (6). */
+/* What the store holds: a (change 1, three claims), b (changes 2 and 3), c (change 4, deleted by 5), a long one (6). */
 static const struct document_key key_a = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("a")};
 static const struct document_key key_b = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("b")};
 static const struct document_key key_c = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("c")};
 static const struct document_key key_long = {TEXT_INIT("u"), TEXT_INIT("o"), TEXT_INIT("long")};
 static const struct claim claims_of_a[] = {{TEXT_INIT("uri"), TEXT_INIT("sip:team@x"), false},
-                                           {TEXT_INIT("of"), TEXT_INIT("bob"), true}};
+                                           {TEXT_INIT("of"), TEXT_INIT("bob"), true},
+                                           {TEXT_INIT("n"), TEXT_INIT("bob"), .counted = true, .weight = 9}};
 
 static void put(struct store *store, struct document_key key, const char *bytes, const struct claim *claims,
                 size_t claims_count)
@@ -63,7 +64,7 @@ static int end(void **state)
 static void fill(void)
 {
     struct store *store = opened();
-    put(store, key_a, "1", claims_of_a, 2);
+    put(store, key_a, "1", claims_of_a, 3);
     put(store, key_b, "2", NULL, 0);
     put(store, key_b, "three", NULL, 0);
     put(store, key_c, "4", NULL, 0);
@@ -250,6 +251,33 @@ static void a_shared_claim_is_made_by_nobody(void)
     raw_put("shared", place_of_claim(&claims_of_a[1], &key_b), TEXT(""));
 }
 
+static void a_tally_is_gone(void)
+{
+    raw_delete("tallies", place_of_claim(&claims_of_a[2], &key_a));
+}
+
+static void a_tally_is_junk(void)
+{
+    raw_put("tallies", place_of_claim(&claims_of_a[2], &key_a), TEXT("junk"));
+}
+
+static void a_tally_stands_elsewhere(void)
+{
+    raw_put("tallies", TEXT("n\0carol"), tally_write(&arena, &(struct tally){0, 0}, &claims_of_a[2]));
+}
+
+static void a_tally_counts_too_many(void)
+{
+    raw_put("tallies", place_of_claim(&claims_of_a[2], &key_a),
+            tally_write(&arena, &(struct tally){2, 9}, &claims_of_a[2]));
+}
+
+static void a_tally_weighs_too_much(void)
+{
+    raw_put("tallies", place_of_claim(&claims_of_a[2], &key_a),
+            tally_write(&arena, &(struct tally){1, 10}, &claims_of_a[2]));
+}
+
 static void a_change_is_gone(void)
 {
     raw_delete("changes", numbered(3));
@@ -330,6 +358,11 @@ static const struct damage damages[] = {
     {a_shared_claim_is_gone, "a claim of a document is missing: of bob u o a"},
     {a_shared_claim_is_junk, "a shared claim is damaged: x"},
     {a_shared_claim_is_made_by_nobody, "a claim is held by no document that makes it: of bob u o b"},
+    {a_tally_is_gone, "the tallies of counted claims are not what documents claim"},
+    {a_tally_is_junk, "a tally is damaged: n bob"},
+    {a_tally_stands_elsewhere, "a tally stands under a wrong key: n carol"},
+    {a_tally_counts_too_many, "the tallies of counted claims are not what documents claim"},
+    {a_tally_weighs_too_much, "the tallies of counted claims are not what documents claim"},
     {a_change_is_gone, "changes are missing before: 4"},
     {the_newest_change_is_gone, "the newest change has no record: 6"},
     {all_changes_are_gone, "the newest change has no record: 6"},

@@ -38,6 +38,12 @@ enum status document_internal_holders(const struct documents *documents, struct 
     return store_holders(documents->store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out);
 }
 
+enum status document_internal_tally(const struct documents *documents, struct text kind, struct text value,
+                                    struct tally *tally_out)
+{
+    return store_tally(documents->store, kind, value, tally_out);
+}
+
 enum status document_owner(const struct documents *documents, struct text address, struct arena *arena,
                            struct text *owner_out)
 {

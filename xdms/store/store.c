@@ -94,6 +94,12 @@ enum status store_find(struct store *store, struct text kind, struct text value,
     return store->engine->find(store->state, kind, value, arena, key_out);
 }
 
+enum status store_tally(struct store *store, struct text kind, struct text value, struct tally *tally_out)
+{
+    *tally_out = (struct tally){0};
+    return store->engine->tally(store->state, kind, value, tally_out);
+}
+
 static size_t page_limit(size_t limit)
 {
     if (limit == 0)
@@ -166,7 +172,8 @@ bool commit_within_limits(const struct commit *commit)
         commit->claims_count > STORE_CLAIMS_MAX)
         return false;
     for (size_t i = 0; i < commit->claims_count; i++)
-        if (!part_within_limits(commit->claims[i].kind, STORE_PART_MAX) ||
+        if ((commit->claims[i].shared && commit->claims[i].counted) ||
+            !part_within_limits(commit->claims[i].kind, STORE_PART_MAX) ||
             !part_within_limits(commit->claims[i].value, STORE_VALUE_MAX))
             return false;
     return true;

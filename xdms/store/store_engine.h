@@ -11,6 +11,8 @@ struct store_engine {
     void (*submit)(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context);
     enum status (*find)(void *state, struct text kind, struct text value, struct arena *arena,
                         struct document_key *key_out);
+    enum status (*tally)(void *state, struct text kind, struct text value,
+                         struct tally *tally_out); /* zeros at first */
     enum status (*list)(void *state, const struct document_key *prefix, const struct document_key *after, size_t limit,
                         struct arena *arena, struct key_page *page_out);
     enum status (*holders)(void *state, struct text kind, struct text value_prefix, const struct text *after_value,

@@ -68,6 +68,13 @@ static enum status faulty_find(void *state, struct text kind, struct text value,
     return fault ? fault->status : store_find(faulty->inner, kind, value, arena, key_out);
 }
 
+static enum status faulty_tally(void *state, struct text kind, struct text value, struct tally *tally_out)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_READ);
+    return fault ? fault->status : store_tally(faulty->inner, kind, value, tally_out);
+}
+
 static enum status faulty_list(void *state, const struct document_key *prefix, const struct document_key *after,
                                size_t limit, struct arena *arena, struct key_page *page_out)
 {
@@ -123,6 +130,7 @@ static const struct store_engine faulty_engine = {
     .read = faulty_read,
     .submit = faulty_submit,
     .find = faulty_find,
+    .tally = faulty_tally,
     .list = faulty_list,
     .holders = faulty_holders,
     .changes = faulty_changes,

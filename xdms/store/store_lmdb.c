@@ -86,6 +86,7 @@ static const struct store_engine lmdb_engine = {
     .read = lmdb_read,
     .submit = lmdb_submit,
     .find = lmdb_find,
+    .tally = lmdb_tally,
     .list = lmdb_list,
     .holders = lmdb_holders,
     .changes = lmdb_changes,

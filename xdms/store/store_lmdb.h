@@ -7,6 +7,7 @@
  *              stay small and bytes are written at the end
  *   claims     kind, value -> holder, true kind and value (unique claims)
  *   shared     kind, value, document key -> nothing, or the true parts if the key has a hash in it
+ *   tallies    kind, value -> how many documents hold the counted claim, sum of weights, true kind and value
  *   changes    change number -> previous version, time, kind of change, true key, who */
 #ifndef STORE_LMDB_H
 #define STORE_LMDB_H
@@ -58,6 +59,8 @@ struct head {
 /* Texts that are read point into the record. Reading is false for damage. */
 struct text head_write(struct arena *arena, const struct head *head);
 bool head_read(struct text record, struct head *head_out);
+struct text tally_write(struct arena *arena, const struct tally *tally, const struct claim *claim);
+bool tally_read(struct text record, struct tally *tally_out, struct claim *claim_out);
 struct text claims_write(struct arena *arena, const struct claim *claims, size_t count);
 bool claims_next(struct text *rest, struct claim *claim_out); /* false at the end, too */
 struct text change_write(struct arena *arena, const struct change *change);
@@ -149,7 +152,7 @@ struct lmdb_store {
     struct lmdb_options options;
 
     MDB_env *env; /* NULL: broken, to be opened again */
-    MDB_dbi meta, heads, documents, claims, shared, changes;
+    MDB_dbi meta, heads, documents, claims, shared, tallies, changes;
     struct store_queue *queue;
 
     pthread_mutex_t lock; /* for what follows */
@@ -238,6 +241,7 @@ static inline struct text number_text(const struct number *number)
 enum status lmdb_read(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out);
 enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
                       struct document_key *key_out);
+enum status lmdb_tally(void *state, struct text kind, struct text value, struct tally *tally_out);
 enum status lmdb_list(void *state, const struct document_key *prefix, const struct document_key *after, size_t limit,
                       struct arena *arena, struct key_page *page_out);
 enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
@@ -247,6 +251,16 @@ enum status lmdb_changes(void *state, uint64_t after, size_t limit, struct arena
 uint64_t lmdb_last_change(void *state);
 enum status lmdb_check(void *state, store_problem_fn *problem, void *context); /* store_lmdb_check.c */
 void lmdb_commit(void *state, struct commit **commits, size_t count);
+
+/* The tally of a counted claim as this transaction sees it: zeros, or what is there. 0 or an LMDB error; also: adds
+ * one holder, or takes one away. store_lmdb_tally.c */
+int lmdb_tally_get(struct lmdb_store *store, MDB_txn *txn, const struct claim *claim, struct tally *tally_out);
+int lmdb_tally_apply(struct lmdb_store *store, MDB_txn *txn, const struct claim *claim, bool take);
+/* Do the tallies say what the claims of all documents say? Both are added up, as one number each. */
+struct tally_sum {
+    uint64_t sum;
+};
+void lmdb_tally_sum(struct tally_sum *sum, const struct claim *claim, const struct tally *tally);
 
 #define META_FORMAT   TEXT("format")
 #define META_LAST     TEXT("last-change")

@@ -10,6 +10,7 @@ struct walk {
     void *context;
     struct arena arena; /* of one entry */
     uint64_t last;      /* newest change */
+    struct tally_sum claimed, tallied;
     size_t problems;
 };
 
@@ -18,7 +19,7 @@ typedef void entry_fn(struct walk *walk, struct text key, struct text value);
 static int walk_all(struct walk *walk);
 static int walk_changes(struct walk *walk);
 static int walk_database(struct walk *walk, MDB_dbi database, entry_fn *entry);
-static entry_fn check_head, check_document, check_claim, check_shared;
+static entry_fn check_head, check_document, check_claim, check_shared, check_tally;
 
 static void say(struct walk *walk, struct text line)
 {
@@ -77,6 +78,10 @@ static int walk_all(struct walk *walk)
         error = walk_database(walk, store->claims, check_claim);
     if (!error)
         error = walk_database(walk, store->shared, check_shared);
+    if (!error)
+        error = walk_database(walk, store->tallies, check_tally);
+    if (!error && walk->claimed.sum != walk->tallied.sum)
+        say(walk, TEXT("the tallies of counted claims are not what documents claim"));
     return error ? error : walk_changes(walk);
 }
 
@@ -100,6 +105,10 @@ static void check_claim_of(struct walk *walk, const struct head *head, const str
 {
     const struct text parts[SHARED_PARTS] = {claim->kind, claim->value, head->key.usage, head->key.owner,
                                              head->key.name};
+    if (claim->counted) {
+        lmdb_tally_sum(&walk->claimed, claim, &(struct tally){1, claim->weight});
+        return;
+    }
     struct text holder[SHARED_PARTS];
     struct lmdb_key place;
     struct text record;
@@ -210,6 +219,22 @@ static void check_shared(struct walk *walk, struct text key, struct text value)
         check_held(walk, key, parts, true);
     else
         say_key(walk, "a shared claim is damaged", key);
+}
+
+static void check_tally(struct walk *walk, struct text key, struct text value)
+{
+    struct claim claim;
+    struct tally tally;
+    struct lmdb_key place;
+    if (!tally_read(value, &tally, &claim)) {
+        say_key(walk, "a tally is damaged", key);
+        return;
+    }
+    const struct text parts[CLAIM_PARTS] = {claim.kind, claim.value};
+    lmdb_key_write(&place, parts, CLAIM_PARTS, CLAIM_PARTS);
+    if (!text_equal(key_text(&place), key))
+        say_key(walk, "a tally stands under a wrong key", key);
+    lmdb_tally_sum(&walk->tallied, &claim, &tally);
 }
 
 /* A restore leaves no records. */

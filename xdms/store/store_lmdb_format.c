@@ -9,7 +9,15 @@
 
 /* A change of format appends a step: what it takes to make the new one of the one before. Programs of before refuse
  * the folder from then on. Steps are never changed once released. */
-const struct lmdb_formats lmdb_formats = {.steps = NULL, .count = 0};
+static lmdb_migration_fn begin_tallies;
+static lmdb_migration_fn *const steps[] = {begin_tallies};
+const struct lmdb_formats lmdb_formats = {.steps = steps, .count = sizeof(steps) / sizeof(steps[0])};
+
+/* 1 to 2: counted claims. Nobody made any before, and who knows none must not write on. */
+static int begin_tallies(struct lmdb_store *store, MDB_txn *txn)
+{
+    return mdb_drop(txn, store->tallies, 0);
+}
 
 static uint64_t newest(const struct lmdb_store *store)
 {
@@ -97,7 +105,7 @@ static int databases_open(struct lmdb_store *store, MDB_txn *txn, unsigned flags
         MDB_dbi *database;
     } databases[] = {
         {"heads", &store->heads},   {"documents", &store->documents}, {"claims", &store->claims},
-        {"shared", &store->shared}, {"changes", &store->changes},
+        {"shared", &store->shared}, {"tallies", &store->tallies},     {"changes", &store->changes},
     };
     int error = 0;
     for (size_t i = 0; !error && i < sizeof(databases) / sizeof(databases[0]); i++)

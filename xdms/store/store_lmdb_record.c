@@ -4,7 +4,7 @@
 
 #include "store_lmdb.h"
 
-enum { CLAIM_UNIQUE = 'u', CLAIM_SHARED = 's', CHANGE_WRITE = 'w', CHANGE_DELETION = 'd' };
+enum { CLAIM_UNIQUE = 'u', CLAIM_SHARED = 's', CLAIM_COUNTED = 'c', CHANGE_WRITE = 'w', CHANGE_DELETION = 'd' };
 
 static_assert(STORE_PART_MAX <= UINT16_MAX && STORE_VALUE_MAX <= UINT16_MAX, "lengths have two bytes");
 
@@ -110,9 +110,11 @@ struct text claims_write(struct arena *arena, const struct claim *claims, size_t
     struct text_builder record;
     builder_init(&record, arena);
     for (size_t i = 0; i < count; i++) {
-        builder_add_char(&record, claims[i].shared ? CLAIM_SHARED : CLAIM_UNIQUE);
+        builder_add_char(&record, claims[i].counted ? CLAIM_COUNTED : claims[i].shared ? CLAIM_SHARED : CLAIM_UNIQUE);
         add_text(&record, claims[i].kind);
         add_text(&record, claims[i].value);
+        if (claims[i].counted)
+            add_number(&record, claims[i].weight);
     }
     return builder_text(&record);
 }
@@ -122,8 +124,27 @@ bool claims_next(struct text *rest, struct claim *claim_out)
     struct text type;
     if (!take(rest, 1, &type))
         return false;
-    claim_out->shared = type.bytes[0] == CLAIM_SHARED;
-    return take_text(rest, &claim_out->kind) && take_text(rest, &claim_out->value);
+    *claim_out = (struct claim){.shared = type.bytes[0] == CLAIM_SHARED, .counted = type.bytes[0] == CLAIM_COUNTED};
+    return take_text(rest, &claim_out->kind) && take_text(rest, &claim_out->value) &&
+           (!claim_out->counted || take_number(rest, &claim_out->weight));
+}
+
+struct text tally_write(struct arena *arena, const struct tally *tally, const struct claim *claim)
+{
+    struct text_builder record;
+    builder_init(&record, arena);
+    add_number(&record, tally->count);
+    add_number(&record, tally->weight);
+    add_text(&record, claim->kind);
+    add_text(&record, claim->value);
+    return builder_text(&record);
+}
+
+bool tally_read(struct text record, struct tally *tally_out, struct claim *claim_out)
+{
+    *claim_out = (struct claim){.counted = true};
+    return take_number(&record, &tally_out->count) && take_number(&record, &tally_out->weight) &&
+           take_text(&record, &claim_out->kind) && take_text(&record, &claim_out->value);
 }
 
 struct text change_write(struct arena *arena, const struct change *change)

@@ -33,6 +33,7 @@ static int step_run(struct step *step);
 static int value_put(struct step *step, MDB_dbi database, struct text key, struct text value, unsigned flags);
 static int step_load(struct step *step);
 static bool step_allowed(struct step *step, struct text claims, int *error);
+static int is_held(struct step *step, bool *held_out);
 static int document_write(struct step *step, struct text claims);
 static int document_delete(struct step *step);
 
@@ -208,8 +209,11 @@ static int step_run(struct step *step)
         return error;
 
     commit->status = OK;
-    if (commit->deletion && !step->exists)
-        return 0;
+    bool kept = !step->exists;
+    if (commit->deletion && !kept)
+        error = is_held(step, &kept);
+    if (error || (commit->deletion && kept))
+        return error;
     error = commit->deletion ? document_delete(step) : document_write(step, claims);
     if (!error)
         commit->version = step->number++;
@@ -229,6 +233,16 @@ static int step_load(struct step *step)
         return MDB_CORRUPTED;
     /* Two keys with one SHA-256: neither may overwrite the other. */
     return key_compare(&step->old.key, &step->commit->key) == 0 ? 0 : MDB_KEYEXIST;
+}
+
+/* Is there somebody for whom the document must stay? */
+static int is_held(struct step *step, bool *held_out)
+{
+    struct tally tally = {0};
+    const struct claim *claim = step->commit->unless_held;
+    int error = claim ? lmdb_tally_get(step->store, step->txn, claim, &tally) : 0;
+    *held_out = tally.count > 0;
+    return error;
 }
 
 /* Free, or held by this very document. */
@@ -263,7 +277,7 @@ static bool step_allowed(struct step *step, struct text claims, int *error)
         return true;
     for (size_t i = 0; i < commit->claims_count; i++) {
         bool is_free = true;
-        if (!commit->claims[i].shared)
+        if (!commit->claims[i].shared && !commit->claims[i].counted)
             *error = claim_is_free(step, &commit->claims[i], &is_free);
         if (*error)
             return false;
@@ -293,6 +307,8 @@ static int value_delete(struct step *step, MDB_dbi database, struct text key)
 
 static int claim_apply(struct step *step, const struct claim *claim, bool take)
 {
+    if (claim->counted)
+        return lmdb_tally_apply(step->store, step->txn, claim, take);
     const struct document_key *key = &step->commit->key;
     const struct text parts[SHARED_PARTS] = {claim->kind, claim->value, key->usage, key->owner, key->name};
     MDB_dbi database = claim->shared ? step->store->shared : step->store->claims;

@@ -19,6 +19,13 @@ struct held {
     const struct document *document;
 };
 
+/* Of a counted claim; kept while it counts anything. */
+struct counted {
+    struct arena arena;
+    struct text kind, value;
+    struct tally tally;
+};
+
 /* Pointers in the order of a comparison. */
 struct sorted {
     void **items;
@@ -30,7 +37,8 @@ struct sorted {
 struct memory {
     pthread_mutex_t lock; /* for everything */
     struct sorted documents;
-    struct sorted held; /* claims of all documents */
+    struct sorted held; /* claims of all documents, without the counted ones */
+    struct sorted counted;
     struct change *changes;
     size_t changes_count;
     size_t changes_capacity;
@@ -123,6 +131,50 @@ static const struct held *unique_find(const struct memory *memory, struct text k
     return sorted_find(&memory->held, &wanted);
 }
 
+static int counted_compare(const void *a, const void *b)
+{
+    const struct counted *first = a;
+    const struct counted *second = b;
+    int order = text_compare(first->kind, second->kind);
+    return order ? order : text_compare(first->value, second->value);
+}
+
+static struct counted *counted_find(const struct memory *memory, struct text kind, struct text value)
+{
+    const struct counted wanted = {.kind = kind, .value = value};
+    return sorted_find(&memory->counted, &wanted);
+}
+
+static void counted_free(struct counted *counted)
+{
+    arena_clear(&counted->arena);
+    free(counted);
+}
+
+static void counted_add(struct memory *memory, const struct claim *claim)
+{
+    struct counted *counted = counted_find(memory, claim->kind, claim->value);
+    if (!counted) {
+        counted = memory_new(sizeof(*counted));
+        arena_init(&counted->arena, "tally");
+        counted->kind = text_copy(&counted->arena, claim->kind);
+        counted->value = text_copy(&counted->arena, claim->value);
+        sorted_add(&memory->counted, counted);
+    }
+    counted->tally.count++;
+    counted->tally.weight += claim->weight;
+}
+
+static void counted_remove(struct memory *memory, const struct claim *claim)
+{
+    struct counted *counted = counted_find(memory, claim->kind, claim->value);
+    counted->tally.weight -= claim->weight;
+    if (--counted->tally.count > 0)
+        return;
+    sorted_remove(&memory->counted, counted);
+    counted_free(counted);
+}
+
 /* --- commit --------------------------------------------------------------------------------------------------- */
 
 static struct document *document_new(const struct commit *commit, uint64_t version, int64_t now_ms)
@@ -136,9 +188,11 @@ static struct document *document_new(const struct commit *commit, uint64_t versi
     document->stored.modified_ms = now_ms;
     document->claims_count = commit->claims_count;
     document->claims = arena_array(arena, struct claim, commit->claims_count);
-    for (size_t i = 0; i < commit->claims_count; i++)
-        document->claims[i] = (struct claim){text_copy(arena, commit->claims[i].kind),
-                                             text_copy(arena, commit->claims[i].value), commit->claims[i].shared};
+    for (size_t i = 0; i < commit->claims_count; i++) {
+        document->claims[i] = commit->claims[i];
+        document->claims[i].kind = text_copy(arena, commit->claims[i].kind);
+        document->claims[i].value = text_copy(arena, commit->claims[i].value);
+    }
     return document;
 }
 
@@ -153,6 +207,10 @@ static void document_add(struct memory *memory, struct document *document)
     sorted_add(&memory->documents, document);
     for (size_t i = 0; i < document->claims_count; i++) {
         const struct held held = {&document->claims[i], document};
+        if (held.claim->counted) {
+            counted_add(memory, held.claim);
+            continue;
+        }
         if (sorted_find(&memory->held, &held))
             continue; /* named twice by this document */
         struct held *added = memory_new(sizeof(*added));
@@ -164,8 +222,13 @@ static void document_add(struct memory *memory, struct document *document)
 static void document_remove(struct memory *memory, struct document *document)
 {
     sorted_remove(&memory->documents, document);
-    for (size_t i = 0; i < document->claims_count; i++)
-        free(sorted_remove(&memory->held, &(struct held){&document->claims[i], document}));
+    for (size_t i = 0; i < document->claims_count; i++) {
+        const struct claim *claim = &document->claims[i];
+        if (claim->counted)
+            counted_remove(memory, claim);
+        else
+            free(sorted_remove(&memory->held, &(struct held){claim, document}));
+    }
     document_free(document);
 }
 
@@ -190,7 +253,8 @@ static bool claims_are_free(const struct memory *memory, struct commit *commit, 
 {
     for (size_t i = 0; i < commit->claims_count; i++) {
         const struct claim *claim = &commit->claims[i];
-        const struct held *held = claim->shared ? NULL : unique_find(memory, claim->kind, claim->value);
+        const struct held *held =
+            claim->shared || claim->counted ? NULL : unique_find(memory, claim->kind, claim->value);
         if (held && held->document != old) {
             commit->taken_value = claim->value;
             return false;
@@ -211,7 +275,8 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
     }
     if (!commit->deletion && !claims_are_free(memory, commit, old))
         return TAKEN;
-    if (commit->deletion && !old)
+    const struct claim *kept_by = commit->deletion ? commit->unless_held : NULL;
+    if ((commit->deletion && !old) || (kept_by && counted_find(memory, kept_by->kind, kept_by->value)))
         return OK;
 
     int64_t now_ms = clock_wall_ms();
@@ -266,6 +331,17 @@ static enum status memory_find(void *state, struct text kind, struct text value,
         *key_out = key_copy(arena, &held->document->stored.key);
     pthread_mutex_unlock(&memory->lock);
     return held ? OK : NOT_FOUND;
+}
+
+static enum status memory_tally(void *state, struct text kind, struct text value, struct tally *tally_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    const struct counted *counted = counted_find(memory, kind, value);
+    if (counted)
+        *tally_out = counted->tally;
+    pthread_mutex_unlock(&memory->lock);
+    return OK;
 }
 
 /* False when the page is full. */
@@ -370,9 +446,12 @@ static void memory_close(void *state)
     struct memory *memory = state;
     for (size_t i = 0; i < memory->held.count; i++)
         free(memory->held.items[i]);
+    for (size_t i = 0; i < memory->counted.count; i++)
+        counted_free(memory->counted.items[i]);
     for (size_t i = 0; i < memory->documents.count; i++)
         document_free(memory->documents.items[i]);
     free(memory->held.items);
+    free(memory->counted.items);
     free(memory->documents.items);
     free(memory->changes);
     arena_clear(&memory->change_texts);
@@ -385,6 +464,7 @@ static const struct store_engine memory_engine = {
     .read = memory_read,
     .submit = memory_submit,
     .find = memory_find,
+    .tally = memory_tally,
     .list = memory_list,
     .holders = memory_holders,
     .changes = memory_changes,
@@ -399,6 +479,7 @@ struct store *store_open_memory(void)
     pthread_mutex_init(&memory->lock, NULL);
     memory->documents.compare = document_compare;
     memory->held.compare = held_compare;
+    memory->counted.compare = counted_compare;
     arena_init(&memory->change_texts, "changes");
     return store_new(&memory_engine, memory);
 }

@@ -1,0 +1,150 @@
+/* What every store engine promises about counted claims, and about deletions that wait for the last holder. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "arena.h"
+#include "store.h"
+#include "store_engines.h"
+
+static struct claim counted(const char *value, uint64_t weight)
+{
+    return (struct claim){.kind = TEXT("waiting"), .value = text_of(value), .counted = true, .weight = weight};
+}
+
+static void assert_tally(const char *value, uint64_t count, uint64_t weight)
+{
+    struct tally tally;
+    assert_int_equal(store_tally(store, TEXT("waiting"), text_of(value), &tally), OK);
+    assert_int_equal(tally.count, count);
+    assert_int_equal(tally.weight, weight);
+}
+
+static void assert_sound(void)
+{
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+}
+
+static void holders_are_counted_and_their_weights_added(void **state)
+{
+    (void)state;
+    const struct claim bob[] = {counted("bob", 100), counted("", 100)};
+    const struct claim carol[] = {counted("carol", 7), counted("", 7)};
+    assert_tally("bob", 0, 0);
+    done(claiming(key("u", "bob", "1"), bob, 2));
+    done(claiming(key("u", "bob", "2"), bob, 2));
+    done(claiming(key("u", "carol", "1"), carol, 2));
+    assert_tally("bob", 2, 200);
+    assert_tally("carol", 1, 7);
+    assert_tally("", 3, 207);
+    assert_sound();
+}
+
+static void a_tally_follows_each_change_of_its_holders(void **state)
+{
+    (void)state;
+    const struct claim small[] = {counted("bob", 1)}, large[] = {counted("bob", 50)};
+    done(claiming(key("u", "o", "a"), small, 1));
+    done(claiming(key("u", "o", "a"), small, 1));
+    assert_tally("bob", 1, 1);
+    done(claiming(key("u", "o", "a"), large, 1));
+    assert_tally("bob", 1, 50);
+    done(claiming(key("u", "o", "a"), NULL, 0));
+    assert_tally("bob", 0, 0);
+    done(claiming(key("u", "o", "a"), large, 1));
+    done(removal(key("u", "o", "a"), VERSION_ANY));
+    assert_tally("bob", 0, 0);
+    assert_sound();
+}
+
+static void a_counted_claim_may_be_held_twice(void **state)
+{
+    (void)state;
+    const struct claim twice[] = {counted("bob", 3), counted("bob", 4)};
+    done(claiming(key("u", "o", "a"), twice, 2));
+    assert_tally("bob", 2, 7);
+    done(removal(key("u", "o", "a"), VERSION_ANY));
+    assert_tally("bob", 0, 0);
+    assert_sound();
+}
+
+static void a_counted_claim_is_neither_unique_nor_found(void **state)
+{
+    (void)state;
+    const struct claim claims[] = {{.kind = TEXT("of"), .value = TEXT("m"), .counted = true}};
+    struct document_key found;
+    done(claiming(key("u", "o", "a"), claims, 1));
+    done(claiming(key("u", "o", "b"), claims, 1));
+    assert_int_equal(store_find(store, TEXT("of"), TEXT("m"), &arena, &found), NOT_FOUND);
+    assert_string_equal(holders_in_pages("of", "", 10), "");
+    assert_sound();
+}
+
+static void a_failed_write_counts_nothing(void **state)
+{
+    (void)state;
+    const struct claim claims[] = {counted("bob", 5)};
+    struct commit commit = claiming(key("u", "o", "a"), claims, 1);
+    commit.expected = 77;
+    assert_int_equal(store_commit(store, &commit, 1), CONFLICT);
+    assert_tally("bob", 0, 0);
+    const struct claim both[] = {{.kind = TEXT("of"), .value = TEXT("m"), .shared = true, .counted = true}};
+    commit = claiming(key("u", "o", "a"), both, 1);
+    assert_int_equal(store_commit(store, &commit, 1), FAILED);
+}
+
+static void long_counted_claims_are_told_apart(void **state)
+{
+    (void)state;
+    const struct claim one = counted(repeated('v', 900, "a"), 1), two = counted(repeated('v', 900, "b"), 2);
+    done(claiming(key("u", "o", "a"), &one, 1));
+    done(claiming(key("u", "o", "b"), &two, 1));
+    assert_tally(repeated('v', 900, "a"), 1, 1);
+    assert_tally(repeated('v', 900, "b"), 1, 2);
+    assert_sound();
+}
+
+static void what_is_shared_goes_with_its_last_holder(void **state)
+{
+    (void)state;
+    const struct claim claims[] = {counted("content", 0)};
+    done(change(key("content", "", "1"), VERSION_ABSENT, TEXT("bytes")));
+    done(claiming(key("u", "bob", "1"), claims, 1));
+    done(claiming(key("u", "carol", "1"), claims, 1));
+
+    struct commit commits[] = {removal(key("u", "bob", "1"), VERSION_ANY),
+                               removal(key("content", "", "1"), VERSION_ANY)};
+    commits[1].unless_held = claims;
+    assert_int_equal(store_commit(store, commits, 2), OK);
+    assert_bytes(key("content", "", "1"), "bytes");
+    assert_int_equal(commits[1].version, 0);
+
+    commits[0].key = key("u", "carol", "1");
+    assert_int_equal(store_commit(store, commits, 2), OK);
+    assert_absent(key("content", "", "1"));
+    assert_true(commits[1].version > 0);
+    assert_int_equal(store_commit(store, &commits[1], 1), OK); /* gone already */
+    assert_sound();
+}
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        PROMISE(holders_are_counted_and_their_weights_added),
+        PROMISE(a_tally_follows_each_change_of_its_holders),
+        PROMISE(a_counted_claim_may_be_held_twice),
+        PROMISE(a_counted_claim_is_neither_unique_nor_found),
+        PROMISE(a_failed_write_counts_nothing),
+        PROMISE(long_counted_claims_are_told_apart),
+        PROMISE(what_is_shared_goes_with_its_last_holder),
+    };
+    int failed = 0;
+    for (size_t i = 0; i < COUNT(engines); i++) {
+        engine = &engines[i];
+        failed += cmocka_run_group_tests_name(engine->name, promises, NULL, NULL);
+    }
+    return failed;
+}
