@@ -14,7 +14,8 @@ enum fate_step_kind {
     FATE_DELIVERED, /* a contact answered 2xx */
     FATE_STORED,    /* kept for later */
     FATE_FAILED,    /* an attempt failed: detail says how; others may follow */
-    FATE_EXPIRED
+    FATE_EXPIRED,
+    FATE_DELETED /* before it was delivered: detail says by whom */
 };
 
 const char *fate_step_name(enum fate_step_kind kind); /* "received" */

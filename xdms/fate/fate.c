@@ -10,7 +10,8 @@
 #define FATE_DETAIL_MAX 512       /* bytes: a line for people; what peers wrote may be in it */
 #define ID_KEPT         512       /* bytes of an overlong message id that stay readable in the key */
 
-static const char *const step_names[] = {"received", "refused", "sent", "delivered", "stored", "failed", "expired"};
+static const char *const step_names[] = {"received", "refused", "sent", "delivered", "stored", "failed", "expired",
+                                         "deleted"};
 #define STEP_KINDS (sizeof(step_names) / sizeof(step_names[0]))
 
 static struct document_key key_of(struct text message_id, struct text recipient, struct arena *arena);

@@ -1,0 +1,142 @@
+/* Messages that wait for their recipients. The bytes of a message are kept once, whoever it is for; each recipient has
+ * a small record of his own, found by him, by the time it expires, and counted with no walk over what is counted.
+ * im-glue stores, delivers and lets expire; xdms shows what waits and erases it for its owner. Knows nothing of SIP. */
+#ifndef DEFERRED_DEFERRED_H
+#define DEFERRED_DEFERRED_H
+
+#include "document.h"
+
+#define DEFERRED_ERROR_MAX 256 /* bytes: a line for people; what peers wrote may be in it */
+
+enum deferred_kind {
+    DEFERRED_PAGER,   /* one MESSAGE */
+    DEFERRED_LARGE,   /* too large for one: a session of its own */
+    DEFERRED_SESSION, /* out of a session with its recipient */
+    DEFERRED_REPORT,  /* tells what became of another message (IMDN) */
+    DEFERRED_KINDS
+};
+
+enum deferred_priority { DEFERRED_URGENT, DEFERRED_NORMAL, DEFERRED_NOT_URGENT, DEFERRED_PRIORITIES };
+
+enum deferred_outcome {
+    DEFERRED_WAITING,
+    DEFERRED_DELIVERED,
+    DEFERRED_EXPIRED,
+    DEFERRED_DELETED, /* by its owner or an admin */
+    DEFERRED_REFUSED, /* by his clients, for good */
+    DEFERRED_OUTCOMES
+};
+
+const char *deferred_kind_name(enum deferred_kind kind);             /* "pager" */
+const char *deferred_priority_name(enum deferred_priority priority); /* "urgent" */
+const char *deferred_outcome_name(enum deferred_outcome outcome);    /* "expired" */
+
+/* One message for one recipient. */
+struct deferred {
+    struct text owner;     /* canonical address of the recipient */
+    struct text reference; /* "history-reference": nobody guesses it; in byte order of delivery */
+    struct text content;   /* deferred_content_get gives the bytes */
+    struct text message_id, call_id, sender, group;
+    struct text subject, type; /* as its sender wrote them; may be empty */
+    uint64_t size;             /* bytes of the whole message */
+    enum deferred_kind kind;
+    enum deferred_priority priority;
+    int64_t received_ms, expires_ms; /* wall clock */
+    bool away;                       /* came while its owner was not there: waits for him to fetch it if he wants so */
+    bool told;                       /* somebody is to be told if it is not delivered: deferred_ended has it then */
+    unsigned tries;                  /* to deliver it, in vain so far */
+    int64_t tried_ms;                /* the last; 0: none */
+    struct text error;               /* of that, or why it ended; empty: none */
+    enum deferred_outcome outcome;   /* DEFERRED_WAITING until it has ended */
+    int64_t ended_ms;
+    uint64_t version; /* of the record that was read */
+};
+
+/* --- what im-glue writes ----------------------------------------------------------------------------------------- */
+
+/* Numbers that grow with the clock and never repeat in a process: `last` is the one before. */
+uint64_t deferred_order(uint64_t last, int64_t wall_ms);
+struct text deferred_content_name(uint64_t order, struct arena *arena);
+struct text deferred_reference(uint64_t order, enum deferred_priority priority, struct arena *arena);
+
+/* The bytes of one message, and the record of one recipient: to be committed together, records as often as there are
+ * recipients. A record with a version is written only over that version. */
+struct commit deferred_content_commit(struct text content, struct text bytes, struct arena *arena);
+struct commit deferred_commit(const struct deferred *deferred, struct arena *arena);
+
+/* A try that failed; the copy is to be committed. */
+struct deferred deferred_tried(const struct deferred *deferred, struct text error, int64_t now_ms, struct arena *arena);
+
+/* What ends it: the record goes or, with `told`, stays as one that has ended until deferred_forget, for whatever
+ * outcome but DEFERRED_DELIVERED; its bytes go with the last record. All are to be committed together. CONFLICT of the
+ * first: it changed or ended meanwhile, and nothing happened. */
+#define DEFERRED_END_COMMITS 2
+size_t deferred_end(const struct deferred *deferred, enum deferred_outcome outcome, struct text error, int64_t now_ms,
+                    struct arena *arena, struct commit commits[DEFERRED_END_COMMITS]);
+
+/* Whoever was to be told has been, in the transaction that these are committed in. */
+size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct commit commits[DEFERRED_END_COMMITS]);
+
+/* Deletes the bytes if no record refers to them: for a transaction that went only half way. */
+struct commit deferred_content_removal(struct text content, struct arena *arena);
+
+/* --- what both read ---------------------------------------------------------------------------------------------- */
+
+/* NOT_FOUND, FAILED; also one that has ended. */
+enum status deferred_get(const struct documents *documents, struct text owner, struct text reference,
+                         struct arena *arena, struct deferred *deferred_out);
+enum status deferred_content_get(const struct documents *documents, struct text content, struct arena *arena,
+                                 struct text *bytes_out);
+
+struct deferred_page {
+    struct deferred *items;
+    size_t count;
+    bool more; /* continue after the last item */
+};
+
+/* What waits for `owner`, in the order of delivery, after the reference `after` (empty: from the first). */
+enum status deferred_list(const struct documents *documents, struct text owner, struct text after, size_t limit,
+                          struct arena *arena, struct deferred_page *page_out);
+
+/* What waits for anybody, by owner: for admins. `after` NULL: from the first. */
+enum status deferred_list_all(const struct documents *documents, const struct deferred *after, size_t limit,
+                              struct arena *arena, struct deferred_page *page_out);
+
+/* What has expired and waits still, the longest expired first; what has ended and somebody is to be told, the earliest
+ * first. What it costs depends on `limit`, not on how much waits. */
+enum status deferred_due(const struct documents *documents, int64_t now_ms, const struct deferred *after, size_t limit,
+                         struct arena *arena, struct deferred_page *page_out);
+enum status deferred_ended(const struct documents *documents, const struct deferred *after, size_t limit,
+                           struct arena *arena, struct deferred_page *page_out);
+
+/* When the next one expires: INT64_MAX if none waits. */
+enum status deferred_next_expiry(const struct documents *documents, struct arena *arena, int64_t *when_ms_out);
+
+/* How much waits, for one owner or for all (empty), as of the last commit. */
+struct deferred_figures {
+    uint64_t count, bytes;
+};
+enum status deferred_figures(const struct documents *documents, struct text owner,
+                             struct deferred_figures *figures_out);
+/* Since when the oldest waits; 0: none does. */
+enum status deferred_oldest(const struct documents *documents, struct text owner, struct arena *arena,
+                            int64_t *since_ms_out);
+
+/* --- what an owner or an admin erases, waiting inside --------------------------------------------------------------
+ */
+
+/* With its trace. NOT_FOUND: it waits no more; CONFLICT: others worked on it without pause; FULL, FAILED, UNCERTAIN. */
+enum status deferred_erase(const struct documents *documents, struct text owner, struct text reference, struct text who,
+                           int64_t now_ms, struct arena *arena);
+enum status deferred_erase_all(const struct documents *documents, struct text owner, struct text who, int64_t now_ms,
+                               size_t *count_out);
+
+/* --- soundness --------------------------------------------------------------------------------------------------- */
+
+/* Looks at the bytes of up to `limit` messages that came before `before_ms`, after the content `after` (empty: from the
+ * first), and deletes those that nothing refers to: there are some only if a store without room took half of a
+ * transaction. `next_out`: where to go on; empty at the end. */
+enum status deferred_sweep(const struct documents *documents, int64_t before_ms, struct text after, size_t limit,
+                           struct arena *arena, struct text *next_out, size_t *deleted_out);
+
+#endif
