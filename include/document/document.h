@@ -163,7 +163,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_USERS            "#users"            /* owner: canonical address */
 #define DOCUMENT_BINDINGS         "#bindings"         /* owner: canonical address, name: of the contact */
 #define DOCUMENT_DEFERRED         "#deferred"         /* owner: recipient, name: reference, in the order of delivery */
-#define DOCUMENT_CONTENTS         "#contents"         /* no owner, name: of a message that #deferred refers to, in order of arrival */
+#define DOCUMENT_CONTENTS         "#contents"         /* no owner, name: of a message that #deferred refers to */
 #define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
 #define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
 #define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
