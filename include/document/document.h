@@ -49,6 +49,9 @@ struct document_place {
     struct text root_uri; /* of the XCAP root, for documents that are computed; set by whoever asks, may be empty */
 };
 
+/* Computed, and yet it, or what the selector names, can be deleted. */
+bool document_can_shrink(const struct document_place *place, const struct xcap_selector *selector);
+
 /* REFUSED: 404 for an unknown AUID, an owner that is no address, or a name that the usage does not know (`put`, into a
  * missing sub-directory: 409 no-parent), 400 for a node selector that does not parse. `selector_out` is NULL for a
  * whole document. What was understood before a refusal is in `place_out` all the same, so that whoever may not know is
@@ -75,10 +78,11 @@ enum status document_read(const struct documents *documents, const struct docume
 enum status document_read_version(const struct documents *documents, const struct document_place *place,
                                   struct stored *found_out);
 
-/* A part of a document that is made of a home or of contents. */
+/* A part of a document that is made of a home, of contents or of records. */
 struct document_part {
     struct text auid;  /* of a home: the one usage to be listed, or empty: all, each from its beginning */
-    struct text after; /* begins behind this name in that usage, or this owner of contents; empty: at the beginning */
+    struct text after; /* begins behind this name in that usage, this owner of contents or this record; empty: at the
+                          beginning */
     size_t limit; /* entries of a folder, or documents: 1…STORE_PAGE_MAX; there is one at least, if there is any */
 };
 
@@ -89,6 +93,27 @@ struct document_part {
 enum status document_read_part(const struct documents *documents, const struct document_place *place,
                                const struct document_part *part, struct arena *arena, struct stored *found_out,
                                struct text *next_out);
+
+/* Records that a module above keeps for each user, who reads them as a computed document and may let go of some. */
+#define DOCUMENT_RECORDS_MAX 1000 /* listed at most: more than a client shows, and the list stays below a megabyte */
+struct document_records {
+    /* Adds one <record reference="…"…/> for each that is to be listed: those of a part, with the name behind which the
+     * next one begins, in the arena of the listing; or, with `part` NULL, what the owner sees who asks for the whole,
+     * at most DOCUMENT_RECORDS_MAX. OK, FAILED. */
+    enum status (*list)(const struct documents *documents, struct text owner, const struct document_part *part,
+                        struct text_builder *listing, struct text *next_out);
+    /* Commits, for one call, that remove those names, or some of all when `names` is NULL; none when nothing is there.
+     * One that ends in CONFLICT is looked at again by another call. */
+    enum status (*remove)(const struct documents *documents, struct text owner, const struct text *names, size_t count,
+                          struct text who, struct arena *arena, struct commit **commits_out, size_t *commits_count_out);
+};
+
+/* Before the documents are shared. Without: there are none. `records` outlive the documents. */
+void documents_set_records(struct documents *documents, enum usage_source source,
+                           const struct document_records *records);
+
+/* name="…" in a listing; what XML cannot hold is left out, and so is an empty value. */
+void document_add_attribute(struct text_builder *listing, const char *name, struct text value);
 
 /* Entity tag of a version, with its quotes, and that of its gzip: other bytes, so another strong tag (RFC 9110 §8.8.3).
  */
@@ -136,13 +161,17 @@ struct document_change {
 
     /* private */
     struct commit commit;
+    struct commit *records; /* of what is made of records: these instead of `commit` */
+    size_t records_count;
     const struct usage_claim *claims;
     size_t claims_count;
     struct arena round; /* of one try: a change that loses often must not keep every version it saw */
     struct gate_waiter turn;
     unsigned tries;
-    bool entered; /* has its turn, or waits for it */
-    bool waiting; /* for the store */
+    bool entered;     /* has its turn, or waits for it */
+    bool waiting;     /* for the store */
+    bool removed;     /* records, in an earlier round */
+    struct text name; /* of the one record that goes; empty: all */
 };
 
 enum document_step { DOCUMENT_FINISHED, DOCUMENT_WAITING };

@@ -68,4 +68,7 @@ enum status history_remove(const struct documents *documents, struct text owner,
 enum status history_expire(const struct documents *documents, int64_t now_ms, struct arena *arena,
                            struct commit **commits_out, size_t *commits_count_out, bool *more_out);
 
+/* The newest of an owner as the document that he reads and may shorten (documents_set_records). */
+extern const struct document_records history_records;
+
 #endif

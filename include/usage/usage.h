@@ -19,14 +19,27 @@ struct usage_prefix {
 enum usage_document_kind { USAGE_STORED, USAGE_COMPUTED };
 
 /* What the sheet of a computed document is given (docs/new-usage.md): the list of loaded usages, the list of all that
- * the owner has, or the contents of all users' documents of the same name. */
-enum usage_source { USAGE_FROM_USAGES, USAGE_FROM_HOME, USAGE_FROM_CONTENTS };
+ * the owner has, the contents of all users' documents of the same name, or records that the programs keep for the
+ * owner: messages that wait for him, and his conversation history. */
+enum usage_source {
+    USAGE_FROM_USAGES,
+    USAGE_FROM_HOME,
+    USAGE_FROM_CONTENTS,
+    USAGE_FROM_DEFERRED,
+    USAGE_FROM_HISTORY,
+    USAGE_SOURCES
+};
+#define USAGE_SOURCE_IS_RECORDS(source) ((source) >= USAGE_FROM_DEFERRED)
 
 struct usage_document {  /* one <document> row of the manifest */
     struct text pattern; /* name; '*' stands for any run of characters but '/'; sub-directories exist implicitly */
     enum xcap_tree tree;
     enum usage_document_kind kind; /* computed documents are read-only */
     enum usage_source source;      /* of a computed one */
+    /* Of records: which elements below the document element stand for one, and where its name is. Who may delete can
+     * delete these. */
+    struct text entry, entry_name; /* local names; `entry` empty: nothing can be deleted */
+    bool entry_name_is_attribute;
 };
 
 /* In this order one role of a manifest includes those after it. An auditor reads and never writes. */

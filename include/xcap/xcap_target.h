@@ -9,8 +9,9 @@
 enum xcap_tree { XCAP_USERS, XCAP_GLOBAL };
 
 /* Values of Allow: of what clients may change, and of what they can only read. */
-#define XCAP_ALLOW_ALL  "GET, HEAD, PUT, DELETE, OPTIONS"
-#define XCAP_ALLOW_READ "GET, HEAD, OPTIONS"
+#define XCAP_ALLOW_ALL    "GET, HEAD, PUT, DELETE, OPTIONS"
+#define XCAP_ALLOW_READ   "GET, HEAD, OPTIONS"
+#define XCAP_ALLOW_DELETE "GET, HEAD, DELETE, OPTIONS"
 
 /* Key parts are bounded here, so that every key that leaves this file fits the store. */
 #define XCAP_TARGET_MAX 65536 /* the whole request target; longer is 414 */

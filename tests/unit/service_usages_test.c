@@ -217,25 +217,118 @@ static void a_locked_profile_is_written_by_operators(void **state)
     assert_int_equal(ASK_XCAP(fixture, "DELETE", LOCKED, "chief").status, 200);
 }
 
+/* One more entry of alice's history. */
+static struct text keep(const char *body, int64_t when_ms)
+{
+    struct text message = text_format(&fixture->arena, "MESSAGE sip:bob@example.com SIP/2.0\r\n\r\n%s", body);
+    struct history_entry entry = {
+        .owner = TEXT("sip:alice@example.com"),
+        .sent = true,
+        .when_ms = when_ms,
+        .until_ms = 4000000000000,
+        .from = TEXT("sip:alice@example.com"),
+        .to = TEXT("\"B\x01\" <sip:bob@example.com>"),
+        .subject = TEXT("lunch & more"),
+    };
+    history_name(&entry, message, &fixture->arena);
+    struct commit commits[] = {history_commit_message(message, entry.until_ms, &fixture->arena),
+                               history_commit(&entry, &fixture->arena)};
+    assert_int_equal(document_internal_commit(fixture->documents, commits, 2), OK);
+    return entry.reference;
+}
+
+static const char *element_of(struct text reference)
+{
+    return text_cstring(&fixture->arena,
+                        text_format(&fixture->arena,
+                                    HISTORY "/~~/history-list/history%%5b@history-reference=%%22%.*s%%22%%5d",
+                                    TEXT_ARG(reference)));
+}
+
 static void an_owner_may_let_go_of_history_and_not_write_it(void **state)
 {
     (void)state;
-    assert_int_equal(put(HISTORY, "alice", HISTORY_TYPE, HISTORY_BODY), 403);
+    struct text first = keep("hello", 1000), second = keep("bye", 2000);
+    const char *element = element_of(first);
+    assert_int_equal(put(HISTORY, "alice", HISTORY_TYPE, HISTORY_BODY), 405);
+    assert_int_equal(put(HISTORY, "rls", HISTORY_TYPE, HISTORY_BODY), 405);
     assert_int_equal(put(HISTORY, "bob", HISTORY_TYPE, HISTORY_BODY), 403);
-    assert_int_equal(put(HISTORY, "rls", HISTORY_TYPE, HISTORY_BODY), 201);
     assert_int_equal(get(HISTORY, "alice").status, 200);
     assert_int_equal(get(HISTORY, "bob").status, 403);
-    static const char first[] = HISTORY "/~~/history-list/history%5b@history-reference=%22d-1%22%5d";
-    assert_int_equal(ASK_XCAP(fixture, "DELETE", first, "bob").status, 403);
-    assert_int_equal(ASK_XCAP(fixture, "PUT", first, "alice", {"Content-Type: application/xcap-el+xml"},
-                              "<history history-reference=\"d-1\"/>")
-                         .status,
-                     403);
-    assert_int_equal(ASK_XCAP(fixture, "DELETE", first, "alice").status, 200);
-    holds(get(HISTORY, "alice"), "d-1", false);
-    holds(get(HISTORY, "alice"), "d-2", true);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element, "bob").status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element, "rls").status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY, "bob").status, 403);
+    struct answer refused = ASK_XCAP(fixture, "PUT", element, "alice", {"Content-Type: application/xcap-el+xml"},
+                                     "<history history-reference=\"d-1\"/>");
+    assert_int_equal(refused.status, 405);
+    assert_true(text_equal(answer_header(&refused, "Allow", 0), TEXT("GET, HEAD, DELETE, OPTIONS")));
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element, "alice").status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element, "alice").status, 404);
+    holds(get(HISTORY, "alice"), text_cstring(&fixture->arena, first), false);
+    holds(get(HISTORY, "alice"), text_cstring(&fixture->arena, second), true);
     assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY, "alice").status, 200);
-    assert_int_equal(get(HISTORY, "alice").status, 404);
+    holds(get(HISTORY, "alice"), "<history ", false);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY, "alice").status, 200);
+}
+
+static void a_list_of_messages_has_a_tag_that_tells_its_changes(void **state)
+{
+    (void)state;
+    struct text first = keep("hello", 1000);
+    struct answer before = get(HISTORY, "alice");
+    struct text tag = text_copy(&fixture->arena, answer_header(&before, "ETag", 0));
+    const char *none =
+        text_cstring(&fixture->arena, text_format(&fixture->arena, "If-None-Match: %.*s", TEXT_ARG(tag)));
+    const char *match = text_cstring(&fixture->arena, text_format(&fixture->arena, "If-Match: %.*s", TEXT_ARG(tag)));
+    assert_int_equal(ASK_XCAP(fixture, "GET", HISTORY, "alice", {none}).status, 304);
+    struct text second = keep("bye", 2000);
+    assert_int_equal(ASK_XCAP(fixture, "GET", HISTORY, "alice", {none}).status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element_of(first), "alice", {match}).status, 412);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element_of(first), "alice", {none}).status, 200);
+    struct answer after = ASK_XCAP(fixture, "DELETE", element_of(second), "alice");
+    assert_int_equal(after.status, 200);
+    struct answer left = get(HISTORY, "alice");
+    assert_true(text_equal(answer_header(&after, "ETag", 0), answer_header(&left, "ETag", 0)));
+}
+
+static void parts_of_an_entry_are_read_and_not_deleted(void **state)
+{
+    (void)state;
+    struct text reference = keep("hello", 1000);
+    const char *subject =
+        text_cstring(&fixture->arena, text_format(&fixture->arena, "%s/subject", element_of(reference)));
+    const char *attribute =
+        text_cstring(&fixture->arena, text_format(&fixture->arena, "%s/@history-reference", element_of(reference)));
+    holds(ASK_XCAP(fixture, "GET", subject, "alice"), "lunch &amp; more", true);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", subject, "alice").status, 405);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", attribute, "alice").status, 405);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY "/~~/history-list/history%5b7%5d", "alice").status, 404);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY "/~~/history-list", "alice").status, 405);
+    holds(get(HISTORY, "alice"), "<history ", true);
+}
+
+static void a_long_history_is_listed_from_its_newest_and_deleted_whole(void **state)
+{
+    (void)state;
+    enum { ENTRIES = DOCUMENT_RECORDS_MAX + 530 };
+    for (int i = 0; i < ENTRIES; i++)
+        keep("again", 1000000 + i);
+    struct answer answer = get(HISTORY, "alice");
+    size_t count = 0;
+    for (struct text rest = answer.body; rest.length; count++) {
+        size_t at = text_find(rest, TEXT("<history "));
+        if (at == rest.length)
+            break;
+        rest = text_slice(rest, at + 1, rest.length);
+    }
+    assert_int_equal(count, DOCUMENT_RECORDS_MAX);
+    holds(answer, text_cstring(&fixture->arena, keep("again", 1000000 + ENTRIES - 1)), true);
+    holds(answer, text_cstring(&fixture->arena, keep("again", 1000000)), false);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY, "alice").status, 200);
+    const struct document_key prefix = {.usage = TEXT(DOCUMENT_HISTORY)};
+    struct key_page page;
+    assert_int_equal(document_internal_list(fixture->documents, &prefix, NULL, 10, &fixture->arena, &page), OK);
+    assert_int_equal(page.count, 0);
 }
 
 static void presence_of_another_user_is_forbidden(void **state)
@@ -391,6 +484,9 @@ int main(void)
         SERVED(too_much_to_list_is_answered_507),
         SERVED(a_locked_profile_is_written_by_operators),
         SERVED(an_owner_may_let_go_of_history_and_not_write_it),
+        SERVED(a_list_of_messages_has_a_tag_that_tells_its_changes),
+        SERVED(parts_of_an_entry_are_read_and_not_deleted),
+        SERVED(a_long_history_is_listed_from_its_newest_and_deleted_whole),
         SERVED(presence_of_another_user_is_forbidden),
         SERVED(icons_stand_in_a_sub_directory),
         SERVED(unprefixed_names_are_of_the_usage),

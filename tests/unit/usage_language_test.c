@@ -228,6 +228,12 @@ static void what_is_made_must_have_one_name_and_a_place_that_fits(void **state)
     load_fails("'by' but is not made of contents");
     notes("<document name='all' computed='all.xsl' from='contents' scope='global' by='tag'/>");
     load_fails("'tag' is no unique value of an attribute that stands at one place");
+    notes("<document name='all' computed='all.xsl' from='home' entries='note/@id'/>");
+    load_fails("has 'entries' but is not made of records");
+    notes("<document name='all' scope='global' computed='all.xsl' from='history'/>");
+    load_fails("its scope must be users");
+    notes("<document name='all' computed='all.xsl' from='history' entries='note'/>");
+    load_fails("entries");
     notes("<document name='all' computed='all.xsl' from='elsewhere'/>");
     load_fails("from");
 }

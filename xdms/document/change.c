@@ -19,7 +19,10 @@ enum document_step document_change_run(struct document_change *change, commit_do
         if (change_prepare(change)) {
             change->waiting = true;
             /* The change may be run again, and be gone, before this returns. */
-            store_submit(change->documents->store, &change->commit, 1, done, context);
+            if (change->records_count)
+                store_submit(change->documents->store, change->records, change->records_count, done, context);
+            else
+                store_submit(change->documents->store, &change->commit, 1, done, context);
             return DOCUMENT_WAITING;
         }
     }
@@ -33,7 +36,10 @@ void document_change_wait(struct document_change *change)
     do {
         if (!change_prepare(change))
             break;
-        store_commit(change->documents->store, &change->commit, 1);
+        if (change->records_count)
+            store_commit(change->documents->store, change->records, change->records_count);
+        else
+            store_commit(change->documents->store, &change->commit, 1);
     } while (!change_conclude(change));
     change_finish(change);
 }
@@ -43,6 +49,11 @@ static void keep_refusal(struct document_change *change);
 static enum status check_target(struct document_change *change, const struct stored *current);
 static enum status check_parent(struct document_change *change, const struct stored *current);
 static enum status check_conditions(struct document_change *change, const struct stored *current);
+bool document_change_fits(struct document_change *change, const struct stored *current)
+{
+    return check_conditions(change, current) == OK;
+}
+
 static enum status make_bytes(struct document_change *change, const struct stored *current, struct text *bytes_out);
 static enum status check_result(struct document_change *change, struct text bytes);
 
@@ -71,6 +82,8 @@ enum status document_change_look(struct document_change *change)
 /* True when there is something to commit; else `status` and what belongs to it are set. */
 static bool change_prepare(struct document_change *change)
 {
+    if (change->deletion && document_can_shrink(&change->place, change->selector))
+        return document_records_prepare(change);
     if (change->tries == 0)
         arena_init(&change->round, "change");
     change->status = CONFLICT;
@@ -269,6 +282,8 @@ static enum status read_back(struct document_change *change)
 static bool change_conclude(struct document_change *change)
 {
     struct commit *commit = &change->commit;
+    if (change->records_count)
+        return document_records_conclude(change);
     change->waiting = false;
     change->status = commit->status == UNCERTAIN ? read_back(change) : commit->status;
     if (change->status == CONFLICT) /* with If-Match the next round finds that it fits no more: 412 */
@@ -301,6 +316,8 @@ static void change_finish(struct document_change *change)
         change->created = false;
     arena_clear(&change->round);
     change->commit = (struct commit){0};
+    change->records = NULL;
+    change->records_count = 0;
     change->claims = NULL;
     change->claims_count = 0;
 }

@@ -13,6 +13,7 @@ struct documents {
     struct document_gates *gates;
     struct document_made *made;
     struct document_nodes *nodes;
+    const struct document_records *records[USAGE_SOURCES];
 };
 
 /* read_node.c: documents kept for the sake of their nodes. */
@@ -59,6 +60,15 @@ void document_made_keep(const struct documents *documents, const struct document
 
 /* Is it one of the internal usages, which XCAP must not reach? */
 bool documents_internal(const struct document_key *key);
+
+/* records.c: deletion of what a computed document is made of. */
+/* True when there is something to commit; else the change has its status. */
+bool document_records_prepare(struct document_change *change);
+bool document_records_conclude(struct document_change *change); /* as change_conclude */
+enum status document_records_list(const struct documents *documents, const struct document_place *place,
+                                  const struct document_part *part, struct text_builder *listing,
+                                  struct text *next_out);
+bool document_change_fits(struct document_change *change, const struct stored *current); /* change.c: the conditions */
 
 /* change_conflict.c: turns a taken claim into 409 uniqueness-failure with values that are free (RFC 4825 §11.1).
  * `taken` is one that is known to be taken, or empty: then OK when none of the change's claims is. */

@@ -25,6 +25,8 @@ enum status document_listing(const struct documents *documents, const struct doc
     enum status status;
     if (choice->holder)
         status = list_holder(&listing, choice->holder);
+    else if (USAGE_SOURCE_IS_RECORDS(place->row->source))
+        status = document_records_list(documents, place, choice->part, xml, &listing.next);
     else if (place->row->source == USAGE_FROM_HOME)
         status = list_home(&listing, choice->part);
     else

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/random.h>
 
+#include "history.h"
 #include "log.h"
 #include "store.h"
 #include "xml_validate.h"
@@ -209,6 +210,7 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     if (!node->store)
         return false;
     node->documents = documents_new(node->store, node->usages);
+    documents_set_records(node->documents, USAGE_FROM_HISTORY, &history_records);
     return open_digest(node, error_out);
 }
 

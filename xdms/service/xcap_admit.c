@@ -137,10 +137,9 @@ enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
         *refusal = unplaced;
         return REFUSED;
     }
-    struct text allowed = allowed_methods(call);
-    bool known = is_read(call->method) || call->method == METHOD_PUT || call->method == METHOD_DELETE;
-    bool changeable = text_find(allowed, TEXT("PUT")) < allowed.length;
-    if (known && (is_read(call->method) || changeable))
+    struct text allowed = allowed_methods(call), method = call->request->method;
+    bool changes = call->method == METHOD_PUT || call->method == METHOD_DELETE;
+    if (is_read(call->method) || (changes && text_find(allowed, method) < allowed.length))
         return OK;
     refuse(refusal, REFUSAL_METHOD, "This method is not allowed here.");
     refusal->allow = allowed;
@@ -200,12 +199,18 @@ static struct text target_of(const struct xcap_call *call)
                      text_slice(target, path.length, target.length));
 }
 
+static bool is_fixed(const struct xcap_call *call)
+{
+    return (call->place.row && call->place.row->kind == USAGE_COMPUTED) ||
+           (call->selector && call->selector->terminal == XCAP_NAMESPACES);
+}
+
 /* A write of what nobody can write is no question of permission: it is answered 405. */
 static enum usage_operation operation_of(const struct xcap_call *call)
 {
-    bool fixed = (call->place.row && call->place.row->kind == USAGE_COMPUTED) ||
-                 (call->selector && call->selector->terminal == XCAP_NAMESPACES);
-    if (fixed)
+    if (call->method == METHOD_DELETE && document_can_shrink(&call->place, call->selector))
+        return USAGE_DELETE;
+    if (is_fixed(call))
         return USAGE_READ;
     return call->method == METHOD_PUT ? USAGE_WRITE : call->method == METHOD_DELETE ? USAGE_DELETE : USAGE_READ;
 }
@@ -241,7 +246,7 @@ static enum status check_owner(const struct xcap_call *call, struct refusal *ref
 
 static struct text allowed_methods(const struct xcap_call *call)
 {
-    bool fixed = (call->place.row && call->place.row->kind == USAGE_COMPUTED) ||
-                 (call->selector && call->selector->terminal == XCAP_NAMESPACES);
-    return fixed ? TEXT(XCAP_ALLOW_READ) : TEXT(XCAP_ALLOW_ALL);
+    if (document_can_shrink(&call->place, call->selector))
+        return TEXT(XCAP_ALLOW_DELETE);
+    return is_fixed(call) ? TEXT(XCAP_ALLOW_READ) : TEXT(XCAP_ALLOW_ALL);
 }

@@ -94,8 +94,10 @@ static enum status compile_computed(struct usage_loaded *loaded, struct arena *m
         const char *path = usage_path_join(memory, loaded->folder, text_cstring(memory, computed->file));
         if (xml_sheet_load(path, memory, &computed->sheet, error_out) != OK)
             return FAILED;
-        struct text nothing =
-            loaded->usage.documents[row].source == USAGE_FROM_USAGES ? TEXT("<usages/>") : TEXT("<documents/>");
+        enum usage_source source = loaded->usage.documents[row].source;
+        struct text nothing = source == USAGE_FROM_USAGES       ? TEXT("<usages/>")
+                              : USAGE_SOURCE_IS_RECORDS(source) ? TEXT("<records/>")
+                                                                : TEXT("<documents/>");
         if (usage_computed_check(loaded, nothing, path, row, memory, error_out) != OK)
             return FAILED;
     }

@@ -124,9 +124,29 @@ static void read_suspects(const struct xml_element *manifest, struct arena *memo
 
 static enum usage_source source_of(struct text name)
 {
-    if (text_equal(name, TEXT("home")))
-        return USAGE_FROM_HOME;
-    return text_equal(name, TEXT("contents")) ? USAGE_FROM_CONTENTS : USAGE_FROM_USAGES;
+    static const struct text names[USAGE_SOURCES] = {
+        [USAGE_FROM_USAGES] = TEXT_INIT("usages"),     [USAGE_FROM_HOME] = TEXT_INIT("home"),
+        [USAGE_FROM_CONTENTS] = TEXT_INIT("contents"), [USAGE_FROM_DEFERRED] = TEXT_INIT("deferred"),
+        [USAGE_FROM_HISTORY] = TEXT_INIT("history"),
+    };
+    for (unsigned i = 0; i < USAGE_SOURCES; i++)
+        if (text_equal(names[i], name))
+            return (enum usage_source)i;
+    return USAGE_FROM_USAGES;
+}
+
+/* "history/@history-reference" or "history/history-reference"; the schema has looked at the form. */
+static void read_entry(struct text entries, struct usage_document *row)
+{
+    struct text name;
+    text_cut(entries, '/', &row->entry, &name);
+    row->entry_name_is_attribute = text_starts_with(name, TEXT("@"));
+    row->entry_name = row->entry_name_is_attribute ? text_slice(name, 1, name.length) : name;
+}
+
+static bool is_of_one_owner(enum usage_source source)
+{
+    return source == USAGE_FROM_HOME || USAGE_SOURCE_IS_RECORDS(source);
 }
 
 /* What the schema cannot say of a row; NULL: it is good. */
@@ -139,10 +159,12 @@ static const char *complaint_about(const struct usage_document *row, struct text
         return "has 'by' but is not made of contents";
     if (patterned)
         return "is computed: its name must be a single one";
-    if (row->source == USAGE_FROM_HOME && row->tree == XCAP_GLOBAL)
+    if (is_of_one_owner(row->source) && row->tree == XCAP_GLOBAL)
         return "is made from a home: its scope must be users";
-    if (row->source != USAGE_FROM_HOME && row->tree == XCAP_USERS)
+    if (!is_of_one_owner(row->source) && row->tree == XCAP_USERS)
         return "is the same for all users: its scope must be global";
+    if (row->entry.length && !USAGE_SOURCE_IS_RECORDS(row->source))
+        return "has 'entries' but is not made of records";
     return NULL;
 }
 
@@ -162,6 +184,7 @@ static enum status read_documents(const struct xml_element *manifest, struct are
         documents[used].kind = loaded->computed[used].file.length ? USAGE_COMPUTED : USAGE_STORED;
         documents[used].source = source_of(usage_row_value(row, "from"));
         loaded->computed[used].by = usage_row_value(row, "by");
+        read_entry(usage_row_value(row, "entries"), &documents[used]);
         const char *complaint =
             complaint_about(&documents[used], usage_row_value(row, "from"), loaded->computed[used].by);
         if (complaint) {

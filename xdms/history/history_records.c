@@ -1,0 +1,93 @@
+/* Histories as the document that their owners read and may make shorter. */
+#include "clock.h"
+#include "history_own.h"
+
+#define RECIPIENTS_SHOWN_MAX 50 /* of one entry: all entries together stay a document that can be read */
+
+/* Behind which entry the newest DOCUMENT_RECORDS_MAX stand: those are what an owner looks for. Reads keys alone. */
+static enum status find_first(const struct documents *documents, struct text owner, struct arena *arena,
+                              struct text *after_out)
+{
+    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
+    struct history_totals totals = {.more = true};
+    struct document_key after = prefix;
+    enum status status = OK;
+    while (status == OK && totals.more)
+        status = history_count(documents, owner, arena, &totals);
+    size_t skip = totals.count > DOCUMENT_RECORDS_MAX ? totals.count - DOCUMENT_RECORDS_MAX : 0;
+    while (status == OK && skip) {
+        struct key_page page = {0};
+        status = document_internal_list(documents, &prefix, after.name.length ? &after : NULL,
+                                        skip < STORE_PAGE_MAX ? skip : STORE_PAGE_MAX, arena, &page);
+        if (status != OK || page.count == 0)
+            break;
+        after = page.keys[page.count - 1];
+        skip -= page.count;
+    }
+    *after_out = after.name;
+    return status;
+}
+
+static void add_number(struct text_builder *listing, const char *name, uint64_t number)
+{
+    builder_add_format(listing, " %s=\"%llu\"", name, (unsigned long long)number);
+}
+
+static void add_entry(struct text_builder *listing, const struct history_entry *entry)
+{
+    struct arena *arena = listing->arena;
+    builder_add(listing, TEXT("<record"));
+    document_add_attribute(listing, "reference", entry->reference);
+    add_number(listing, "size", entry->size);
+    document_add_attribute(listing, "date", clock_write_rfc3339(arena, entry->when_ms));
+    document_add_attribute(listing, "until", clock_write_rfc3339(arena, entry->until_ms));
+    document_add_attribute(listing, "role", entry->sent ? TEXT("sent") : TEXT("got"));
+    document_add_attribute(listing, "from", entry->from);
+    document_add_attribute(listing, "to", entry->to);
+    document_add_attribute(listing, "group", entry->group);
+    document_add_attribute(listing, "subject", entry->subject);
+    builder_add_char(listing, '>');
+    for (size_t i = 0; i < entry->recipients_count && i < RECIPIENTS_SHOWN_MAX; i++) {
+        builder_add(listing, TEXT("<recipient"));
+        document_add_attribute(listing, "uri", entry->recipients[i]);
+        builder_add(listing, TEXT("/>"));
+    }
+    builder_add(listing, TEXT("</record>"));
+}
+
+static enum status list(const struct documents *documents, struct text owner, const struct document_part *part,
+                        struct text_builder *listing, struct text *next_out)
+{
+    struct history_entry *entries;
+    struct text after = part ? part->after : (struct text){0};
+    struct arena arena;
+    size_t count = 0;
+    bool more = false;
+    arena_init(&arena, "history");
+    enum status status = part ? OK : find_first(documents, owner, &arena, &after);
+    if (status == OK)
+        status = history_list(documents, owner, after, part ? part->limit : DOCUMENT_RECORDS_MAX, &arena, &entries,
+                              &count, &more);
+    for (size_t i = 0; status == OK && i < count; i++)
+        add_entry(listing, &entries[i]);
+    if (more && count)
+        *next_out = text_copy(listing->arena, entries[count - 1].reference);
+    arena_clear(&arena);
+    return status;
+}
+
+static enum status remove_some(const struct documents *documents, struct text owner, const struct text *names,
+                               size_t count, struct text who, struct arena *arena, struct commit **commits_out,
+                               size_t *commits_count_out)
+{
+    struct history_totals all = {.count = HISTORY_REMOVE_MAX};
+    struct text *oldest;
+    if (names)
+        return history_remove(documents, owner, names, count, who, arena, commits_out, commits_count_out);
+    enum status status = history_oldest(documents, owner, &all, arena, &oldest, &count);
+    if (status == OK)
+        status = history_remove(documents, owner, oldest, count, who, arena, commits_out, commits_count_out);
+    return status;
+}
+
+const struct document_records history_records = {list, remove_some};
