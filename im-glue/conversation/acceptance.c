@@ -1,6 +1,7 @@
 /* A message that is kept, for one user or many: its copies and records go to the disk together, then its sender hears
  * 202, then they are on their way. */
 #include "conversation_private.h"
+#include "history.h"
 #include "log.h"
 
 /* Whose queue gets a copy: `commit` is the place of the copy in the work, its record stands behind it. */
@@ -95,10 +96,12 @@ static void undo(struct conversation *conversation, const struct work *failed)
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
         copy->served->stored_count = -1; /* counted again when it matters */
     }
-    for (size_t i = acceptance->recording; i < failed->count; i++) { /* a message that nobody keeps goes by itself */
+    for (size_t i = acceptance->recording; i < failed->count; i++) {
         const struct document_key *key = &failed->commits[i].key;
+        struct text name = text_copy(&work->arena, key->name);
         if (text_equal(key->usage, TEXT(DOCUMENT_HISTORY)))
-            work_add_deletion(work, DOCUMENT_HISTORY, key->owner, key->name);
+            work->count += history_remove(text_copy(&work->arena, key->owner), &name, 1, TEXT("im-glue"), &work->arena,
+                                          work->commits + work->count);
     }
     work_submit(work);
 }

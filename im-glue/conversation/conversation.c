@@ -38,7 +38,6 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->waiting);
     TAILQ_INIT(&conversation->queries);
     TAILQ_INIT(&conversation->queries_answered);
-    TAILQ_INIT(&conversation->recorded_due);
     TAILQ_INIT(&conversation->collections_due);
     TAILQ_INIT(&conversation->collections_all);
     for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
@@ -112,7 +111,6 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     queue_run_waiting(conversation);
     reports_run_deadlines(conversation);
     query_run_deadlines(conversation);
-    recording_run(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         sender_sweep(conversation);
@@ -125,9 +123,9 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
-    const int64_t others[] = {
-        sip_agent_deadline(conversation->agent), delivery_deadline(conversation), queue_deadline(conversation),
-        reports_deadline(conversation),          query_deadline(conversation),    recording_deadline(conversation)};
+    const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation),
+                              queue_deadline(conversation), reports_deadline(conversation),
+                              query_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;

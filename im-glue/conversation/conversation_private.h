@@ -61,9 +61,9 @@ struct served {
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
-    int64_t stored_count;      /* messages kept; -1: not counted yet */
-    unsigned arriving;         /* copies on their way to the disk */
-    struct recorded *recorded; /* NULL: nothing went into his history since the start */
+    int64_t stored_count; /* messages kept; -1: not counted yet */
+    unsigned arriving;    /* copies on their way to the disk */
+    bool trimming;        /* some of his history is on its way out, since it was too much */
 };
 
 TAILQ_HEAD(served_list, served);
@@ -103,7 +103,6 @@ struct request {
 /* Commits on their way to the disk, and what follows. */
 struct work;
 struct incoming;
-struct recorded;
 typedef void work_fn(struct conversation *conversation, struct work *work);
 struct work {
     struct conversation *conversation;
@@ -114,7 +113,8 @@ struct work {
     struct request *request; /* owned, may be NULL */
     struct served *served;
     struct delivery *delivery;
-    void *details; /* of `then`, in the arena */
+    struct served *recorded[2]; /* in whose histories it writes: sender and recipient */
+    void *details;              /* of `then`, in the arena */
     struct work *next;
 };
 
@@ -182,11 +182,10 @@ struct conversation {
     int64_t sweep_at_ms;  /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
-    struct sender *senders;                           /* hash by address */
-    size_t held_bytes;                                /* by requests in progress */
-    size_t delivery_bytes;                            /* by messages that were read from the store to be delivered */
-    struct served_list waiting;                       /* for room to read the next one */
-    TAILQ_HEAD(recorded_list, recorded) recorded_due; /* whose histories are to be counted */
+    struct sender *senders;     /* hash by address */
+    size_t held_bytes;          /* by requests in progress */
+    size_t delivery_bytes;      /* by messages that were read from the store to be delivered */
+    struct served_list waiting; /* for room to read the next one */
     size_t waiting_count;
     pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
     struct work *completed, **completed_end;
@@ -293,15 +292,14 @@ void publication_sweep(struct conversation *conversation, struct served *served)
 void publication_free_all(struct served *served);
 
 /* recording.c: histories of those who ask for one */
-#define RECORDING_COMMITS 4 /* most that is added to one work: two entries, each with its message */
+#define RECORDING_COMMITS 3 /* most that is added to one work: a message and two entries */
 bool recording_is_asked(const struct conversation *conversation, const struct served *served);
 void recording_add_sent(struct work *work, const struct incoming *incoming, struct text group); /* accepted */
 void recording_add_relayed(struct work *work, const struct delivery *delivery);  /* the sender's, of what is to one */
 void recording_add_received(struct work *work, const struct delivery *delivery); /* a contact took it */
-void recording_run(struct conversation *conversation);                           /* what is to be done without haste */
-int64_t recording_deadline(const struct conversation *conversation);
-void recording_sweep(struct conversation *conversation);
-void recorded_free(struct conversation *conversation, struct served *served);
+void recording_done(struct conversation *conversation, const struct work *work); /* what it wrote is on disk */
+void recording_trim(struct conversation *conversation, struct served *served);   /* keeps he too much? */
+void recording_sweep(struct conversation *conversation);                         /* what is over */
 
 /* terms.c: what a REGISTER says beside its contacts */
 struct terms {

@@ -6,31 +6,6 @@
 #include "log.h"
 #include "mime.h"
 
-/* How much one user keeps. What the other program deletes is found when he is counted again. */
-struct recorded {
-    struct served *served;
-    struct history_totals totals;
-    char *counted; /* up to this entry, while he is counted page by page; else NULL */
-    bool known;    /* `totals` hold, beside what was deleted */
-    bool due;      /* in the list of those who are to be counted */
-    bool removing;
-    TAILQ_ENTRY(recorded) entry;
-};
-
-static void note_written(struct conversation *conversation, struct served *served, size_t bytes);
-
-void recorded_free(struct conversation *conversation, struct served *served)
-{
-    struct recorded *recorded = served->recorded;
-    if (!recorded)
-        return;
-    if (recorded->due)
-        TAILQ_REMOVE(&conversation->recorded_due, recorded, entry);
-    free(recorded->counted);
-    free(recorded);
-    served->recorded = NULL;
-}
-
 bool recording_is_asked(const struct conversation *conversation, const struct served *served)
 {
     return served && conversation->settings.history_ms > 0 && publication_settings(conversation, served).keep_large;
@@ -88,13 +63,14 @@ static bool see(struct text bytes, struct arena *arena, struct history_entry *en
 static void add(struct work *work, struct served *served, struct history_entry *entry, struct text message)
 {
     struct conversation *conversation = work->conversation;
+    size_t nth = work->recorded[0] != NULL;
     entry->owner = text_of(served->address);
     entry->until_ms = conversation->now.wall_ms + conversation->settings.history_ms;
     history_name(entry, message, &work->arena);
-    work->commits[work->count++] =
-        history_commit_message(text_copy(&work->arena, message), entry->until_ms, &work->arena);
+    if (nth == 0) /* sender and recipient keep the same */
+        work->commits[work->count++] = history_commit_message(text_copy(&work->arena, message), &work->arena);
     work->commits[work->count++] = history_commit(entry, &work->arena);
-    note_written(conversation, served, entry->size);
+    work->recorded[nth] = served;
 }
 
 void recording_add_received(struct work *work, const struct delivery *delivery)
@@ -153,99 +129,46 @@ void recording_add_sent(struct work *work, const struct incoming *incoming, stru
 
 /* --- who keeps too much --- */
 
-static bool is_over(const struct conversation *conversation, const struct recorded *recorded)
-{
-    const struct conversation_settings *settings = &conversation->settings;
-    return recorded->totals.count > settings->history_count_max || recorded->totals.bytes > settings->history_bytes_max;
-}
-
-static void make_due(struct conversation *conversation, struct recorded *recorded)
-{
-    if (recorded->due || recorded->removing)
-        return;
-    recorded->due = true;
-    recorded->totals = (struct history_totals){0};
-    TAILQ_INSERT_TAIL(&conversation->recorded_due, recorded, entry);
-}
-
-static void note_written(struct conversation *conversation, struct served *served, size_t bytes)
-{
-    struct recorded *recorded = served->recorded;
-    if (!recorded) {
-        recorded = served->recorded = memory_new(sizeof(*recorded));
-        recorded->served = served;
-    }
-    if (recorded->known) {
-        recorded->totals.count++;
-        recorded->totals.bytes += bytes;
-    }
-    if (!recorded->known || is_over(conversation, recorded))
-        make_due(conversation, recorded);
-}
-
 static void removed(struct conversation *conversation, struct work *work)
 {
-    struct recorded *recorded = work->served->recorded;
-    recorded->removing = false;
-    recorded->known = work_status(work) == OK || work_status(work) == CONFLICT; /* a message that others keep stays */
-    if (is_over(conversation, recorded) && recorded->known)
-        make_due(conversation, recorded);
+    work->served->trimming = false;
+    if (work_status(work) == OK)
+        recording_trim(conversation, work->served);
 }
 
-/* The oldest give way. */
-static void remove_oldest(struct conversation *conversation, struct recorded *recorded)
+static uint64_t above(uint64_t value, uint64_t limit)
+{
+    return value > limit ? value - limit : 0;
+}
+
+void recording_trim(struct conversation *conversation, struct served *served)
 {
     const struct conversation_settings *settings = &conversation->settings;
-    struct history_totals *totals = &recorded->totals;
-    struct work *work = work_new(conversation, 0, removed);
-    struct text *references;
-    size_t count, commits_count = 0;
-    struct history_totals excess = {
-        .count = totals->count > settings->history_count_max ? totals->count - settings->history_count_max : 0,
-        .bytes = totals->bytes > settings->history_bytes_max ? totals->bytes - settings->history_bytes_max : 0,
-    };
-    struct text owner = text_of(recorded->served->address);
-    enum status status = history_oldest(conversation->documents, owner, &excess, &work->arena, &references, &count);
-    if (status == OK)
-        status = history_remove(conversation->documents, owner, references, count, TEXT("im-glue"), &work->arena,
-                                &work->commits, &commits_count);
-    work->count = status == OK ? commits_count : 0;
-    work->served = recorded->served;
-    totals->count -= excess.count < totals->count ? excess.count : totals->count;
-    totals->bytes -= excess.bytes < totals->bytes ? excess.bytes : totals->bytes;
-    recorded->removing = true;
-    log_info("history is full user=%s removed=%zu", recorded->served->address, count);
+    struct text owner = text_of(served->address), *references;
+    struct history_figures figures = {0};
+    size_t count = 0;
+    if (served->trimming || history_figures(conversation->documents, owner, &figures) != OK)
+        return; /* when something comes again */
+    const struct history_figures excess = {above(figures.count, settings->history_count_max),
+                                           above(figures.bytes, settings->history_bytes_max)};
+    if (excess.count == 0 && excess.bytes == 0)
+        return;
+    struct work *work = work_new(conversation, HISTORY_REMOVE_COMMITS * HISTORY_REMOVE_MAX, removed);
+    if (history_oldest(conversation->documents, owner, &excess, &work->arena, &references, &count) != OK)
+        count = 0;
+    work->count = history_remove(owner, references, count, TEXT("im-glue"), &work->arena, work->commits);
+    work->served = served;
+    served->trimming = count > 0;
+    log_debug("history is full user=%s removed=%zu", served->address, count);
+    work->then = count > 0 ? removed : work_ignore;
     work_submit(work);
 }
 
-/* One page of one user: what else there is to do need not wait for more. */
-void recording_run(struct conversation *conversation)
+void recording_done(struct conversation *conversation, const struct work *work)
 {
-    struct recorded *recorded = TAILQ_FIRST(&conversation->recorded_due);
-    struct arena arena;
-    if (!recorded)
-        return;
-    arena_init(&arena, "count");
-    recorded->totals.after = text_of(recorded->counted);
-    enum status status =
-        history_count(conversation->documents, text_of(recorded->served->address), &arena, &recorded->totals);
-    char *counted = recorded->totals.more ? text_keep(recorded->totals.after) : NULL;
-    free(recorded->counted);
-    recorded->counted = counted;
-    recorded->totals.after = (struct text){0};
-    arena_clear(&arena);
-    if (counted)
-        return;
-    TAILQ_REMOVE(&conversation->recorded_due, recorded, entry);
-    recorded->due = false;
-    recorded->known = status == OK;
-    if (recorded->known && is_over(conversation, recorded))
-        remove_oldest(conversation, recorded);
-}
-
-int64_t recording_deadline(const struct conversation *conversation)
-{
-    return TAILQ_EMPTY(&conversation->recorded_due) ? INT64_MAX : conversation->now.monotonic_ms;
+    for (size_t i = 0; i < sizeof(work->recorded) / sizeof(work->recorded[0]); i++)
+        if (work->recorded[i])
+            recording_trim(conversation, work->recorded[i]);
 }
 
 /* --- what is over --- */

@@ -41,7 +41,6 @@ void served_free_all(struct conversation *conversation)
         for (size_t i = 0; i < served->contacts_count; i++)
             contact_clear(&served->contacts[i]);
         publication_free_all(served);
-        recorded_free(conversation, served);
         free(served->flush_after);
         free(served->address);
         free(served);

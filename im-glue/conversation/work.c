@@ -52,6 +52,7 @@ void work_run_completed(struct conversation *conversation)
     for (struct work *work; (work = take_completed(conversation));) {
         conversation->pending--;
         work->then(conversation, work);
+        recording_done(conversation, work);
         arena_clear(&work->arena);
         free(work);
     }

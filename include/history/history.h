@@ -27,9 +27,9 @@ struct history_entry {
  * it twice, after a crash, has written it once. */
 void history_name(struct history_entry *entry, struct text message, struct arena *arena);
 
-/* For document_internal_submit, both in one call: the message, written again by each who keeps it, and the entry of a
- * named one. `until_ms`: of whoever keeps it longest. Memory is in `arena`; the message is not copied. */
-struct commit history_commit_message(struct text message, int64_t until_ms, struct arena *arena);
+/* For document_internal_submit, both in one call, the message first: it is written again by each who keeps it. Memory
+ * is in `arena`; the message is not copied. */
+struct commit history_commit_message(struct text message, struct arena *arena);
 struct commit history_commit(const struct history_entry *entry, struct arena *arena);
 
 /* NOT_FOUND, FAILED. `message_out` may be NULL. */
@@ -40,31 +40,24 @@ enum status history_get(const struct documents *documents, struct text owner, st
 enum status history_list(const struct documents *documents, struct text owner, struct text after, size_t limit,
                          struct arena *arena, struct history_entry **entries_out, size_t *count_out, bool *more_out);
 
-/* How much an owner keeps, without reading it: one page, added to what `totals` holds, which begins as zeros. Call
- * again while it says that there is more. */
-struct history_totals {
-    size_t count;
-    uint64_t bytes;
-    struct text after; /* where the next page begins; in the arena */
-    bool more;
+/* How much an owner keeps, as of the last commit. */
+struct history_figures {
+    uint64_t count, bytes;
 };
-enum status history_count(const struct documents *documents, struct text owner, struct arena *arena,
-                          struct history_totals *totals);
+enum status history_figures(const struct documents *documents, struct text owner, struct history_figures *figures_out);
 
-/* The oldest entries that together are as many and as much as `excess` says, at most HISTORY_REMOVE_MAX; then it says
- * how much they are. */
-enum status history_oldest(const struct documents *documents, struct text owner, struct history_totals *excess,
+/* The oldest entries that together are as many and as much as `excess` says, at most HISTORY_REMOVE_MAX. */
+enum status history_oldest(const struct documents *documents, struct text owner, const struct history_figures *excess,
                            struct arena *arena, struct text **references_out, size_t *count_out);
 
-/* Commits that remove these entries and the messages that nobody else keeps, for one document_internal_submit. Entries
- * that are not there are left out; at most HISTORY_REMOVE_MAX. A message that is taken by another meanwhile stays: its
- * commit says CONFLICT. FAILED. */
-enum status history_remove(const struct documents *documents, struct text owner, const struct text *references,
-                           size_t count, struct text who, struct arena *arena, struct commit **commits_out,
-                           size_t *commits_count_out);
+/* Commits that remove these entries, and with the last of each message the message, for one document_internal_submit;
+ * one of them for an entry that is not there is OK and changes nothing. */
+#define HISTORY_REMOVE_COMMITS 2 /* for each entry */
+size_t history_remove(struct text owner, const struct text *references, size_t count, struct text who,
+                      struct arena *arena, struct commit *commits);
 
-/* The same for what is kept no longer, whoever the owners are; looks at nothing else. `more_out`: call again when they
- * are done. */
+/* The same for entries whose time is over, whoever the owners are; looks at nothing else. `more_out`: call again when
+ * they are done. */
 enum status history_expire(const struct documents *documents, int64_t now_ms, struct arena *arena,
                            struct commit **commits_out, size_t *commits_count_out, bool *more_out);
 

@@ -231,7 +231,7 @@ static struct text keep(const char *body, int64_t when_ms)
         .subject = TEXT("lunch & more"),
     };
     history_name(&entry, message, &fixture->arena);
-    struct commit commits[] = {history_commit_message(message, entry.until_ms, &fixture->arena),
+    struct commit commits[] = {history_commit_message(message, &fixture->arena),
                                history_commit(&entry, &fixture->arena)};
     assert_int_equal(document_internal_commit(fixture->documents, commits, 2), OK);
     return entry.reference;
@@ -305,6 +305,25 @@ static void parts_of_an_entry_are_read_and_not_deleted(void **state)
     assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY "/~~/history-list/history%5b7%5d", "alice").status, 404);
     assert_int_equal(ASK_XCAP(fixture, "DELETE", HISTORY "/~~/history-list", "alice").status, 405);
     holds(get(HISTORY, "alice"), "<history ", true);
+}
+
+static void a_history_is_read_in_parts(void **state)
+{
+    (void)state;
+    const char *first = text_cstring(&fixture->arena, keep("one", 1000));
+    const char *second = text_cstring(&fixture->arena, keep("two", 2000));
+    struct answer part = get(HISTORY "?limit=1", "alice");
+    holds(part, first, true);
+    holds(part, second, false);
+    struct text link = answer_header(&part, "Link", 0);
+    size_t begin = text_find_char(link, '?'), end = text_find_char(link, '>');
+    const char *next =
+        text_cstring(&fixture->arena, text_join(&fixture->arena, TEXT(HISTORY), text_slice(link, begin, end)));
+    part = get(next, "alice");
+    holds(part, first, false);
+    holds(part, second, true);
+    assert_int_equal(answer_header(&part, "Link", 0).length, 0);
+    assert_int_equal(get(HISTORY "?limit=1", "bob").status, 403);
 }
 
 static void a_long_history_is_listed_from_its_newest_and_deleted_whole(void **state)
@@ -487,6 +506,7 @@ int main(void)
         SERVED(a_list_of_messages_has_a_tag_that_tells_its_changes),
         SERVED(parts_of_an_entry_are_read_and_not_deleted),
         SERVED(a_long_history_is_listed_from_its_newest_and_deleted_whole),
+        SERVED(a_history_is_read_in_parts),
         SERVED(presence_of_another_user_is_forbidden),
         SERVED(icons_stand_in_a_sub_directory),
         SERVED(unprefixed_names_are_of_the_usage),

@@ -44,31 +44,32 @@ bool history_parts_read(struct text reference, struct history_parts *parts_out)
 
 /* --- commits --- */
 
-static void add_claim(struct commit *commit, struct arena *arena, const char *kind, struct text value)
+struct commit history_commit_message(struct text message, struct arena *arena)
 {
-    struct claim *claims = arena_array(arena, struct claim, commit->claims_count + 1);
-    if (commit->claims_count)
-        memcpy(claims, commit->claims, commit->claims_count * sizeof(*claims));
-    claims[commit->claims_count++] = (struct claim){text_of(kind), value, true};
-    commit->claims = claims;
-}
-
-struct commit history_commit_message(struct text message, int64_t until_ms, struct arena *arena)
-{
-    struct commit commit = {
+    return (struct commit){
         .key = {TEXT(DOCUMENT_HISTORY_MESSAGES), history_message_id(message, arena), TEXT("")},
         .expected = VERSION_ANY,
         .bytes = message,
         .who = TEXT(WHO),
     };
-    /* a deletion that was worked out before this commit finds another version and leaves the message */
-    add_claim(&commit, arena, HISTORY_UNTIL, history_time(until_ms, arena));
-    return commit;
+}
+
+static void add_claims(const struct history_entry *entry, struct arena *arena, struct commit *commit)
+{
+    struct history_parts parts = {0};
+    struct claim *claims = arena_array(arena, struct claim, 3);
+    history_parts_read(entry->reference, &parts);
+    claims[0] =
+        (struct claim){.kind = TEXT(HISTORY_UNTIL), .value = history_time(entry->until_ms, arena), .shared = true};
+    claims[1] = (struct claim){.kind = TEXT(HISTORY_MESSAGE), .value = parts.id, .counted = true};
+    claims[2] =
+        (struct claim){.kind = TEXT(HISTORY_OWNED), .value = commit->key.owner, .counted = true, .weight = entry->size};
+    commit->claims = claims;
+    commit->claims_count = 3;
 }
 
 struct commit history_commit(const struct history_entry *entry, struct arena *arena)
 {
-    struct history_parts parts = {0};
     struct text_builder record;
     builder_init(&record, arena);
     record_add_number(&record, "sent", entry->sent);
@@ -91,9 +92,7 @@ struct commit history_commit(const struct history_entry *entry, struct arena *ar
         .bytes = builder_text(&record),
         .who = TEXT(WHO),
     };
-    history_parts_read(entry->reference, &parts);
-    add_claim(&commit, arena, HISTORY_UNTIL, history_time(entry->until_ms, arena));
-    add_claim(&commit, arena, HISTORY_MESSAGE, parts.id);
+    add_claims(entry, arena, &commit);
     return commit;
 }
 
@@ -185,42 +184,10 @@ enum status history_list(const struct documents *documents, struct text owner, s
     return status;
 }
 
-enum status history_oldest(const struct documents *documents, struct text owner, struct history_totals *excess,
-                           struct arena *arena, struct text **references_out, size_t *count_out)
+enum status history_figures(const struct documents *documents, struct text owner, struct history_figures *figures_out)
 {
-    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
-    const struct history_totals wanted = *excess;
-    struct key_page page = {0};
-    enum status status = document_internal_list(documents, &prefix, NULL, HISTORY_REMOVE_MAX, arena, &page);
-    *excess = (struct history_totals){0};
-    *references_out = arena_array(arena, struct text, page.count + 1);
-    for (size_t i = 0; status == OK && i < page.count; i++) {
-        struct history_parts parts = {0};
-        if (excess->count >= wanted.count && excess->bytes >= wanted.bytes)
-            break;
-        history_parts_read(page.keys[i].name, &parts);
-        (*references_out)[excess->count++] = page.keys[i].name;
-        excess->bytes += parts.size;
-    }
-    *count_out = excess->count;
-    return status;
-}
-
-enum status history_count(const struct documents *documents, struct text owner, struct arena *arena,
-                          struct history_totals *totals)
-{
-    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
-    const struct document_key from = {TEXT(DOCUMENT_HISTORY), owner, totals->after};
-    struct key_page page = {0};
-    enum status status =
-        document_internal_list(documents, &prefix, totals->after.length ? &from : NULL, STORE_PAGE_MAX, arena, &page);
-    totals->more = status == OK && page.more;
-    for (size_t i = 0; status == OK && i < page.count; i++) {
-        struct history_parts parts = {0};
-        history_parts_read(page.keys[i].name, &parts);
-        totals->count++;
-        totals->bytes += parts.size;
-        totals->after = page.keys[i].name;
-    }
+    struct tally tally = {0};
+    enum status status = document_internal_tally(documents, TEXT(HISTORY_OWNED), owner, &tally);
+    *figures_out = (struct history_figures){tally.count, tally.weight};
     return status;
 }

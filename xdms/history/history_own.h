@@ -5,7 +5,8 @@
 #include "history.h"
 
 #define HISTORY_UNTIL   "history-until"   /* kind of the claims by which what is over is found: hex of the time */
-#define HISTORY_MESSAGE "history-message" /* kind of the claims of entries: id of the message they are of */
+#define HISTORY_MESSAGE "history-message" /* counted: id of the message that an entry is of */
+#define HISTORY_OWNED   "history-owned"   /* counted, by size: canonical address of the owner */
 
 #define HISTORY_TIME_DIGITS 12 /* hex; enough for 8000 years */
 #define HISTORY_ID_DIGITS   32 /* hex; 128 bits of a hash that nobody finds collisions of */

@@ -9,12 +9,10 @@ static enum status find_first(const struct documents *documents, struct text own
                               struct text *after_out)
 {
     const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
-    struct history_totals totals = {.more = true};
     struct document_key after = prefix;
-    enum status status = OK;
-    while (status == OK && totals.more)
-        status = history_count(documents, owner, arena, &totals);
-    size_t skip = totals.count > DOCUMENT_RECORDS_MAX ? totals.count - DOCUMENT_RECORDS_MAX : 0;
+    struct history_figures figures = {0};
+    enum status status = history_figures(documents, owner, &figures);
+    size_t skip = figures.count > DOCUMENT_RECORDS_MAX ? (size_t)figures.count - DOCUMENT_RECORDS_MAX : 0;
     while (status == OK && skip) {
         struct key_page page = {0};
         status = document_internal_list(documents, &prefix, after.name.length ? &after : NULL,
@@ -80,13 +78,12 @@ static enum status remove_some(const struct documents *documents, struct text ow
                                size_t count, struct text who, struct arena *arena, struct commit **commits_out,
                                size_t *commits_count_out)
 {
-    struct history_totals all = {.count = HISTORY_REMOVE_MAX};
-    struct text *oldest;
-    if (names)
-        return history_remove(documents, owner, names, count, who, arena, commits_out, commits_count_out);
-    enum status status = history_oldest(documents, owner, &all, arena, &oldest, &count);
-    if (status == OK)
-        status = history_remove(documents, owner, oldest, count, who, arena, commits_out, commits_count_out);
+    const struct history_figures all = {.count = HISTORY_REMOVE_MAX};
+    struct text *oldest = NULL;
+    enum status status = names ? OK : history_oldest(documents, owner, &all, arena, &oldest, &count);
+    *commits_out = arena_array(arena, struct commit, HISTORY_REMOVE_COMMITS * count + 1);
+    *commits_count_out =
+        status == OK ? history_remove(owner, names ? names : oldest, count, who, arena, *commits_out) : 0;
     return status;
 }
 

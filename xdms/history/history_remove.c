@@ -1,148 +1,78 @@
-/* Entries that go, because their owner or their time says so, and with the last of them the message itself. A message
- * is deleted only in the version that was there before its keepers were looked at: who keeps it anew writes it anew. */
+/* Entries that go, because their owner, a limit or their time says so. The message goes with the last of them. */
 #include "history_own.h"
 
-#define EXPIRE_MAX 100                     /* of one transaction, beside the messages: the loop waits for the look */
-#define LONGER_MS  (24 * 60 * 60 * 1000LL) /* for a message whose keepers stay longer than it was meant to */
+#define EXPIRE_MAX 100 /* of one transaction: others need not wait for it */
 
-struct removal {
-    const struct documents *documents;
-    struct arena *arena;
-    struct text who;
-    const struct document_key *keys; /* of the entries that go */
-    size_t keys_count;
-    struct commit *commits;
-    size_t count;
-};
-
-static bool goes(const struct removal *removal, const struct document_key *key)
+static struct commit removal_of(const struct document_key *key, struct text who)
 {
-    for (size_t i = 0; i < removal->keys_count; i++)
-        if (text_equal(removal->keys[i].name, key->name) && text_equal(removal->keys[i].owner, key->owner))
-            return true;
-    return false;
+    return (struct commit){.key = *key, .expected = VERSION_ANY, .deletion = true, .who = who};
 }
 
-/* Somebody keeps the message who is not among those that go. Many who keep it are not all looked at. */
-static enum status is_kept(const struct removal *removal, struct text id, bool *kept_out)
-{
-    struct key_page page = {.more = true};
-    struct text *values = NULL;
-    const struct text *after_value = NULL;
-    const struct document_key *after = NULL;
-    enum status status = OK;
-    *kept_out = false;
-    while (status == OK && !*kept_out && page.more) {
-        status = document_internal_holders(removal->documents, TEXT(HISTORY_MESSAGE), id, after_value, after,
-                                           STORE_PAGE_MAX, removal->arena, &page, &values);
-        for (size_t i = 0; status == OK && i < page.count && !*kept_out; i++)
-            *kept_out = !goes(removal, &page.keys[i]);
-        if (page.count == 0)
-            break;
-        after_value = &values[page.count - 1];
-        after = &page.keys[page.count - 1];
-    }
-    return status;
-}
-
-static void add_deletion(struct removal *removal, const struct document_key *key, uint64_t expected)
-{
-    removal->commits[removal->count++] = (struct commit){
-        .key = *key,
-        .expected = expected,
-        .deletion = true,
-        .who = removal->who,
-    };
-}
-
-static bool is_planned(const struct removal *removal, struct text id)
-{
-    for (size_t i = 0; i < removal->count; i++)
-        if (text_equal(removal->commits[i].key.owner, id))
-            return true;
-    return false;
-}
-
-/* `overdue`: found by its own time, so that it must go or get more. */
-static enum status add_message(struct removal *removal, struct text id, bool overdue, int64_t now_ms)
+/* Whoever keeps the message holds the claim, also if he came to it a moment ago. */
+static struct commit message_removal(struct text id, struct text who, struct arena *arena)
 {
     const struct document_key key = {TEXT(DOCUMENT_HISTORY_MESSAGES), id, TEXT("")};
-    struct stored stored;
-    bool kept;
-    if (is_planned(removal, id))
-        return OK;
-    enum status status = document_internal_read(removal->documents, &key, removal->arena, &stored);
-    if (status != OK)
-        return status == NOT_FOUND ? OK : status;
-    status = is_kept(removal, id, &kept);
-    if (status == OK && !kept)
-        add_deletion(removal, &key, stored.version);
-    if (status == OK && kept && overdue) {
-        struct commit *commit = &removal->commits[removal->count++];
-        *commit = history_commit_message(stored.bytes, now_ms + LONGER_MS, removal->arena);
-        commit->expected = stored.version;
-    }
-    return status;
+    struct commit commit = removal_of(&key, who);
+    struct claim *held = arena_new(arena, struct claim);
+    *held = (struct claim){.kind = TEXT(HISTORY_MESSAGE), .value = id, .counted = true};
+    commit.unless_held = held;
+    return commit;
 }
 
-static enum status add_all(struct removal *removal)
+static size_t add_removal(const struct document_key *key, struct text who, struct arena *arena, struct commit *commits)
 {
-    enum status status = OK;
-    for (size_t i = 0; i < removal->keys_count; i++)
-        add_deletion(removal, &removal->keys[i], VERSION_ANY);
-    for (size_t i = 0; i < removal->keys_count && status == OK; i++) {
-        struct history_parts parts;
-        if (history_parts_read(removal->keys[i].name, &parts))
-            status = add_message(removal, parts.id, false, 0);
-    }
-    return status;
+    struct history_parts parts;
+    size_t count = 0;
+    commits[count++] = removal_of(key, who);
+    if (history_parts_read(key->name, &parts))
+        commits[count++] = message_removal(parts.id, who, arena);
+    return count;
 }
 
-enum status history_remove(const struct documents *documents, struct text owner, const struct text *references,
-                           size_t count, struct text who, struct arena *arena, struct commit **commits_out,
-                           size_t *commits_count_out)
+size_t history_remove(struct text owner, const struct text *references, size_t count, struct text who,
+                      struct arena *arena, struct commit *commits)
 {
-    struct document_key *keys = arena_array(arena, struct document_key, count + 1);
-    struct removal removal = {documents, arena, who, keys, 0, arena_array(arena, struct commit, 2 * count + 1), 0};
-    for (size_t i = 0; i < count && removal.keys_count < HISTORY_REMOVE_MAX; i++) {
+    size_t commits_count = 0;
+    for (size_t i = 0; i < count; i++) {
         const struct document_key key = {TEXT(DOCUMENT_HISTORY), owner, references[i]};
-        struct stored stored;
-        bool is_name = references[i].length && references[i].length <= STORE_PART_MAX;
-        enum status status = is_name ? document_internal_read(documents, &key, arena, &stored) : NOT_FOUND;
-        if (status != OK && status != NOT_FOUND)
-            return status;
-        if (status == OK && !goes(&removal, &key))
-            keys[removal.keys_count++] = key;
+        if (references[i].length && references[i].length <= STORE_PART_MAX)
+            commits_count += add_removal(&key, who, arena, commits + commits_count);
     }
-    enum status status = add_all(&removal);
-    *commits_out = removal.commits;
-    *commits_count_out = removal.count;
+    return commits_count;
+}
+
+enum status history_oldest(const struct documents *documents, struct text owner, const struct history_figures *excess,
+                           struct arena *arena, struct text **references_out, size_t *count_out)
+{
+    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
+    struct key_page page = {0};
+    uint64_t bytes = 0;
+    enum status status = document_internal_list(documents, &prefix, NULL, HISTORY_REMOVE_MAX, arena, &page);
+    *references_out = arena_array(arena, struct text, page.count + 1);
+    *count_out = 0;
+    for (size_t i = 0; status == OK && i < page.count; i++) {
+        struct history_parts parts = {0};
+        if (*count_out >= excess->count && bytes >= excess->bytes)
+            break;
+        history_parts_read(page.keys[i].name, &parts);
+        (*references_out)[(*count_out)++] = page.keys[i].name;
+        bytes += parts.size;
+    }
     return status;
 }
 
 enum status history_expire(const struct documents *documents, int64_t now_ms, struct arena *arena,
                            struct commit **commits_out, size_t *commits_count_out, bool *more_out)
 {
-    struct document_key *keys = arena_array(arena, struct document_key, EXPIRE_MAX);
-    struct removal removal = {.documents = documents, .arena = arena, .who = TEXT("im-glue"), .keys = keys};
-    struct text *values = NULL, overdue[EXPIRE_MAX], now = history_time(now_ms, arena);
+    struct text *values = NULL, now = history_time(now_ms, arena);
     struct key_page page = {0};
-    size_t overdue_count = 0, found = 0;
-    removal.commits = arena_array(arena, struct commit, 2 * EXPIRE_MAX);
+    size_t found = 0;
+    *commits_out = arena_array(arena, struct commit, HISTORY_REMOVE_COMMITS * EXPIRE_MAX);
+    *commits_count_out = 0;
     enum status status = document_internal_holders(documents, TEXT(HISTORY_UNTIL), TEXT(""), NULL, NULL, EXPIRE_MAX,
                                                    arena, &page, &values);
-    for (; status == OK && found < page.count && text_compare(values[found], now) <= 0; found++) {
-        if (text_equal(page.keys[found].usage, TEXT(DOCUMENT_HISTORY)))
-            keys[removal.keys_count++] = page.keys[found];
-        else
-            overdue[overdue_count++] = page.keys[found].owner;
-    }
-    if (status == OK)
-        status = add_all(&removal);
-    for (size_t i = 0; i < overdue_count && status == OK; i++)
-        status = add_message(&removal, overdue[i], true, now_ms);
-    *commits_out = removal.commits;
-    *commits_count_out = removal.count;
+    for (; status == OK && found < page.count && text_compare(values[found], now) <= 0; found++)
+        *commits_count_out += add_removal(&page.keys[found], TEXT("im-glue"), arena, *commits_out + *commits_count_out);
     *more_out = found == EXPIRE_MAX;
     return status;
 }
