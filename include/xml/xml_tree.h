@@ -35,6 +35,10 @@ enum status xml_tree_read(struct text document, struct arena *arena, const struc
 enum status xml_tree_read_in(struct text fragment, struct xml_scope *scope, struct arena *arena,
                              const struct xml_element **root_out);
 
+/* All character data inside an element of the tree that was read from `document`, that of its children included, in
+ * document order: its string value. */
+struct text xml_element_text(struct text document, const struct xml_element *element, struct arena *arena);
+
 /* First child, next sibling of the same name; NULL when there is none. */
 const struct xml_element *xml_child(const struct xml_element *parent, struct text namespace, struct text local);
 const struct xml_element *xml_next_same(const struct xml_element *element);

@@ -39,7 +39,7 @@ static enum value_type type_of(const struct search_expression *expression)
 /* and binds closer than or */
 static bool read_chain(struct search_parser *parser, bool is_or, struct search_expression **out)
 {
-    struct search_expression *left, *right;
+    struct search_expression *left = NULL, *right = NULL;
     if (!(is_or ? read_chain(parser, false, &left) : read_comparison(parser, &left)))
         return false;
     for (;;) {
@@ -138,7 +138,7 @@ static bool is_comparable(const struct operator_name *operator, enum value_type 
 
 static bool read_comparison(struct search_parser *parser, struct search_expression **out)
 {
-    struct search_expression *left, *right;
+    struct search_expression *left = NULL, *right = NULL;
     if (!read_operand(parser, &left))
         return false;
     search_peek(parser);

@@ -243,7 +243,7 @@ bool search_deeper(struct search_parser *parser)
 
 static bool read_version(struct search_parser *parser)
 {
-    struct text ignored;
+    struct text ignored = {0};
     size_t at;
     if (!search_expect_word(parser, "version"))
         return false;
@@ -260,7 +260,7 @@ static bool read_version(struct search_parser *parser)
 
 static bool read_prefix(struct search_parser *parser)
 {
-    struct search_prefix declared;
+    struct search_prefix declared = {0};
     search_peek(parser);
     size_t at = parser->at;
     if (!search_read_name(parser, &declared.name) || !search_expect(parser, "=") ||

@@ -178,6 +178,23 @@ static bool read_attributes(struct reader *reader, const struct xml_tag *tag, st
     return true;
 }
 
+struct text xml_element_text(struct text document, const struct xml_element *element, struct arena *arena)
+{
+    struct xml_element all = {0};
+    struct frame frame = {.element = &all};
+    struct reader reader = {.document = document, .arena = arena, .top = &frame};
+    struct xml_scanner scanner;
+    struct xml_tag tag;
+    if (!element->first_child)
+        return element->text;
+    builder_init(&frame.text, arena);
+    xml_scan_init(&scanner, text_slice(document, 0, element->end));
+    scanner.at = element->begin;
+    for (size_t gap = element->begin; xml_scan_next(&scanner, &tag); gap = tag.end)
+        read_gap(&reader, gap, tag.begin);
+    return all.text;
+}
+
 bool xml_is(const struct xml_element *element, struct text namespace, struct text local)
 {
     return element && text_equal(element->local, local) && text_equal(element->namespace, namespace);
