@@ -18,6 +18,10 @@ static const struct setting rows[] = {
     {"sip.service-route", SETTING_TEXT, ROW(service_route), "", 0, 0, "",
      "Service-Route that clients get when they register, as <sip:proxy.example.com;lr>; several are separated by "
      "commas; empty: none."},
+    {"sip.registration-watchers", SETTING_TEXT, ROW(registration_watchers), "", 0, 0, "",
+     "Addresses that may watch which contacts any user has (event package reg), beside the user himself: users here, "
+     "or "
+     "whom a trusted peer asserts; separated by commas; a name without @ is one of the domain."},
     {"sip.datagram-bytes-max", SETTING_NUMBER, ROW(datagram_bytes_max), "1300", 400, 65000, "bytes",
      "Larger requests to contacts of UDP go by TCP, and by UDP only if no connection can be made."},
     {"sip.memory-mib-max", SETTING_NUMBER, ROW(memory_mib_max), "1024", 16, 1048576, "MiB",

@@ -186,6 +186,24 @@ static struct text address_of(struct program *program, const char *setting)
     return uri_canonical(arena, text_format(arena, "sip:%s@%s", setting, program->settings.node.domain));
 }
 
+/* The same for several; false: one is none. */
+static bool addresses_of(struct program *program, const char *setting, const char *value, struct text *addresses_out)
+{
+    struct arena *arena = &program->node.arena;
+    struct text rest = text_of(value), one;
+    struct text_builder addresses;
+    builder_init(&addresses, arena);
+    for (bool more = rest.length > 0; more;) {
+        more = text_cut(rest, ',', &one, &rest);
+        struct text address = address_of(program, text_cstring(arena, text_trim(one)));
+        if (address.length == 0)
+            return start_failed(text_format(arena, "%s: no address: %.*s", setting, TEXT_ARG(one)));
+        builder_add_format(&addresses, "%s%.*s", addresses.length ? "," : "", TEXT_ARG(address));
+    }
+    *addresses_out = builder_text(&addresses);
+    return true;
+}
+
 static bool open_sip(struct program *program)
 {
     struct text error = {0};
@@ -229,6 +247,9 @@ static bool open_sip(struct program *program)
     if (program->settings.exploder[0] && settings.exploder.length == 0)
         return start_failed(
             text_format(&program->node.arena, "im.exploder: no address: %s", program->settings.exploder));
+    if (!addresses_of(program, "sip.registration-watchers", program->settings.registration_watchers,
+                      &settings.registration_watchers))
+        return false;
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
     settings.agent.bytes_max = (size_t)program->settings.memory_mib_max << 19;

@@ -13,6 +13,8 @@ struct commit contact_commit(const struct contact *contact, struct text owner, s
     record_add(&record, "call-id", text_of(contact->call_id));
     record_add_number(&record, "cseq", contact->cseq);
     record_add_number(&record, "expires-ms", contact->expires_ms);
+    record_add_number(&record, "since-ms", contact->since_ms);
+    record_add_number(&record, "renewed", contact->renewed);
     record_add(&record, "source-transport", text_of(flow_kind_name(contact->source.kind)));
     record_add(&record, "source-address", flow_address_text(&contact->source, arena));
     record_add_number(&record, "source-port", flow_port(&contact->source));
@@ -39,6 +41,8 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
         .features = text_cstring(arena, record_text(record, "features")),
         .cseq = (uint32_t)record_number(record, "cseq", 0),
         .expires_ms = record_number(record, "expires-ms", 0),
+        .since_ms = record_number(record, "since-ms", 0),
+        .renewed = record_number(record, "renewed", 0) != 0,
         .path = text_cstring(arena, record_text(record, "path")),
         .instance = text_cstring(arena, record_text(record, "instance")),
         .reg_id = (uint32_t)record_number(record, "reg-id", 0),
@@ -77,6 +81,26 @@ struct flow contact_flow(const struct contact *contact)
     if (!numeric && wants_tls) /* a name, and no connection of its own: unreachable rather than in the clear */
         return (struct flow){.kind = FLOW_TLS, .peer = contact->source.peer};
     return numeric ? flow : contact->source;
+}
+
+static bool may_be_connected_to(const struct flow *flow)
+{
+    return flow->kind == FLOW_UDP || flow->kind == FLOW_TCP;
+}
+
+/* A contact on another host than the one its REGISTER came from stands behind a NAT; one that is a name needs DNS; one
+ * with a flow of its own (RFC 5626) says so; one that came by TLS has no certificate that we could ask for; a browser
+ * takes no connections. All are reached where they registered from. */
+bool contact_is_elsewhere(const struct flow *source, const struct uri *uri, struct text parameters, struct arena *arena)
+{
+    struct text ignored;
+    struct flow host = *source;
+    if (!may_be_connected_to(source) || uri_parameter(uri->parameters, TEXT("ob"), &ignored) ||
+        uri_parameter(parameters, TEXT("reg-id"), &ignored))
+        return true;
+    if (!flow_set_peer(&host, text_cstring(arena, uri->host), 0))
+        return true;
+    return !text_equal(flow_address_text(&host, arena), flow_address_text(source, arena));
 }
 
 /* --- connections --- */

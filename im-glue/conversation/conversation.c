@@ -1,6 +1,6 @@
 /* The frame around the procedures: takes events of the transaction layer and results of the store, and says when to be
  * called again. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "uri.h"
 
 static void take_events(struct conversation *conversation);
@@ -43,6 +43,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
         TAILQ_INIT(&conversation->retries[i]);
     choose_suffix(conversation);
+    events_open(conversation);
     pthread_mutex_init(&conversation->lock, NULL);
     publication_load(conversation);
     served_load(conversation);
@@ -68,6 +69,7 @@ void conversation_free(struct conversation *conversation)
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
     query_free_all(conversation);
+    events_close(conversation);
     reports_free_all(conversation);
     connection_forget_all(conversation);
     served_free_all(conversation);
@@ -111,6 +113,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     queue_run_waiting(conversation);
     reports_run_deadlines(conversation);
     query_run_deadlines(conversation);
+    events_run(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         sender_sweep(conversation);
@@ -123,9 +126,9 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
-    const int64_t others[] = {sip_agent_deadline(conversation->agent), delivery_deadline(conversation),
-                              queue_deadline(conversation), reports_deadline(conversation),
-                              query_deadline(conversation)};
+    const int64_t others[] = {
+        sip_agent_deadline(conversation->agent), delivery_deadline(conversation), queue_deadline(conversation),
+        reports_deadline(conversation),          query_deadline(conversation),    events_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;
@@ -155,6 +158,10 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
         publication_receive(request);
     else if (text_equal(method, TEXT("OPTIONS")))
         options_receive(request);
+    else if (text_equal(method, TEXT("SUBSCRIBE")))
+        events_subscribe(request);
+    else if (text_equal(method, TEXT("NOTIFY")))
+        events_notify(request);
     else
         request_answer_with(request, 405, NULL, "Allow", TEXT(CONVERSATION_METHODS));
 }
@@ -163,6 +170,8 @@ static void take_response(struct branch *branch, struct sip_message *response)
 {
     if (sip_status(response) >= 200 && branch->query)
         query_take_response(branch, response);
+    else if (sip_status(response) >= 200 && branch->event)
+        events_take_response(branch, response);
     else if (sip_status(response) >= 200)
         delivery_take_response(branch, sip_status(response));
     sip_message_free(response);
@@ -172,6 +181,8 @@ static void take_failure(struct branch *branch, enum sip_failure failure)
 {
     if (branch->query)
         query_take_failure(branch);
+    else if (branch->event)
+        events_take_failure(branch, failure);
     else
         delivery_take_failure(branch, failure);
 }

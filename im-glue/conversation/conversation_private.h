@@ -34,6 +34,8 @@ struct contact {
     char *features; /* parameters of its Contact (RFC 3840); NULL: none */
     uint32_t cseq;
     int64_t expires_ms; /* wall clock */
+    int64_t since_ms;   /* wall clock: of its first REGISTER */
+    bool renewed;       /* by a later one */
     struct flow source; /* where the REGISTER came from; its connection is 0 once that is closed */
     bool by_source;     /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
     bool udp_alone;     /* does not take connections, as was found out */
@@ -61,9 +63,10 @@ struct served {
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
-    int64_t stored_count; /* messages kept; -1: not counted yet */
-    unsigned arriving;    /* copies on their way to the disk */
-    bool trimming;        /* some of his history is on its way out, since it was too much */
+    int64_t stored_count;         /* messages kept; -1: not counted yet */
+    unsigned arriving;            /* copies on their way to the disk */
+    bool trimming;                /* some of his history is on its way out, since it was too much */
+    struct ended_contacts *ended; /* that watchers have not been told of; NULL: none since the start */
 };
 
 TAILQ_HEAD(served_list, served);
@@ -146,11 +149,12 @@ struct delivery {
 
 TAILQ_HEAD(delivery_list, delivery);
 
-/* A request to one contact, of a delivery or of a query. */
+/* A request of ours on its way to somebody. */
 struct branch {
     struct delivery *delivery;
-    struct query *query; /* NULL: of a delivery */
-    struct text name;    /* of the contact's document */
+    struct query *query;        /* NULL: of a delivery, or… */
+    struct event_branch *event; /* …of a subscription */
+    struct text name;           /* of the contact's document */
     struct text contact, path;
     bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
@@ -173,8 +177,11 @@ struct conversation {
     struct delivery_list relays;           /* in the order of answer_by_ms, as the delay is the same for all */
     TAILQ_HEAD(query_list, query) queries; /* in the order of answer_by_ms, as the delay is one */
     struct query_list queries_answered;    /* with contacts that have not answered */
-    size_t report_bytes;                   /* of reports that wait for others */
-    struct collection *collections;        /* hash by key: reports about one message */
+    struct notifier *notifier;
+    struct subscriber *subscriber;
+    TAILQ_HEAD(event_branch_list, event_branch) event_branches;
+    size_t report_bytes;                                     /* of reports that wait for others */
+    struct collection *collections;                          /* hash by key: reports about one message */
     TAILQ_HEAD(collection_list, collection) collections_due; /* in the order of send_at_ms, as the delay is one */
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
     uint64_t last_order;                                     /* of stored messages: names must grow */
@@ -190,6 +197,8 @@ struct conversation {
     pthread_mutex_t lock; /* guards `completed` alone: the committer's thread appends to it */
     struct work *completed, **completed_end;
 };
+
+#define CONVERSATION_PRODUCT "IM-serv/OMA1.0 im-glue/" XDM_VERSION /* of Server and User-Agent */
 
 /* request.c */
 struct request *request_new(struct conversation *conversation, struct sip_event *event);
@@ -244,6 +253,9 @@ bool served_is_behind(struct conversation *conversation, struct served *served);
 struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena);
 bool contact_read(const struct stored *stored, struct arena *arena, struct contact *contact_out); /* in the arena */
 struct flow contact_flow(const struct contact *contact);
+/* Must what is for this address go where it came from? `parameters`: of its Contact. */
+bool contact_is_elsewhere(const struct flow *source, const struct uri *uri, struct text parameters,
+                          struct arena *arena);
 void connection_used(struct conversation *conversation, const struct flow *flow, struct served *served);
 bool connection_open(const struct conversation *conversation, const struct flow *flow);
 void connection_closed(struct conversation *conversation, uint64_t number);
@@ -274,7 +286,7 @@ void sender_sweep(struct conversation *conversation);
 void sender_free_all(struct conversation *conversation);
 
 /* options.c */
-#define CONVERSATION_METHODS "REGISTER, MESSAGE, OPTIONS, PUBLISH"
+#define CONVERSATION_METHODS "REGISTER, MESSAGE, OPTIONS, PUBLISH, SUBSCRIBE, NOTIFY"
 void options_receive(struct request *request);
 void query_take_response(struct branch *branch, const struct sip_message *answer);
 void query_take_failure(struct branch *branch);

@@ -1,6 +1,6 @@
 /* OPTIONS (RFC 3261 §11): for this server it is answered here; for a user it is put to his clients, so that others
  * learn what they can do. Who is away, does not want to be seen or blocks who asks is 480 to them, all alike. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "user.h"
 
 #define ACCEPTED                                                                                                       \
@@ -61,12 +61,15 @@ static void answer_here(struct request *request, bool exploder)
     sip_header_add(response, "Accept", settings->types_allowed.length ? settings->types_allowed : TEXT(ACCEPTED));
     if (exploder) /* RFC 5365 §5 */
         sip_header_add(response, "Supported", TEXT(EXPLODER_EXTENSION));
+    struct text events = events_allowed(request->conversation, &request->arena);
     if (settings->settings_event.length) /* RFC 3903 §10 */
-        sip_header_add(response, "Allow-Events", settings->settings_event);
-    sip_header_add(response, "Contact",
-                   text_format(&request->arena,
-                               "<sip:%s:%u>;+g.oma.sip-im;methods=\"MESSAGE,OPTIONS,PUBLISH,REGISTER\"",
-                               settings->agent.host, settings->agent.port));
+        events = text_format(&request->arena, "%.*s, %.*s", TEXT_ARG(events), TEXT_ARG(settings->settings_event));
+    sip_header_add(response, "Allow-Events", events);
+    sip_header_add(
+        response, "Contact",
+        text_format(&request->arena,
+                    "<sip:%s:%u>;+g.oma.sip-im;methods=\"MESSAGE,NOTIFY,OPTIONS,PUBLISH,REGISTER,SUBSCRIBE\"",
+                    settings->agent.host, settings->agent.port));
     request_send(request, response);
 }
 

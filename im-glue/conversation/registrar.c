@@ -1,6 +1,6 @@
 /* REGISTER (RFC 3261 §10.3): who may bind which contact to an address, for how long. Bindings are on disk before the
  * 200 and survive a restart. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "user.h"
 
 /* What one REGISTER changes, applied to memory when it is durable. All texts are in the arena of its work. */
@@ -98,8 +98,10 @@ static void registration_done(struct conversation *conversation, struct work *wo
     served->registering--;
     if (work_status(work) != OK)
         return request_answer_with(request, 500, "Bindings Not Stored", "Retry-After", TEXT("5"));
-    for (size_t i = 0; i < registration->removed_count; i++)
+    for (size_t i = 0; i < registration->removed_count; i++) {
+        registration_ends(conversation, served, registration->removed[i], "unregistered");
         served_remove_contact(conversation, served, registration->removed[i]);
+    }
     for (size_t i = 0; i < registration->set_count; i++) {
         struct contact *contact = &registration->set[i];
         if (!connection_open(conversation, &contact->source)) /* closed meanwhile */
@@ -107,6 +109,8 @@ static void registration_done(struct conversation *conversation, struct work *wo
         served_set_contact(conversation, served, contact);
     }
     answer_bindings(request, &registration->terms, served);
+    if (registration->set_count || registration->removed_count)
+        registration_changed(conversation, served);
     if (registration->set_count)
         queue_registered(conversation, served);
 }
@@ -143,26 +147,6 @@ static uint64_t expires_of(struct request *request, struct text parameters)
     if (value.length && text_to_u64(text_trim(value), &seconds))
         return seconds;
     return CONVERSATION_EXPIRES_S;
-}
-
-static bool may_be_connected_to(const struct flow *flow)
-{
-    return flow->kind == FLOW_UDP || flow->kind == FLOW_TCP;
-}
-
-/* A contact on another host than the one its REGISTER came from stands behind a NAT; one that is a name needs DNS; one
- * with a flow of its own (RFC 5626) says so; one that came by TLS has no certificate that we could ask for; a browser
- * takes no connections. All are reached where they registered from. */
-static bool send_by_source(struct request *request, const struct uri *uri, struct text parameters)
-{
-    struct text ignored;
-    struct flow host = request->flow;
-    if (!may_be_connected_to(&request->flow) || uri_parameter(uri->parameters, TEXT("ob"), &ignored) ||
-        uri_parameter(parameters, TEXT("reg-id"), &ignored))
-        return true;
-    if (!flow_set_peer(&host, text_cstring(&request->arena, uri->host), 0))
-        return true;
-    return !text_equal(flow_address_text(&host, &request->arena), flow_address_text(&request->flow, &request->arena));
 }
 
 static bool is_live(const struct conversation *conversation, const struct contact *contact)
@@ -269,10 +253,13 @@ static bool set_contact(struct request *request, const struct name_addr *address
         .features = text_cstring(arena, address->parameters),
         .cseq = sip_cseq(request->message),
         .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
+        .since_ms = known ? known->since_ms : request->conversation->now.wall_ms,
+        .renewed = known != NULL,
         .source = request->flow,
         /* a proxy is where it says it is */
-        .by_source = terms->path.length ? !may_be_connected_to(&request->flow)
-                                        : send_by_source(request, &uri, address->parameters),
+        .by_source = terms->path.length
+                         ? request->flow.kind != FLOW_UDP && request->flow.kind != FLOW_TCP
+                         : contact_is_elsewhere(&request->flow, &uri, address->parameters, &request->arena),
     };
     return true;
 }

@@ -37,7 +37,7 @@ struct sip_message *request_response(struct request *request, int status, const 
 {
     struct sip_message *response = sip_response_new(request->message, status, reason ? reason : sip_reason(status),
                                                     random_hex(&request->arena, 16));
-    sip_header_set(response, "Server", TEXT("IM-serv/OMA1.0 im-glue/" XDM_VERSION));
+    sip_header_set(response, "Server", TEXT(CONVERSATION_PRODUCT));
     return response;
 }
 

@@ -1,5 +1,5 @@
 /* Users and their contacts in memory, kept equal to the documents in "#bindings": those are written first. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "log.h"
 
 struct served *served_find(const struct conversation *conversation, struct text address)
@@ -146,10 +146,13 @@ static void sweep(struct conversation *conversation, struct served *served)
         if (!work)
             work = work_new(conversation, CONVERSATION_BINDINGS_MAX, work_ignore);
         work_add_deletion(work, DOCUMENT_BINDINGS, text_of(served->address), text_of(contact->name));
+        registration_ends(conversation, served, text_of(contact->name), "expired");
         served_remove_contact(conversation, served, work->commits[work->count - 1].key.name);
     }
-    if (work)
-        work_submit(work);
+    if (!work)
+        return;
+    work_submit(work);
+    registration_changed(conversation, served);
 }
 
 void served_sweep(struct conversation *conversation)

@@ -104,6 +104,7 @@ enum status notifier_read(struct notifier *notifier, const struct sip_message *r
             refusal_out->reason = "Dialog Sharing Not Supported";
             return REFUSED;
         }
+        read_out->resource = text_of(found->watched->resource);
     }
     if (!accepts(request, read_out->package, arena))
         return refuse_with(refusal_out, 406, NULL, (struct text){0});

@@ -35,6 +35,8 @@ struct conversation_settings {
     bool sha256_first;         /* order of the digest challenges; false: MD5 first */
     /* Beginnings of User-Agent, separated by commas: offered MD5 alone, unless sha256_first. Empty: nobody is. */
     struct text md5_clients;
+    struct text
+        registration_watchers; /* canonical addresses, separated by commas: may watch who is registered (RFC 3680) */
     struct text service_route; /* of 200 to REGISTER (RFC 3608): "<sip:host;lr>" and more after commas; empty: none */
     size_t datagram_bytes_max; /* larger requests go by TCP, by UDP if that fails (RFC 3261 §18.1.1); 0: 1300 */
     struct sip_agent_settings agent;

@@ -49,6 +49,7 @@ struct notifier_refusal {
 struct notifier_request {
     const struct event_package *package;
     struct subscription *known; /* it renews or ends that one; NULL: a new one */
+    struct text resource;       /* of `known` */
     struct text id;             /* of its Event; empty: none */
     uint32_t seconds;           /* 0: it ends, or wants the state once */
 };

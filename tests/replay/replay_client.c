@@ -61,7 +61,8 @@ static void add_standard(struct text_builder *request, struct text headers, cons
         builder_add_format(request, "%s: %.*s\r\n", name, TEXT_ARG(value));
 }
 
-/* As the script has them; every request has a From tag of its own, or it would be taken for a merged one. */
+/* As the script has them; every request has a From tag of its own, or it would be taken for a merged one. Those of a
+ * dialog have the tag that the script says. */
 static void add_extra(struct text_builder *request, struct text headers, struct text from_tag)
 {
     struct text line, rest = headers;
@@ -69,7 +70,7 @@ static void add_extra(struct text_builder *request, struct text headers, struct 
         text_cut(rest, '\n', &line, &rest);
         line = text_trim(line);
         builder_add(request, line);
-        if (text_starts_with_nocase(line, TEXT("From:")))
+        if (text_starts_with_nocase(line, TEXT("From:")) && text_find(line, TEXT(";tag=")) == line.length)
             builder_add(request, from_tag);
         builder_add(request, TEXT("\r\n"));
     }

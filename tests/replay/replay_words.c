@@ -155,15 +155,25 @@ static void word_send(struct world *world, struct text line, struct text block)
     client_send(world, world_actor(world, name), &message);
 }
 
-/* "{SIP-ETag}" stands for that header of the last answer taken; where it has none, for itself. */
+/* "{SIP-ETag}" stands for that header of the last message taken, or else of the last answer; where that has none, for
+ * itself. */
 static struct text fill_in(struct world *world, const struct actor *actor, struct text block)
 {
-    size_t begin = text_find_char(block, '{');
-    struct text rest = text_slice(block, begin < block.length ? begin + 1 : begin, block.length), name, value;
-    if (!actor->response || !text_cut(rest, '}', &name, &rest) ||
-        !sip_header(actor->response, text_cstring(&world->arena, name), 0, &world->arena, &value))
-        return block;
-    return text_format(&world->arena, "%.*s%.*s%.*s", (int)begin, block.bytes, TEXT_ARG(value), TEXT_ARG(rest));
+    struct arena *arena = &world->arena;
+    struct text before, name, value, rest = block;
+    struct text_builder filled;
+    builder_init(&filled, arena);
+    while (actor->taken && text_cut(rest, '{', &before, &rest) && text_cut(rest, '}', &name, &rest)) {
+        builder_add(&filled, before);
+        const char *header = text_cstring(arena, name);
+        if (!sip_header(actor->taken, header, 0, arena, &value) &&
+            (!actor->response || !sip_header(actor->response, header, 0, arena, &value)))
+            value = text_format(arena, "{%.*s}", TEXT_ARG(name));
+        builder_add(&filled, value);
+        block = rest;
+    }
+    builder_add(&filled, block);
+    return builder_text(&filled);
 }
 
 static void word_request(struct world *world, struct text line, struct text block)

@@ -25,6 +25,7 @@ static void open_conversation(struct world *world)
         .settings_event = TEXT("im-service-settings"),
         .settings_type = TEXT("application/vnd.oma.im.service-settings+xml"),
         .report_window_ms = 30000,
+        .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
         .history_ms = 3600000,
         .history_count_max = 4,
         .history_bytes_max = 100000,

@@ -1,0 +1,39 @@
+/* Event subscriptions of this server (RFC 6665): what can be watched here, and what we watch elsewhere. */
+#ifndef CONVERSATION_EVENTS_PRIVATE_H
+#define CONVERSATION_EVENTS_PRIVATE_H
+
+#include "conversation_private.h"
+#include "notifier.h"
+#include "subscriber.h"
+
+/* Something about a user that can be watched. A further one is a file with such a table, and its name in events.c. */
+struct event_kind {
+    struct event_package package; /* first: what the notifier gives back leads to the table */
+    /* May the requester watch this user? */
+    bool (*may_watch)(struct request *request, const struct user *user);
+    /* The body of a NOTIFY, in the arena: `notice->resource` is the user's address. */
+    struct text (*write)(struct conversation *conversation, const struct notice *notice, struct arena *arena);
+};
+
+/* events.c */
+void events_open(struct conversation *conversation);
+void events_close(struct conversation *conversation);
+void events_subscribe(struct request *request); /* SUBSCRIBE */
+void events_notify(struct request *request);    /* NOTIFY */
+/* The state of that user is another one: who watches it is told. */
+void events_changed(struct conversation *conversation, const struct event_kind *kind, struct text address);
+bool events_watched(const struct conversation *conversation, const struct event_kind *kind, struct text address);
+struct text events_allowed(const struct conversation *conversation, struct arena *arena); /* of Allow-Events */
+void events_run(struct conversation *conversation);                                       /* sends what is due */
+int64_t events_deadline(const struct conversation *conversation);
+void events_take_response(struct branch *branch, const struct sip_message *answer);
+void events_take_failure(struct branch *branch, enum sip_failure failure);
+
+/* registration_event.c: "reg" (RFC 3680) */
+extern const struct event_kind registration_event;
+/* This contact is about to go; `event` is why, as the document says it. */
+void registration_ends(struct conversation *conversation, struct served *served, struct text name, const char *event);
+void registration_changed(struct conversation *conversation, const struct served *served);
+void registration_forget(struct served *served);
+
+#endif

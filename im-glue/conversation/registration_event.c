@@ -1,0 +1,199 @@
+/* The package "reg" (RFC 3680): which contacts a user has, told to himself and to whom the operator lets watch. Each
+ * document is whole: what has ended since the last one stands in it too, with the reason. */
+#include "events_private.h"
+#include "reginfo.h"
+#include "user.h"
+
+#define EXPIRES_S     3761 /* RFC 3680 §4.4 */
+#define EXPIRES_S_MIN 60
+#define EXPIRES_S_MAX 604800 /* servers of a core ask for a week or more (3GPP TS 24.229) */
+#define INTERVAL_MS   5000   /* RFC 3680 §4.10 */
+
+/* The last contacts of a user that ended, while he is watched. */
+struct ended_contacts {
+    struct ended_contact {
+        char *name, *uri, *call_id;
+        uint32_t cseq;
+        const char *event;
+        uint64_t number; /* they are counted, so that each watcher hears of each once */
+    } ring[CONVERSATION_BINDINGS_MAX];
+    uint64_t count; /* of all so far */
+};
+
+static bool may_watch(struct request *request, const struct user *user);
+static struct text write_state(struct conversation *conversation, const struct notice *notice, struct arena *arena);
+
+const struct event_kind registration_event = {
+    .package = {"reg", REGINFO_TYPE, EXPIRES_S, EXPIRES_S_MIN, EXPIRES_S_MAX, INTERVAL_MS},
+    .may_watch = may_watch,
+    .write = write_state,
+};
+
+/* --- who --- */
+
+static bool is_watcher(const struct requester *who, struct text list)
+{
+    struct text one;
+    for (bool more = list.length > 0; more;) {
+        more = text_cut(list, ',', &one, &list);
+        if (requester_is(who, text_trim(one)))
+            return true;
+    }
+    return false;
+}
+
+static bool may_watch(struct request *request, const struct user *user)
+{
+    return requester_is(&request->who, user->address) ||
+           is_watcher(&request->who, request->conversation->settings.registration_watchers);
+}
+
+/* --- what ended --- */
+
+static void clear(struct ended_contact *ended)
+{
+    free(ended->name);
+    free(ended->uri);
+    free(ended->call_id);
+    *ended = (struct ended_contact){0};
+}
+
+void registration_forget(struct served *served)
+{
+    for (size_t i = 0; served->ended && i < CONVERSATION_BINDINGS_MAX; i++)
+        clear(&served->ended->ring[i]);
+    free(served->ended);
+    served->ended = NULL;
+}
+
+static void remember(struct served *served, const struct contact *contact, const char *event)
+{
+    if (!served->ended)
+        served->ended = memory_new(sizeof(*served->ended));
+    uint64_t number = ++served->ended->count;
+    struct ended_contact *ended = &served->ended->ring[number % CONVERSATION_BINDINGS_MAX];
+    clear(ended);
+    *ended = (struct ended_contact){
+        .name = text_keep(text_of(contact->name)),
+        .uri = text_keep(text_of(contact->uri)),
+        .call_id = text_keep(text_of(contact->call_id)),
+        .cseq = contact->cseq,
+        .event = event,
+        .number = number,
+    };
+}
+
+void registration_ends(struct conversation *conversation, struct served *served, struct text name, const char *event)
+{
+    if (!events_watched(conversation, &registration_event, text_of(served->address)))
+        return;
+    for (size_t i = 0; i < served->contacts_count; i++) {
+        const struct contact *contact = &served->contacts[i];
+        if (text_equal(text_of(contact->name), name))
+            remember(served, contact, contact->expires_ms > conversation->now.wall_ms ? event : "expired");
+    }
+}
+
+void registration_changed(struct conversation *conversation, const struct served *served)
+{
+    events_changed(conversation, &registration_event, text_of(served->address));
+}
+
+/* --- the document --- */
+
+/* The same for the same contact in each document; different for each address that it is bound to. */
+static struct text id_of(struct text address, struct text name, struct arena *arena)
+{
+    struct text both = text_format(arena, "%.*s %.*s", TEXT_ARG(address), TEXT_ARG(name));
+    return text_format(arena, "c%016llx", (unsigned long long)text_hash(both, 0));
+}
+
+static struct reginfo_contact live(const struct conversation *conversation, const struct contact *contact,
+                                   struct text address, struct arena *arena)
+{
+    int64_t now_ms = conversation->now.wall_ms;
+    struct text instance = text_of(contact->instance);
+    struct reginfo_contact written = {
+        .id = id_of(address, text_of(contact->name), arena),
+        .uri = text_of(contact->uri),
+        .active = true,
+        .event = contact->renewed ? TEXT("refreshed") : TEXT("registered"),
+        .call_id = text_of(contact->call_id),
+        .cseq = contact->cseq,
+        .expires_s = (uint64_t)((contact->expires_ms - now_ms + 999) / 1000),
+        .registered_s = contact->since_ms ? (uint64_t)((now_ms - contact->since_ms) / 1000) : 0,
+        .features = text_of(contact->features),
+    };
+    if (instance.length && text_starts_with(address, TEXT("sip:")))
+        written.gruu = text_format(arena, "%.*s;gr=%.*s", TEXT_ARG(address), TEXT_ARG(instance));
+    return written;
+}
+
+static struct reginfo_contact gone(const struct ended_contact *ended, struct text address, struct arena *arena)
+{
+    return (struct reginfo_contact){
+        .id = id_of(address, text_of(ended->name), arena),
+        .uri = text_of(ended->uri),
+        .event = text_of(ended->event),
+        .call_id = text_of(ended->call_id),
+        .cseq = ended->cseq,
+    };
+}
+
+static bool is_live(const struct conversation *conversation, const struct contact *contact)
+{
+    return contact->expires_ms > conversation->now.wall_ms;
+}
+
+/* It has been registered again since. */
+static bool is_back(const struct conversation *conversation, const struct served *served,
+                    const struct ended_contact *ended)
+{
+    for (size_t i = 0; i < served->contacts_count; i++)
+        if (is_live(conversation, &served->contacts[i]) && strcmp(served->contacts[i].name, ended->name) == 0)
+            return true;
+    return false;
+}
+
+static struct reginfo_registration of_address(const struct conversation *conversation, const struct served *served,
+                                              struct text address, uint64_t told, struct arena *arena)
+{
+    struct reginfo_contact *contacts = arena_array(arena, struct reginfo_contact, 2 * CONVERSATION_BINDINGS_MAX);
+    size_t count = 0;
+    for (size_t i = 0; i < served->contacts_count; i++)
+        if (is_live(conversation, &served->contacts[i]))
+            contacts[count++] = live(conversation, &served->contacts[i], address, arena);
+    size_t active = count;
+    for (size_t i = 0; served->ended && i < CONVERSATION_BINDINGS_MAX; i++) {
+        const struct ended_contact *ended = &served->ended->ring[i];
+        if (ended->number > told && !is_back(conversation, served, ended))
+            contacts[count++] = gone(ended, address, arena);
+    }
+    return (struct reginfo_registration){
+        .address = address,
+        .id = id_of(address, (struct text){0}, arena),
+        .state = active  ? REGINFO_ACTIVE
+                 : count ? REGINFO_TERMINATED
+                         : REGINFO_INIT,
+        .contacts = contacts,
+        .contacts_count = count,
+    };
+}
+
+static struct text write_state(struct conversation *conversation, const struct notice *notice, struct arena *arena)
+{
+    struct served *served = served_get(conversation, notice->resource);
+    struct text identities[1 + USER_ALIASES_MAX] = {notice->resource};
+    size_t count = 1;
+    struct user user;
+    if (user_find(conversation->documents, notice->resource, arena, &user) == OK)
+        count = user_identities(&user, identities);
+    struct reginfo_registration *registrations = arena_array(arena, struct reginfo_registration, count);
+    uint64_t ended = served->ended ? served->ended->count : 0;
+    uint64_t told = notice->version ? *notice->mark : ended; /* nobody is told what was before he came */
+    for (size_t i = 0; i < count; i++)
+        registrations[i] = of_address(conversation, served, identities[i], told, arena);
+    *notice->mark = ended;
+    const struct reginfo reginfo = {notice->version, true, registrations, count};
+    return reginfo_write(&reginfo, arena);
+}
