@@ -91,12 +91,15 @@ static void acknowledge(struct sip_agent *agent, struct transaction *transaction
 {
     struct sip_message *invite = sip_message_read_own((struct text){transaction->bytes, transaction->bytes_length});
     transaction_keep(agent, transaction, (struct text){0});
-    if (!invite || !invite->via || !invite->fields->req_uri) { /* the caller made what it must not send */
+    if (!invite || !sip_is_request(invite) ||
+        invite->via.host.length == 0) { /* the caller made what it must not send */
         sip_message_free(invite);
         return;
     }
     struct sip_message *ack = sip_request_new(TEXT("ACK"), sip_request_uri(invite, &agent->scratch));
-    sip_via_push(ack, text_of(sip_field_value(invite, TEXT("Via"), 0)));
+    struct text via;
+    sip_field_value(invite, "Via", 0, &via);
+    sip_via_push(ack, via);
     sip_header_add(ack, "Max-Forwards", TEXT("70"));
     sip_field_copy(ack, invite, "Route");
     sip_field_copy(ack, invite, "From");

@@ -1,303 +1,84 @@
-/* Header fields of one message: what each name demands, adding, replacing, removing. Knows nothing of transactions. */
+/* Header fields of one message: adding, replacing, removing. What a value must be is in sip_judge.c. Knows nothing of
+ * transactions. */
 #include "sip_message_private.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
-/* Fields and parameters of one value are kept in lists that are walked: bounds keep that walk short. */
-#define PARAMETERS_MAX   64
-#define CSEQ_MAX         0x7fffffffu /* RFC 3261 §8.1.1.5: less than 2^31 */
-#define MAX_FORWARDS_MAX 255
-
-static bool judge_address(const char *value);
-static bool judge_contact(const char *value);
-static bool judge_call_id(const char *value);
-static bool judge_cseq(const char *value);
-static bool judge_max_forwards(const char *value);
-static bool judge_content_type(const char *value);
-static bool judge_number(const char *value);
-
-/* RFC 3261 §7.3.3, §20 and the IANA registry of compact forms. */
-static const struct sip_field_rule rules[] = {
-    {"Via", 'v', false, true, sip_via_judge},
-    {"From", 'f', true, false, judge_address},
-    {"To", 't', true, false, judge_address},
-    {"Call-ID", 'i', true, false, judge_call_id},
-    {"CSeq", '\0', true, false, judge_cseq},
-    {"Contact", 'm', false, true, judge_contact},
-    {"Route", '\0', false, true, judge_address},
-    {"Record-Route", '\0', false, true, judge_address},
-    {"Path", '\0', false, true, judge_address},
-    {"Service-Route", '\0', false, true, judge_address},
-    {"Max-Forwards", '\0', true, false, judge_max_forwards},
-    {"Content-Type", 'c', true, false, judge_content_type},
-    {"Content-Length", 'l', true, false, judge_number},
-    {"Content-Encoding", 'e', false, false, NULL},
-    {"Expires", '\0', true, false, NULL},
-    {"Min-Expires", '\0', true, false, NULL},
-    {"Event", 'o', true, false, NULL},
-    {"Allow-Events", 'u', false, false, NULL},
-    {"Refer-To", 'r', true, false, judge_address},
-    {"Referred-By", 'b', true, false, judge_address},
-    {"Subject", 's', true, false, NULL},
-    {"Supported", 'k', false, false, NULL},
-    {"Session-Expires", 'x', true, false, NULL},
-    {"Accept-Contact", 'a', false, false, NULL},
-    {"Reject-Contact", 'j', false, false, NULL},
-    {"Request-Disposition", 'd', false, false, NULL},
-    {"Identity", 'y', false, false, NULL},
-    {"Identity-Info", 'n', false, false, NULL},
-    {"Date", '\0', true, false, NULL},
-    {"Timestamp", '\0', true, false, NULL},
-    {"SIP-ETag", '\0', true, false, NULL},
-    {"SIP-If-Match", '\0', true, false, NULL},
-};
-
-const struct sip_field_rule *sip_field_rule(struct text name)
-{
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (name.length == 1 ? rules[i].compact && (name.bytes[0] | 0x20) == rules[i].compact
-                             : text_equal_nocase(name, text_of(rules[i].name)))
-            return &rules[i];
-    }
-    return NULL;
-}
-
-static struct text full_name(struct text name)
+struct sip_name sip_name_of(struct text name)
 {
     const struct sip_field_rule *rule = sip_field_rule(name);
-    return rule ? text_of(rule->name) : name;
+    return (struct sip_name){rule, rule ? rule->name : name};
 }
 
-/* --- judging ---------------------------------------------------------------------------------------------------- */
-
-bool sip_text_is_clean(struct text text)
+static bool is_named(const struct sip_field *field, const struct sip_name *name)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char byte = (unsigned char)text.bytes[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-            return false;
-    }
-    return utf8_valid(text);
+    if (name->rule || field->name.rule)
+        return name->rule == field->name.rule;
+    return text_equal_nocase(field->name.text, name->text);
 }
 
-bool sip_token_valid(struct text text)
+/* The first of that name at or behind `from`, or fields_count. */
+static size_t find(const struct sip_message *message, const struct sip_name *name, size_t from)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        char character = text.bytes[i];
-        bool alphanumeric =
-            (character >= '0' && character <= '9') || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
-        if (!alphanumeric && (character == '\0' || !strchr("-.!%*_+`'~", character)))
-            return false;
-    }
-    return text.length > 0;
-}
-
-bool sip_uri_is_safe(struct text uri)
-{
-    for (size_t i = 0; i < uri.length; i++) {
-        uint64_t code;
-        if (uri.bytes[i] != '%')
-            continue;
-        if (i + 2 >= uri.length || !text_hex_to_u64(text_slice(uri, i + 1, i + 3), &code))
-            return false;
-        if (code == '\0' || code == '\r' || code == '\n')
-            return false;
-    }
-    return true;
-}
-
-/* Where the parameter ends: at a ';' outside quotes. */
-size_t sip_parameter_end(struct text parameters)
-{
-    bool quoted = false;
-    size_t at = 0;
-    for (; at < parameters.length && (quoted || parameters.bytes[at] != ';'); at++) {
-        if (quoted && parameters.bytes[at] == '\\')
-            at++;
-        else if (parameters.bytes[at] == '"')
-            quoted = !quoted;
-    }
-    return at < parameters.length ? at : parameters.length;
-}
-
-/* A quote inside a word would make one reader's end of the parameter another reader's middle. */
-static bool quotes_are_whole(struct text value)
-{
-    if (value.length == 0 || value.bytes[0] != '"')
-        return text_find_char(value, '"') == value.length;
-    size_t at = 1;
-    while (at < value.length && value.bytes[at] != '"')
-        at += value.bytes[at] == '\\' ? 2 : 1;
-    return at + 1 == value.length;
-}
-
-bool sip_parameters_valid(struct text parameters)
-{
-    bool more = true;
-    while (more) {
-        struct text name, value;
-        size_t end = sip_parameter_end(parameters);
-        bool has_value = text_cut(text_slice(parameters, 0, end), '=', &name, &value);
-        value = text_trim(value);
-        if (!sip_token_valid(text_trim(name)) || (has_value && value.length == 0) || !quotes_are_whole(value))
-            return false;
-        more = end < parameters.length;
-        parameters = text_slice(parameters, more ? end + 1 : end, parameters.length);
-    }
-    return true;
-}
-
-static bool has_few_parameters(const char *value)
-{
-    size_t count = 0;
-    for (; *value; value++)
-        count += *value == ';' || *value == '&';
-    return count <= PARAMETERS_MAX;
-}
-
-static osip_from_t *read_address(const char *value)
-{
-    osip_from_t *address;
-    osip_from_init(&address);
-    if (osip_from_parse(address, value) == OSIP_SUCCESS && address->url)
-        return address;
-    osip_from_free(address);
-    return NULL;
-}
-
-static bool judge_address(const char *value)
-{
-    struct name_addr parts;
-    struct text rest;
-    if (!has_few_parameters(value) || !name_addr_parse(text_of(value), &parts, &rest) || rest.length > 0)
-        return false;
-    if (parts.parameters.length > 0 && !sip_parameters_valid(parts.parameters))
-        return false;
-    /* RFC 3261 §20: without brackets nobody can tell whose the rest is. */
-    if (text_find_char(parts.uri, '?') < parts.uri.length && !strchr(value, '<'))
-        return false;
-    if (!sip_uri_is_safe(parts.uri) || text_find_char(parts.uri, ' ') < parts.uri.length)
-        return false;
-    osip_from_t *address = read_address(value);
-    osip_from_free(address);
-    return address != NULL;
-}
-
-static bool judge_contact(const char *value)
-{
-    return text_equal(text_of(value), TEXT("*")) || judge_address(value);
-}
-
-static bool judge_call_id(const char *value)
-{
-    osip_call_id_t *call_id;
-    if (strpbrk(value, " ,;"))
-        return false;
-    osip_call_id_init(&call_id);
-    bool good = osip_call_id_parse(call_id, value) == OSIP_SUCCESS;
-    osip_call_id_free(call_id);
-    return good;
-}
-
-static bool read_cseq(struct text value, uint32_t *number_out, struct text *method_out)
-{
-    uint64_t number;
-    struct text digits, method;
-    if (!text_cut(value, ' ', &digits, &method) || !text_to_u64(digits, &number) || number > CSEQ_MAX)
-        return false;
-    method = text_trim(method);
-    if (!sip_token_valid(method))
-        return false;
-    *number_out = (uint32_t)number;
-    *method_out = method;
-    return true;
-}
-
-static bool judge_cseq(const char *value)
-{
-    uint32_t number;
-    struct text method;
-    return read_cseq(text_of(value), &number, &method);
-}
-
-static bool judge_max_forwards(const char *value)
-{
-    uint64_t number;
-    return text_to_u64(text_of(value), &number) && number <= MAX_FORWARDS_MAX;
-}
-
-static bool judge_content_type(const char *value)
-{
-    osip_content_type_t *type;
-    if (!has_few_parameters(value))
-        return false;
-    osip_content_type_init(&type);
-    bool good = osip_content_type_parse(type, value) == OSIP_SUCCESS && type->type && type->subtype &&
-                sip_token_valid(text_of(type->type)) && sip_token_valid(text_of(type->subtype));
-    osip_content_type_free(type);
-    return good;
-}
-
-static bool judge_number(const char *value)
-{
-    uint64_t number;
-    return text_to_u64(text_of(value), &number);
+    while (from < message->fields_count && !is_named(&message->fields[from], name))
+        from++;
+    return from;
 }
 
 /* --- views ------------------------------------------------------------------------------------------------------ */
 
-static void refresh_address(struct sip_message *message, const char *name, osip_from_t **view)
+static struct text tag_of(struct text value)
 {
-    const char *value = sip_field_value(message, text_of(name), 0);
-    osip_from_free(*view);
-    *view = value ? read_address(value) : NULL;
+    struct name_addr address;
+    struct text tag = {0};
+    if (name_addr_parse(value, &address, NULL))
+        sip_parameter(address.parameters, "tag", &tag);
+    return tag;
 }
 
-static void refresh_via(struct sip_message *message)
+static void refresh(struct sip_message *message, const struct sip_name *name)
 {
-    const char *value = sip_field_value(message, TEXT("Via"), 0);
-    osip_via_free(message->via);
-    message->via = NULL;
-    if (!value)
+    enum sip_view view = name->rule ? name->rule->view : SIP_VIEW_NONE;
+    if (view == SIP_VIEW_NONE)
         return;
-    osip_via_init(&message->via);
-    int result = osip_via_parse(message->via, value);
-    assert(result == OSIP_SUCCESS); /* judged before it became a field */
-}
-
-static void refresh_cseq(struct sip_message *message)
-{
-    const char *value = sip_field_value(message, TEXT("CSeq"), 0);
-    message->cseq = 0;
-    message->cseq_method = (struct text){0};
-    if (value)
-        read_cseq(text_of(value), &message->cseq, &message->cseq_method);
-}
-
-static void refresh(struct sip_message *message, struct text name)
-{
-    /* The library keeps a written copy and would answer with it. */
-    osip_message_force_update(message->fields);
-    if (text_equal_nocase(name, TEXT("Via")))
-        refresh_via(message);
-    else if (text_equal_nocase(name, TEXT("From")))
-        refresh_address(message, "From", &message->from);
-    else if (text_equal_nocase(name, TEXT("To")))
-        refresh_address(message, "To", (osip_from_t **)&message->to);
-    else if (text_equal_nocase(name, TEXT("CSeq")))
-        refresh_cseq(message);
+    size_t first = find(message, name, 0);
+    struct text value = first < message->fields_count ? message->fields[first].value : (struct text){0};
+    switch (view) {
+    case SIP_VIEW_VIA:
+        message->via = value.length > 0 ? sip_via_read(value, &message->arena) : (struct sip_via){0};
+        break;
+    case SIP_VIEW_FROM: message->from_tag = tag_of(value); break;
+    case SIP_VIEW_TO: message->to_tag = tag_of(value); break;
+    case SIP_VIEW_CSEQ:
+        message->cseq = 0;
+        message->cseq_method = (struct text){0};
+        sip_cseq_read(value, &message->cseq, &message->cseq_method);
+        break;
+    case SIP_VIEW_NONE: break;
+    }
 }
 
 /* --- the list --------------------------------------------------------------------------------------------------- */
 
-static void insert(struct sip_message *message, struct text name, struct text value, int position)
+static void insert(struct sip_message *message, const struct sip_name *name, struct text value, size_t position)
 {
-    osip_header_t *header;
-    osip_header_init(&header);
-    header->hname = text_keep(name);
-    header->hvalue = text_keep(value);
-    osip_list_add(&message->fields->headers, header, position);
+    if (message->fields_count == message->fields_capacity) {
+        struct sip_field *more = arena_array(&message->arena, struct sip_field, message->fields_capacity * 2);
+        memcpy(more, message->fields, message->fields_count * sizeof(*more));
+        message->fields = more;
+        message->fields_capacity *= 2;
+    }
+    struct sip_field *place = message->fields + position;
+    memmove(place + 1, place, (message->fields_count - position) * sizeof(*place));
+    *place = (struct sip_field){*name, value};
+    message->fields_count++;
+}
+
+static void remove_at(struct sip_message *message, size_t position)
+{
+    struct sip_field *place = message->fields + position;
+    message->fields_count--;
+    memmove(place, place + 1, (message->fields_count - position) * sizeof(*place));
 }
 
 /* A comma that is neither quoted nor inside <> ends an element (RFC 3261 §7.3.1). */
@@ -322,154 +103,174 @@ static struct text next_element(struct text *rest)
     return element;
 }
 
-static bool judge(const struct sip_field_rule *rule, struct text value)
+/* The elements of a value; more than `max` are counted as max + 1. False: one of them is bad. */
+static bool split(const struct sip_name *name, struct text value, size_t max, struct text *elements_out,
+                  size_t *count_out)
 {
-    if (!rule || !rule->judge)
-        return true;
-    char *string = text_keep(value);
-    bool good = rule->judge(string);
-    free(string);
-    return good;
+    struct text rest = text_trim(value);
+    bool is_list = name->rule && name->rule->list;
+    size_t count = 0;
+    do {
+        struct text element = is_list ? next_element(&rest) : rest;
+        if (name->rule && name->rule->judge && !name->rule->judge(element))
+            break;
+        if (count < max)
+            elements_out[count] = element;
+        count++;
+        if (count > max || !is_list || rest.length == 0) {
+            *count_out = count;
+            return true;
+        }
+    } while (true);
+    *count_out = count < max ? count : max;
+    return false;
 }
 
 enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value)
 {
-    const struct sip_field_rule *rule = sip_field_rule(name);
-    struct text long_name = full_name(name), rest = text_trim(value);
+    struct sip_name long_name = sip_name_of(name);
     if (!sip_token_valid(name) || !sip_text_is_clean(value))
         return SIP_FIELD_BAD;
-    if (rule && rule->single && sip_field_value(message, long_name, 0))
+    size_t first = find(message, &long_name, 0);
+    if (long_name.rule && long_name.rule->single && first < message->fields_count)
         return SIP_FIELD_REPEATED;
-    do {
-        struct text element = rest;
-        if (rule && rule->list)
-            element = next_element(&rest);
-        if (!judge(rule, element))
-            return SIP_FIELD_BAD;
-        if (osip_list_size(&message->fields->headers) >= message->fields_max)
-            return SIP_FIELD_TOO_MANY;
-        insert(message, long_name, element, -1);
-        refresh(message, long_name);
-    } while (rule && rule->list && rest.length > 0);
-    return SIP_FIELD_ADDED;
+    struct text elements[SIP_HEADERS_MAX];
+    size_t room = message->fields_max - message->fields_count, count;
+    room = room < SIP_HEADERS_MAX ? room : SIP_HEADERS_MAX;
+    bool good = split(&long_name, value, room, elements, &count);
+    bool fits = count <= room;
+    for (size_t i = 0; i < count && i < room; i++)
+        insert(message, &long_name, elements[i], message->fields_count);
+    if (first == message->fields_count - (count < room ? count : room))
+        refresh(message, &long_name);
+    if (!good)
+        return SIP_FIELD_BAD;
+    return fits ? SIP_FIELD_ADDED : SIP_FIELD_TOO_MANY;
 }
 
-void sip_field_put(struct sip_message *message, const char *name, struct text value)
+void sip_field_put(struct sip_message *message, struct sip_name name, struct text value)
 {
-    insert(message, text_of(name), value, -1);
-    refresh(message, text_of(name));
+    if (!name.rule)
+        name.text = text_copy(&message->arena, name.text);
+    insert(message, &name, text_copy(&message->arena, value), message->fields_count);
+    refresh(message, &name);
 }
 
 void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name)
 {
-    osip_list_iterator_t walk;
-    const osip_header_t *header = osip_list_get_first(&source->fields->headers, &walk);
-    for (; header; header = osip_list_get_next(&walk)) {
-        if (text_equal_nocase(text_of(header->hname), text_of(name)))
-            sip_field_put(target, name, text_of(header->hvalue));
-    }
+    struct sip_name wanted = sip_name_of(text_of(name));
+    for (size_t at = find(source, &wanted, 0); at < source->fields_count; at = find(source, &wanted, at + 1))
+        sip_field_put(target, wanted, source->fields[at].value);
 }
 
-const char *sip_field_value(const struct sip_message *message, struct text name, size_t index)
+bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out)
 {
-    osip_list_iterator_t walk;
-    const osip_header_t *header = osip_list_get_first(&message->fields->headers, &walk);
-    for (; header; header = osip_list_get_next(&walk)) {
-        if (text_equal_nocase(text_of(header->hname), name) && index-- == 0)
-            return header->hvalue;
-    }
-    return NULL;
-}
-
-/* Removes the first field of that name at or behind `position`; where it stood, or -1. */
-static int remove_next(struct sip_message *message, struct text name, int position)
-{
-    for (;; position++) {
-        osip_header_t *header = osip_list_get(&message->fields->headers, position);
-        if (!header)
-            return -1;
-        if (!text_equal_nocase(text_of(header->hname), name))
-            continue;
-        osip_list_remove(&message->fields->headers, position);
-        osip_header_free(header);
-        return position;
-    }
+    struct sip_name wanted = sip_name_of(text_of(name));
+    size_t at = find(message, &wanted, 0);
+    while (index-- > 0 && at < message->fields_count)
+        at = find(message, &wanted, at + 1);
+    *value_out = at < message->fields_count ? message->fields[at].value : (struct text){0};
+    return at < message->fields_count;
 }
 
 /* --- public ----------------------------------------------------------------------------------------------------- */
 
+static bool is_length(const struct sip_name *name)
+{
+    return text_equal_nocase(name->text, TEXT("Content-Length"));
+}
+
 bool sip_header(const struct sip_message *message, const char *name, size_t index, struct arena *arena,
                 struct text *value_out)
 {
-    struct text wanted = full_name(text_of(name));
-    if (text_equal_nocase(wanted, TEXT("Content-Length"))) {
-        *value_out = text_format(arena, "%zu", message->body_length);
+    struct sip_name wanted = sip_name_of(text_of(name));
+    struct text value;
+    if (is_length(&wanted)) {
+        *value_out = text_format(arena, "%zu", message->body.length);
         return index == 0;
     }
-    const char *value = sip_field_value(message, wanted, index);
-    if (!value)
+    if (!sip_field_value(message, name, index, &value))
         return false;
-    *value_out = text_copy(arena, text_of(value));
+    *value_out = text_copy(arena, value);
     return true;
 }
 
+/* What is to become a field, in the message's own memory. */
+struct addition {
+    struct sip_name name;
+    struct text elements[SIP_HEADERS_MAX];
+    size_t count;
+};
+
+static bool prepare(struct sip_message *message, const char *name, struct text value, struct addition *addition_out)
+{
+    struct text text = text_of(name);
+    struct addition *addition = addition_out;
+    addition->name = sip_name_of(text);
+    if (!sip_token_valid(text) || !sip_text_is_clean(value) || is_length(&addition->name))
+        return false;
+    if (!addition->name.rule)
+        addition->name.text = text_copy(&message->arena, text);
+    return split(&addition->name, text_copy(&message->arena, value), SIP_HEADERS_MAX, addition->elements,
+                 &addition->count) &&
+           addition->count <= SIP_HEADERS_MAX;
+}
+
+/* A list is added whole or not at all. */
 enum status sip_header_add(struct sip_message *message, const char *name, struct text value)
 {
-    struct sip_message *trial = sip_message_new();
-    /* A list is added whole or not at all. */
-    bool good = sip_field_append(trial, text_of(name), value) == SIP_FIELD_ADDED;
-    int count = osip_list_size(&trial->fields->headers) + osip_list_size(&message->fields->headers);
-    sip_message_free(trial);
-    if (!good || count > SIP_HEADERS_MAX || text_equal_nocase(full_name(text_of(name)), TEXT("Content-Length")))
+    struct addition addition;
+    if (!prepare(message, name, value, &addition) || addition.count + message->fields_count > SIP_HEADERS_MAX)
         return REFUSED;
-    return sip_field_append(message, text_of(name), value) == SIP_FIELD_ADDED ? OK : REFUSED;
+    if (addition.name.rule && addition.name.rule->single && find(message, &addition.name, 0) < message->fields_count)
+        return REFUSED;
+    for (size_t i = 0; i < addition.count; i++)
+        insert(message, &addition.name, addition.elements[i], message->fields_count);
+    refresh(message, &addition.name);
+    return OK;
 }
 
 enum status sip_header_set(struct sip_message *message, const char *name, struct text value)
 {
-    struct sip_message *trial = sip_message_new();
-    struct text long_name = full_name(text_of(name));
-    bool good = sip_field_append(trial, long_name, value) == SIP_FIELD_ADDED &&
-                !text_equal_nocase(long_name, TEXT("Content-Length"));
-    if (good) {
-        int position = remove_next(message, long_name, 0);
-        int next = position < 0 ? osip_list_size(&message->fields->headers) : position;
-        while (position >= 0 && remove_next(message, long_name, position) >= 0)
-            continue;
-        osip_list_iterator_t walk;
-        osip_header_t *header = osip_list_get_first(&trial->fields->headers, &walk);
-        for (; header; header = osip_list_get_next(&walk))
-            insert(message, long_name, text_of(header->hvalue), next++);
-        refresh(message, long_name);
-    }
-    sip_message_free(trial);
-    return good ? OK : REFUSED;
+    struct addition addition;
+    if (!prepare(message, name, value, &addition))
+        return REFUSED;
+    size_t first = find(message, &addition.name, 0), at = first;
+    while ((at = find(message, &addition.name, at)) < message->fields_count)
+        remove_at(message, at);
+    for (size_t i = 0; i < addition.count; i++)
+        insert(message, &addition.name, addition.elements[i], first + i);
+    refresh(message, &addition.name);
+    return OK;
 }
 
 void sip_header_remove(struct sip_message *message, const char *name)
 {
-    struct text long_name = full_name(text_of(name));
-    for (int position = 0; position >= 0;)
-        position = remove_next(message, long_name, position);
-    refresh(message, long_name);
+    struct sip_name wanted = sip_name_of(text_of(name));
+    for (size_t at = 0; (at = find(message, &wanted, at)) < message->fields_count;)
+        remove_at(message, at);
+    refresh(message, &wanted);
 }
 
 void sip_header_remove_first(struct sip_message *message, const char *name)
 {
-    struct text long_name = full_name(text_of(name));
-    remove_next(message, long_name, 0);
-    refresh(message, long_name);
+    struct sip_name wanted = sip_name_of(text_of(name));
+    size_t at = find(message, &wanted, 0);
+    if (at < message->fields_count)
+        remove_at(message, at);
+    refresh(message, &wanted);
 }
 
 void sip_via_push(struct sip_message *message, struct text value)
 {
-    insert(message, TEXT("Via"), value, 0);
-    refresh(message, TEXT("Via"));
+    struct sip_name name = sip_name_of(TEXT("Via"));
+    insert(message, &name, text_copy(&message->arena, value), 0);
+    refresh(message, &name);
 }
 
 void sip_via_replace_top(struct sip_message *message, struct text value)
 {
-    int position = remove_next(message, TEXT("Via"), 0);
-    insert(message, TEXT("Via"), value, position);
-    refresh(message, TEXT("Via"));
+    struct sip_name name = sip_name_of(TEXT("Via"));
+    message->fields[find(message, &name, 0)].value = text_copy(&message->arena, value);
+    refresh(message, &name);
 }

@@ -4,6 +4,11 @@
 
 #include "sip_message_private.h"
 
+#include <sys/time.h>
+#include <time.h>
+
+#include <osipparser2/osip_parser.h>
+
 static void be_silent(const char *file, int line, osip_trace_level_t level, const char *format, va_list arguments)
 {
     (void)file, (void)line, (void)level, (void)format, (void)arguments;
@@ -19,10 +24,13 @@ void sip_open(void)
 
 struct sip_message *sip_message_new(void)
 {
-    struct sip_message *message = memory_new(sizeof(*message));
+    struct sip_message *message = memory_new_raw(sizeof(*message));
+    /* What is inside for fields and bytes is written before it is read. */
+    memset(message, 0, offsetof(struct sip_message, fields_inside));
+    arena_init_in(&message->arena, "message", message->bytes_inside, sizeof(message->bytes_inside));
+    message->fields = message->fields_inside;
+    message->fields_capacity = SIP_FIELDS_INSIDE;
     message->fields_max = SIP_HEADERS_MAX;
-    osip_message_init(&message->fields);
-    osip_message_set_version(message->fields, osip_strdup("SIP/2.0"));
     return message;
 }
 
@@ -30,66 +38,23 @@ void sip_message_free(struct sip_message *message)
 {
     if (!message)
         return;
-    osip_message_free(message->fields);
-    osip_via_free(message->via);
-    osip_from_free(message->from);
-    osip_to_free(message->to);
-    free(message->body);
+    arena_clear(&message->arena);
     free(message);
 }
 
 /* --- start line ------------------------------------------------------------------------------------------------- */
 
-static bool scheme_is_valid(struct text scheme)
-{
-    for (size_t i = 0; i < scheme.length; i++) {
-        char character = scheme.bytes[i];
-        bool letter = (character | 0x20) >= 'a' && (character | 0x20) <= 'z';
-        if (!letter && (i == 0 || !((character >= '0' && character <= '9') || strchr("+-.", character))))
-            return false;
-    }
-    return scheme.length > 0;
-}
-
-/* The library knows sip, sips and what looks like them; others are the caller's to refuse with 416. */
-static bool uri_is_readable(struct text uri, struct text scheme)
-{
-    if (!text_starts_with_nocase(scheme, TEXT("sip")))
-        return scheme_is_valid(scheme);
-    osip_uri_t *judged;
-    char *string = text_keep(uri);
-    osip_uri_init(&judged);
-    bool good = osip_uri_parse(judged, string) == OSIP_SUCCESS;
-    osip_uri_free(judged);
-    free(string);
-    return good;
-}
-
 static bool set_uri(struct sip_message *message, struct text uri)
 {
-    struct text scheme, rest;
-    for (size_t i = 0; i < uri.length; i++) {
-        if (strchr(" \t<>\"", uri.bytes[i]))
-            return false;
-    }
-    if (uri.length > URI_LENGTH_MAX || !sip_text_is_clean(uri) || !sip_uri_is_safe(uri) ||
-        !text_cut(uri, ':', &scheme, &rest) || rest.length == 0 || !uri_is_readable(uri, scheme))
+    if (!sip_request_uri_valid(uri))
         return false;
-    osip_uri_t *opaque;
-    /* In its opaque form the library writes what was read, escapes and unknown parameters included. */
-    osip_uri_init(&opaque);
-    opaque->scheme = text_keep(scheme);
-    opaque->string = text_keep(rest);
-    osip_uri_free(message->fields->req_uri);
-    osip_message_set_uri(message->fields, opaque);
-    osip_message_force_update(message->fields);
+    message->request_uri = text_copy(&message->arena, uri);
     return true;
 }
 
 bool sip_start_request(struct sip_message *message, struct text method, struct text request_uri)
 {
-    osip_free(message->fields->sip_method);
-    osip_message_set_method(message->fields, text_keep(method));
+    message->method = text_copy(&message->arena, method);
     return set_uri(message, request_uri);
 }
 
@@ -97,9 +62,8 @@ bool sip_start_response(struct sip_message *message, int status, struct text rea
 {
     if (status < 100 || status > 699 || !sip_text_is_clean(reason))
         return false;
-    osip_message_set_status_code(message->fields, status);
-    osip_free(message->fields->reason_phrase);
-    osip_message_set_reason_phrase(message->fields, text_keep(reason));
+    message->status = status;
+    message->reason = text_copy(&message->arena, reason);
     return true;
 }
 
@@ -121,33 +85,34 @@ enum status sip_request_uri_set(struct sip_message *message, struct text request
 
 bool sip_is_request(const struct sip_message *message)
 {
-    return message->fields->sip_method != NULL;
+    return message->method.length > 0;
 }
 
 struct text sip_method(const struct sip_message *message)
 {
-    return sip_is_request(message) ? text_of(message->fields->sip_method) : message->cseq_method;
+    return sip_is_request(message) ? message->method : message->cseq_method;
 }
 
 struct text sip_request_uri(const struct sip_message *message, struct arena *arena)
 {
-    const osip_uri_t *uri = message->fields->req_uri;
-    return uri ? text_format(arena, "%s:%s", uri->scheme, uri->string) : (struct text){0};
+    return text_copy(arena, message->request_uri);
 }
 
 int sip_status(const struct sip_message *message)
 {
-    return message->fields->status_code;
+    return message->status;
 }
 
 struct text sip_body(const struct sip_message *message)
 {
-    return (struct text){message->body, message->body_length};
+    return message->body;
 }
 
 struct text sip_call_id(const struct sip_message *message, struct arena *arena)
 {
-    return text_copy(arena, text_of(sip_field_value(message, TEXT("Call-ID"), 0)));
+    struct text call_id;
+    sip_field_value(message, "Call-ID", 0, &call_id);
+    return text_copy(arena, call_id);
 }
 
 uint32_t sip_cseq(const struct sip_message *message)
@@ -162,25 +127,14 @@ struct text sip_branch(const struct sip_message *message)
     return branch;
 }
 
-static struct text tag_of(const osip_from_t *address)
-{
-    osip_list_iterator_t walk;
-    const osip_generic_param_t *parameter = address ? osip_list_get_first(&address->gen_params, &walk) : NULL;
-    for (; parameter; parameter = osip_list_get_next(&walk)) {
-        if (parameter->gname && text_equal_nocase(text_of(parameter->gname), TEXT("tag")))
-            return text_of(parameter->gvalue);
-    }
-    return (struct text){0};
-}
-
 struct text sip_from_tag(const struct sip_message *message)
 {
-    return tag_of(message->from);
+    return message->from_tag;
 }
 
 struct text sip_to_tag(const struct sip_message *message)
 {
-    return tag_of((const osip_from_t *)message->to);
+    return message->to_tag;
 }
 
 /* --- making ----------------------------------------------------------------------------------------------------- */
@@ -194,18 +148,14 @@ static bool opens_dialog(struct text method)
 
 static void copy_to(struct sip_message *response, const struct sip_message *request, int status, struct text to_tag)
 {
-    const char *to = sip_field_value(request, TEXT("To"), 0);
-    struct arena arena;
-    if (!to)
+    struct text to;
+    if (!sip_field_value(request, "To", 0, &to))
         return;
-    arena_init(&arena, "response");
-    struct text value = text_of(to);
     if (status > 100 && sip_to_tag(request).length == 0) {
-        struct text tag = to_tag.length > 0 ? to_tag : random_hex(&arena, 16);
-        value = text_format(&arena, "%s;tag=%.*s", to, TEXT_ARG(tag));
+        struct text tag = to_tag.length > 0 ? to_tag : random_hex(&response->arena, 16);
+        to = text_join(&response->arena, text_join(&response->arena, to, TEXT(";tag=")), tag);
     }
-    sip_field_put(response, "To", value);
-    arena_clear(&arena);
+    sip_field_put(response, sip_name_of(TEXT("To")), to);
 }
 
 struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason,
@@ -231,54 +181,72 @@ void sip_body_set(struct sip_message *message, struct text content_type, struct 
     sip_header_remove(message, "Content-Type");
     if (content_type.length > 0)
         sip_header_add(message, "Content-Type", content_type);
-    free(message->body);
-    message->body = body.length > 0 ? text_keep(body) : NULL;
-    message->body_length = body.length;
+    message->body = text_copy(&message->arena, body);
 }
 
 struct sip_message *sip_message_clone(const struct sip_message *message)
 {
     struct sip_message *clone = sip_message_new();
-    struct arena arena;
-    arena_init(&arena, "clone");
-    if (sip_is_request(message)) {
-        osip_message_set_method(clone->fields, osip_strdup(message->fields->sip_method));
-        set_uri(clone, sip_request_uri(message, &arena));
-    } else {
-        sip_start_response(clone, sip_status(message), text_of(message->fields->reason_phrase));
-    }
-    osip_list_iterator_t walk;
-    const osip_header_t *header = osip_list_get_first(&message->fields->headers, &walk);
-    for (; header; header = osip_list_get_next(&walk))
-        sip_field_put(clone, header->hname, text_of(header->hvalue));
-    clone->body = message->body ? text_keep(sip_body(message)) : NULL;
-    clone->body_length = message->body_length;
-    arena_clear(&arena);
+    struct arena *arena = &clone->arena;
+    clone->method = text_copy(arena, message->method);
+    clone->request_uri = text_copy(arena, message->request_uri);
+    clone->status = message->status;
+    clone->reason = text_copy(arena, message->reason);
+    for (size_t i = 0; i < message->fields_count; i++)
+        sip_field_put(clone, message->fields[i].name, message->fields[i].value);
+    clone->body = text_copy(arena, message->body);
     return clone;
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 
+static const struct text version = TEXT_INIT("SIP/2.0"), line_end = TEXT_INIT("\r\n"),
+                         length_name = TEXT_INIT("Content-Length: ");
+
+/* Of all but the body and its length: at least as much as is written. */
+static size_t section_bytes(const struct sip_message *message)
+{
+    size_t bytes = message->method.length + message->request_uri.length + message->reason.length + 64;
+    for (size_t i = 0; i < message->fields_count; i++)
+        bytes += message->fields[i].name.text.length + message->fields[i].value.length + 4;
+    return bytes;
+}
+
+static char *put(char *at, struct text text)
+{
+    if (text.length)
+        memcpy(at, text.bytes, text.length);
+    return at + text.length;
+}
+
+static char *put_number(char *at, uint64_t number)
+{
+    char digits[TEXT_DIGITS_MAX];
+    size_t count = text_write_number(number, digits);
+    return put(at, (struct text){digits + TEXT_DIGITS_MAX - count, count});
+}
+
+static char *put_start_line(char *at, const struct sip_message *message)
+{
+    if (!sip_is_request(message)) {
+        at = put(put(at, version), TEXT(" "));
+        at = put(put_number(at, (uint64_t)message->status), TEXT(" "));
+        return put(put(at, message->reason), line_end);
+    }
+    at = put(put(at, message->method), TEXT(" "));
+    at = put(put(at, message->request_uri), TEXT(" "));
+    return put(put(at, version), line_end);
+}
+
 struct text sip_message_write(const struct sip_message *message, struct arena *arena)
 {
-    static const struct text library_end = TEXT_INIT("Content-Length: 0\r\n\r\n");
-    char *written;
-    size_t length;
-    osip_message_force_update(message->fields);
-    int result = osip_message_to_str(message->fields, &written, &length);
-    assert(result == OSIP_SUCCESS);
-    struct text fields = {written, length};
-    assert(text_ends_with(fields, library_end));
-    fields.length -= library_end.length;
-    struct text_builder bytes;
-    builder_init(&bytes, arena);
-    builder_add(&bytes, fields);
-    builder_add_format(&bytes, "Content-Length: %zu\r\n\r\n", message->body_length);
-    builder_add(&bytes, sip_body(message));
-    osip_free(written);
-    /* The copy that the library keeps would double the memory of each message. */
-    osip_free(message->fields->message);
-    message->fields->message = NULL;
-    osip_message_force_update(message->fields);
-    return builder_text(&bytes);
+    char *bytes = arena_alloc_raw(arena, section_bytes(message) + message->body.length), *at = bytes;
+    at = put_start_line(at, message);
+    for (size_t i = 0; i < message->fields_count; i++) {
+        at = put(put(at, message->fields[i].name.text), TEXT(": "));
+        at = put(put(at, message->fields[i].value), line_end);
+    }
+    at = put_number(put(at, length_name), message->body.length);
+    at = put(put(put(at, line_end), line_end), message->body);
+    return (struct text){bytes, (size_t)(at - bytes)};
 }

@@ -1,7 +1,5 @@
 /* Bytes to a message. The header section is cut into lines here, strictly; the library then judges single fields. It
  * never sees the body, a line end or a message whose size is not bounded (it is quadratic there). */
-#include <stdlib.h>
-
 #include "sip_message_private.h"
 
 struct reading {
@@ -95,7 +93,7 @@ static const char *reason_for(const struct sip_field_rule *rule, enum sip_field_
         {"Refer-To", "Bad Refer-To", "Repeated Refer-To"},
     };
     for (size_t i = 0; rule && i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (strcmp(reasons[i].name, rule->name) == 0)
+        if (text_equal(text_of(reasons[i].name), rule->name))
             return result == SIP_FIELD_REPEATED ? reasons[i].repeated : reasons[i].bad;
     }
     return result == SIP_FIELD_REPEATED ? "Repeated header field" : "Bad header field";
@@ -122,7 +120,7 @@ static void read_field(struct reading *reading, struct text line)
         name.length--;
     value = text_trim(value);
     const struct sip_field_rule *rule = sip_field_rule(name);
-    if (rule && strcmp(rule->name, "Content-Length") == 0) {
+    if (rule && text_equal(rule->name, TEXT("Content-Length"))) {
         read_length(reading, value);
         return;
     }
@@ -158,27 +156,31 @@ static size_t unfold(struct reading *reading, char *bytes, size_t length)
     return length;
 }
 
-static bool read_section(struct reading *reading, struct text section)
+static struct text next_line(struct text *rest, bool *more_out)
 {
-    char *bytes = text_keep(section);
-    struct text rest = {bytes, unfold(reading, bytes, section.length)}, line;
-    bool more = text_cut(rest, '\n', &line, &rest), is_sip;
+    struct text line;
+    *more_out = text_cut(*rest, '\n', &line, rest);
     if (line.length > 0 && line.bytes[line.length - 1] == '\r')
         line.length--;
-    is_sip = read_start_line(reading, line);
+    return line;
+}
+
+/* `section` is the message's own: fields are slices of it. */
+static bool read_section(struct reading *reading, char *section, size_t length)
+{
+    struct text rest = {section, unfold(reading, section, length)};
+    bool more, is_sip = read_start_line(reading, next_line(&rest, &more));
+    size_t fields_max = reading->message->fields_max;
     /* One line more than fields: Content-Length is no field. */
-    for (int count = 0; is_sip && more && count <= reading->message->fields_max; count++) {
-        more = text_cut(rest, '\n', &line, &rest);
-        if (line.length > 0 && line.bytes[line.length - 1] == '\r')
-            line.length--;
+    for (size_t count = 0; is_sip && more && count <= fields_max; count++) {
+        struct text line = next_line(&rest, &more);
         if (line.length > 0)
             read_field(reading, line);
         else if (more)
             blame(reading, 400, "Bad line end");
-        if (more && count == reading->message->fields_max)
+        if (more && count == fields_max)
             blame(reading, 513, "Too many header fields");
     }
-    free(bytes);
     return is_sip;
 }
 
@@ -187,15 +189,15 @@ static bool read_section(struct reading *reading, struct text section)
 /* RFC 3261 §8.1.1. Max-Forwards may be absent, as RFC 2543 had it. */
 static void check_required(struct reading *reading)
 {
+    static const struct {
+        const char *name, *missing;
+    } required[] = {
+        {"Via", "Missing Via"}, {"From", "Missing From"}, {"To", "Missing To"}, {"Call-ID", "Missing Call-ID"}};
     const struct sip_message *message = reading->message;
-    if (!message->via)
-        blame(reading, 400, "Missing Via");
-    if (!message->from)
-        blame(reading, 400, "Missing From");
-    if (!message->to)
-        blame(reading, 400, "Missing To");
-    if (!sip_field_value(message, TEXT("Call-ID"), 0))
-        blame(reading, 400, "Missing Call-ID");
+    struct text value;
+    for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+        if (!sip_field_value(message, required[i].name, 0, &value))
+            blame(reading, 400, required[i].missing);
     if (message->cseq_method.length == 0)
         blame(reading, 400, "Missing CSeq");
     else if (!text_equal(message->cseq_method, sip_method(message)))
@@ -212,9 +214,7 @@ static void take_body(struct reading *reading, struct text body)
         blame(reading, 513, sip_reason(513));
     if (reading->fault.reason || body.length == 0)
         return;
-    reading->message->body = memory_new(body.length);
-    memcpy(reading->message->body, body.bytes, body.length);
-    reading->message->body_length = body.length;
+    reading->message->body = text_copy(&reading->message->arena, body);
 }
 
 /* False: no SIP at all. */
@@ -231,7 +231,9 @@ static bool read_message(struct reading *reading, struct text bytes, size_t sect
         blame(reading, 513, "Header section too large");
         section.length = section_max;
     }
-    if (section.length == 0 || !read_section(reading, section))
+    char *own = arena_alloc_raw(&reading->message->arena, section.length);
+    memcpy(own, section.bytes, section.length);
+    if (section.length == 0 || !read_section(reading, own, section.length))
         return false;
     take_body(reading, has_end ? text_slice(bytes, end + 4, bytes.length) : (struct text){0});
     check_required(reading);
@@ -246,7 +248,7 @@ enum status sip_message_parse(struct text bytes, struct sip_message **message_ou
     *fault_out = reading.fault;
     if (is_sip && !reading.fault.reason)
         return OK;
-    if (!is_sip || !sip_is_request(reading.message) || !reading.message->via) {
+    if (!is_sip || !sip_is_request(reading.message) || reading.message->via.host.length == 0) {
         /* Without a Via there is no way back; responses are never answered. */
         sip_message_free(reading.message);
         *message_out = NULL;

@@ -2,26 +2,58 @@
 #ifndef SIP_MESSAGE_PRIVATE_H
 #define SIP_MESSAGE_PRIVATE_H
 
-#include <sys/time.h>
-#include <time.h>
-
-#include <osipparser2/osip_parser.h>
+#include <stdalign.h>
 
 #include "sip_message.h"
 
-/* `fields` holds the start line and, in `headers`, every field as it was written and in its order, so that what is sent
- * on is what came in. The library's structured form would unescape addresses and drop unknown parameters; it is kept
- * only for the fields that decide, as parsed views. */
+#define SIP_FIELDS_INSIDE 24   /* without a second allocation; phones send some 15 */
+#define SIP_BYTES_INSIDE  3072 /* likewise: a request over UDP, and what a server adds to it */
+
+enum sip_view { SIP_VIEW_NONE, SIP_VIEW_VIA, SIP_VIEW_FROM, SIP_VIEW_TO, SIP_VIEW_CSEQ };
+
+struct sip_field_rule {
+    struct text name;
+    char compact; /* '\0': none */
+    bool single;  /* at most one per message */
+    bool list;    /* split at its commas */
+    enum sip_view view;
+    bool (*judge)(struct text value);
+};
+
+/* A name without rules is compared by its letters. */
+struct sip_name {
+    const struct sip_field_rule *rule;
+    struct text text; /* the long form */
+};
+
+struct sip_field {
+    struct sip_name name;
+    struct text value;
+};
+
+struct sip_via {
+    struct text host; /* sent-by, without brackets; empty: there is no Via */
+    uint16_t port;    /* 0: not given */
+    struct text parameters;
+};
+
+/* Every field as it was written and in its order, so that what is sent on is what came in. Fields that decide are kept
+ * as parsed views, too. All bytes are in the arena. */
 struct sip_message {
-    osip_message_t *fields; /* Content-Length is never among them: it follows from the body */
-    osip_via_t *via;        /* top one; NULL if absent */
-    osip_from_t *from;
-    osip_to_t *to;
+    struct arena arena;
+    struct text method; /* empty: a response */
+    struct text request_uri, reason;
+    int status;
+    struct sip_field *fields; /* Content-Length is never among them: it follows from the body */
+    size_t fields_count, fields_capacity;
+    size_t fields_max; /* more are refused; SIP_HEADERS_MAX, and room for ours when we read our own words */
+    struct sip_via via;
+    struct text from_tag, to_tag;
     struct text cseq_method; /* slice of the field */
     uint32_t cseq;
-    int fields_max; /* more are refused; SIP_HEADERS_MAX, and room for ours when we read our own words */
-    char *body;
-    size_t body_length;
+    struct text body;
+    struct sip_field fields_inside[SIP_FIELDS_INSIDE];
+    alignas(16) char bytes_inside[SIP_BYTES_INSIDE];
 };
 
 struct sip_message *sip_message_new(void);
@@ -31,30 +63,28 @@ struct sip_message *sip_message_read_own(struct text bytes);
 
 /* --- fields (sip_field.c) --- */
 
-struct sip_field_rule {
-    const char *name;
-    char compact; /* '\0': none */
-    bool single;  /* at most one per message */
-    bool list;    /* split at its commas */
-    bool (*judge)(const char *value);
-};
-
-/* NULL for a name without rules; compact forms are known. */
-const struct sip_field_rule *sip_field_rule(struct text name);
+/* The name of a field in its long form; compact ones are known. */
+struct sip_name sip_name_of(struct text name);
 
 enum sip_field_result { SIP_FIELD_ADDED, SIP_FIELD_BAD, SIP_FIELD_REPEATED, SIP_FIELD_TOO_MANY };
 
-/* Appends one field, split if it is a list; the views follow. */
+/* Appends one field, split if it is a list; the views follow. Name and value stay where they are: in the message's
+ * arena, or in static memory. */
 enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value);
 
 /* Appends all fields of that name as they are in `source`. */
 void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name);
 
-/* Appends one field that is known to be good. */
-void sip_field_put(struct sip_message *message, const char *name, struct text value);
+/* Appends one field that is known to be good; copies the value. */
+void sip_field_put(struct sip_message *message, struct sip_name name, struct text value);
 
-/* The n-th value of that name, or NULL; borrowed until the message changes. */
-const char *sip_field_value(const struct sip_message *message, struct text name, size_t index);
+/* The n-th value of that name; borrowed until the message changes. */
+bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out);
+
+/* --- judging (sip_judge.c) --- */
+
+/* NULL for a name without rules; compact forms are known. */
+const struct sip_field_rule *sip_field_rule(struct text name);
 
 /* No control characters (a tab is white space) and nothing that is not UTF-8. */
 bool sip_text_is_clean(struct text text);
@@ -63,13 +93,32 @@ bool sip_token_valid(struct text text);
 /* "name=value;flag" without empty names or values, which the library takes at the end of a field but not before. */
 bool sip_parameters_valid(struct text parameters);
 size_t sip_parameter_end(struct text parameters); /* of the first: at a ';' outside quotes, or all */
+/* The value of a parameter, with its quotes if it has them; a flag has an empty one. */
+bool sip_parameter(struct text parameters, const char *name, struct text *value_out);
+
+bool sip_cseq_read(struct text value, uint32_t *number_out, struct text *method_out);
 
 /* Escapes are whole, and none hides NUL, CR or LF: the library would cut the address there. */
 bool sip_uri_is_safe(struct text uri);
 
+/* Can the address stand in a start line? */
+bool sip_request_uri_valid(struct text uri);
+
+/* --- the short way (sip_plain.c) --- */
+
+/* Values as nearly all programs write them. What these take, libosip2 takes too, so that it need not be asked; they
+ * know less than the RFC and say no to whatever they do not know. */
+bool sip_plain_uri(struct text uri);
+bool sip_plain_address(struct text value); /* display name, plain address in brackets, plain parameters */
+bool sip_plain_call_id(struct text value);
+bool sip_plain_content_type(struct text value);
+bool sip_plain_via(struct text value, struct sip_via *via_out);
+
 /* --- Via (sip_via.c) --- */
 
-bool sip_via_judge(const char *value);
+bool sip_via_judge(struct text value);
+/* Reads what has been judged. */
+struct sip_via sip_via_read(struct text value, struct arena *arena);
 void sip_via_push(struct sip_message *message, struct text value);
 void sip_via_replace_top(struct sip_message *message, struct text value);
 

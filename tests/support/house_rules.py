@@ -22,7 +22,7 @@ LIBRARY_HOMES = {
     "gnutls/": r"^(xdms/tls/|tests/support/certificates\.h$)",
     "libxml/": r"^xdms/xml/",
     "libxslt/": r"^xdms/xml/",
-    "osipparser2/": r"^im-glue/sip/",
+    "osipparser2/": r"^(im-glue/sip/|tests/unit/sip_plain_test\.c$)",
     "osip2/": r"^im-glue/sip/",
 }
 BARE = r"^tests/load/"  # programs that use a library alone, as the measure of what it could do

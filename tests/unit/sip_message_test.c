@@ -536,7 +536,7 @@ static void setting_replaces_in_place_and_removing_removes(void **state)
     assert_int_equal(sip_branch(request).length, 0);
     expect_text(sip_message_write(request, &arena),
                 START FROM "To: <sip:z@x>;tag=new\r\n" CALL CSEQ
-                           "X-a: 3\r\nX-B: 1\r\nRoute: <sip:q1>\r\nRoute: <sip:q2>\r\nContent-Length: 0\r\n\r\n");
+                           "x-a: 3\r\nX-B: 1\r\nRoute: <sip:q1>\r\nRoute: <sip:q2>\r\nContent-Length: 0\r\n\r\n");
     sip_message_free(request);
 }
 
