@@ -223,6 +223,15 @@ static bool open_sip(struct program *program)
         .sha256_first = program->settings.sha256_first,
         .md5_clients = text_of(program->settings.md5_clients),
         .exploder = address_of(program, program->settings.exploder),
+        .deferral =
+            {
+                .count_max = (uint64_t)program->settings.node.deferred_messages_max,
+                .bytes_max = (uint64_t)program->settings.node.deferred_mib_max << 20,
+                .all_bytes_max = (uint64_t)program->settings.node.deferred_all_mib_max << 20,
+                .lifetime_ms_max = program->settings.node.deferred_seconds_max * 1000,
+                .full_is_413 = program->settings.node.deferred_413,
+                .urgent_first = program->settings.node.deferred_urgent_first,
+            },
         .history_ms = program->settings.history_days * 86400000,
         .history_count_max = (size_t)program->settings.history_messages_max,
         .history_bytes_max = (uint64_t)program->settings.history_mib_max << 20,

@@ -4,10 +4,11 @@
 #include "history.h"
 #include "log.h"
 
-/* Whose queue gets a copy: `commit` is the place of the copy in the work, its record stands behind it. */
+/* Whose queue gets a copy: `commit` is the place of its record in the work, the fate stands behind it. */
 struct copy {
     struct served *served;
     size_t commit;
+    struct deferred deferred;
     struct fate fate;
 };
 
@@ -15,14 +16,16 @@ struct acceptance {
     struct copy *copies;
     struct delivery **passing; /* never kept; each sends or frees itself */
     size_t count, passing_count;
-    size_t recording; /* place of the sender's history entry in the work, behind all else; the count: none */
+    struct text content; /* of all copies; empty before the first */
+    size_t recording;    /* place of the sender's history entry in the work, behind all else; the count: none */
 };
 
 static void acceptance_done(struct conversation *conversation, struct work *work);
 
 struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 {
-    struct work *work = work_new(incoming->request->conversation, recipients * 2 + RECORDING_COMMITS, acceptance_done);
+    struct work *work = work_new(incoming->request->conversation, recipients * 2 + DEFERRAL_COMMITS + RECORDING_COMMITS,
+                                 acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
@@ -38,21 +41,14 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     struct conversation *conversation = work->conversation;
     struct acceptance *acceptance = work->details;
     int64_t now_ms = conversation->now.wall_ms;
-    struct delivery copy = {
-        .conversation = conversation,
-        .recipient = served,
-        .message = incoming->message,
-        .may_store = may_store,
-        .expires_ms = incoming->expires_ms,
-    };
     fate = fate_with(&fate, FATE_RECEIVED, now_ms, TEXT(""), &work->arena);
     if (!served_reachable(conversation, served))
         fate = fate_with(&fate, FATE_STORED, now_ms, TEXT("recipient is away"), &work->arena);
-    copy.fate = fate;
-    acceptance->copies[acceptance->count++] = (struct copy){served, work->count, fate};
-    work->commits[work->count++] = queue_commit(&copy, queue_new_name(conversation, &work->arena), &work->arena);
+    struct deferred deferred = deferral_of(incoming, &fate);
+    deferred.once = !may_store;
+    size_t commit = deferral_add(work, served, &deferred, incoming->message, &acceptance->content);
+    acceptance->copies[acceptance->count++] = (struct copy){served, commit, deferred, fate};
     work_add_fate(work, &fate);
-    served->arriving++;
 }
 
 void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate)
@@ -86,15 +82,14 @@ static bool may_be_there(const struct commit *commit)
 static void undo(struct conversation *conversation, const struct work *failed)
 {
     const struct acceptance *acceptance = failed->details;
-    struct work *work = work_new(conversation, acceptance->count * 2 + RECORDING_COMMITS, work_ignore);
+    struct work *work = work_new(conversation, acceptance->count * 3 + RECORDING_COMMITS, work_ignore);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
         const struct commit *commit = &failed->commits[copy->commit];
         if (may_be_there(commit))
-            work_add_deletion(work, DOCUMENT_DEFERRED, commit->key.owner, commit->key.name);
+            deferral_remove(work, &copy->deferred);
         if (may_be_there(commit + 1))
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
-        copy->served->stored_count = -1; /* counted again when it matters */
     }
     for (size_t i = acceptance->recording; i < failed->count; i++) {
         const struct document_key *key = &failed->commits[i].key;
@@ -112,7 +107,7 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     struct request *request = work->request;
     work->request = NULL;
     for (size_t i = 0; i < acceptance->count; i++)
-        acceptance->copies[i].served->arriving--;
+        deferral_arrived(acceptance->copies[i].served, acceptance->copies[i].deferred.size);
     if (work_status(work) != OK) {
         for (size_t i = 0; i < acceptance->passing_count; i++)
             delivery_free(acceptance->passing[i]);
@@ -122,11 +117,10 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     }
     request_answer(request, 202, NULL);
     for (size_t i = 0; i < acceptance->count; i++) {
-        struct served *served = acceptance->copies[i].served;
-        if (served->stored_count >= 0)
-            served->stored_count++;
-        message_count(acceptance->copies[i].fate.group, MESSAGE_STORED);
-        queue_flush(conversation, served);
+        const struct copy *copy = &acceptance->copies[i];
+        message_count(copy->fate.group, MESSAGE_STORED);
+        expiry_note(conversation, copy->deferred.expires_ms);
+        queue_flush(conversation, copy->served);
     }
     for (size_t i = 0; i < acceptance->passing_count; i++)
         delivery_send(acceptance->passing[i]);

@@ -15,6 +15,7 @@ bool content_check(struct incoming *incoming)
     struct text type = request_header(request, "Content-Type");
     if (sip_body(request->message).length && type.length == 0)
         return request_answer(request, 400, "Missing Content-Type"), false;
+    incoming->type = type;
     return content_open(incoming) && check_part(incoming, type, incoming->body, 0);
 }
 
@@ -66,6 +67,17 @@ static void note_type(struct incoming *incoming, struct text type)
         incoming->composing = true;
     if (mime_is(type, TEXT("message/imdn+xml")))
         incoming->report = true;
+}
+
+/* Of the outermost that says it. */
+static void note_envelope(struct incoming *incoming, const struct cpim_message *cpim)
+{
+    if (incoming->subject.length == 0)
+        cpim_header(cpim, TEXT(""), TEXT("Subject"), &incoming->subject);
+    if (cpim->content_type.length)
+        incoming->type = cpim->content_type;
+    if (text_find(cpim->disposition, TEXT("negative-delivery")) < cpim->disposition.length)
+        incoming->wants_failures = true;
 }
 
 /* --- what the house lets through --- */
@@ -120,6 +132,7 @@ static bool check_envelope(struct incoming *incoming, struct text body, unsigned
     if (cpim_parse(body, cpim) != OK)
         return request_answer(request, 400, "Malformed CPIM"), false;
     note_type(incoming, cpim->content_type);
+    note_envelope(incoming, cpim);
     if (cpim->disposition.length && (incoming->report || incoming->composing)) /* RFC 5438 §6.2: none about these */
         return request_answer(request, 400, "Nothing Is Reported About Reports"), false;
     bool first = text_equal(incoming->message_id, incoming->call_id);

@@ -5,15 +5,6 @@
 
 static void take_events(struct conversation *conversation);
 
-static void choose_suffix(struct conversation *conversation)
-{
-    struct arena arena;
-    size_t length = sizeof(conversation->order_suffix) - 1;
-    arena_init(&arena, "suffix");
-    memcpy(conversation->order_suffix, random_hex(&arena, length).bytes, length);
-    arena_clear(&arena);
-}
-
 struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
                                       struct digest *digest, struct groups *groups, void (*wake)(void *),
                                       void *wake_context, struct instant now)
@@ -42,7 +33,6 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->collections_all);
     for (size_t i = 0; i < CONVERSATION_RETRIES; i++)
         TAILQ_INIT(&conversation->retries[i]);
-    choose_suffix(conversation);
     events_open(conversation);
     pthread_mutex_init(&conversation->lock, NULL);
     publication_load(conversation);
@@ -75,6 +65,7 @@ void conversation_free(struct conversation *conversation)
     served_free_all(conversation);
     sender_free_all(conversation);
     sip_agent_free(conversation->agent);
+    free(conversation->expiry.swept);
     pthread_mutex_destroy(&conversation->lock);
     free(conversation);
 }
@@ -114,10 +105,12 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     reports_run_deadlines(conversation);
     query_run_deadlines(conversation);
     events_run(conversation);
+    expiry_run(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         sender_sweep(conversation);
         recording_sweep(conversation);
+        expiry_sweep(conversation);
         conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
     }
     work_run_completed(conversation);
@@ -126,9 +119,13 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
-    const int64_t others[] = {
-        sip_agent_deadline(conversation->agent), delivery_deadline(conversation), queue_deadline(conversation),
-        reports_deadline(conversation),          query_deadline(conversation),    events_deadline(conversation)};
+    const int64_t others[] = {sip_agent_deadline(conversation->agent),
+                              delivery_deadline(conversation),
+                              queue_deadline(conversation),
+                              reports_deadline(conversation),
+                              query_deadline(conversation),
+                              events_deadline(conversation),
+                              expiry_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;

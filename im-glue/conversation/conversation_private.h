@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "conversation.h"
+#include "deferred.h"
 #include "fate.h"
 #include "imsettings.h"
 #include "recipients.h"
@@ -63,8 +64,8 @@ struct served {
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
-    int64_t stored_count;         /* messages kept; -1: not counted yet */
-    unsigned arriving;            /* copies on their way to the disk */
+    unsigned arriving; /* copies on their way to the disk */
+    size_t arriving_bytes;
     bool trimming;                /* some of his history is on its way out, since it was too much */
     struct ended_contacts *ended; /* that watchers have not been told of; NULL: none since the start */
 };
@@ -129,9 +130,8 @@ struct delivery {
     struct fate fate;
     struct text message;       /* as stored: a whole SIP message, to be addressed to each contact */
     struct text call_id, from; /* of a copy out of a group, the same for all contacts; made at the first */
-    int64_t expires_ms;        /* wall clock: then it is no longer worth delivering */
     size_t held;               /* bytes counted for it */
-    struct text queue_name;    /* document in "#deferred"; empty while it is only relayed */
+    struct deferred deferred;  /* its record; without a reference while it is only relayed */
     bool may_store;
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
@@ -161,6 +161,14 @@ struct branch {
     unsigned plainer; /* wrappings taken off, because the contact did not read them */
 };
 
+/* What is looked for in the store from time to time: what has expired, what has ended, what nothing refers to. */
+struct expiry {
+    int64_t look_at_ms;  /* monotonic: the next look for what has expired; 0: at once */
+    int64_t ended_at_ms; /* …for what has ended and somebody is to be told */
+    bool busy, telling;  /* commits of the last look are on their way */
+    char *swept;         /* content up to which was looked for orphans; NULL: from the first */
+};
+
 struct conversation {
     struct conversation_settings settings;
     const struct documents *documents;
@@ -184,9 +192,9 @@ struct conversation {
     struct collection *collections;                          /* hash by key: reports about one message */
     TAILQ_HEAD(collection_list, collection) collections_due; /* in the order of send_at_ms, as the delay is one */
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
-    uint64_t last_order;                                     /* of stored messages: names must grow */
-    char order_suffix[9]; /* of this process: two that look at one clock must not choose the same name */
-    int64_t sweep_at_ms;  /* monotonic */
+    uint64_t last_order;                                     /* of what was stored: deferred_order */
+    struct expiry expiry;
+    int64_t sweep_at_ms; /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
@@ -229,6 +237,7 @@ void work_run_completed(struct conversation *conversation);
 enum status work_status(const struct work *work); /* the first that is not OK */
 void work_add_fate(struct work *work, const struct fate *fate);
 void work_add_deletion(struct work *work, const char *usage, struct text owner, struct text name);
+void work_drop(struct work *work);                                      /* instead of submitting it */
 void work_ignore(struct conversation *conversation, struct work *work); /* `then` for what nobody waits for */
 
 /* served.c */
@@ -245,7 +254,6 @@ typedef void load_record_fn(struct conversation *conversation, const struct docu
 size_t served_load_records(struct conversation *conversation, const char *usage, load_record_fn *load);
 void served_load(struct conversation *conversation); /* bindings, and what waits for delivery */
 void served_sweep(struct conversation *conversation);
-bool served_has_room(struct conversation *conversation, struct served *served);
 /* Something of his waits or is on its way, so that what comes now must queue behind it. */
 bool served_is_behind(struct conversation *conversation, struct served *served);
 
@@ -351,9 +359,12 @@ struct incoming {
     struct text exploder;          /* that it is for, with `recipients`; empty: it has no list */
     struct recipients *recipients; /* as its sender wrote them */
     bool anonymous;
-    bool composing;  /* tells that somebody writes, and nothing else (RFC 3994) */
-    bool report;     /* an IMDN: what became of another message */
-    bool deferrable; /* worth keeping for later */
+    bool composing;            /* tells that somebody writes, and nothing else (RFC 3994) */
+    bool report;               /* an IMDN: what became of another message */
+    bool deferrable;           /* worth keeping for later */
+    struct text subject, type; /* type: of what is in the envelopes */
+    enum deferred_priority priority;
+    bool wants_failures; /* its sender asks to be told if it is not delivered (RFC 5438) */
     int64_t expires_ms;
     struct group_sender sender;
 };
@@ -449,9 +460,37 @@ void delivery_settle(struct delivery *delivery); /* ends and frees it when nothi
 void delivery_run_deadlines(struct conversation *conversation);
 int64_t delivery_deadline(const struct conversation *conversation);
 
+/* deferral.c: records of what is kept */
+#define DEFERRAL_COMMITS 2 /* a record, and the bytes before the first of them */
+struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate);
+/* Of one that the server itself makes: what became of other messages. */
+struct deferred deferral_of_report(const struct conversation *conversation, const struct fate *fate, size_t size);
+/* Adds the record to the work, and before the first one of a message its bytes: `content` is empty then. Gives the
+ * place of the record in the work. The arena of the work has the names. */
+size_t deferral_add(struct work *work, struct served *served, struct deferred *deferred, struct text message,
+                    struct text *content);
+void deferral_remove(struct work *work, const struct deferred *deferred); /* whatever became of it */
+void deferral_arrived(struct served *served, size_t bytes); /* what was added is on the disk, or will never be */
+uint64_t deferral_order(struct conversation *conversation);
+bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes);
+bool deferral_is_empty(struct conversation *conversation, const struct served *served); /* false: or not readable */
+void deferral_refuse(struct incoming *incoming, struct text recipient); /* for lack of room; answered and freed */
+
+/* expiry.c: what ends though nobody comes, and who is told */
+void expiry_run(struct conversation *conversation);
+void expiry_note(struct conversation *conversation, int64_t expires_ms); /* something expires then */
+void expiry_note_ended(struct conversation *conversation);               /* somebody is to be told */
+int64_t expiry_deadline(const struct conversation *conversation);
+void expiry_sweep(struct conversation *conversation);
+
+/* ended.c: tells senders of messages that were not delivered, if they asked for it; see expiry.c */
+#define ENDED_PAGE    100 /* in one transaction */
+#define ENDED_COMMITS 4   /* most that is added for one */
+void ended_tell(struct work *work, const struct deferred *ended);
+
 /* queue.c: stored messages of one user, one after another */
-struct text queue_new_name(struct conversation *conversation, struct arena *arena);
-struct commit queue_commit(const struct delivery *delivery, struct text name, struct arena *arena);
+/* The trace of it, with the steps so far, in the arena. */
+struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena);
 void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
 void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
 void queue_delivery_finished(struct delivery *delivery, int status);

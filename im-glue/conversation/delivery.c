@@ -110,9 +110,9 @@ static int rank(const struct delivery *delivery, int status)
     if (status >= 600)
         return 4;
     if (!queue_may_try_again(status))
-        return delivery->queue_name.length ? 1 : 3;
+        return delivery->deferred.reference.length ? 1 : 3;
     bool silent = status == 408 || status >= 500;
-    return (silent ? 1 : 2) + (delivery->queue_name.length ? 1 : 0);
+    return (silent ? 1 : 2) + (delivery->deferred.reference.length ? 1 : 0);
 }
 
 static void take_refusal(struct delivery *delivery, struct text contact, int status)
@@ -203,7 +203,7 @@ static void finish(struct delivery *delivery, int status)
 {
     delivery->finished = true;
     stop_expecting(delivery);
-    if (delivery->queue_name.length)
+    if (delivery->deferred.reference.length)
         queue_delivery_finished(delivery, status);
     else
         relay_finished(delivery, status);
@@ -322,7 +322,8 @@ void delivery_run_deadlines(struct conversation *conversation)
         if (delivery->best >= 600) {
             finish(delivery, delivery->best);
             delivery_settle(delivery);
-        } else if (delivery->may_store && served_has_room(conversation, delivery->recipient)) {
+        } else if (delivery->may_store &&
+                   deferral_has_room(conversation, delivery->recipient, delivery->message.length)) {
             relay_keep(delivery);
         }
     }

@@ -1,11 +1,13 @@
 /* A MESSAGE as it comes from a user: is it his, is it whole, what of it goes on. Asks nobody who it is for. */
 #include "conversation_private.h"
 
-#define FULL_RETRY_S "3600" /* who is away for a thousand messages is not back in a minute */
+#define LIFETIME_S_MAX (INT64_C(100) * 365 * 86400) /* nobody means more, and sums of it are still numbers */
+#define FULL_RETRY_S   "3600"                       /* who is away for a thousand messages is not back in a minute */
 
 static bool check_hops(struct incoming *incoming, struct text *max_forwards_out);
 static bool check_sender(struct incoming *incoming);
 static void read_lifetime(struct incoming *incoming);
+static enum deferred_priority read_priority(struct request *request);
 static struct text onward_message(struct incoming *incoming, struct text max_forwards);
 static bool check_onward(struct incoming *incoming);
 
@@ -13,7 +15,12 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
 {
     struct text max_forwards, call_id = sip_call_id(request->message, &request->arena);
     struct incoming *incoming = incoming_out;
-    *incoming = (struct incoming){.request = request, .exploder = exploder};
+    *incoming = (struct incoming){
+        .request = request,
+        .exploder = exploder,
+        .subject = request_header(request, "Subject"),
+        .priority = read_priority(request),
+    };
     incoming->call_id = text_slice(call_id, 0, call_id.length < INCOMING_ID_MAX ? call_id.length : INCOMING_ID_MAX);
     incoming->message_id = incoming->call_id; /* until the content says otherwise */
     if (!check_hops(incoming, &max_forwards) || !check_sender(incoming))
@@ -131,20 +138,33 @@ static bool is_for_one_device(struct request *request)
            uri_parameter(uri.parameters, TEXT("gr"), &ignored);
 }
 
-/* RFC 3428 §7: Expires counts from now; the house keeps nothing longer than CONVERSATION_DEFERRED_MS_MAX. Zero means
- * now or never. */
+/* RFC 3428 §7: Expires counts from Date, or from now; a clock that is ahead of ours lengthens nothing. Zero means now
+ * or never, and so does what is over already. */
 static void read_lifetime(struct incoming *incoming)
 {
     struct request *request = incoming->request;
+    int64_t now_ms = request->conversation->now.wall_ms, sent_ms = now_ms;
+    int64_t lifetime_ms = request->conversation->settings.deferral.lifetime_ms_max;
     struct text value = text_trim(request_header(request, "Expires"));
-    uint64_t seconds = CONVERSATION_DEFERRED_MS_MAX / 1000;
-    int64_t lifetime_ms = CONVERSATION_DEFERRED_MS_MAX;
-    bool now_or_never = value.length && text_to_u64(value, &seconds) && seconds == 0;
-    incoming->deferrable = !now_or_never && !incoming->composing;
-    if (!now_or_never && seconds < CONVERSATION_DEFERRED_MS_MAX / 1000)
-        lifetime_ms = (int64_t)seconds * 1000;
-    incoming->expires_ms = request->conversation->now.wall_ms + lifetime_ms;
-    incoming->deferrable = incoming->deferrable && !is_for_one_device(request);
+    uint64_t seconds;
+    bool bounded = value.length && text_to_u64(value, &seconds);
+    incoming->expires_ms = lifetime_ms ? now_ms + lifetime_ms : INT64_MAX;
+    if (bounded) {
+        clock_parse_http_date(request_header(request, "Date"), &sent_ms);
+        int64_t most_ms = seconds < LIFETIME_S_MAX ? (int64_t)seconds * 1000 : LIFETIME_S_MAX * 1000;
+        int64_t until_ms = (sent_ms < now_ms ? sent_ms : now_ms) + most_ms;
+        incoming->expires_ms = until_ms < incoming->expires_ms ? until_ms : incoming->expires_ms;
+    }
+    incoming->deferrable = incoming->expires_ms > now_ms && !incoming->composing && !is_for_one_device(request);
+}
+
+/* RFC 3261 §20.26; what is an emergency is at least urgent. */
+static enum deferred_priority read_priority(struct request *request)
+{
+    struct text value = text_trim(request_header(request, "Priority"));
+    if (text_equal_nocase(value, TEXT("urgent")) || text_equal_nocase(value, TEXT("emergency")))
+        return DEFERRED_URGENT;
+    return text_equal_nocase(value, TEXT("non-urgent")) ? DEFERRED_NOT_URGENT : DEFERRED_NORMAL;
 }
 
 /* --- what goes on --- */

@@ -105,9 +105,8 @@ static void pass_on(struct incoming *incoming, struct served *served, bool may_s
         return relay_begin(incoming, served, may_store);
     if (!may_store)
         return incoming_refuse(incoming, address, 480, NULL, TEXT("away, and nothing may be kept"));
-    if (!served_has_room(conversation, served))
-        return incoming_refuse(incoming, address, 480, "Deferred message quota exceeded",
-                               TEXT("too many messages are waiting"));
+    if (!deferral_has_room(conversation, served, incoming->message.length))
+        return deferral_refuse(incoming, address);
     store_one(incoming, served);
 }
 

@@ -1,48 +1,19 @@
-/* Stored messages: documents in "#deferred", handed over one after another in the order of their arrival whenever their
- * owner can be reached, and deleted when a contact has answered 2xx. */
+/* Stored messages of one user (deferred.h), handed over one after another whenever he can be reached, and ended when a
+ * contact has answered 2xx or none ever will. */
 #include "conversation_private.h"
 #include "log.h"
 #include "metrics.h"
-#include "record.h"
 
+#define LEFT_PAGE      50    /* records read at once in search of one that is not to be fetched */
+#define EXPIRED        700   /* instead of a contact's status */
+#define GONE           701   /* likewise: it has ended already */
 #define DELIVERY_BYTES 16384 /* beside its message: the parsed one, branches, its fate */
 
-static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
-                             struct stored *stored_out);
 static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
-                               struct stored *stored_out);
-static void send_stored(struct conversation *conversation, struct served *served, const struct stored *stored);
+                               struct deferred *deferred_out);
+static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred);
 static void plan_retry(struct conversation *conversation, struct served *served);
 static void carry_on(struct conversation *conversation, struct work *work);
-
-/* Names grow with time and never repeat, also across restarts within one clock. */
-struct text queue_new_name(struct conversation *conversation, struct arena *arena)
-{
-    uint64_t order = (uint64_t)conversation->now.wall_ms << 16;
-    conversation->last_order = order > conversation->last_order ? order : conversation->last_order + 1;
-    return text_format(arena, "%016llx-%s", (unsigned long long)conversation->last_order, conversation->order_suffix);
-}
-
-struct commit queue_commit(const struct delivery *delivery, struct text name, struct arena *arena)
-{
-    struct text_builder record;
-    builder_init(&record, arena);
-    record_add(&record, "message-id", delivery->fate.message_id);
-    record_add(&record, "sender", delivery->fate.sender);
-    record_add(&record, "group", delivery->fate.group);
-    record_add(&record, "call-id", delivery->fate.call_id);
-    record_add_number(&record, "expires-ms", delivery->expires_ms);
-    record_add_number(&record, "may-store", delivery->may_store);
-    record_add_number(&record, "away", !served_reachable(delivery->conversation, delivery->recipient));
-    record_add(&record, "message", delivery->message);
-    return (struct commit){
-        .key = {TEXT(DOCUMENT_DEFERRED), text_copy(arena, text_of(delivery->recipient->address)),
-                text_copy(arena, name)},
-        .expected = VERSION_ABSENT,
-        .bytes = builder_text(&record),
-        .who = TEXT("im-glue"),
-    };
-}
 
 static void pass_over(struct served *served, struct text name)
 {
@@ -81,7 +52,7 @@ void queue_run_waiting(struct conversation *conversation)
 
 void queue_flush(struct conversation *conversation, struct served *served)
 {
-    struct stored stored;
+    struct deferred deferred;
     struct arena arena;
     if (served->flushing || served->kept_relays || !served_reachable(conversation, served))
         return;
@@ -90,12 +61,11 @@ void queue_flush(struct conversation *conversation, struct served *served)
         return wait_for_room(conversation, served);
     served->flush_again = false;
     arena_init(&arena, "flush");
-    enum status status = read_wanted(conversation, served, &arena, &stored);
+    enum status status = read_wanted(conversation, served, &arena, &deferred);
     if (status == OK) {
-        send_stored(conversation, served, &stored);
-    } else if (status == NOT_FOUND && !served->flush_after) {
-        served->stored_count = 0;
-    } else { /* those that were passed over, or a store that does not answer */
+        send_stored(conversation, served, &deferred);
+    } else if (status != NOT_FOUND ||
+               served->flush_after) { /* those that were passed over, or a store that does not answer */
         pass_over(served, (struct text){0});
         plan_retry(conversation, served);
     }
@@ -110,45 +80,40 @@ void queue_registered(struct conversation *conversation, struct served *served)
     queue_flush(conversation, served);
 }
 
-static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
-                             struct stored *stored_out)
-{
-    struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), text_of(served->address), {0}}, after = prefix;
-    struct key_page page = {0};
-    after.name = text_of(served->flush_after);
-    enum status status =
-        document_internal_list(conversation->documents, &prefix, served->flush_after ? &after : NULL, 1, arena, &page);
-    if (status != OK || page.count == 0)
-        return status == OK ? NOT_FOUND : status;
-    status = document_internal_read(conversation->documents, &page.keys[0], arena, stored_out);
-    return status == NOT_FOUND ? FAILED : status; /* somebody else works on this queue: look again later */
-}
-
 /* What came while he was away is left for who wants to fetch it. */
 static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
-                               struct stored *stored_out)
+                               struct deferred *deferred_out)
 {
     bool all = publication_settings(conversation, served).push;
-    enum status status = read_next(conversation, served, arena, stored_out);
-    while (status == OK && !all && record_number(stored_out->bytes, "away", 0)) {
-        pass_over(served, stored_out->key.name);
+    size_t limit = all ? 1 : LEFT_PAGE;
+    struct deferred_page page = {.more = true};
+    while (page.more) {
         arena_reset(arena);
-        status = read_next(conversation, served, arena, stored_out);
+        enum status status = deferred_list(conversation->documents, text_of(served->address),
+                                           text_of(served->flush_after), limit, arena, &page);
+        if (status != OK)
+            return status;
+        for (size_t i = 0; i < page.count; i++) {
+            *deferred_out = page.items[i];
+            if (all || !page.items[i].away)
+                return OK;
+        }
+        if (page.count)
+            pass_over(served, page.items[page.count - 1].reference);
     }
-    return status;
+    return NOT_FOUND;
 }
 
 /* The record of the same message to the same user; another sender may have chosen the same id. */
-static struct fate read_fate(struct conversation *conversation, struct delivery *delivery, struct text record)
+struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena)
 {
-    struct arena *arena = &delivery->arena;
     struct fate kept;
     struct fate fate = {
-        .message_id = text_copy(arena, record_text(record, "message-id")),
-        .sender = text_copy(arena, record_text(record, "sender")),
-        .recipient = text_of(delivery->recipient->address),
-        .group = text_copy(arena, record_text(record, "group")),
-        .call_id = text_copy(arena, record_text(record, "call-id")),
+        .message_id = deferred->message_id,
+        .sender = deferred->sender,
+        .recipient = deferred->owner,
+        .group = deferred->group,
+        .call_id = deferred->call_id,
     };
     if (fate_get(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
         text_equal(kept.sender, fate.sender)) {
@@ -158,23 +123,44 @@ static struct fate read_fate(struct conversation *conversation, struct delivery 
     return fate;
 }
 
-static void send_stored(struct conversation *conversation, struct served *served, const struct stored *stored)
+/* Read anew, so that it lives as long as the delivery, whose outcome is known already if there is nothing to be sent.
+ */
+static enum status read_stored(struct delivery *delivery, const struct deferred *deferred)
 {
-    struct text record = stored->bytes;
-    struct delivery *delivery = delivery_new(conversation, served);
+    struct conversation *conversation = delivery->conversation;
     struct arena *arena = &delivery->arena;
+    enum status status = deferred_get(conversation->documents, text_of(delivery->recipient->address),
+                                      deferred->reference, arena, &delivery->deferred);
+    if (status == NOT_FOUND || (status == OK && delivery->deferred.outcome != DEFERRED_WAITING)) {
+        delivery->best = GONE;
+        return OK;
+    }
+    if (status == OK)
+        status = deferred_content_get(conversation->documents, delivery->deferred.content, arena, &delivery->message);
+    if (status == NOT_FOUND) /* damage: nobody will ever get it, and it must not stand before the others */
+        delivery->best = 493;
+    return status == NOT_FOUND ? OK : status;
+}
+
+static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred)
+{
+    struct delivery *delivery = delivery_new(conversation, served);
     served->flushing = true;
-    delivery->queue_name = text_copy(arena, stored->key.name);
-    delivery->message = text_copy(arena, record_text(record, "message"));
-    delivery->held = DELIVERY_BYTES + 2 * delivery->message.length;
+    delivery->held = DELIVERY_BYTES + 2 * deferred->size;
     conversation->delivery_bytes += delivery->held;
-    delivery->may_store = record_number(record, "may-store", 1) != 0;
-    delivery->expires_ms = record_number(record, "expires-ms", INT64_MAX);
-    delivery->fate = read_fate(conversation, delivery, record);
-    if (delivery->expires_ms > conversation->now.wall_ms)
+    if (read_stored(delivery, deferred) != OK) {
+        served->flushing = false;
+        delivery_free(delivery);
+        return plan_retry(conversation, served);
+    }
+    delivery->may_store = !delivery->deferred.once;
+    delivery->fate = queue_fate(conversation, &delivery->deferred, &delivery->arena);
+    if (delivery->best)
+        return delivery_settle(delivery);
+    if (delivery->deferred.expires_ms > conversation->now.wall_ms)
         return delivery_send(delivery);
-    delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), arena);
-    delivery->best = 410; /* not tried again */
+    delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
+    delivery->best = EXPIRED;
     message_count(delivery->fate.group, MESSAGE_EXPIRED);
     delivery_settle(delivery);
 }
@@ -187,40 +173,77 @@ bool queue_may_try_again(int status)
 
 struct carry {
     bool kept, late;
-    struct text passed_over; /* its name, when the contact is there but does not take this one now */
+    struct text passed_over; /* its reference, when the contact is there but does not take this one now */
 };
+
+static const char *attempt_of(int status, bool keep)
+{
+    if (status < 300)
+        return "outcome=\"delivered\"";
+    return keep ? "outcome=\"kept\"" : "outcome=\"dropped\"";
+}
+
+/* It waits no more. */
+static void add_end(struct work *work, struct delivery *delivery, int status)
+{
+    struct arena *arena = &delivery->arena;
+    int64_t now_ms = work->conversation->now.wall_ms;
+    struct text why = status < 300 ? TEXT("") : text_format(arena, "%d", status);
+    enum deferred_outcome outcome = status == EXPIRED ? DEFERRED_EXPIRED
+                                    : status < 300    ? DEFERRED_DELIVERED
+                                                      : DEFERRED_REFUSED;
+    if (outcome == DEFERRED_REFUSED) {
+        log_info("message given up call-id=%.*s message-id=%.*s to=%s status=%d", TEXT_ARG(delivery->fate.call_id),
+                 TEXT_ARG(delivery->fate.message_id), delivery->recipient->address, status);
+        delivery->fate =
+            fate_with(&delivery->fate, FATE_REFUSED, now_ms, text_format(arena, "%d given up", status), arena);
+    }
+    if (outcome != DEFERRED_EXPIRED)
+        message_count(delivery->fate.group, status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
+    work->count += deferred_end(&delivery->deferred, outcome, why, now_ms, &work->arena, &work->commits[work->count]);
+}
+
+static void add_try(struct work *work, const struct delivery *delivery, int status)
+{
+    struct text why = status ? text_format(&work->arena, "%d", status) : TEXT("no answer");
+    struct deferred tried = deferred_tried(&delivery->deferred, why, work->conversation->now.wall_ms, &work->arena);
+    work->commits[work->count++] = deferred_commit(&tried, &work->arena);
+}
 
 void queue_delivery_finished(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
+    bool gone = status == GONE;
     bool keep = delivery->may_store && queue_may_try_again(status);
-    struct work *work = work_new(conversation, 2 + RECORDING_COMMITS, carry_on);
+    struct work *work = work_new(conversation, DEFERRED_END_COMMITS + 1 + RECORDING_COMMITS, carry_on);
     struct carry *carry = arena_new(&work->arena, struct carry);
     *carry = (struct carry){.kept = keep, .late = delivery->late};
     if (keep && (delivery->choosy || (status >= 500 && status != 503)))
-        carry->passed_over = text_copy(&work->arena, delivery->queue_name);
+        carry->passed_over = text_copy(&work->arena, delivery->deferred.reference);
     work->details = carry;
     work->served = delivery->recipient;
-    if (!keep) {
-        work_add_deletion(work, DOCUMENT_DEFERRED, text_of(delivery->recipient->address), delivery->queue_name);
-        if (status >= 300)
-            log_info("message given up call-id=%.*s message-id=%.*s to=%s status=%d", TEXT_ARG(delivery->fate.call_id),
-                     TEXT_ARG(delivery->fate.message_id), delivery->recipient->address, status);
-        if (status >= 300 && status != 410)
-            delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
-                                       text_format(&delivery->arena, "%d given up", status), &delivery->arena);
-    }
-    if (!keep && status != 410)
-        message_count(delivery->fate.group, status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
+    if (gone)
+        return work_submit(work);
+    if (keep)
+        add_try(work, delivery, status);
+    else
+        add_end(work, delivery, status);
     work_add_fate(work, &delivery->fate);
-    if (!keep && status < 300)
+    if (status < 300 && !keep)
         recording_add_received(work, delivery);
-    metric_add(
-        metric_counter("im_glue_stored_deliveries_total",
-                       status < 300 ? "outcome=\"delivered\"" : (keep ? "outcome=\"kept\"" : "outcome=\"dropped\""),
-                       "Attempts to hand over stored messages."),
-        1);
+    metric_add(metric_counter("im_glue_stored_deliveries_total", attempt_of(status, keep),
+                              "Attempts to hand over stored messages."),
+               1);
     work_submit(work);
+}
+
+/* CONFLICT: it has ended otherwise meanwhile, as by its owner. */
+static bool is_settled(const struct work *work)
+{
+    for (size_t i = 0; i < work->count; i++)
+        if (work->commits[i].status != OK && (i > 0 || work->commits[i].status != CONFLICT))
+            return false;
+    return true;
 }
 
 /* A message that stays in the store although it should have left would be sent twice: the same order as for failures.
@@ -233,10 +256,9 @@ static void carry_on(struct conversation *conversation, struct work *work)
         served->kept_relays--;
     else
         served->flushing = false;
-    if (!carry->kept && work_status(work) == OK) {
+    expiry_note_ended(conversation);
+    if (!carry->kept && is_settled(work)) {
         served->retries = 0;
-        if (served->stored_count > 0)
-            served->stored_count--;
         return queue_flush(conversation, served);
     }
     if (carry->passed_over.length)

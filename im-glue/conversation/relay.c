@@ -2,6 +2,12 @@
  * it now, it is kept after all and he hears 202. */
 #include "conversation_private.h"
 
+/* Its record on the way to the disk: it is that of the delivery when it is there. */
+struct keeping {
+    struct deferred deferred;
+    size_t commit; /* its place in the work */
+};
+
 static void keep_done(struct conversation *conversation, struct work *work);
 
 /* Nothing here may live in the arena of the request, which is answered and freed before the delivery ends. */
@@ -16,7 +22,9 @@ static struct delivery *new_delivery(const struct incoming *incoming, struct ser
     fate.group = text_copy(&delivery->arena, fate.group);
     fate.call_id = text_copy(&delivery->arena, fate.call_id);
     delivery->fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
-    delivery->expires_ms = incoming->expires_ms;
+    delivery->deferred = deferral_of(incoming, &delivery->fate);
+    delivery->deferred.subject = text_copy(&delivery->arena, delivery->deferred.subject);
+    delivery->deferred.type = text_copy(&delivery->arena, delivery->deferred.type);
     delivery->untold = incoming->composing;
     return delivery;
 }
@@ -75,7 +83,7 @@ static void answer(struct delivery *delivery, int status)
 void relay_finished(struct delivery *delivery, int status)
 {
     if (queue_may_try_again(status) && delivery->may_store &&
-        served_has_room(delivery->conversation, delivery->recipient)) {
+        deferral_has_room(delivery->conversation, delivery->recipient, delivery->message.length)) {
         delivery->finished = false;
         return relay_keep(delivery);
     }
@@ -85,17 +93,17 @@ void relay_finished(struct delivery *delivery, int status)
 void relay_keep(struct delivery *delivery)
 {
     struct conversation *conversation = delivery->conversation;
-    struct work *work = work_new(conversation, 2 + RECORDING_COMMITS, keep_done);
-    struct text *name = arena_new(&work->arena, struct text);
+    struct work *work = work_new(conversation, DEFERRAL_COMMITS + 1 + RECORDING_COMMITS, keep_done);
+    struct keeping *keeping = arena_new(&work->arena, struct keeping);
+    struct text content = {0};
     delivery->fate = fate_with(&delivery->fate, FATE_STORED, conversation->now.wall_ms,
                                TEXT("no contact has taken it yet"), &delivery->arena);
     delivery->storing = true;
     delivery->recipient->kept_relays++;
-    delivery->recipient->arriving++;
-    *name = queue_new_name(conversation, &work->arena);
-    work->details = name;
+    keeping->deferred = delivery->deferred;
+    work->details = keeping;
     work->delivery = delivery;
-    work->commits[work->count++] = queue_commit(delivery, *name, &work->arena);
+    keeping->commit = deferral_add(work, delivery->recipient, &keeping->deferred, delivery->message, &content);
     work_add_fate(work, &delivery->fate);
     recording_add_relayed(work, delivery);
     work_submit(work);
@@ -104,16 +112,15 @@ void relay_keep(struct delivery *delivery)
 static void taken_back(struct conversation *conversation, struct work *work)
 {
     work->served->kept_relays--;
-    work->served->stored_count = -1; /* counted again, should the deletion have failed */
     queue_flush(conversation, work->served);
 }
 
 /* The copy must go before the queue goes on, or it would be sent as well. */
-static void take_back(struct delivery *delivery, struct text name)
+static void take_back(struct delivery *delivery, const struct deferred *deferred)
 {
-    struct work *work = work_new(delivery->conversation, 1, taken_back);
+    struct work *work = work_new(delivery->conversation, 2, taken_back);
     work->served = delivery->recipient;
-    work_add_deletion(work, DOCUMENT_DEFERRED, text_of(delivery->recipient->address), name);
+    deferral_remove(work, deferred);
     work_submit(work);
 }
 
@@ -122,23 +129,24 @@ static void keep_done(struct conversation *conversation, struct work *work)
     struct delivery *delivery = work->delivery;
     struct served *served = delivery->recipient;
     struct request *request = delivery->request;
-    const struct text *name = work->details;
-    (void)conversation;
+    const struct keeping *keeping = work->details;
     delivery->storing = false;
-    served->arriving--;
+    deferral_arrived(served, keeping->deferred.size);
     if (delivery->finished) { /* a contact answered meanwhile, and so was the sender */
-        take_back(delivery, *name);
+        take_back(delivery, &keeping->deferred);
     } else if (work_status(work) != OK) { /* whatever the contacts still say is the answer */
         delivery->may_store = false;
         delivery->store_failed = true;
-        take_back(delivery, *name);
+        take_back(delivery, &keeping->deferred);
     } else {
         delivery->request = NULL;
-        delivery->queue_name = text_copy(&delivery->arena, *name);
+        delivery->deferred = keeping->deferred;
+        delivery->deferred.content = text_copy(&delivery->arena, keeping->deferred.content);
+        delivery->deferred.reference = text_copy(&delivery->arena, keeping->deferred.reference);
+        delivery->deferred.version = work->commits[keeping->commit].version;
         delivery->late = true;
         message_count((struct text){0}, MESSAGE_STORED);
-        if (served->stored_count >= 0)
-            served->stored_count++;
+        expiry_note(conversation, keeping->deferred.expires_ms);
         request_answer(request, 202, NULL);
     }
     delivery_settle(delivery);

@@ -311,7 +311,7 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
     }
     struct work *work = work_new(conversation, 2, collected);
     struct collecting *collecting = arena_new(&work->arena, struct collecting);
-    *collecting = (struct collecting){collection, queue_new_name(conversation, &work->arena),
+    *collecting = (struct collecting){collection, deferred_content_name(deferral_order(conversation), &work->arena),
                                       text_copy(&work->arena, incoming->message), text_copy(&work->arena, key)};
     work->details = collecting;
     work->request = request;
@@ -385,20 +385,29 @@ static struct text aggregate(const struct conversation *conversation, const stru
     return bytes;
 }
 
+struct sending {
+    struct collection *collection;
+    size_t record; /* place of the message in the work, behind its bytes */
+    struct deferred deferred;
+};
+
 static void sent_on(struct conversation *conversation, struct work *work)
 {
-    struct collection *collection = work->details;
+    const struct sending *sending = work->details;
+    struct collection *collection = sending->collection;
     size_t leaving = collection->leaving;
+    enum status status = work->commits[sending->record].status;
     collection->leaving = 0;
-    if (work->commits[0].status != OK) { /* they are still there, and tried again */
-        log_error("reports not sent on status=%s", status_name(work->commits[0].status));
+    deferral_arrived(collection->sender, sending->deferred.size);
+    if (status != OK) { /* they are still there, and tried again */
+        log_error("reports not sent on status=%s", status_name(status));
         return set_due(conversation, collection,
                        conversation->now.monotonic_ms + conversation->settings.report_window_ms);
     }
     free_waiting(conversation, collection, leaving);
     if (collection->first) /* came meanwhile */
         set_due(conversation, collection, conversation->now.monotonic_ms + conversation->settings.report_window_ms);
-    collection->sender->stored_count = -1;
+    expiry_note(conversation, sending->deferred.expires_ms);
     queue_flush(conversation, collection->sender);
 }
 
@@ -407,24 +416,24 @@ static void send_on(struct conversation *conversation, struct collection *collec
     set_due(conversation, collection, 0);
     if (collection->count == 0 || collection->leaving) /* sent_on looks after those that came later */
         return;
-    struct work *work = work_new(conversation, collection->count + 2, sent_on);
+    struct work *work = work_new(conversation, collection->count + DEFERRAL_COMMITS + 1, sent_on);
+    struct sending *sending = arena_new(&work->arena, struct sending);
     struct text id = random_hex(&work->arena, 32), alone = {collection->first->message, collection->first->length};
-    struct delivery delivery = {
-        .conversation = conversation,
-        .recipient = collection->sender,
-        .message = collection->count == 1 ? alone : aggregate(conversation, collection, id, &work->arena),
-        .may_store = true,
-        .expires_ms = conversation->now.wall_ms + CONVERSATION_DEFERRED_MS_MAX,
-        .fate = {.message_id = id,
-                 .sender = text_of(collection->group),
-                 .recipient = text_of(collection->sender->address),
-                 .call_id = id},
+    struct text message = collection->count == 1 ? alone : aggregate(conversation, collection, id, &work->arena);
+    struct text content = {0};
+    struct fate fate = {
+        .message_id = id,
+        .sender = text_of(collection->group),
+        .recipient = text_of(collection->sender->address),
+        .call_id = id,
     };
-    delivery.fate = fate_with(&delivery.fate, FATE_RECEIVED, conversation->now.wall_ms,
-                              text_format(&work->arena, "reports: %zu", collection->count), &work->arena);
-    work->details = collection;
-    work->commits[work->count++] = queue_commit(&delivery, queue_new_name(conversation, &work->arena), &work->arena);
-    work_add_fate(work, &delivery.fate);
+    fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms,
+                     text_format(&work->arena, "reports: %zu", collection->count), &work->arena);
+    sending->collection = collection;
+    sending->deferred = deferral_of_report(conversation, &fate, message.length);
+    work->details = sending;
+    sending->record = deferral_add(work, collection->sender, &sending->deferred, message, &content);
+    work_add_fate(work, &fate);
     for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next)
         work_add_deletion(work, DOCUMENT_REPORTS, text_of(collection->sender->address), text_of(waiting->name));
     collection->leaving = collection->count;

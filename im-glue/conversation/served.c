@@ -16,7 +16,6 @@ struct served *served_get(struct conversation *conversation, struct text address
         return served;
     served = memory_new(sizeof(*served));
     served->address = text_keep(address);
-    served->stored_count = -1;
     HASH_ADD_KEYPTR(hh, conversation->served, served->address, address.length, served);
     return served;
 }
@@ -163,29 +162,10 @@ void served_sweep(struct conversation *conversation)
     }
 }
 
-static int64_t stored_count(struct conversation *conversation, struct served *served)
-{
-    if (served->stored_count < 0) {
-        struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), text_of(served->address), {0}};
-        struct key_page page;
-        struct arena arena;
-        arena_init(&arena, "count");
-        if (document_internal_list(conversation->documents, &prefix, NULL, STORE_PAGE_MAX, &arena, &page) == OK)
-            served->stored_count = (int64_t)page.count;
-        arena_clear(&arena);
-    }
-    return served->stored_count;
-}
-
-bool served_has_room(struct conversation *conversation, struct served *served)
-{
-    return stored_count(conversation, served) + served->arriving < CONVERSATION_DEFERRED_MAX;
-}
-
 bool served_is_behind(struct conversation *conversation, struct served *served)
 {
     if (served->flushing || served->kept_relays || served->arriving)
         return true;
     /* Who fetches what was kept gets what comes now all the same. */
-    return publication_settings(conversation, served).push && stored_count(conversation, served) != 0;
+    return publication_settings(conversation, served).push && !deferral_is_empty(conversation, served);
 }

@@ -34,6 +34,12 @@ void work_submit(struct work *work)
         document_internal_submit(conversation->documents, work->commits, work->count, work_completed, work);
 }
 
+void work_drop(struct work *work)
+{
+    arena_clear(&work->arena);
+    free(work);
+}
+
 static struct work *take_completed(struct conversation *conversation)
 {
     pthread_mutex_lock(&conversation->lock);
@@ -53,8 +59,7 @@ void work_run_completed(struct conversation *conversation)
         conversation->pending--;
         work->then(conversation, work);
         recording_done(conversation, work);
-        arena_clear(&work->arena);
-        free(work);
+        work_drop(work);
     }
 }
 

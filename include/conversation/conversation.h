@@ -13,12 +13,24 @@
 #define CONVERSATION_EXPIRES_S_MIN      60 /* shorter: 423 with Min-Expires */
 #define CONVERSATION_EXPIRES_S_MAX      86400
 #define CONVERSATION_EXPIRES_S          3600                /* when the client asks for nothing */
-#define CONVERSATION_DEFERRED_MAX       1000                /* messages kept for one user */
 #define CONVERSATION_BYTES_MAX          ((size_t)512 << 20) /* of requests in progress and of messages on their way */
 #define CONVERSATION_DATAGRAM_BYTES_MAX 1300                /* RFC 3261 §18.1.1, where nobody knows the path's MTU */
-#define CONVERSATION_DEFERRED_MS_MAX    604800000 /* 7 days, or the Expires of the message if that is sooner */
 
 #define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
+
+/* What is kept for who is away. Zeros: as much as there is room for, and so long as senders say. */
+struct deferral_settings {
+    uint64_t count_max, bytes_max; /* for one user; past it 480 with Retry-After, or… */
+    uint64_t all_bytes_max;        /* for all together */
+    int64_t lifetime_ms_max;       /* or the Expires of the message if that is sooner */
+    bool full_is_413;              /* …413 */
+    bool urgent_first;             /* as the Priority of a message says; else all in the order of arrival */
+};
+
+#define DEFERRAL_SETTINGS_STANDARD                                                                                     \
+    {                                                                                                                  \
+        .count_max = 1000, .bytes_max = 50u << 20, .lifetime_ms_max = 7 * 86400000ll, .urgent_first = true             \
+    }
 
 struct conversation_settings {
     struct text domain;   /* served here; also the digest realm's users */
@@ -45,6 +57,7 @@ struct conversation_settings {
      * wait on the disk. 0: CONVERSATION_BYTES_MAX. */
     size_t bytes_max;
     unsigned messages_per_user, registers_per_user; /* a minute; more get 480 with Retry-After; 0: any number */
+    struct deferral_settings deferral;
     int64_t history_ms;       /* messages stay in the histories of those who ask for one so long; 0: nobody has one */
     size_t history_count_max; /* entries of one user; the oldest give way */
     uint64_t history_bytes_max;

@@ -43,6 +43,7 @@ struct deferred {
     enum deferred_priority priority;
     int64_t received_ms, expires_ms; /* wall clock */
     bool away;                       /* came while its owner was not there: waits for him to fetch it if he wants so */
+    bool once;                       /* its owner wants nothing kept: it is on its way to him, for one try */
     bool told;                       /* somebody is to be told if it is not delivered: deferred_ended has it then */
     unsigned tries;                  /* to deliver it, in vain so far */
     int64_t tried_ms;                /* the last; 0: none */
@@ -134,9 +135,10 @@ enum status deferred_erase_all(const struct documents *documents, struct text ow
 /* --- soundness --------------------------------------------------------------------------------------------------- */
 
 /* Looks at the bytes of up to `limit` messages that came before `before_ms`, after the content `after` (empty: from the
- * first), and deletes those that nothing refers to: there are some only if a store without room took half of a
+ * first); the commits delete those that nothing refers to. There are some only if a store without room took half of a
  * transaction. `next_out`: where to go on; empty at the end. */
-enum status deferred_sweep(const struct documents *documents, int64_t before_ms, struct text after, size_t limit,
-                           struct arena *arena, struct text *next_out, size_t *deleted_out);
+enum status deferred_orphans(const struct documents *documents, int64_t before_ms, struct text after, size_t limit,
+                             struct arena *arena, struct commit **commits_out, size_t *count_out,
+                             struct text *next_out);
 
 #endif

@@ -26,6 +26,7 @@ static void open_conversation(struct world *world)
         .settings_type = TEXT("application/vnd.oma.im.service-settings+xml"),
         .report_window_ms = 30000,
         .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
+        .deferral = DEFERRAL_SETTINGS_STANDARD,
         .history_ms = 3600000,
         .history_count_max = 4,
         .history_bytes_max = 100000,

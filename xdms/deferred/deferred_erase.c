@@ -69,30 +69,26 @@ enum status deferred_erase_all(const struct documents *documents, struct text ow
     return status;
 }
 
-enum status deferred_sweep(const struct documents *documents, int64_t before_ms, struct text after, size_t limit,
-                           struct arena *arena, struct text *next_out, size_t *deleted_out)
+enum status deferred_orphans(const struct documents *documents, int64_t before_ms, struct text after, size_t limit,
+                             struct arena *arena, struct commit **commits_out, size_t *count_out, struct text *next_out)
 {
     const struct document_key all = {TEXT(DOCUMENT_CONTENTS), TEXT(""), {0}};
     const struct document_key last = {TEXT(DOCUMENT_CONTENTS), TEXT(""), after};
     struct key_page keys;
     *next_out = (struct text){0};
-    *deleted_out = 0;
+    *count_out = 0;
     enum status status = document_internal_list(documents, &all, after.length ? &last : NULL, limit, arena, &keys);
     if (status != OK || keys.count == 0)
         return status;
-    struct commit *commits = arena_array(arena, struct commit, keys.count);
-    size_t count = 0;
+    *commits_out = arena_array(arena, struct commit, keys.count);
     for (size_t i = 0; status == OK && i < keys.count; i++) {
         struct tally tally = {0};
         if (deferred_arrival(keys.keys[i].name) >= before_ms) /* the record may not have been written yet */
             continue;
         status = document_internal_tally(documents, TEXT(CLAIM_CONTENT), keys.keys[i].name, &tally);
         if (status == OK && tally.count == 0)
-            commits[count++] = deferred_content_removal(keys.keys[i].name, arena);
+            (*commits_out)[(*count_out)++] = deferred_content_removal(keys.keys[i].name, arena);
     }
-    if (status == OK && count)
-        status = document_internal_commit(documents, commits, count);
-    *deleted_out = status == OK ? count : 0;
     if (keys.more)
         *next_out = keys.keys[keys.count - 1].name;
     return status;

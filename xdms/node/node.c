@@ -78,6 +78,19 @@ static const struct setting rows[] = {
      "Messages are kept for absent users whose rules say nothing about it."},
     {"policy.accept-by-default", SETTING_SWITCH, ROW(accept_by_default), "yes", 0, 0, "",
      "Messages reach users none of whose rules matches the sender."},
+    {"deferred.messages-per-user", SETTING_NUMBER, ROW(deferred_messages_max), "1000", 0, 100000000, "",
+     "Messages that wait for one user; more are refused with 480 and Retry-After; 0: any number."},
+    {"deferred.mib-per-user", SETTING_NUMBER, ROW(deferred_mib_max), "50", 0, 1048576, "MiB",
+     "Size of the messages that wait for one user, as above."},
+    {"deferred.mib-max", SETTING_NUMBER, ROW(deferred_all_mib_max), "0", 0, 1073741824, "MiB",
+     "Size of all messages that wait, one to many counted for each of its recipients, as above; 0: the disk alone "
+     "bounds it."},
+    {"deferred.lifetime", SETTING_NUMBER, ROW(deferred_seconds_max), "604800", 0, 3155760000, "s",
+     "Messages wait so long, or as long as their Expires says if that is sooner; 0: as that says alone."},
+    {"deferred.full-is-413", SETTING_SWITCH, ROW(deferred_413), "no", 0, 0, "",
+     "What is too much for one user or for all is refused with 413 instead of 480."},
+    {"deferred.urgent-first", SETTING_SWITCH, ROW(deferred_urgent_first), "yes", 0, 0, "",
+     "Messages of Priority urgent or emergency are delivered before others that wait, and non-urgent ones after them."},
     {"log.debug", SETTING_SWITCH, ROW(debug), "no", 0, 0, "", "Writes debug lines too."},
 };
 

@@ -1,0 +1,116 @@
+/* What is kept for who cannot take it now: its record and its bytes as commits, and how much of it there may be. When
+ * it leaves again is not known here. */
+#include "conversation_private.h"
+
+#define DEFERRAL_TEXT_MAX 1024 /* of a subject or a type: what is shown of a message; more is in the message itself */
+
+static struct text cut(struct text text)
+{
+    return text_slice(text, 0, text.length < DEFERRAL_TEXT_MAX ? text.length : DEFERRAL_TEXT_MAX);
+}
+
+struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate)
+{
+    return (struct deferred){
+        .owner = fate->recipient,
+        .message_id = fate->message_id,
+        .call_id = fate->call_id,
+        .sender = fate->sender,
+        .group = fate->group,
+        .subject = cut(incoming->subject),
+        .type = cut(incoming->type),
+        .size = incoming->message.length,
+        .kind = incoming->report ? DEFERRED_REPORT : DEFERRED_PAGER,
+        .priority = incoming->priority,
+        .received_ms = incoming->request->conversation->now.wall_ms,
+        .expires_ms = incoming->expires_ms,
+        .told = incoming->wants_failures && !incoming->anonymous,
+    };
+}
+
+struct deferred deferral_of_report(const struct conversation *conversation, const struct fate *fate, size_t size)
+{
+    int64_t lifetime_ms = conversation->settings.deferral.lifetime_ms_max, now_ms = conversation->now.wall_ms;
+    return (struct deferred){
+        .owner = fate->recipient,
+        .message_id = fate->message_id,
+        .call_id = fate->call_id,
+        .sender = fate->sender,
+        .type = TEXT("message/imdn+xml"),
+        .size = size,
+        .kind = DEFERRED_REPORT,
+        .priority = DEFERRED_NORMAL,
+        .received_ms = now_ms,
+        .expires_ms = lifetime_ms ? now_ms + lifetime_ms : INT64_MAX,
+    };
+}
+
+uint64_t deferral_order(struct conversation *conversation)
+{
+    conversation->last_order = deferred_order(conversation->last_order, conversation->now.wall_ms);
+    return conversation->last_order;
+}
+
+size_t deferral_add(struct work *work, struct served *served, struct deferred *deferred, struct text message,
+                    struct text *content)
+{
+    struct conversation *conversation = work->conversation;
+    uint64_t order = deferral_order(conversation);
+    if (content->length == 0) {
+        *content = deferred_content_name(order, &work->arena);
+        work->commits[work->count++] = deferred_content_commit(*content, message, &work->arena);
+    }
+    enum deferred_priority place = conversation->settings.deferral.urgent_first ? deferred->priority : DEFERRED_NORMAL;
+    deferred->content = *content;
+    deferred->reference = deferred_reference(order, place, &work->arena);
+    deferred->away = !served_reachable(conversation, served);
+    served->arriving++;
+    served->arriving_bytes += deferred->size;
+    work->commits[work->count++] = deferred_commit(deferred, &work->arena);
+    return work->count - 1;
+}
+
+void deferral_arrived(struct served *served, size_t bytes)
+{
+    served->arriving--;
+    served->arriving_bytes -= bytes;
+}
+
+void deferral_remove(struct work *work, const struct deferred *deferred)
+{
+    work_add_deletion(work, DOCUMENT_DEFERRED, deferred->owner, deferred->reference);
+    work->commits[work->count++] = deferred_content_removal(deferred->content, &work->arena);
+}
+
+/* --- how much -------------------------------------------------------------------------------------------------- */
+
+static bool fits(uint64_t there, uint64_t more, uint64_t most)
+{
+    return most == 0 || (there <= most && more <= most - there);
+}
+
+/* What cannot be counted is not refused: the write that follows tells. */
+bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes)
+{
+    const struct deferral_settings *settings = &conversation->settings.deferral;
+    struct deferred_figures his, all;
+    if (deferred_figures(conversation->documents, text_of(served->address), &his) != OK ||
+        deferred_figures(conversation->documents, TEXT(""), &all) != OK)
+        return true;
+    return fits(his.count + served->arriving, 1, settings->count_max) &&
+           fits(his.bytes + served->arriving_bytes, bytes, settings->bytes_max) &&
+           fits(all.bytes, bytes, settings->all_bytes_max);
+}
+
+bool deferral_is_empty(struct conversation *conversation, const struct served *served)
+{
+    struct deferred_figures his;
+    return deferred_figures(conversation->documents, text_of(served->address), &his) == OK && his.count == 0;
+}
+
+void deferral_refuse(struct incoming *incoming, struct text recipient)
+{
+    bool is_413 = incoming->request->conversation->settings.deferral.full_is_413;
+    incoming_refuse(incoming, recipient, is_413 ? 413 : 480, "Deferred message quota exceeded",
+                    TEXT("too many messages are waiting"));
+}
