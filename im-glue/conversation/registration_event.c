@@ -104,7 +104,7 @@ void registration_changed(struct conversation *conversation, const struct served
 /* The same for the same contact in each document; different for each address that it is bound to. */
 static struct text id_of(struct text address, struct text name, struct arena *arena)
 {
-    struct text both = text_format(arena, "%.*s %.*s", TEXT_ARG(address), TEXT_ARG(name));
+    struct text both = text_join(arena, text_join(arena, address, TEXT(" ")), name);
     return text_format(arena, "c%016llx", (unsigned long long)text_hash(both, 0));
 }
 
