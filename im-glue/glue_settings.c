@@ -22,6 +22,10 @@ static const struct setting rows[] = {
      "Addresses that may watch which contacts any user has (event package reg), beside the user himself: users here, "
      "or "
      "whom a trusted peer asserts; separated by commas; a name without @ is one of the domain."},
+    {"sip.registrars-watched", SETTING_TEXT, ROW(registrars_watched), "", 0, 0, "",
+     "Servers (an S-CSCF, a registrar in front) that register their users here and are then asked for their devices by "
+     "the event package reg: hosts of their From or domains above them, separated by commas; *: all trusted peers; "
+     "empty: none."},
     {"sip.datagram-bytes-max", SETTING_NUMBER, ROW(datagram_bytes_max), "1300", 400, 65000, "bytes",
      "Larger requests to contacts of UDP go by TCP, and by UDP only if no connection can be made."},
     {"sip.memory-mib-max", SETTING_NUMBER, ROW(memory_mib_max), "1024", 16, 1048576, "MiB",

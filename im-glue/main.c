@@ -243,6 +243,7 @@ static bool open_sip(struct program *program)
         .settings_type = text_of(program->settings.settings_type),
         .recipients_max = (size_t)program->settings.recipients_max,
         .service_route = text_of(program->settings.service_route),
+        .registrars_watched = text_of(program->settings.registrars_watched),
         .datagram_bytes_max = (size_t)program->settings.datagram_bytes_max,
         .messages_per_user = (unsigned)program->settings.messages_per_user,
         .registers_per_user = (unsigned)program->settings.registers_per_user,

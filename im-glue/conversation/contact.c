@@ -22,6 +22,8 @@ struct commit contact_commit(const struct contact *contact, struct text owner, s
     record_add(&record, "path", text_of(contact->path));
     record_add(&record, "instance", text_of(contact->instance));
     record_add_number(&record, "reg-id", contact->reg_id);
+    record_add_number(&record, "core", contact->core);
+    record_add_number(&record, "watched", contact->watched);
     record_add(&record, "features", text_of(contact->features));
     return (struct commit){
         .key = {TEXT(DOCUMENT_BINDINGS), text_copy(arena, owner), text_copy(arena, text_of(contact->name))},
@@ -46,6 +48,8 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
         .path = text_cstring(arena, record_text(record, "path")),
         .instance = text_cstring(arena, record_text(record, "instance")),
         .reg_id = (uint32_t)record_number(record, "reg-id", 0),
+        .core = record_number(record, "core", 0) != 0,
+        .watched = record_number(record, "watched", 0) != 0,
         .by_source = record_number(record, "by-source", 0) != 0,
         .source.kind = record_number(record, "source-tcp", 0) ? FLOW_TCP : FLOW_UDP, /* as older programs wrote it */
     };

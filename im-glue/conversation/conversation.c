@@ -38,6 +38,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     publication_load(conversation);
     served_load(conversation);
     reports_load(conversation);
+    core_load(conversation);
     return conversation;
 }
 

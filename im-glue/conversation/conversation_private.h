@@ -43,6 +43,8 @@ struct contact {
     char *path;         /* RFC 3327: the Route of what is sent to it; empty: none */
     char *instance;     /* of the device, without brackets; empty: it has not said */
     uint32_t reg_id;    /* RFC 5626: which of the flows of the device; 0: it has no flows */
+    bool core;          /* reached through a core, which forks: `path` is it; its name is the user's own address… */
+    bool watched;       /* …or it is one of the devices that the core tells of, as it is watched */
 };
 
 /* A user whose bindings or stored messages matter. Lives as long as the conversation: there are no more than users. */
@@ -67,6 +69,7 @@ struct served {
     unsigned arriving; /* copies on their way to the disk */
     size_t arriving_bytes;
     bool trimming;                /* some of his history is on its way out, since it was too much */
+    uint64_t core_version;        /* of what a core has told of him; 0: nothing, else one more */
     struct ended_contacts *ended; /* that watchers have not been told of; NULL: none since the start */
 };
 
@@ -445,6 +448,9 @@ bool preference_allows(const struct sip_message *message, struct text features, 
 /* Does this request go to the contact at that index? */
 bool target_is(const struct conversation *conversation, const struct served *recipient, size_t index,
                const struct sip_message *request, struct arena *arena);
+/* Its Request-URI: of the contact, or, in a core, of the user or the device that the request is for. */
+struct text target_address(const struct served *recipient, const struct contact *contact,
+                           const struct sip_message *request, struct arena *arena);
 /* An older flow of the same device, where that one fails; NULL: none. */
 const struct contact *target_other_flow(const struct conversation *conversation, const struct served *recipient,
                                         size_t index, const struct sip_message *request);

@@ -168,7 +168,7 @@ static void send_to(struct delivery *delivery, const struct sip_message *stored,
     struct flow flow = contact_flow(contact);
     branch->delivery = delivery;
     branch->name = text_copy(&delivery->arena, text_of(contact->name));
-    branch->contact = text_copy(&delivery->arena, text_of(contact->uri));
+    branch->contact = target_address(delivery->recipient, contact, stored, &delivery->arena);
     branch->path = text_copy(&delivery->arena, text_of(contact->path));
     flow = flow_for_size(branch, &flow, contact);
     send_branch(branch, stored, &flow);

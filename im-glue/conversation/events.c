@@ -134,14 +134,15 @@ void events_subscribe(struct request *request)
 void events_notify(struct request *request)
 {
     struct conversation *conversation = request->conversation;
-    struct news news = {0};
+    struct news news;
     if (request_refuse_extensions(request, "Require", (struct text){0}))
         return;
     int status = subscriber_notified(conversation->subscriber, request->message, &request->arena,
                                      conversation->now.monotonic_ms, &news);
-    struct text allowed = TEXT("reg");
     if (status == 489)
-        return request_answer_with(request, status, NULL, "Allow-Events", allowed);
+        return request_answer_with(request, status, NULL, "Allow-Events", TEXT("reg"));
+    if (status == 200)
+        return core_learn(request, &news);
     request_answer(request, status, NULL);
 }
 
@@ -199,10 +200,23 @@ static void send_notice(struct conversation *conversation, struct notice *notice
     send_to(event, message, notice->target, notice->route, &notice->flow);
 }
 
+static void send_errand(struct conversation *conversation, struct errand *errand)
+{
+    const char *host = conversation->settings.agent.host;
+    struct event_branch *event = branch_new(conversation, errand->subscription);
+    sip_header_set(errand->message, "Contact", own_contact(conversation, &errand->flow, &event->arena));
+    sip_header_set(errand->message, "P-Asserted-Identity", text_format(&event->arena, "<sip:%s>", host));
+    sip_header_set(errand->message, "User-Agent", TEXT(CONVERSATION_PRODUCT));
+    send_to(event, errand->message, errand->target, errand->route, &errand->flow);
+}
+
 void events_run(struct conversation *conversation)
 {
     int64_t now_ms = conversation->now.monotonic_ms;
     struct notice notice;
+    struct errand errand;
+    while (subscriber_next(conversation->subscriber, now_ms, &errand))
+        send_errand(conversation, &errand);
     while (notifier_next(conversation->notifier, now_ms, &notice))
         send_notice(conversation, &notice);
 }

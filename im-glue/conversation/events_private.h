@@ -36,4 +36,12 @@ void registration_ends(struct conversation *conversation, struct served *served,
 void registration_changed(struct conversation *conversation, const struct served *served);
 void registration_forget(struct served *served);
 
+/* core.c: users who are registered with a core, which tells us so (3GPP TS 24.229 §5.4.1.7, RFC 3680) */
+/* Does this REGISTER of a trusted server lead to a subscription? */
+bool core_is_watched(struct request *request);
+/* A REGISTER of a trusted server is on disk: `present` says whether for somebody who is there. */
+void core_registered(struct conversation *conversation, const struct served *served, bool present);
+void core_load(struct conversation *conversation);                 /* watches again what was watched before the start */
+void core_learn(struct request *request, const struct news *news); /* what a NOTIFY says; answers it */
+
 #endif

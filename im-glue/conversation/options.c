@@ -76,7 +76,8 @@ static void answer_here(struct request *request, bool exploder)
 /* --- for a user --- */
 
 /* The question as a contact gets it. NULL: the contact is no address for it. */
-static struct sip_message *question_for(struct query *query, const struct contact *contact, uint64_t hops)
+static struct sip_message *question_for(struct query *query, const struct served *served, const struct contact *contact,
+                                        uint64_t hops)
 {
     static const char *const hop_headers[] = {"Via",
                                               "Route",
@@ -90,7 +91,8 @@ static struct sip_message *question_for(struct query *query, const struct contac
     for (size_t i = 0; i < sizeof(hop_headers) / sizeof(hop_headers[0]); i++)
         sip_header_remove(message, hop_headers[i]);
     sip_header_set(message, "Max-Forwards", text_format(&query->arena, "%d", (int)(hops > 70 ? 69 : hops - 1)));
-    struct text path = text_of(contact->path), uri = text_of(contact->uri);
+    struct text path = text_of(contact->path);
+    struct text uri = target_address(served, contact, query->request->message, &query->arena);
     if (sip_request_uri_set(message, text_slice(uri, 0, text_find_char(uri, '?'))) == OK &&
         (path.length == 0 || sip_header_set(message, "Route", path) == OK))
         return message;
@@ -98,10 +100,10 @@ static struct sip_message *question_for(struct query *query, const struct contac
     return NULL;
 }
 
-static void ask_contact(struct query *query, const struct contact *contact, uint64_t hops)
+static void ask_contact(struct query *query, const struct served *served, const struct contact *contact, uint64_t hops)
 {
     struct conversation *conversation = query->conversation;
-    struct sip_message *message = question_for(query, contact, hops);
+    struct sip_message *message = question_for(query, served, contact, hops);
     if (!message)
         return;
     struct branch *branch = arena_new(&query->arena, struct branch);
@@ -153,7 +155,7 @@ static void ask_all(struct request *request, const struct served *served, uint64
     TAILQ_INSERT_TAIL(&conversation->queries, query, all);
     for (size_t i = 0; i < served->contacts_count && served_reachable(conversation, served); i++)
         if (target_is(conversation, served, i, request->message, &request->arena))
-            ask_contact(query, &served->contacts[i], hops);
+            ask_contact(query, served, &served->contacts[i], hops);
     settle(query);
 }
 

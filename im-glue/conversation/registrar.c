@@ -3,6 +3,8 @@
 #include "events_private.h"
 #include "user.h"
 
+#define CORE_EXPIRES_S_MAX 604800 /* servers of a core register for a week, and end it themselves */
+
 /* What one REGISTER changes, applied to memory when it is durable. All texts are in the arena of its work. */
 struct registration {
     struct arena *arena;
@@ -13,13 +15,15 @@ struct registration {
     size_t bindings;         /* that there will be */
     struct terms terms;      /* its path is in the arena of the request */
     struct text third_party; /* the user whom a trusted server registers; empty: he comes himself */
+    bool watched;            /* and that server is asked what it knows of him */
 };
 
 static void drop_expired(const struct conversation *conversation, const struct served *served,
                          struct registration *registration);
 static bool take_contacts(struct request *request, struct served *served, struct registration *registration);
 static void registration_done(struct conversation *conversation, struct work *work);
-static void answer_bindings(struct request *request, const struct terms *terms, const struct served *served);
+static void answer_bindings(struct request *request, const struct registration *registration,
+                            const struct served *served);
 
 /* The address of record that To names, canonical; empty when it is none. */
 static struct text address_of_record(struct request *request)
@@ -48,8 +52,10 @@ static void bind_contacts(struct request *request, struct served *served, bool t
     struct work *work = work_new(conversation, CONVERSATION_BINDINGS_MAX * 3, registration_done);
     struct registration *registration = arena_new(&work->arena, struct registration);
     registration->arena = &work->arena;
-    if (third_party)
+    if (third_party) {
         registration->third_party = text_of(served->address);
+        registration->watched = core_is_watched(request);
+    }
     drop_expired(conversation, served, registration);
     if (!terms_read(request, &registration->terms) || !take_contacts(request, served, registration)) { /* answered */
         arena_clear(&work->arena);
@@ -108,7 +114,9 @@ static void registration_done(struct conversation *conversation, struct work *wo
             contact->source.connection = 0;
         served_set_contact(conversation, served, contact);
     }
-    answer_bindings(request, &registration->terms, served);
+    answer_bindings(request, registration, served);
+    if (registration->watched)
+        core_registered(conversation, served, registration->set_count > 0);
     if (registration->set_count || registration->removed_count)
         registration_changed(conversation, served);
     if (registration->set_count)
@@ -116,9 +124,11 @@ static void registration_done(struct conversation *conversation, struct work *wo
 }
 
 /* Without a Contact it is a query. RFC 3261 §10.2.4: all bindings, each with what is left of its time. */
-static void answer_bindings(struct request *request, const struct terms *terms, const struct served *served)
+static void answer_bindings(struct request *request, const struct registration *registration,
+                            const struct served *served)
 {
     struct conversation *conversation = request->conversation;
+    const struct terms *terms = &registration->terms;
     struct sip_message *response = request_response(request, 200, NULL);
     for (size_t i = 0; i < served->contacts_count; i++) {
         int64_t left_s = (served->contacts[i].expires_ms - conversation->now.wall_ms + 999) / 1000;
@@ -132,6 +142,10 @@ static void answer_bindings(struct request *request, const struct terms *terms, 
         sip_header_add(response, "P-Associated-URI",
                        text_format(&request->arena, "<%.*s>", TEXT_ARG(request->who.identities[i])));
     terms_answer(request, terms, response);
+    if (registration->third_party.length && registration->set_count) /* 3GPP TS 24.229 §5.4.1.7 */
+        sip_header_set(response, "Expires",
+                       text_format(&request->arena, "%lld",
+                                   (long long)(registration->set[0].expires_ms - conversation->now.wall_ms) / 1000));
     sip_header_set(response, "Date", clock_write_http_date(&request->arena, conversation->now.wall_ms));
     request_send(request, response);
 }
@@ -242,7 +256,8 @@ static bool set_contact(struct request *request, const struct name_addr *address
         name_addr_parse(terms->path, &hop, NULL);
     if (!uri_parse(hop.uri, &uri))
         return refused(request, 400, "Bad Path");
-    seconds = seconds > CONVERSATION_EXPIRES_S_MAX ? CONVERSATION_EXPIRES_S_MAX : seconds;
+    uint64_t seconds_max = registration->third_party.length ? CORE_EXPIRES_S_MAX : CONVERSATION_EXPIRES_S_MAX;
+    seconds = seconds > seconds_max ? seconds_max : seconds;
     *place = (struct contact){
         .name = text_cstring(arena, name), /* at most URI_LENGTH_MAX bytes, which a key part holds */
         .uri = text_cstring(arena, address->uri),
@@ -255,6 +270,8 @@ static bool set_contact(struct request *request, const struct name_addr *address
         .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
         .since_ms = known ? known->since_ms : request->conversation->now.wall_ms,
         .renewed = known != NULL,
+        .core = registration->third_party.length > 0,
+        .watched = registration->watched,
         .source = request->flow,
         /* a proxy is where it says it is */
         .by_source = terms->path.length

@@ -155,13 +155,25 @@ static bool is_back(const struct conversation *conversation, const struct served
     return false;
 }
 
+/* A core has registered him, and has told of his devices too. */
+static bool is_told_better(const struct conversation *conversation, const struct served *served, size_t index)
+{
+    const struct contact *contact = &served->contacts[index];
+    if (!contact->core || strcmp(contact->name, served->address) != 0)
+        return false;
+    for (size_t i = 0; i < served->contacts_count; i++)
+        if (i != index && served->contacts[i].core && is_live(conversation, &served->contacts[i]))
+            return true;
+    return false;
+}
+
 static struct reginfo_registration of_address(const struct conversation *conversation, const struct served *served,
                                               struct text address, uint64_t told, struct arena *arena)
 {
     struct reginfo_contact *contacts = arena_array(arena, struct reginfo_contact, 2 * CONVERSATION_BINDINGS_MAX);
     size_t count = 0;
     for (size_t i = 0; i < served->contacts_count; i++)
-        if (is_live(conversation, &served->contacts[i]))
+        if (is_live(conversation, &served->contacts[i]) && !is_told_better(conversation, served, i))
             contacts[count++] = live(conversation, &served->contacts[i], address, arena);
     size_t active = count;
     for (size_t i = 0; served->ended && i < CONVERSATION_BINDINGS_MAX; i++) {

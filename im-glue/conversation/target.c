@@ -58,16 +58,57 @@ static struct text device_of(const struct sip_message *request, struct arena *ar
     return device;
 }
 
+/* Its name in a core is the address of the user; the core knows which devices there are. */
+static bool is_mark(const struct served *recipient, const struct contact *contact)
+{
+    return contact->core && strcmp(contact->name, recipient->address) == 0;
+}
+
+static bool fits(const struct conversation *conversation, const struct served *recipient, const struct contact *contact,
+                 const struct sip_message *request, struct arena *arena)
+{
+    struct text device = device_of(request, arena);
+    return is_usable(conversation, contact, wants_tls(request)) &&
+           preference_allows(request, text_of(contact->features), arena) &&
+           (device.length == 0 || is_mark(recipient, contact) || text_equal(text_of(contact->instance), device));
+}
+
+/* One request goes to a core, whatever it has told of the devices there; and none if it has told of them, and the
+ * sender means none of these. */
+static bool is_first_in_core(const struct conversation *conversation, const struct served *recipient, size_t index,
+                             const struct sip_message *request, struct arena *arena)
+{
+    const struct contact *contact = &recipient->contacts[index];
+    bool mark = is_mark(recipient, contact);
+    for (size_t i = 0; i < recipient->contacts_count; i++) {
+        const struct contact *other = &recipient->contacts[i];
+        if (i == index || !other->core || strcmp(other->path, contact->path) != 0 || is_mark(recipient, other) ||
+            other->expires_ms <= conversation->now.wall_ms)
+            continue;
+        if (mark || (i < index && fits(conversation, recipient, other, request, arena)))
+            return false;
+    }
+    return true;
+}
+
 bool target_is(const struct conversation *conversation, const struct served *recipient, size_t index,
                const struct sip_message *request, struct arena *arena)
 {
     const struct contact *contact = &recipient->contacts[index];
-    bool by_tls_only = wants_tls(request);
-    struct text device = device_of(request, arena);
-    if (!is_usable(conversation, contact, by_tls_only) ||
-        !preference_allows(request, text_of(contact->features), arena) ||
-        (device.length && !text_equal(text_of(contact->instance), device)))
+    if (!fits(conversation, recipient, contact, request, arena))
         return false;
+    if (contact->core)
+        return is_first_in_core(conversation, recipient, index, request, arena);
     return !contact->reg_id ||
-           newest_flow(conversation, recipient, contact, recipient->contacts_count, by_tls_only) == contact;
+           newest_flow(conversation, recipient, contact, recipient->contacts_count, wants_tls(request)) == contact;
+}
+
+struct text target_address(const struct served *recipient, const struct contact *contact,
+                           const struct sip_message *request, struct arena *arena)
+{
+    if (!contact->core)
+        return text_copy(arena, text_of(contact->uri));
+    if (device_of(request, arena).length)
+        return sip_request_uri(request, arena);
+    return text_of(recipient->address);
 }

@@ -116,6 +116,7 @@ bool subscriber_begin(struct subscriber *subscriber, const struct subscriber_ord
     struct arena arena;
     watch_release_gone(subscriber);
     if (watch && text_equal(text_of(watch->route), order->route) && !watch->ending) {
+        watch->flow = order->flow;
         subscriber_refresh(subscriber, order->package, order->resource, now_ms);
         return true;
     }
@@ -131,6 +132,7 @@ bool subscriber_begin(struct subscriber *subscriber, const struct subscriber_ord
     watch->resource = text_keep(order->resource);
     watch->type = text_keep(order->type);
     watch->route = text_keep(order->route);
+    watch->flow = order->flow;
     watch->expires_s = watch->asked_s = order->expires_s;
     watch->key = text_keep(key_of(order->package, order->resource, &arena));
     watch->notify_by_ms = INT64_MAX;
@@ -245,6 +247,7 @@ bool subscriber_next(struct subscriber *subscriber, int64_t now_ms, struct erran
             .resource = text_of(watch->resource),
             .target = text_of(watch->dialog.target),
             .route = text_of(watch->confirmed ? watch->dialog.route : watch->route),
+            .flow = watch->flow,
         };
         return true;
     }

@@ -167,6 +167,7 @@ int subscriber_notified(struct subscriber *subscriber, const struct sip_message 
     state = text_trim(state);
     if (state.length == 0)
         return 400;
+    bool first = !watch->confirmed;
     int refusal = take_into_dialog(watch, request);
     if (refusal)
         return refusal;
@@ -175,6 +176,7 @@ int subscriber_notified(struct subscriber *subscriber, const struct sip_message 
         .resource = text_of(watch->resource),
         .type = field(request, "Content-Type", arena),
         .body = sip_body(request),
+        .first = first,
     };
     if (text_equal_nocase(state, TEXT("terminated")))
         ended(subscriber, watch, parameters, now_ms, news_out);

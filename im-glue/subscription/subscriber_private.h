@@ -17,6 +17,7 @@ struct watch {
     uint64_t number; /* what our tag says in hexadecimal; another with each dialog */
     char *key;       /* package and resource */
     char *package, *resource, *type, *route;
+    struct flow flow;
     uint32_t expires_s, asked_s; /* that the caller wants; that the notifier wants at least, or has been asked for */
     struct sip_dialog dialog;
     bool begun;           /* there is a dialog, or a SUBSCRIBE that may lead to one */

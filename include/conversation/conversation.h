@@ -49,6 +49,9 @@ struct conversation_settings {
     struct text md5_clients;
     struct text
         registration_watchers; /* canonical addresses, separated by commas: may watch who is registered (RFC 3680) */
+    /* Servers whose third-party REGISTER leads to a subscription to the registration of its user: hosts of their From,
+     * or domains above them, separated by commas; a star: all; empty: none. */
+    struct text registrars_watched;
     struct text service_route; /* of 200 to REGISTER (RFC 3608): "<sip:host;lr>" and more after commas; empty: none */
     size_t datagram_bytes_max; /* larger requests go by TCP, by UDP if that fails (RFC 3261 §18.1.1); 0: 1300 */
     struct sip_agent_settings agent;

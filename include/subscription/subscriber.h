@@ -6,6 +6,7 @@
 #ifndef SUBSCRIPTION_SUBSCRIBER_H
 #define SUBSCRIPTION_SUBSCRIBER_H
 
+#include "flow.h"
 #include "sip_message.h"
 
 #define SUBSCRIBER_SUBSCRIPTIONS_MAX 200000 /* one for each user that a core registers here; some 1 KiB each */
@@ -27,6 +28,7 @@ struct subscriber_order {
     struct text package, type; /* "reg", "application/reginfo+xml" */
     struct text resource;      /* its address: Request-URI and To */
     struct text route;         /* Route fields of the first SUBSCRIBE; empty: none */
+    struct flow flow;          /* over which we heard of it; given back with each SUBSCRIBE */
     uint32_t expires_s;
 };
 
@@ -42,6 +44,7 @@ struct errand {
     struct sip_message *message;
     struct text resource;
     struct text target, route; /* where it goes, and through whom; empty: nobody */
+    struct flow flow;          /* of the order */
 };
 
 bool subscriber_next(struct subscriber *subscriber, int64_t now_ms, struct errand *errand_out);
@@ -54,6 +57,7 @@ void subscriber_answered(struct subscriber *subscriber, uint64_t subscription, c
 struct news {
     struct text package, resource;
     struct text type, body; /* empty: nothing about the state */
+    bool first;             /* in its dialog: numbers of versions begin anew */
     bool ended;             /* and is not begun anew, for `reason` */
     struct text reason;
 };

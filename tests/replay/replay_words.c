@@ -155,19 +155,25 @@ static void word_send(struct world *world, struct text line, struct text block)
     client_send(world, world_actor(world, name), &message);
 }
 
-/* "{SIP-ETag}" stands for that header of the last message taken, or else of the last answer; where that has none, for
- * itself. */
+static bool taken_header(struct world *world, const struct actor *actor, struct text name, struct text *value_out)
+{
+    const char *header = text_cstring(&world->arena, name);
+    return (actor->taken && sip_header(actor->taken, header, 0, &world->arena, value_out)) ||
+           (actor->response && sip_header(actor->response, header, 0, &world->arena, value_out));
+}
+
+/* "{SIP-ETag}" stands for that header of the last message taken, or else of the last answer; "{core SIP-ETag}" for what
+ * another client took. */
 static struct text fill_in(struct world *world, const struct actor *actor, struct text block)
 {
     struct arena *arena = &world->arena;
-    struct text before, name, value, rest = block;
+    struct text before, name, header, value, rest = block;
     struct text_builder filled;
     builder_init(&filled, arena);
-    while (actor->taken && text_cut(rest, '{', &before, &rest) && text_cut(rest, '}', &name, &rest)) {
+    while (text_cut(rest, '{', &before, &rest) && text_cut(rest, '}', &name, &rest)) {
+        const struct actor *by = text_cut(name, ' ', &value, &header) ? world_actor(world, value) : actor;
         builder_add(&filled, before);
-        const char *header = text_cstring(arena, name);
-        if (!sip_header(actor->taken, header, 0, arena, &value) &&
-            (!actor->response || !sip_header(actor->response, header, 0, arena, &value)))
+        if (!taken_header(world, by, by == actor ? name : header, &value))
             value = text_format(arena, "{%.*s}", TEXT_ARG(name));
         builder_add(&filled, value);
         block = rest;

@@ -25,6 +25,7 @@ static void open_conversation(struct world *world)
         .settings_event = TEXT("im-service-settings"),
         .settings_type = TEXT("application/vnd.oma.im.service-settings+xml"),
         .report_window_ms = 30000,
+        .registrars_watched = TEXT("ims.example.net"),
         .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
         .deferral = DEFERRAL_SETTINGS_STANDARD,
         .history_ms = 3600000,

@@ -4,9 +4,11 @@
 static struct errand errand;
 static struct news news;
 
-static const struct subscriber_order order = {TEXT_INIT("weather"), TEXT_INIT("application/weather"),
-                                              TEXT_INIT("sip:sea@example.com"), TEXT_INIT("<sip:core.example.com;lr>"),
-                                              3600};
+static const struct subscriber_order order = {.package = TEXT_INIT("weather"),
+                                              .type = TEXT_INIT("application/weather"),
+                                              .resource = TEXT_INIT("sip:sea@example.com"),
+                                              .route = TEXT_INIT("<sip:core.example.com;lr>"),
+                                              .expires_s = 3600};
 
 static struct text field(const struct sip_message *message, const char *name)
 {
