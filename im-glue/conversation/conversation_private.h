@@ -127,11 +127,13 @@ struct work {
 
 /* One message on its way to one user: to all his contacts at once, the first 2xx wins. */
 struct delivery {
+    UT_hash_handle hh;
     struct conversation *conversation;
     struct arena arena;
     struct served *recipient;
     struct fate fate;
     struct text message;       /* as stored: a whole SIP message, to be addressed to each contact */
+    struct text sent_as;       /* Call-ID and CSeq that contacts get, key of the hash; empty: not sent yet */
     struct text call_id, from; /* of a copy out of a group, the same for all contacts; made at the first */
     size_t held;               /* bytes counted for it */
     struct deferred deferred;  /* its record; without a reference while it is only relayed */
@@ -185,6 +187,7 @@ struct conversation {
     struct connection *connections;                   /* hash by number */
     struct served_list retries[CONVERSATION_RETRIES]; /* each in the order of retry_at_ms, as its delay is one */
     struct delivery_list deliveries;
+    struct delivery *sent;                 /* hash by sent_as: what comes back to us is known */
     struct delivery_list relays;           /* in the order of answer_by_ms, as the delay is the same for all */
     TAILQ_HEAD(query_list, query) queries; /* in the order of answer_by_ms, as the delay is one */
     struct query_list queries_answered;    /* with contacts that have not answered */
@@ -458,6 +461,9 @@ const struct contact *target_other_flow(const struct conversation *conversation,
 /* delivery.c */
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);
 void delivery_free(struct delivery *delivery);
+/* Is the request, of these, what we are sending to somebody ourselves? */
+bool delivery_is_ours(const struct conversation *conversation, struct text call_id, struct text cseq,
+                      struct arena *arena);
 void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
 void delivery_expect_answer(struct delivery *delivery);
 void delivery_take_response(struct branch *branch, int status);

@@ -33,9 +33,44 @@ void delivery_expect_answer(struct delivery *delivery)
     TAILQ_INSERT_TAIL(&conversation->relays, delivery, relays);
 }
 
+/* --- loops (RFC 3261 §16.3): a contact may lead back to us by way of others --- */
+
+static struct text sent_key(struct text call_id, struct text cseq, struct arena *arena)
+{
+    struct text number, method;
+    text_cut(text_trim(cseq), ' ', &number, &method);
+    return text_format(arena, "%.*s %.*s", TEXT_ARG(number), TEXT_ARG(call_id));
+}
+
+static void note_sent(struct delivery *delivery, const struct sip_message *message)
+{
+    struct conversation *conversation = delivery->conversation;
+    struct delivery *other;
+    struct text cseq;
+    if (delivery->sent_as.length || !sip_header(message, "CSeq", 0, &delivery->arena, &cseq))
+        return;
+    struct text key = sent_key(sip_call_id(message, &delivery->arena), cseq, &delivery->arena);
+    HASH_FIND(hh, conversation->sent, key.bytes, key.length, other);
+    if (other) /* a client that uses one twice */
+        return;
+    delivery->sent_as = key;
+    HASH_ADD_KEYPTR(hh, conversation->sent, delivery->sent_as.bytes, delivery->sent_as.length, delivery);
+}
+
+bool delivery_is_ours(const struct conversation *conversation, struct text call_id, struct text cseq,
+                      struct arena *arena)
+{
+    struct text key = sent_key(call_id, cseq, arena);
+    struct delivery *found;
+    HASH_FIND(hh, conversation->sent, key.bytes, key.length, found);
+    return found != NULL;
+}
+
 void delivery_free(struct delivery *delivery)
 {
     stop_expecting(delivery);
+    if (delivery->sent_as.length)
+        HASH_DEL(delivery->conversation->sent, delivery);
     TAILQ_REMOVE(&delivery->conversation->deliveries, delivery, all);
     delivery->conversation->deliveries_count--;
     delivery->conversation->delivery_bytes -= delivery->held;
@@ -156,6 +191,7 @@ static bool send_branch(struct branch *branch, const struct sip_message *stored,
         return false;
     }
     branch->flow = *flow;
+    note_sent(delivery, message);
     delivery->branches++;
     note(delivery, FATE_SENT, branch->contact, 0);
     sip_agent_request(conversation->agent, message, flow, (uint64_t)(uintptr_t)branch, conversation->now.monotonic_ms);

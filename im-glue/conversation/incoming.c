@@ -25,6 +25,8 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
     incoming->message_id = incoming->call_id; /* until the content says otherwise */
     if (!check_hops(incoming, &max_forwards) || !check_sender(incoming))
         return false;
+    if (delivery_is_ours(request->conversation, call_id, request_header(request, "CSeq"), &request->arena))
+        return request_answer(request, 482, "Loop Detected"), false;
     if ((exploder.length && !exploder_read(incoming)) || !content_check(incoming))
         return false;
     request->message_id = incoming->message_id;

@@ -167,7 +167,7 @@ static void send_stored(struct conversation *conversation, struct served *served
 
 bool queue_may_try_again(int status)
 {
-    return status == 0 || status == 408 || status == 430 || status == 480 || status == 486 ||
+    return status == 0 || status == 408 || status == 430 || status == 480 || status == 482 || status == 486 ||
            (status >= 500 && status < 600 && status != 501 && status != 505 && status != 513);
 }
 

@@ -121,6 +121,9 @@ struct store *store_open_faulty(struct store *inner, const struct store_fault *f
 /* Other faults from now on, and calls are counted anew; not while calls are made. False: nothing failed so far. */
 bool store_faulty_set(struct store *faulty, const struct store_fault *faults, size_t count);
 
+/* Calls of this kind since the last store_faulty_set. */
+unsigned store_faulty_calls(const struct store *faulty, enum store_call call);
+
 /* The n-th store_commit or store_submit fails with `status` and changes nothing, the rest pass through. */
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status);
 

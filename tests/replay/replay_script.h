@@ -7,6 +7,12 @@
 
 #define REPLAY_ACTORS_MAX 32
 #define REPLAY_INBOX_MAX  256
+#define REPLAY_SEEN_MAX   256
+
+/* A request that a client has answered. */
+struct seen {
+    struct text branch, bytes;
+};
 
 /* A SIP client of the script: an address, and what has arrived there. */
 struct actor {
@@ -15,6 +21,7 @@ struct actor {
     struct flow flow;
     struct text password;     /* empty: the user's name */
     bool silent;              /* answers no challenge */
+    bool present;             /* has come: answers all that it gets while others insist */
     bool listens;             /* FLOW_TCP: can be connected to */
     struct text last;         /* bytes sent */
     unsigned requests;        /* sent so far: makes Call-IDs and CSeqs */
@@ -24,6 +31,20 @@ struct actor {
     struct sip_message *answerable;  /* the last request taken from the inbox */
     struct sip_message *response;    /* the last response taken */
     const struct sip_message *taken; /* the later of the two */
+    struct seen seen[REPLAY_SEEN_MAX];
+    size_t seen_count;
+};
+
+/* Where im-glue is killed: just before it writes or sends something, or just after it wrote. */
+enum crash_kind { CRASH_NEVER, CRASH_BEFORE_WRITE, CRASH_AFTER_WRITE, CRASH_BEFORE_SENDING, CRASH_KINDS };
+
+struct crash {
+    enum crash_kind kind;
+    unsigned at;   /* the first of its kind is 1, from the word `crash` on */
+    bool armed;    /* that word was reached, and nothing crashed yet */
+    bool asked;    /* it was reached */
+    bool dead;     /* what im-glue does from here on, nobody sees */
+    unsigned sent; /* since then */
 };
 
 struct world {
@@ -40,10 +61,12 @@ struct world {
     struct trust trust;
     unsigned messages_per_user, registers_per_user; /* limits; 0: none */
     size_t bytes_max;
+    struct deferral_settings deferral;
     struct actor actors[REPLAY_ACTORS_MAX];
     size_t actors_count;
     uint64_t connections; /* made so far */
-    char problem[512];    /* why the script failed; empty while it is good */
+    struct crash crash;
+    char problem[512]; /* why the script failed; empty while it is good */
 };
 
 void world_open(struct world *world);
@@ -72,6 +95,17 @@ struct client_message {
 
 /* Sends, answers a challenge, leaves the answer in the inbox. */
 void client_send(struct world *world, struct actor *actor, const struct client_message *message);
+
+/* replay_crash.c: the word `crash`, and those of stories that hold wherever im-glue is killed. */
+typedef void word_fn(struct world *world, struct text line, struct text block);
+word_fn word_crash, word_insist, word_come, word_live, word_copies, word_waiting, word_erase;
+bool crash_happens(struct world *world); /* before something is sent: true when nobody gets it */
+void crash_recover(struct world *world); /* after all that a dead process still does */
+
+/* Parts of a line: the next word, what it names, a request out of a block. */
+struct text script_word(struct text *line);
+struct text script_address(struct world *world, struct text name);
+struct client_message script_message(struct text method, struct text uri, struct text block);
 
 /* One line of the script and the "| " lines after it. */
 void script_run(struct world *world, struct text line, struct text block);

@@ -21,7 +21,7 @@ static void expect_status(struct world *world, struct actor *actor, uint64_t sta
     actor->taken = message;
 }
 
-static struct text next_word(struct text *line)
+struct text script_word(struct text *line)
 {
     struct text word;
     *line = text_trim(*line);
@@ -35,7 +35,7 @@ static struct text next_word(struct text *line)
     return word;
 }
 
-static struct text address_of(struct world *world, struct text name)
+struct text script_address(struct world *world, struct text name)
 {
     if (text_find_char(name, ':') < name.length)
         return name;
@@ -45,7 +45,7 @@ static struct text address_of(struct world *world, struct text name)
 static void word_user(struct world *world, struct text line, struct text block)
 {
     (void)block;
-    for (struct text name = next_word(&line); name.length; name = next_word(&line)) {
+    for (struct text name = script_word(&line); name.length; name = script_word(&line)) {
         struct user user;
         struct refusal refusal = {0};
         if (user_make(name, name, name, TEXT("example.com"), TEXT("example.com"), world->now.wall_ms, &world->arena,
@@ -58,7 +58,7 @@ static void word_user(struct world *world, struct text line, struct text block)
 /* "alias alice tel:+15550100": one more address of a user. */
 static void word_alias(struct world *world, struct text line, struct text block)
 {
-    struct text address = address_of(world, next_word(&line)), alias = next_word(&line);
+    struct text address = script_address(world, script_word(&line)), alias = script_word(&line);
     struct refusal refusal = {0};
     struct user user;
     (void)block;
@@ -80,7 +80,7 @@ static void word_trust(struct world *world, struct text line, struct text block)
 /* "limit messages 3", "limit registers 3" a minute for each user, "limit memory 200" KiB; im-glue starts again. */
 static void word_limit(struct world *world, struct text line, struct text block)
 {
-    struct text what = next_word(&line);
+    struct text what = script_word(&line);
     uint64_t most;
     (void)block;
     if (!text_to_u64(text_trim(line), &most))
@@ -91,6 +91,16 @@ static void word_limit(struct world *world, struct text line, struct text block)
         world->registers_per_user = (unsigned)most;
     else if (text_equal(what, TEXT("memory")))
         world->bytes_max = (size_t)most << 10;
+    else if (text_equal(what, TEXT("waiting")))
+        world->deferral.count_max = most;
+    else if (text_equal(what, TEXT("waiting-bytes")))
+        world->deferral.bytes_max = most;
+    else if (text_equal(what, TEXT("waiting-bytes-of-all")))
+        world->deferral.all_bytes_max = most;
+    else if (text_equal(what, TEXT("waiting-413")))
+        world->deferral.full_is_413 = most != 0;
+    else if (text_equal(what, TEXT("urgent-first")))
+        world->deferral.urgent_first = most != 0;
     else
         return world_fail(world, "unknown limit '%.*s'", TEXT_ARG(what));
     world_restart(world);
@@ -98,16 +108,16 @@ static void word_limit(struct world *world, struct text line, struct text block)
 
 static void word_document(struct world *world, struct text line, struct text block)
 {
-    struct text auid = next_word(&line), owner = next_word(&line), name = next_word(&line);
+    struct text auid = script_word(&line), owner = script_word(&line), name = script_word(&line);
     if (text_equal(text_trim(line), TEXT("deleted")))
-        world_delete(world, auid, address_of(world, owner), name);
+        world_delete(world, auid, script_address(world, owner), name);
     else
-        world_put(world, auid, address_of(world, owner), name, block);
+        world_put(world, auid, script_address(world, owner), name, block);
 }
 
 static void word_register(struct world *world, struct text line, struct text block)
 {
-    struct text name = next_word(&line), expires = next_word(&line), port = next_word(&line);
+    struct text name = script_word(&line), expires = script_word(&line), port = script_word(&line);
     struct actor *actor = world_actor(world, name);
     (void)block;
     struct client_message message = {
@@ -133,7 +143,7 @@ static void word_register(struct world *world, struct text line, struct text blo
 }
 
 /* Headers, an empty line, the body; CRLF line ends. Without the empty line it is all headers. */
-static struct client_message read_block(struct text method, struct text uri, struct text block)
+struct client_message script_message(struct text method, struct text uri, struct text block)
 {
     struct client_message message = {.method = method, .uri = uri, .headers = block};
     size_t end = text_find(block, TEXT("\r\n\r\n"));
@@ -146,8 +156,9 @@ static struct client_message read_block(struct text method, struct text uri, str
 
 static void word_send(struct world *world, struct text line, struct text block)
 {
-    struct text name = next_word(&line), target = address_of(world, next_word(&line)), body = next_word(&line);
-    struct client_message message = read_block(TEXT("MESSAGE"), target, block);
+    struct text name = script_word(&line), target = script_address(world, script_word(&line)),
+                body = script_word(&line);
+    struct client_message message = script_message(TEXT("MESSAGE"), target, block);
     if (block.length == 0) {
         message.headers = TEXT("Content-Type: text/plain\r\n");
         message.body = body;
@@ -184,18 +195,19 @@ static struct text fill_in(struct world *world, const struct actor *actor, struc
 
 static void word_request(struct world *world, struct text line, struct text block)
 {
-    struct text name = next_word(&line), method = next_word(&line), target = address_of(world, next_word(&line));
+    struct text name = script_word(&line), method = script_word(&line),
+                target = script_address(world, script_word(&line));
     struct actor *actor = world_actor(world, name);
-    struct client_message message = read_block(method, target, fill_in(world, actor, block));
+    struct client_message message = script_message(method, target, fill_in(world, actor, block));
     client_send(world, actor, &message);
 }
 
 static void word_many(struct world *world, struct text line, struct text block)
 {
     uint64_t count = 0;
-    struct text number = next_word(&line);
+    struct text number = script_word(&line);
     struct text name = line;
-    struct actor *actor = world_actor(world, next_word(&name));
+    struct actor *actor = world_actor(world, script_word(&name));
     if (!text_to_u64(number, &count))
         return world_fail(world, "how many?");
     for (uint64_t i = 0; i < count && !world_failed(world); i++) {
@@ -215,7 +227,7 @@ static bool body_contains(struct world *world, const struct sip_message *message
 
 static void expect_message(struct world *world, struct actor *actor, struct text line)
 {
-    struct text method = next_word(&line), body = next_word(&line);
+    struct text method = script_word(&line), body = script_word(&line);
     struct sip_message *message = actor_take(world, actor);
     if (!message)
         return;
@@ -241,12 +253,12 @@ static void expect_nothing(struct world *world)
 
 static void word_expect(struct world *world, struct text line, struct text block)
 {
-    struct text name = next_word(&line), rest = line;
+    struct text name = script_word(&line), rest = line;
     uint64_t status;
     (void)block;
     if (text_equal(name, TEXT("nothing")))
         expect_nothing(world);
-    else if (text_to_u64(next_word(&rest), &status))
+    else if (text_to_u64(script_word(&rest), &status))
         expect_status(world, world_actor(world, name), status);
     else
         expect_message(world, world_actor(world, name), line);
@@ -255,8 +267,8 @@ static void word_expect(struct world *world, struct text line, struct text block
 /* A header of the last message taken: "header bob To <sip:bob@example.com>". */
 static void word_header(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
-    const char *header = text_cstring(&world->arena, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
+    const char *header = text_cstring(&world->arena, script_word(&line));
     struct text value = {0}, wanted = text_trim(line);
     (void)block;
     if (!actor->taken || !sip_header(actor->taken, header, 0, &world->arena, &value))
@@ -268,8 +280,8 @@ static void word_header(struct world *world, struct text line, struct text block
 /* How many of a header the last message taken has: "headers bob Via 2". */
 static void word_headers(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
-    const char *header = text_cstring(&world->arena, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
+    const char *header = text_cstring(&world->arena, script_word(&line));
     struct text value;
     uint64_t wanted = 0;
     size_t count = 0;
@@ -285,8 +297,8 @@ static void word_headers(struct world *world, struct text line, struct text bloc
 /* "password alice wrong": what her client answers challenges with from now on; "password alice none": nothing. */
 static void word_password(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
-    struct text word = next_word(&line);
+    struct actor *actor = world_actor(world, script_word(&line));
+    struct text word = script_word(&line);
     (void)block;
     actor->silent = text_equal(word, TEXT("none"));
     actor->password = word;
@@ -295,7 +307,7 @@ static void word_password(struct world *world, struct text line, struct text blo
 /* The body of the last message taken is the block, byte for byte. */
 static void word_body(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
     if (!actor->answerable || !text_equal(sip_body(actor->answerable), text_slice(block, 0, block.length - 2)))
         world_fail(world, "the body differs");
 }
@@ -310,10 +322,10 @@ static void answer(struct world *world, struct actor *actor, const struct sip_me
 
 static void word_answer(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
     uint64_t status = 0;
     (void)block;
-    if (!actor->answerable || !text_to_u64(next_word(&line), &status))
+    if (!actor->answerable || !text_to_u64(script_word(&line), &status))
         return world_fail(world, "nothing to answer");
     answer(world, actor, actor->answerable, status);
 }
@@ -321,10 +333,10 @@ static void word_answer(struct world *world, struct text line, struct text block
 /* Requests are answered, responses thrown away, until nothing comes any more. */
 static void word_drain(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
     uint64_t status = 0;
     (void)block;
-    text_to_u64(next_word(&line), &status);
+    text_to_u64(script_word(&line), &status);
     while (actor->inbox_count) {
         struct sip_message *message = actor_take(world, actor);
         if (sip_is_request(message) && status)
@@ -335,7 +347,7 @@ static void word_drain(struct world *world, struct text line, struct text block)
 
 static void word_settled(struct world *world, struct text line, struct text block)
 {
-    const struct actor *actor = world_actor(world, next_word(&line));
+    const struct actor *actor = world_actor(world, script_word(&line));
     (void)block;
     if (actor->asked != actor->answered)
         world_fail(world, "%.*s asked %u times and got %u answers", TEXT_ARG(actor->name), actor->asked,
@@ -344,7 +356,7 @@ static void word_settled(struct world *world, struct text line, struct text bloc
 
 static void word_repeat(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
     (void)block;
     world_input(world, actor, actor->last);
 }
@@ -353,8 +365,8 @@ static void word_repeat(struct world *world, struct text line, struct text block
 static void word_overhear(struct world *world, struct text line, struct text block)
 {
     static const char *const changed[] = {"branch=z9hG4bK", "Call-ID: "};
-    struct text by = next_word(&line);
-    struct text bytes = world_actor(world, next_word(&line))->last;
+    struct text by = script_word(&line);
+    struct text bytes = world_actor(world, script_word(&line))->last;
     (void)block;
     for (size_t i = 0; i < 2; i++) {
         size_t at = text_find(bytes, text_of(changed[i])) + strlen(changed[i]);
@@ -366,13 +378,13 @@ static void word_overhear(struct world *world, struct text line, struct text blo
 
 static void word_raw(struct world *world, struct text line, struct text block)
 {
-    world_input(world, world_actor(world, next_word(&line)), block);
+    world_input(world, world_actor(world, script_word(&line)), block);
 }
 
 static void word_wait(struct world *world, struct text line, struct text block)
 {
     uint64_t amount = 0;
-    struct text number = next_word(&line), unit = next_word(&line);
+    struct text number = script_word(&line), unit = script_word(&line);
     (void)block;
     if (!text_to_u64(number, &amount))
         return world_fail(world, "wait how long?");
@@ -382,7 +394,7 @@ static void word_wait(struct world *world, struct text line, struct text block)
 static void word_restart(struct world *world, struct text line, struct text block)
 {
     uint64_t nth = 1;
-    struct text failing = next_word(&line), number = next_word(&line);
+    struct text failing = script_word(&line), number = script_word(&line);
     (void)block;
     if (!text_equal(failing, TEXT("failing")))
         return world_restart(world);
@@ -395,7 +407,7 @@ static void word_fail(struct world *world, struct text line, struct text block)
 {
     static const char *const calls[STORE_CALLS] = {"read",    "commit", "find",   "list", "holders",
                                                    "changes", "last",   "backup", "check"};
-    struct text name = next_word(&line);
+    struct text name = script_word(&line);
     (void)block;
     for (int i = 0; i < STORE_CALLS; i++)
         if (text_equal(name, text_of(calls[i])))
@@ -412,15 +424,15 @@ static void word_heal(struct world *world, struct text line, struct text block)
 
 static void word_connect(struct world *world, struct text line, struct text block)
 {
-    struct actor *actor = world_actor(world, next_word(&line));
+    struct actor *actor = world_actor(world, script_word(&line));
     (void)block;
-    world_connect(world, actor, text_equal(next_word(&line), TEXT("listening")));
+    world_connect(world, actor, text_equal(script_word(&line), TEXT("listening")));
 }
 
 static void word_disconnect(struct world *world, struct text line, struct text block)
 {
     (void)block;
-    world_disconnect(world, world_actor(world, next_word(&line)));
+    world_disconnect(world, world_actor(world, script_word(&line)));
 }
 
 #define FATES_MAX 100 /* of one user that are looked at */
@@ -428,7 +440,8 @@ static void word_disconnect(struct world *world, struct text line, struct text b
 /* The last step in the newest record of what was sent to somebody: "fate bob delivered 200". */
 static void word_fate(struct world *world, struct text line, struct text block)
 {
-    struct text address = address_of(world, next_word(&line)), step = next_word(&line), detail = text_trim(line);
+    struct text address = script_address(world, script_word(&line)), step = script_word(&line),
+                detail = text_trim(line);
     const struct fate *newest = NULL;
     struct fate *fates;
     size_t count;
@@ -449,7 +462,8 @@ static void word_fate(struct world *world, struct text line, struct text block)
 /* "history bob 2 sent|got "TEXT"…": so many entries, of which the newest is so and holds these in its line. */
 static void word_history(struct world *world, struct text line, struct text block)
 {
-    struct text address = address_of(world, next_word(&line)), number = next_word(&line), role = next_word(&line);
+    struct text address = script_address(world, script_word(&line)), number = script_word(&line),
+                role = script_word(&line);
     struct history_entry *entries;
     struct text message;
     size_t count;
@@ -471,12 +485,10 @@ static void word_history(struct world *world, struct text line, struct text bloc
                     TEXT_ARG(last->to), TEXT_ARG(last->group), TEXT_ARG(last->subject), TEXT_ARG(message));
     if (text_equal(role, TEXT("sent")) != last->sent)
         return world_fail(world, "the newest entry is %s", last->sent ? "sent" : "got");
-    for (struct text text = next_word(&line); text.length; text = next_word(&line))
+    for (struct text text = script_word(&line); text.length; text = script_word(&line))
         if (text_find(seen, text) == seen.length)
             return world_fail(world, "no '%.*s' in the newest entry: %.*s", TEXT_ARG(text), TEXT_ARG(seen));
 }
-
-typedef void word_fn(struct world *world, struct text line, struct text block);
 
 static const struct {
     struct text name;
@@ -510,11 +522,18 @@ static const struct {
     {TEXT_INIT("overhear"), word_overhear},
     {TEXT_INIT("limit"), word_limit},
     {TEXT_INIT("history"), word_history},
+    {TEXT_INIT("crash"), word_crash},
+    {TEXT_INIT("insist"), word_insist},
+    {TEXT_INIT("come"), word_come},
+    {TEXT_INIT("live"), word_live},
+    {TEXT_INIT("copies"), word_copies},
+    {TEXT_INIT("waiting"), word_waiting},
+    {TEXT_INIT("erase"), word_erase},
 };
 
 void script_run(struct world *world, struct text line, struct text block)
 {
-    struct text word = next_word(&line);
+    struct text word = script_word(&line);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (text_equal(words[i].name, word))
             return words[i].run(world, line, block);

@@ -27,7 +27,7 @@ static void open_conversation(struct world *world)
         .report_window_ms = 30000,
         .registrars_watched = TEXT("ims.example.net"),
         .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
-        .deferral = DEFERRAL_SETTINGS_STANDARD,
+        .deferral = world->deferral,
         .history_ms = 3600000,
         .history_count_max = 4,
         .history_bytes_max = 100000,
@@ -47,7 +47,9 @@ static void open_conversation(struct world *world)
 void world_open(struct world *world)
 {
     static const uint8_t key[32] = {7};
-    *world = (struct world){.now = {1000000, 1767607200000}, .root = TEXT("/xcap-root/")}; /* 2026-01-05T10:00:00Z */
+    *world = (struct world){.now = {1000000, 1767607200000},
+                            .root = TEXT("/xcap-root/"),
+                            .deferral = DEFERRAL_SETTINGS_STANDARD}; /* 2026-01-05T10:00:00Z */
     arena_init(&world->arena, "replay");
     world->usages = shipped_usages();
     world->faulty = store_open_faulty(store_open_memory(), NULL, 0);
@@ -193,9 +195,10 @@ static void settle(struct world *world)
     do {
         conversation_tick(world->conversation, world->now);
         while (conversation_output(world->conversation, &output))
-            if (!output.close)
+            if (!output.close && !crash_happens(world))
                 deliver(world, &output);
     } while (conversation_pending(world->conversation));
+    crash_recover(world);
 }
 
 void world_input(struct world *world, struct actor *actor, struct text bytes)

@@ -160,6 +160,12 @@ bool store_faulty_set(struct store *store, const struct store_fault *faults, siz
     return atomic_exchange(&faulty->failed, false);
 }
 
+unsigned store_faulty_calls(const struct store *store, enum store_call call)
+{
+    struct faulty *faulty = store_state(store, &faulty_engine);
+    return atomic_load(&faulty->calls[call]);
+}
+
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status)
 {
     const struct store_fault fault = {.call = STORE_CALL_COMMIT, .nth = nth, .count = 1, .status = status};
