@@ -3,16 +3,14 @@
 or is refused as the documents say, and the next one obeys a changed document."""
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 
 import harness
+import kamailio_program
 
-EXAMPLE = "docs/examples/kamailio/policy.cfg"
 RULES_TYPE = "application/auth-policy+xml"
 GROUP_TYPE = "application/vnd.oma.poc.groups+xml"
 BLOCK = """<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:poc="urn:oma:xml:poc:poc-rules">
@@ -20,12 +18,6 @@ BLOCK = """<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:poc="urn:
     <actions><poc:allow-invite>reject</poc:allow-invite></actions></rule>
 </ruleset>
 """
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        return udp.getsockname()[1]
 
 
 class Phone:
@@ -49,49 +41,12 @@ class Phone:
         return lines[0]
 
 
-class Kamailio:
-    def __init__(self, system, phone):
-        self.port = free_port()
-        self.log_path = system.path("kamailio.log")
-        with open(EXAMPLE, encoding="utf-8") as file:
-            text = file.read()
-        policy = "%s:%d" % system.xdms.addresses["policy"]
-        for ours, theirs in (("udp:127.0.0.1:5080", f"udp:127.0.0.1:{self.port}"),
-                             ("sip:127.0.0.1:5060", f"sip:127.0.0.1:{phone.port}"),
-                             ("http://127.0.0.1:8082", f"http://{policy}")):
-            assert ours in text, ours
-            text = text.replace(ours, theirs)
-        config = system.path("kamailio.cfg")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(text)
-        self.log = open(self.log_path, "wb")
-        program = shutil.which("kamailio") or "/usr/sbin/kamailio"
-        self.process = subprocess.Popen(
-            [program, "-DD", "-E", "-f", config, "-Y", system.folder, "-P", system.path("kamailio.pid"), "-m", "32",
-             "-M", "8"], stdout=self.log, stderr=self.log, start_new_session=True)
-        self.wait_until_there()
-
-    def wait_until_there(self):
-        """Answers OPTIONS with anything: it forwards them to the phone, which is enough."""
-        for _ in range(600):
-            assert self.process.poll() is None, self.tail()
-            if any(f":{self.port:04X} " in line for line in open("/proc/net/udp", encoding="ascii")):
-                time.sleep(0.5)  # bound before its children read: what comes meanwhile waits in the socket
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"Kamailio does not listen: {self.tail()}")
-
-    def tail(self):
-        return open(self.log_path, errors="replace").read()[-4000:]
-
-    def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+def start(system, phone):
+    port = kamailio_program.free_port()
+    policy = "%s:%d" % system.xdms.addresses["policy"]
+    return kamailio_program.Kamailio(system, "policy.cfg", port, (
+        ("udp:127.0.0.1:5080", f"udp:127.0.0.1:{port}"), ("sip:127.0.0.1:5060", f"sip:127.0.0.1:{phone.port}"),
+        ("http://127.0.0.1:8082", f"http://{policy}")))
 
 
 def send(system, kamailio, sender, target, answer):
@@ -121,7 +76,7 @@ def refused(system, kamailio, phone, sender, target, code="403"):
 def obeyed(system):
     phone, kamailio = Phone(), None
     try:
-        kamailio = Kamailio(system, phone)
+        kamailio = start(system, phone)
         rules = system.url(harness.RULES, "bob", "im-rules")
         passes(system, kamailio, phone, "alice", "bob")
         assert system.curl("PUT", rules, "bob", BLOCK, RULES_TYPE)[0] == 201
