@@ -196,6 +196,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
 #define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
 #define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
+#define DOCUMENT_ERASURES         "#erasures"         /* no owner, name: in the order of time, newest first */
 #define DOCUMENT_HISTORY          "#history"          /* owner: canonical address, name: reference of an entry */
 #define DOCUMENT_HISTORY_MESSAGES "#history-messages" /* owner: id of a message that histories keep, name: empty */
 
@@ -243,6 +244,13 @@ enum status document_list(const struct documents *documents, const struct usage 
 enum status document_list_all(const struct documents *documents, const struct usage *usage,
                               const struct document_key *after, size_t limit, struct arena *arena,
                               struct key_page *page_out);
+
+/* Commits that delete documents of one owner, of any usage that is loaded: at most `limit`, with room for one more. */
+enum status document_removals(const struct documents *documents, struct text owner, size_t limit, struct text who,
+                              struct arena *arena, struct commit **commits_out, size_t *count_out);
+
+/* In one call, with what becomes of internal documents meanwhile. Asserts that others are only deleted. */
+enum status document_erase(const struct documents *documents, struct commit *commits, size_t count);
 
 /* Follows an XCAP URI inside a document (external anchor, entry-ref): absolute or relative to the root, any of `roots`
  * (paths: which host an absolute URI names is not looked at). Gives the document and, inside its bytes, what the URI

@@ -52,4 +52,8 @@ enum status fate_of_message(const struct documents *documents, struct text messa
 enum status fate_of_user(const struct documents *documents, struct text address, size_t limit, struct arena *arena,
                          struct fate **fates_out, size_t *count_out);
 
+/* Commits that delete records of messages from the user and to the user, at most `limit`, with room for one more. */
+enum status fate_removals(const struct documents *documents, struct text address, size_t limit, struct text who,
+                          struct arena *arena, struct commit **commits_out, size_t *count_out);
+
 #endif

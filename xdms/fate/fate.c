@@ -10,8 +10,8 @@
 #define FATE_DETAIL_MAX 512       /* bytes: a line for people; what peers wrote may be in it */
 #define ID_KEPT         512       /* bytes of an overlong message id that stay readable in the key */
 
-static const char *const step_names[] = {"received", "refused", "sent", "delivered", "stored", "failed", "expired",
-                                         "deleted"};
+static const char *const step_names[] = {"received", "refused", "sent",    "delivered",
+                                         "stored",   "failed",  "expired", "deleted"};
 #define STEP_KINDS (sizeof(step_names) / sizeof(step_names[0]))
 
 static struct document_key key_of(struct text message_id, struct text recipient, struct arena *arena);
@@ -255,5 +255,19 @@ enum status fate_of_user(const struct documents *documents, struct text address,
     }
     *fates_out = list.fates;
     *count_out = list.count;
+    return status;
+}
+
+enum status fate_removals(const struct documents *documents, struct text address, size_t limit, struct text who,
+                          struct arena *arena, struct commit **commits_out, size_t *count_out)
+{
+    struct text prefix = text_join(arena, key_part(address, arena), TEXT(" "));
+    struct key_page page = {0};
+    enum status status = document_internal_holders(documents, TEXT(FATE_CLAIM), prefix, NULL, NULL, page_size(limit, 0),
+                                                   arena, &page, NULL);
+    *count_out = status == OK ? page.count : 0;
+    *commits_out = arena_array(arena, struct commit, page.count + 1);
+    for (size_t i = 0; i < *count_out; i++)
+        (*commits_out)[i] = (struct commit){.key = page.keys[i], .expected = VERSION_ANY, .deletion = true, .who = who};
     return status;
 }

@@ -26,6 +26,7 @@ static const struct admin_route routes[] = {
     {"PUT", "/api/v1/users/*", admin_user_put, ADMIN_JSON_MAX, .waits = true},
     {"DELETE", "/api/v1/users/*", admin_user_delete, 0, .waits = true},
     {"GET", "/api/v1/users/*/messages", admin_user_messages, 0},
+    {"GET", "/api/v1/erasures", admin_erasures, 0},
     {"GET", "/api/v1/groups", admin_groups_list, 0},
     {"GET", "/api/v1/groups/*", admin_group_show, 0},
     {"PUT", "/api/v1/groups/*", admin_group_put, BODY_ANY},

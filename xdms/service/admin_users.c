@@ -191,7 +191,9 @@ static enum status make_user(struct admin_call *call, const struct wanted_user *
 /* The bindings go even when the user is gone already: a deletion that was cut short is completed by the next. */
 enum http_progress admin_user_delete(struct admin_call *call)
 {
-    struct text address = address_of(call);
+    struct text address = address_of(call), everything;
+    if (admin_parameter(call, "everything", &everything))
+        return admin_user_erase(call);
     if (address.length == 0)
         return admin_error(call, 404, TEXT("There is no such user."));
     if (document_owner(call->service->documents, address, call->request->arena, &address) != OK)

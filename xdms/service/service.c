@@ -1,9 +1,11 @@
 /* The service as the worker threads share it: what it was told at start, its metrics, and whether it is ready. */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include <jansson.h>
 
 #include "clock.h"
+#include "erasure.h"
 #include "log.h"
 #include "service_own.h"
 
@@ -28,6 +30,17 @@ static const struct requester_grant *grants_copy(struct arena *arena, const stru
 }
 
 static const struct trust nobody_trusted;
+
+/* Erasures that a stop or a crash cut short. */
+static void resume(struct clerk_task *task)
+{
+    struct service *service = (struct service *)((char *)task - offsetof(struct service, resume));
+    uint64_t generation = documents_enter(service->documents);
+    enum status status = erasure_resume(service->documents, clock_wall_ms());
+    documents_leave(service->documents, generation);
+    if (status != OK)
+        log_error("erasures could not go on reason=%s", status_name(status));
+}
 
 struct service *service_new(const struct service_settings *settings, const struct documents *documents,
                             struct digest *digest)
@@ -70,6 +83,9 @@ struct service *service_new(const struct service_settings *settings, const struc
     json_object_seed(0); /* before several threads could want to */
     json_set_alloc_funcs(memory_new, free);
     service->clerk = clerk_new();
+    service->resume.run = resume;
+    if (service->clerk)
+        clerk_take(service->clerk, &service->resume);
     return service;
 }
 

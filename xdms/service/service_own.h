@@ -32,24 +32,25 @@ struct service_metrics {
     struct metric *created, *replaced, *deleted;
 };
 
+/* clerk.c: does what waits for the disk inside, beside the workers. Taken tasks are done before it is freed. */
+struct clerk_task {
+    void (*run)(struct clerk_task *task);
+    struct clerk_task *next; /* the clerk's */
+};
+
 struct service {
     struct service_settings settings; /* all text in `arena` */
     struct arena arena;
     const struct documents *documents;
     struct digest *digest;
     struct group_pool *groups;
-    struct clerk *clerk; /* NULL: workers do it themselves */
+    struct clerk *clerk;      /* NULL: workers do it themselves */
+    struct clerk_task resume; /* at the start */
     atomic_bool ready;
     struct service_metrics metrics;
     pthread_mutex_t job_lock; /* for what follows */
     pthread_cond_t job_ended;
     bool job_runs;
-};
-
-/* clerk.c: does what waits for the disk inside, beside the workers. Taken tasks are done before it is freed. */
-struct clerk_task {
-    void (*run)(struct clerk_task *task);
-    struct clerk_task *next; /* the clerk's */
 };
 
 struct clerk *clerk_new(void); /* NULL: no thread to be had */

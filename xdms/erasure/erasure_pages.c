@@ -1,0 +1,80 @@
+/* What there is of each kind about a user, a page at a time, as the commits that delete it. */
+#include "deferred.h"
+#include "erasure_own.h"
+#include "fate.h"
+#include "history.h"
+
+/* Records of an internal usage that stand under his address. */
+static enum status own_page(const struct documents *documents, const char *usage, const struct erasure *erasure,
+                            struct arena *arena, struct erasure_page *page)
+{
+    const struct document_key prefix = {text_of(usage), erasure->address, {0}};
+    struct key_page keys = {0};
+    enum status status = document_internal_list(documents, &prefix, NULL, ERASURE_PAGE, arena, &keys);
+    page->commits = arena_array(arena, struct commit, keys.count + 1);
+    for (size_t i = 0; status == OK && i < keys.count; i++)
+        page->commits[page->count++] =
+            (struct commit){.key = keys.keys[i], .expected = VERSION_ANY, .deletion = true, .who = erasure->who};
+    page->items = page->count;
+    return status;
+}
+
+static enum status message_page(const struct documents *documents, const struct erasure *erasure, int64_t now_ms,
+                                struct arena *arena, struct erasure_page *page)
+{
+    struct deferred_page waiting = {0};
+    enum status status = deferred_list(documents, erasure->address, TEXT(""), ERASURE_PAGE, arena, &waiting);
+    page->commits = arena_array(arena, struct commit, waiting.count * DEFERRED_END_COMMITS + 1);
+    for (size_t i = 0; status == OK && i < waiting.count; i++)
+        page->count += deferred_end(&waiting.items[i], DEFERRED_DELETED, TEXT("erased"), now_ms, arena,
+                                    page->commits + page->count);
+    page->items = status == OK ? waiting.count : 0;
+    return status;
+}
+
+static enum status history_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
+                                struct erasure_page *page)
+{
+    const struct history_figures some = {.count = ERASURE_PAGE};
+    struct text *references;
+    size_t count = 0;
+    enum status status = history_oldest(documents, erasure->address, &some, arena, &references, &count);
+    page->commits = arena_array(arena, struct commit, count * HISTORY_REMOVE_COMMITS + 1);
+    page->items = status == OK ? count : 0;
+    page->count = history_remove(erasure->address, references, page->items, erasure->who, arena, page->commits);
+    return status;
+}
+
+static enum status document_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
+                                 struct erasure_page *page)
+{
+    enum status status =
+        document_removals(documents, erasure->address, ERASURE_PAGE, erasure->who, arena, &page->commits, &page->count);
+    page->items = page->count;
+    return status;
+}
+
+static enum status trace_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
+                              struct erasure_page *page)
+{
+    enum status status =
+        fate_removals(documents, erasure->address, ERASURE_PAGE, erasure->who, arena, &page->commits, &page->count);
+    page->items = page->count;
+    return status;
+}
+
+enum status erasure_page_of(const struct documents *documents, const struct erasure *erasure, enum erasure_kind kind,
+                            int64_t now_ms, struct arena *arena, struct erasure_page *page_out)
+{
+    switch (kind) {
+    case ERASURE_ACCOUNT: return own_page(documents, DOCUMENT_USERS, erasure, arena, page_out);
+    case ERASURE_BINDINGS: return own_page(documents, DOCUMENT_BINDINGS, erasure, arena, page_out);
+    case ERASURE_SETTINGS: return own_page(documents, DOCUMENT_SETTINGS, erasure, arena, page_out);
+    case ERASURE_DOCUMENTS: return document_page(documents, erasure, arena, page_out);
+    case ERASURE_MESSAGES: return message_page(documents, erasure, now_ms, arena, page_out);
+    case ERASURE_REPORTS: return own_page(documents, DOCUMENT_REPORTS, erasure, arena, page_out);
+    case ERASURE_HISTORY: return history_page(documents, erasure, arena, page_out);
+    case ERASURE_TRACES: return trace_page(documents, erasure, arena, page_out);
+    default: return OK;
+    }
+}
