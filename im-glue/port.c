@@ -13,7 +13,7 @@
 #define THREADS       1     /* monitoring asks a few times a minute */
 #define STUCK_MS      15000 /* the loop turns once a second: a disk or a list holds it, and what comes in waits */
 #define NEVER_TURNED  0
-#define FIGURES_COUNT 10
+#define FIGURES_COUNT 13
 
 struct port {
     struct http_server *server;
@@ -53,6 +53,9 @@ static void register_metrics(struct port *port)
         {"im_glue_held_bytes", "What requests in progress hold in memory."},
         {"im_glue_transaction_bytes", "What transactions and unfinished messages hold in memory."},
         {"im_glue_waiting_users", "Users whose stored messages wait for room in memory."},
+        {"im_deferred_messages", "Messages on disk that wait for their recipients."},
+        {"im_deferred_bytes", "Size of these."},
+        {"im_deferred_oldest_seconds", "Age of the oldest of them."},
         {"im_glue_queued_bytes", "Bytes that peers have not read yet."},
     };
     for (size_t i = 0; i < FIGURES_COUNT; i++)
@@ -102,11 +105,19 @@ void port_tell(struct port *port, const struct conversation *conversation, const
     struct conversation_figures figures;
     conversation_figures(conversation, &figures);
     const size_t values[FIGURES_COUNT] = {
-        figures.users,      figures.bindings,
-        figures.requests,   figures.deliveries,
-        figures.commits,    figures.transactions,
-        figures.held_bytes, figures.transaction_bytes,
-        figures.waiting,    transport_queued_bytes(transport),
+        figures.users,
+        figures.bindings,
+        figures.requests,
+        figures.deliveries,
+        figures.commits,
+        figures.transactions,
+        figures.held_bytes,
+        figures.transaction_bytes,
+        figures.waiting,
+        (size_t)figures.deferred_count,
+        (size_t)figures.deferred_bytes,
+        (size_t)figures.deferred_oldest_s,
+        transport_queued_bytes(transport),
     };
     for (size_t i = 0; i < FIGURES_COUNT; i++)
         metric_set(port->figures[i], (int64_t)values[i]);

@@ -107,6 +107,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     query_run_deadlines(conversation);
     events_run(conversation);
     expiry_run(conversation);
+    looks_run(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         sender_sweep(conversation);
@@ -120,13 +121,10 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
-    const int64_t others[] = {sip_agent_deadline(conversation->agent),
-                              delivery_deadline(conversation),
-                              queue_deadline(conversation),
-                              reports_deadline(conversation),
-                              query_deadline(conversation),
-                              events_deadline(conversation),
-                              expiry_deadline(conversation)};
+    const int64_t others[] = {
+        sip_agent_deadline(conversation->agent), delivery_deadline(conversation), queue_deadline(conversation),
+        reports_deadline(conversation),          query_deadline(conversation),    events_deadline(conversation),
+        expiry_deadline(conversation),           looks_deadline(conversation)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;

@@ -200,7 +200,11 @@ struct conversation {
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
     uint64_t last_order;                                     /* of what was stored: deferred_order */
     struct expiry expiry;
-    int64_t sweep_at_ms; /* monotonic */
+    int64_t looks_at_ms;              /* monotonic: the next look for what xdms left to be looked at */
+    bool looking;                     /* the last is on its way to the disk */
+    struct deferred_figures deferred; /* at the last look, for monitoring */
+    int64_t deferred_since_ms;        /* wall clock: the oldest */
+    int64_t sweep_at_ms;              /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
@@ -225,6 +229,8 @@ void request_send(struct request *request, struct sip_message *response); /* fre
 /* True: extensions that the field asks for were refused with 420, and the request freed; `known` is none of them. */
 bool request_refuse_extensions(struct request *request, const char *name, struct text known);
 struct text request_header(struct request *request, const char *name); /* first field, or empty */
+/* Without the parameters of the header: tags are nothing to read. Empty: it is none. */
+struct text request_shown_address(struct text field, struct arena *arena);
 /* True: request->user and request->who are set. False: the request has been answered and freed. */
 bool request_authenticate(struct request *request, bool proxy);
 
@@ -499,6 +505,10 @@ void expiry_sweep(struct conversation *conversation);
 #define ENDED_PAGE    100 /* in one transaction */
 #define ENDED_COMMITS 4   /* most that is added for one */
 void ended_tell(struct work *work, const struct deferred *ended);
+
+/* looks.c */
+void looks_run(struct conversation *conversation);
+int64_t looks_deadline(const struct conversation *conversation);
 
 /* queue.c: stored messages of one user, one after another */
 /* The trace of it, with the steps so far, in the arena. */

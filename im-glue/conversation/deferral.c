@@ -11,12 +11,15 @@ static struct text cut(struct text text)
 
 struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate)
 {
+    struct request *request = incoming->request;
     return (struct deferred){
         .owner = fate->recipient,
         .message_id = fate->message_id,
         .call_id = fate->call_id,
         .sender = fate->sender,
         .group = fate->group,
+        .from = cut(request_shown_address(request_header(request, "From"), &request->arena)),
+        .to = cut(request_shown_address(request_header(request, "To"), &request->arena)),
         .subject = cut(incoming->subject),
         .type = cut(incoming->type),
         .size = incoming->message.length,

@@ -33,5 +33,9 @@ void conversation_figures(const struct conversation *conversation, struct conver
         .waiting = conversation->waiting_count,
         .transaction_bytes = sip_agent_bytes(conversation->agent),
         .transactions = sip_agent_transactions(conversation->agent),
+        .deferred_count = conversation->deferred.count,
+        .deferred_bytes = conversation->deferred.bytes,
+        .deferred_oldest_s =
+            conversation->deferred_since_ms ? (conversation->now.wall_ms - conversation->deferred_since_ms) / 1000 : 0,
     };
 }

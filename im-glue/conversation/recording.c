@@ -31,17 +31,6 @@ static struct text header_of(const struct sip_message *message, const char *name
     return sip_header(message, name, 0, arena, &value) ? text_trim(value) : (struct text){0};
 }
 
-/* Without the parameters of the header: tags are nothing to read. */
-static struct text address_of(struct text field, struct arena *arena)
-{
-    struct name_addr address;
-    if (!name_addr_parse(field, &address, NULL))
-        return (struct text){0};
-    return address.display.length
-               ? text_format(arena, "\"%.*s\" <%.*s>", TEXT_ARG(address.display), TEXT_ARG(address.uri))
-               : text_copy(arena, address.uri);
-}
-
 /* From is what its sender let others see, also where he is anonymous. False: nothing to be kept. */
 static bool see(struct text bytes, struct arena *arena, struct history_entry *entry)
 {
@@ -51,8 +40,8 @@ static bool see(struct text bytes, struct arena *arena, struct history_entry *en
     if (sip_message_parse(bytes, &message, &fault) == OK) {
         struct text type = header_of(message, "Content-Type", arena);
         talk = is_talk(type, sip_body(message), arena);
-        entry->from = address_of(header_of(message, "From", arena), arena);
-        entry->to = address_of(header_of(message, "To", arena), arena);
+        entry->from = request_shown_address(header_of(message, "From", arena), arena);
+        entry->to = request_shown_address(header_of(message, "To", arena), arena);
         entry->subject = header_of(message, "Subject", arena);
         entry->content_type = type;
     }

@@ -206,3 +206,13 @@ bool request_authenticate(struct request *request, bool proxy)
     }
     return (request->who.proof == REQUESTER_ASSERTED || check_password(request, proxy)) && sender_admit(request);
 }
+
+struct text request_shown_address(struct text field, struct arena *arena)
+{
+    struct name_addr address;
+    if (!name_addr_parse(field, &address, NULL))
+        return (struct text){0};
+    return address.display.length
+               ? text_format(arena, "\"%.*s\" <%.*s>", TEXT_ARG(address.display), TEXT_ARG(address.uri))
+               : text_copy(arena, address.uri);
+}

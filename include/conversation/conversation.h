@@ -97,9 +97,11 @@ struct conversation_figures {
     size_t deliveries; /* messages on their way to somebody */
     size_t commits;    /* on their way to the disk */
     size_t transaction_bytes;
-    size_t held_bytes;   /* by requests, counted for bytes_max */
-    size_t waiting;      /* users whose stored messages wait for room in memory */
-    size_t transactions; /* of SIP, those that only absorb repetitions among them */
+    size_t held_bytes;                       /* by requests, counted for bytes_max */
+    size_t waiting;                          /* users whose stored messages wait for room in memory */
+    uint64_t deferred_count, deferred_bytes; /* messages that wait on the disk; as of a few seconds ago */
+    int64_t deferred_oldest_s;               /* how long the oldest has */
+    size_t transactions;                     /* of SIP, those that only absorb repetitions among them */
 };
 
 void conversation_figures(const struct conversation *conversation, struct conversation_figures *figures_out);

@@ -37,6 +37,7 @@ struct deferred {
     struct text reference; /* "history-reference": nobody guesses it; in byte order of delivery */
     struct text content;   /* deferred_content_get gives the bytes */
     struct text message_id, call_id, sender, group;
+    struct text from, to;      /* as its recipient sees them, also where its sender is anonymous; may be empty */
     struct text subject, type; /* as its sender wrote them; may be empty */
     uint64_t size;             /* bytes of the whole message */
     enum deferred_kind kind;
@@ -131,6 +132,31 @@ enum status deferred_erase(const struct documents *documents, struct text owner,
                            int64_t now_ms, struct arena *arena);
 enum status deferred_erase_all(const struct documents *documents, struct text owner, struct text who, int64_t now_ms,
                                size_t *count_out);
+
+/* The first DOCUMENT_RECORDS_MAX of an owner as the document that he reads and may shorten (documents_set_records). */
+extern const struct document_records deferred_records;
+
+/* --- what im-glue is asked to look at ------------------------------------------------------------------------------
+ */
+
+enum deferred_look {
+    DEFERRED_LOOK_CHANGED, /* what waits for the owner is not what it was */
+    DEFERRED_LOOK_RETRY,   /* it is to be tried now, whatever was planned */
+    DEFERRED_LOOKS
+};
+
+/* Many of one kind for one owner are one. */
+struct commit deferred_look(struct text owner, enum deferred_look look, struct arena *arena);
+
+struct deferred_asked {
+    struct text owner;
+    enum deferred_look look;
+    struct commit done; /* forgets it, unless it has been asked for again */
+};
+
+/* At most `limit`; what it costs does not depend on what waits. */
+enum status deferred_looks(const struct documents *documents, size_t limit, struct arena *arena,
+                           struct deferred_asked **asked_out, size_t *count_out);
 
 /* --- soundness --------------------------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "coding.h"
+#include "deferred.h"
 #include "fate.h"
 #include "history.h"
 #include "replay_script.h"
@@ -459,6 +460,17 @@ static void word_fate(struct world *world, struct text line, struct text block)
         world_fail(world, "fate is %s '%.*s'", fate_step_name(last->kind), TEXT_ARG(last->detail));
 }
 
+/* "look bob retry": as xdms leaves it for im-glue. */
+static void word_look(struct world *world, struct text line, struct text block)
+{
+    struct text address = script_address(world, script_word(&line));
+    bool retry = text_equal(script_word(&line), TEXT("retry"));
+    struct commit commit = deferred_look(address, retry ? DEFERRED_LOOK_RETRY : DEFERRED_LOOK_CHANGED, &world->arena);
+    (void)block;
+    if (document_internal_commit(world->documents, &commit, 1) != OK)
+        world_fail(world, "nothing can be left to be looked at");
+}
+
 /* "history bob 2 sent|got "TEXT"…": so many entries, of which the newest is so and holds these in its line. */
 static void word_history(struct world *world, struct text line, struct text block)
 {
@@ -528,6 +540,7 @@ static const struct {
     {TEXT_INIT("live"), word_live},
     {TEXT_INIT("copies"), word_copies},
     {TEXT_INIT("waiting"), word_waiting},
+    {TEXT_INIT("look"), word_look},
     {TEXT_INIT("erase"), word_erase},
 };
 

@@ -4,7 +4,7 @@ import pathlib
 import re
 import sys
 
-NAME = r"(?:xdms|xdm|im_glue)_[a-z_]+"
+NAME = r"(?:xdms|xdm|im)_[a-z_]+"
 
 code = set()
 for folder in ("xdms", "im-glue"):

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "clock.h"
+#include "deferred.h"
 #include "history.h"
 #include "service.h"
 #include "shipped_usages.h"
@@ -59,6 +60,7 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
     fixture->store = store ? store : store_open_memory();
     fixture->usages = shipped_usages();
     fixture->documents = documents_new(fixture->store, fixture->usages);
+    documents_set_records(fixture->documents, USAGE_FROM_DEFERRED, &deferred_records);
     documents_set_records(fixture->documents, USAGE_FROM_HISTORY, &history_records);
     fixture->digest = digest_new(TEXT("realm"), TEXT("example.com"), key);
     struct service_settings settings = {

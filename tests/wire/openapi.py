@@ -63,7 +63,16 @@ def admin_exchanges(ask, folder):
     ask("POST", "/api/v1/backup", json.dumps({"folder": os.path.join(folder, "backup")}), expect=200)
     ask("POST", "/api/v1/backup", json.dumps({"folder": "here"}), expect=400)
     ask("GET", "/api/v1/users", headers={"Origin": "http://evil.example"}, expect=403)
+    ask("GET", "/api/v1/queue?limit=5", expect=200)
+    ask("GET", "/api/v1/queue?after=nonsense", expect=400)
+    ask("GET", "/api/v1/users/alice/queue", expect=200)
+    ask("DELETE", "/api/v1/users/alice/queue?reference=none", expect=404)
+    ask("DELETE", "/api/v1/users/alice/queue", expect=200)
+    ask("POST", "/api/v1/users/alice/queue/retry", expect=202)
     ask("DELETE", "/api/v1/users/dave", expect=204)
+    ask("DELETE", "/api/v1/users/dave?everything=no", expect=400)
+    ask("DELETE", "/api/v1/users/dave?everything=true", expect=200)
+    ask("GET", "/api/v1/erasures?limit=1", expect=200)
 
 
 def policy_exchanges(ask):

@@ -105,6 +105,27 @@ enum ctl_exit ctl_user_del(struct ctl *ctl, int count, char **arguments)
     return ctl_call(ctl, &request, &answer);
 }
 
+/* "--yes": nobody types this by mistake for "del". */
+enum ctl_exit ctl_user_erase(struct ctl *ctl, int count, char **arguments)
+{
+    struct ctl_request request = {.method = "DELETE", .may_take_long = true};
+    struct ctl_answer answer;
+    const char *kind;
+    json_t *number;
+    if (!ctl_option(&count, &arguments, "--yes", NULL) || count != 1)
+        return CTL_USAGE;
+    request.path = text_format(&ctl->arena, "users/%.*s?everything=true", TEXT_ARG(ctl_segment(ctl, arguments[0])));
+    enum ctl_exit code = ctl_call(ctl, &request, &answer);
+    if (code != CTL_OK)
+        return code;
+    fputs("erased ", stdout);
+    ctl_print(ctl_string(answer.json, "address"));
+    printf(" record %s\n", ctl_string(answer.json, "id"));
+    json_object_foreach(json_object_get(answer.json, "erased"), kind, number)
+        printf("  %-10s %lld\n", kind, (long long)json_integer_value(number));
+    return CTL_OK;
+}
+
 static void print_words(const json_t *words, const char *label)
 {
     for (size_t i = 0; i < json_array_size(words); i++) {

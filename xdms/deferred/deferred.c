@@ -79,6 +79,8 @@ static struct text record_of(const struct deferred *deferred, struct arena *aren
     record_add(&record, "call-id", deferred->call_id);
     record_add(&record, "sender", deferred->sender);
     record_add(&record, "group", deferred->group);
+    record_add(&record, "from", deferred->from);
+    record_add(&record, "to", deferred->to);
     record_add(&record, "subject", deferred->subject);
     record_add(&record, "type", deferred->type);
     record_add(&record, "error", cut_error(deferred->error));
@@ -115,6 +117,8 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
         {TEXT("call-id"), &found.call_id},
         {TEXT("sender"), &found.sender},
         {TEXT("group"), &found.group},
+        {TEXT("from"), &found.from},
+        {TEXT("to"), &found.to},
         {TEXT("subject"), &found.subject},
         {TEXT("type"), &found.type},
         {TEXT("error"), &found.error},

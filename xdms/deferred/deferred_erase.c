@@ -4,8 +4,7 @@
 #include "deferred_own.h"
 #include "fate.h"
 
-#define TRIES_MAX  16  /* rounds that may be lost to im-glue, which writes a record only after it tried to deliver it */
-#define ERASE_PAGE 100 /* records read at once */
+#define TRIES_MAX 16 /* rounds that may be lost to im-glue, which writes a record only after it tried to deliver it */
 
 /* The trace of the same message to the same user; another sender may have chosen the same id. */
 static bool add_fate(const struct documents *documents, const struct deferred *deferred, struct text who,
@@ -20,14 +19,22 @@ static bool add_fate(const struct documents *documents, const struct deferred *d
     return true;
 }
 
+size_t deferred_erasure(const struct documents *documents, const struct deferred *deferred, struct text who,
+                        int64_t now_ms, struct arena *arena, struct commit *commits)
+{
+    size_t count = deferred_end(deferred, DEFERRED_DELETED, who, now_ms, arena, commits);
+    count += add_fate(documents, deferred, who, now_ms, arena, &commits[count]);
+    commits[count++] = deferred_look(deferred->owner, DEFERRED_LOOK_CHANGED, arena);
+    for (size_t i = 0; i < count; i++)
+        commits[i].who = who;
+    return count;
+}
+
 static enum status erase(const struct documents *documents, const struct deferred *deferred, struct text who,
                          int64_t now_ms, struct arena *arena)
 {
-    struct commit commits[DEFERRED_END_COMMITS + 1];
-    size_t count = deferred_end(deferred, DEFERRED_DELETED, who, now_ms, arena, commits);
-    count += add_fate(documents, deferred, who, now_ms, arena, &commits[count]);
-    for (size_t i = 0; i < count; i++)
-        commits[i].who = who;
+    struct commit commits[ERASE_COMMITS];
+    size_t count = deferred_erasure(documents, deferred, who, now_ms, arena, commits);
     document_internal_commit(documents, commits, count);
     return commits[0].status;
 }

@@ -18,4 +18,11 @@ int64_t deferred_arrival(struct text content); /* as its name tells; INT64_MAX: 
 struct text deferred_time_text(int64_t when_ms, struct arena *arena);
 bool deferred_read(const struct stored *stored, struct deferred *deferred_out); /* texts point into it */
 
+#define ERASE_PAGE    100 /* records read at once */
+#define ERASE_COMMITS (DEFERRED_END_COMMITS + 2)
+
+/* What ends it by its owner's or an admin's hand, with its trace: at most ERASE_COMMITS. */
+size_t deferred_erasure(const struct documents *documents, const struct deferred *deferred, struct text who,
+                        int64_t now_ms, struct arena *arena, struct commit *commits);
+
 #endif

@@ -40,6 +40,7 @@ admin_handler_fn admin_users_list, admin_users_create, admin_user_show, admin_us
 admin_handler_fn admin_groups_list, admin_group_show, admin_group_put, admin_group_delete;
 admin_handler_fn admin_message_show, admin_user_messages;
 admin_handler_fn admin_user_erase, admin_erasures;
+admin_handler_fn admin_queue, admin_user_queue, admin_queue_drop, admin_queue_retry;
 admin_handler_fn admin_backup, admin_import;
 admin_handler_fn decide_get, decide_post, explain_get, admin_openapi;
 

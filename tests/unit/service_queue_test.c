@@ -1,0 +1,246 @@
+/* What waits for users over HTTP: their own list by XCAP, the queue and the erasure of a user by the admin API. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "answer_json.h"
+#include "assert_text.h"
+#include "deferred.h"
+#include "fate.h"
+#include "service_tests.h"
+
+#define LIST "/xcap-root/org.openmobilealliance.deferred-list/users/sip:alice@example.com/deferred-list"
+
+static int begin(void **state)
+{
+    (void)state;
+    return begin_with(NULL, "", "alice bob");
+}
+
+static uint64_t order;
+
+/* One more message that waits, with its trace. */
+static struct text defer(struct text owner, const char *subject)
+{
+    struct arena *arena = &fixture->arena;
+    order = deferred_order(order, 1767607200000);
+    struct deferred deferred = {
+        .owner = owner,
+        .reference = deferred_reference(order, DEFERRED_NORMAL, arena),
+        .content = deferred_content_name(order, arena),
+        .message_id = text_format(arena, "m%llu", (unsigned long long)order),
+        .sender = TEXT("sip:bob@example.com"),
+        .from = TEXT("\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
+        .subject = text_of(subject),
+        .size = 5,
+        .received_ms = 1767607200000,
+        .expires_ms = 4000000000000,
+        .away = true,
+    };
+    struct fate fate = {.message_id = deferred.message_id, .sender = deferred.sender, .recipient = owner};
+    fate = fate_with(&fate, FATE_STORED, 1767607200000, TEXT(""), arena);
+    struct commit commits[] = {deferred_content_commit(deferred.content, TEXT("hello"), arena),
+                               deferred_commit(&deferred, arena), fate_commit(&fate, arena)};
+    assert_int_equal(document_internal_commit(fixture->documents, commits, 3), OK);
+    return deferred.reference;
+}
+
+#define ALICE TEXT("sip:alice@example.com")
+#define BOB   TEXT("sip:bob@example.com")
+
+static const char *string_of(struct text text)
+{
+    return text_cstring(&fixture->arena, text);
+}
+
+static const char *element_of(struct text reference)
+{
+    return string_of(text_format(
+        &fixture->arena, LIST "/~~/history-list/history%%5b@history-reference=%%22%.*s%%22%%5d", TEXT_ARG(reference)));
+}
+
+static void holds(struct answer answer, const char *part, bool expected)
+{
+    if (answer_holds(&answer, part) != expected)
+        fail_msg("%s: %.*s", part, TEXT_ARG(answer.body));
+}
+
+static uint64_t waiting(struct text owner)
+{
+    struct deferred_figures figures;
+    assert_int_equal(deferred_figures(fixture->documents, owner, &figures), OK);
+    return figures.count;
+}
+
+static size_t stored(const char *usage)
+{
+    const struct document_key prefix = {.usage = text_of(usage)};
+    struct key_page page;
+    assert_int_equal(document_internal_list(fixture->documents, &prefix, NULL, 100, &fixture->arena, &page), OK);
+    return page.count;
+}
+
+static void an_owner_sees_what_waits_as_its_sender_let_him_see(void **state)
+{
+    (void)state;
+    struct text first = defer(ALICE, "lunch");
+    defer(ALICE, "dinner");
+    defer(BOB, "not for alice");
+    struct answer answer = ASK_XCAP(fixture, "GET", LIST, "alice");
+    assert_int_equal(answer.status, 200);
+    assert_text(answer_header(&answer, "Content-Type", 0), "application/vnd.oma.im.deferred-list+xml");
+    holds(answer, string_of(first), true);
+    holds(answer, "<subject>lunch</subject>", true);
+    holds(answer, "<subject>dinner</subject>", true);
+    holds(answer, "not for alice", false);
+    holds(answer, "anonymous.invalid", true);
+    holds(answer, "sip:bob@example.com", false);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST, "bob").status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "GET", element_of(first), "alice").status, 200);
+}
+
+static void an_owner_deletes_a_message_that_waits(void **state)
+{
+    (void)state;
+    struct text first = defer(ALICE, "lunch"), second = defer(ALICE, "dinner");
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element_of(first), "bob").status, 403);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element_of(first), "alice").status, 200);
+    assert_int_equal(waiting(ALICE), 1);
+    assert_int_equal(stored(DOCUMENT_CONTENTS), 1);
+    assert_int_equal(stored(DOCUMENT_LOOKS), 1);
+    struct fate *fates;
+    size_t count;
+    assert_int_equal(fate_of_user(fixture->documents, ALICE, 10, &fixture->arena, &fates, &count), OK);
+    size_t deleted = 0;
+    for (size_t i = 0; i < count; i++)
+        deleted += fates[i].steps[fates[i].steps_count - 1].kind == FATE_DELETED;
+    assert_int_equal(deleted, 1);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element_of(first), "alice").status, 404);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", LIST, "alice").status, 200);
+    assert_int_equal(waiting(ALICE), 0);
+    assert_int_equal(stored(DOCUMENT_CONTENTS), 0);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", element_of(second), "alice").status, 404);
+}
+
+static void ten_thousand_that_wait_are_a_list_of_bounded_size(void **state)
+{
+    (void)state;
+    enum { MANY = 10000 };
+    struct text first = defer(ALICE, "again"), last = first;
+    for (int i = 1; i < MANY; i++)
+        last = defer(ALICE, "again");
+    struct answer answer = ASK_XCAP(fixture, "GET", LIST, "alice");
+    assert_int_equal(answer.status, 200);
+    assert_true(answer.body.length < 1u << 20);
+    holds(answer, string_of(first), true);
+    holds(answer, string_of(last), false);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST "?limit=10", "alice").status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "DELETE", LIST, "alice").status, 200);
+    assert_int_equal(waiting(ALICE), 0);
+}
+
+static json_int_t number(struct answer answer, const char *path)
+{
+    json_t *json;
+    json_int_t value = json_integer_value(answer_json(&answer, path, &json));
+    json_decref(json);
+    return value;
+}
+
+static const char *member(struct answer answer, const char *path)
+{
+    json_t *json;
+    const char *value = json_string_value(answer_json(&answer, path, &json));
+    value = string_of(text_of(value ? value : ""));
+    json_decref(json);
+    return value;
+}
+
+static void an_admin_sees_what_waits_for_whom_and_why(void **state)
+{
+    (void)state;
+    defer(ALICE, "one");
+    defer(ALICE, "two");
+    defer(BOB, "three");
+    struct answer answer = ASK_ADMIN(fixture, "GET", "/api/v1/queue?limit=2");
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(number(answer, "count"), 3);
+    assert_int_equal(number(answer, "bytes"), 15);
+    holds(answer, "\"recipient\": \"sip:alice@example.com\"", true);
+    holds(answer, "\"sender\": \"sip:bob@example.com\"", true);
+    holds(answer, "\"why\": \"recipient was away\"", true);
+    holds(answer, "\"since\": \"2026-01-05T10:00:00", true);
+    holds(answer, "three", false);
+    struct text next = text_format(&fixture->arena, "/api/v1/queue?limit=2&after=%s", member(answer, "next"));
+    answer = ASK_ADMIN(fixture, "GET", string_of(next));
+    holds(answer, "three", true);
+    holds(answer, "\"next\"", false);
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/users/alice/queue?limit=1");
+    assert_int_equal(number(answer, "count"), 2);
+    holds(answer, "one", true);
+    next = text_format(&fixture->arena, "/api/v1/users/alice/queue?after=%s", member(answer, "next"));
+    answer = ASK_ADMIN(fixture, "GET", string_of(next));
+    holds(answer, "two", true);
+    holds(answer, "one", false);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/queue?after=nonsense").status, 400);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/%20/queue").status, 404);
+}
+
+static void an_admin_drops_messages_and_has_them_tried(void **state)
+{
+    (void)state;
+    struct text one = defer(ALICE, "one");
+    defer(ALICE, "two");
+    struct text target = text_format(&fixture->arena, "/api/v1/users/alice/queue?reference=%.*s", TEXT_ARG(one));
+    assert_int_equal(number(ASK_ADMIN(fixture, "DELETE", string_of(target)), "dropped"), 1);
+    assert_int_equal(ASK_ADMIN(fixture, "DELETE", string_of(target)).status, 404);
+    assert_int_equal(waiting(ALICE), 1);
+    struct answer retry = ASK_ADMIN(fixture, "POST", "/api/v1/users/alice/queue/retry");
+    assert_int_equal(retry.status, 202);
+    assert_int_equal(number(retry, "waiting"), 1);
+    struct deferred_asked *asked;
+    size_t count;
+    assert_int_equal(deferred_looks(fixture->documents, 10, &fixture->arena, &asked, &count), OK);
+    assert_int_equal(count, 2); /* that it changed, and that it is to be tried */
+    assert_int_equal(asked[1].look, DEFERRED_LOOK_RETRY);
+    assert_int_equal(number(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice/queue"), "dropped"), 1);
+    assert_int_equal(waiting(ALICE), 0);
+}
+
+static void a_user_is_erased_and_the_record_stays(void **state)
+{
+    (void)state;
+    defer(ALICE, "one");
+    assert_int_equal(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice?everything=no").status, 400);
+    struct answer answer = ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice?everything=true");
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(member(answer, "address"), "sip:alice@example.com");
+    assert_true(text_starts_with(text_of(member(answer, "by")), TEXT("admin at 127.0.0.1:")));
+    assert_int_equal(number(answer, "erased.account"), 1);
+    assert_int_equal(number(answer, "erased.messages"), 1);
+    assert_int_equal(number(answer, "erased.traces"), 1);
+    assert_int_equal(waiting(ALICE), 0);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/alice").status, 404);
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/erasures");
+    holds(answer, "sip:alice@example.com", true);
+    holds(answer, "\"ended\"", true);
+    answer = ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice?everything=true");
+    assert_int_equal(number(answer, "erased.account"), 0);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/bob").status, 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_owner_sees_what_waits_as_its_sender_let_him_see, begin, end),
+        cmocka_unit_test_setup_teardown(an_owner_deletes_a_message_that_waits, begin, end),
+        cmocka_unit_test_setup_teardown(ten_thousand_that_wait_are_a_list_of_bounded_size, begin, end),
+        cmocka_unit_test_setup_teardown(an_admin_sees_what_waits_for_whom_and_why, begin, end),
+        cmocka_unit_test_setup_teardown(an_admin_drops_messages_and_has_them_tried, begin, end),
+        cmocka_unit_test_setup_teardown(a_user_is_erased_and_the_record_stays, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

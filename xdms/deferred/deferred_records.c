@@ -1,0 +1,74 @@
+/* What waits as the document that its owner reads and may make shorter. */
+#include "clock.h"
+#include "deferred.h"
+#include "deferred_own.h"
+
+static void add_number(struct text_builder *listing, const char *name, uint64_t number)
+{
+    builder_add_format(listing, " %s=\"%llu\"", name, (unsigned long long)number);
+}
+
+/* Who sent it stays out: the owner sees what the sender let him see. */
+static void add_item(struct text_builder *listing, const struct deferred *item)
+{
+    struct arena *arena = listing->arena;
+    builder_add(listing, TEXT("<record"));
+    document_add_attribute(listing, "reference", item->reference);
+    add_number(listing, "size", item->size);
+    document_add_attribute(listing, "date", clock_write_rfc3339(arena, item->received_ms));
+    if (item->expires_ms != INT64_MAX)
+        document_add_attribute(listing, "until", clock_write_rfc3339(arena, item->expires_ms));
+    document_add_attribute(listing, "role", TEXT("got"));
+    document_add_attribute(listing, "from", item->from);
+    document_add_attribute(listing, "to", item->to);
+    document_add_attribute(listing, "group", item->group);
+    document_add_attribute(listing, "subject", item->subject);
+    builder_add(listing, TEXT("/>"));
+}
+
+static enum status list(const struct documents *documents, struct text owner, const struct document_part *part,
+                        struct text_builder *listing, struct text *next_out)
+{
+    struct deferred_page page = {0};
+    struct arena arena;
+    arena_init(&arena, "deferred");
+    enum status status = deferred_list(documents, owner, part ? part->after : TEXT(""),
+                                       part ? part->limit : DOCUMENT_RECORDS_MAX, &arena, &page);
+    for (size_t i = 0; status == OK && i < page.count; i++)
+        add_item(listing, &page.items[i]);
+    if (status == OK && page.more && page.count)
+        *next_out = text_copy(listing->arena, page.items[page.count - 1].reference);
+    arena_clear(&arena);
+    return status;
+}
+
+static enum status find_named(const struct documents *documents, struct text owner, const struct text *names,
+                              size_t count, struct arena *arena, struct deferred_page *page_out)
+{
+    *page_out = (struct deferred_page){.items = arena_array(arena, struct deferred, count)};
+    for (size_t i = 0; i < count; i++) {
+        struct deferred *item = &page_out->items[page_out->count];
+        enum status status = deferred_get(documents, owner, names[i], arena, item);
+        if (status != OK && status != NOT_FOUND)
+            return status;
+        page_out->count += status == OK && item->outcome == DEFERRED_WAITING;
+    }
+    return OK;
+}
+
+static enum status remove_some(const struct documents *documents, struct text owner, const struct text *names,
+                               size_t count, struct text who, struct arena *arena, struct commit **commits_out,
+                               size_t *commits_count_out)
+{
+    struct deferred_page page = {0};
+    enum status status = names ? find_named(documents, owner, names, count, arena, &page)
+                               : deferred_list(documents, owner, TEXT(""), ERASE_PAGE, arena, &page);
+    *commits_out = arena_array(arena, struct commit, page.count * ERASE_COMMITS + 1);
+    *commits_count_out = 0;
+    for (size_t i = 0; status == OK && i < page.count; i++)
+        *commits_count_out +=
+            deferred_erasure(documents, &page.items[i], who, clock_wall_ms(), arena, *commits_out + *commits_count_out);
+    return status;
+}
+
+const struct document_records deferred_records = {list, remove_some};
