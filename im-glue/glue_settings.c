@@ -46,6 +46,39 @@ static const struct setting rows[] = {
      "Beginnings of the User-Agent of clients that are offered MD5 digest alone, separated by commas, because they "
      "give "
      "up when SHA-256 is offered too; not with sip.sha256-first."},
+    {"peering.domains-out", SETTING_TEXT, ROW(domains_out), "", 0, 0, "",
+     "Other domains that our users may send to, separated by commas, as example.net, *.example.org, or * for all; "
+     "empty: "
+     "none."},
+    {"peering.domains-in", SETTING_TEXT, ROW(domains_in), "*", 0, 0, "",
+     "Other domains whose users may send to ours, when a trusted peer asserts them (identity.trusted-peers, "
+     "identity.trusted-names)."},
+    {"peering.by-certificate", SETTING_SWITCH, ROW(by_certificate), "no", 0, 0, "",
+     "Also when the certificate of a peer on listen.sips names their domain (RFC 5922); needs tls.client-ca and "
+     "tls.clients."},
+    {"peering.domains-asserted", SETTING_TEXT, ROW(domains_asserted), "", 0, 0, "",
+     "Other domains that are trusted with P-Asserted-Identity (RFC 3325)."},
+    {"peering.routes", SETTING_TEXT, ROW(routes), "", 0, 0, "",
+     "Next hops, separated by commas, as example.net=sip:192.0.2.1;transport=tcp, *=sip:sbc.example.com;lr; with lr as "
+     "a "
+     "Route; domains without one by DNS (RFC 3263)."},
+    {"peering.in-flight-max", SETTING_NUMBER, ROW(in_flight_max), "200", 1, 100000, "",
+     "Messages on their way to one other domain at once; more wait on the disk."},
+    {"peering.messages-per-domain", SETTING_NUMBER, ROW(messages_per_domain), "0", 0, 10000000, "",
+     "Messages that all users of one other domain may send in a minute; more are refused with 480 and Retry-After; 0: "
+     "any "
+     "number."},
+    {"peering.transports", SETTING_TEXT, ROW(transports), "tls, tcp, udp", 0, 0, "",
+     "Transports to other domains, in the order tried where their DNS has no NAPTR; tls needs tls.certificate."},
+    {"dns.servers", SETTING_TEXT, ROW(dns_servers), "", 0, 0, "",
+     "Addresses of DNS servers, separated by commas, as 192.0.2.53, [2001:db8::53]:5353; empty: those of the system."},
+    {"dns.timeout", SETTING_NUMBER, ROW(dns_timeout_ms), "2000", 50, 30000, "ms",
+     "How long one server is waited for at the first attempt; at later ones twice as long each."},
+    {"dns.tries", SETTING_NUMBER, ROW(dns_tries), "2", 1, 10, "", "Attempts at each server."},
+    {"dns.ttl-max", SETTING_NUMBER, ROW(dns_ttl_s_max), "86400", 0, 604800, "s",
+     "Answers are remembered as long as they say, and no longer than this."},
+    {"dns.entries-max", SETTING_NUMBER, ROW(dns_entries_max), "10000", 100, 1000000, "",
+     "Answers that are remembered; the least recently used goes first."},
     {"im.exploder", SETTING_TEXT, ROW(exploder), "exploder", 0, 0, "",
      "Address that takes messages with a list of recipients (RFC 5365): a URI, or the user part of one in the domain; "
      "empty: none does."},

@@ -14,6 +14,11 @@ struct glue_settings {
     int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
     char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
+    char *domains_out, *domains_in, *domains_asserted, *routes;
+    bool by_certificate;
+    int64_t in_flight_max, messages_per_domain;
+    char *transports, *dns_servers;
+    int64_t dns_timeout_ms, dns_tries, dns_ttl_s_max, dns_entries_max;
     int64_t recipients_max, report_window_s, message_bytes_max;
     int64_t history_days, history_messages_max, history_mib_max;
 };

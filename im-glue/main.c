@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "conversation.h"
+#include "dns.h"
+#include "glue_peering.h"
 #include "glue_settings.h"
 #include "log.h"
 #include "port.h"
@@ -19,6 +21,7 @@ struct program {
     struct loop *loop;
     struct transport *transport;
     struct conversation *conversation;
+    struct dns *dns;
     struct port *management; /* NULL: none */
     char host[256];
     uint16_t port;
@@ -31,7 +34,17 @@ static bool start_failed(struct text error)
     return false;
 }
 
-static void send_outputs(struct program *program)
+/* Each answer may make output, and some answers come at once. */
+static bool ask_questions(struct program *program)
+{
+    struct dns_question question;
+    bool any = false;
+    for (; conversation_question(program->conversation, &question); any = true)
+        dns_ask(program->dns, &question);
+    return any;
+}
+
+static void send_all(struct program *program)
 {
     struct sip_output output;
     while (conversation_output(program->conversation, &output)) {
@@ -40,6 +53,13 @@ static void send_outputs(struct program *program)
         else
             transport_send(program->transport, &output.flow, output.bytes);
     }
+}
+
+static void send_outputs(struct program *program)
+{
+    do
+        send_all(program);
+    while (ask_questions(program));
     if (program->stopping && conversation_pending(program->conversation) == 0)
         loop_stop(program->loop);
 }
@@ -60,6 +80,12 @@ static void on_unreachable(void *context, const struct flow *flow)
 {
     struct program *program = context;
     conversation_unreachable(program->conversation, flow, clock_now());
+}
+
+static void on_answered(void *context, uint64_t number, const struct dns_answer *answer)
+{
+    struct program *program = context;
+    conversation_answered(program->conversation, number, answer, clock_now());
 }
 
 /* Runs before each sleep: whatever happened since the last one has its answers sent here. */
@@ -254,6 +280,9 @@ static bool open_sip(struct program *program)
         .peer_names = peer_names,
         .peer_names_context = program,
     };
+    const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
+    if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
+        return start_failed(error);
     if (program->settings.exploder[0] && settings.exploder.length == 0)
         return start_failed(
             text_format(&program->node.arena, "im.exploder: no address: %s", program->settings.exploder));
@@ -267,6 +296,18 @@ static bool open_sip(struct program *program)
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
                                              wake, program, clock_now());
     return true;
+}
+
+static bool open_dns(struct program *program)
+{
+    const struct dns_settings settings = {
+        .servers = program->settings.dns_servers,
+        .timeout_ms = (int)program->settings.dns_timeout_ms,
+        .tries = (int)program->settings.dns_tries,
+    };
+    struct text error = {0};
+    program->dns = dns_open(program->loop, &settings, on_answered, program, &program->node.arena, &error);
+    return program->dns || start_failed(error);
 }
 
 static bool open_management(struct program *program)
@@ -310,6 +351,7 @@ static void serve(struct program *program)
 static void close_program(struct program *program)
 {
     port_close(program->management); /* its threads read the store */
+    dns_close(program->dns);
     if (program->transport)
         transport_close(program->transport);
     node_close_store(&program->node);
@@ -338,7 +380,7 @@ int main(int argc, char **argv)
     bool started = node_open(&program.node, "im-glue", &program.settings.node, &error) || start_failed(error);
     if (started)
         open_groups(&program);
-    started = started && open_sip(&program) && open_management(&program);
+    started = started && open_dns(&program) && open_sip(&program) && open_management(&program);
     if (started)
         serve(&program);
     close_program(&program);

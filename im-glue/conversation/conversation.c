@@ -19,6 +19,9 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->digest = digest;
     conversation->groups = groups;
     conversation->agent = sip_agent_new(&settings->agent);
+    if (settings->peering.locator.transports_count == 0)
+        conversation->settings.peering.locator = LOCATOR_SETTINGS_STANDARD;
+    conversation->locator = locator_new(&conversation->settings.peering.locator);
     conversation->wake = wake;
     conversation->wake_context = wake_context;
     conversation->now = now;
@@ -27,6 +30,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
     TAILQ_INIT(&conversation->waiting);
+    TAILQ_INIT(&conversation->domains_ready);
     TAILQ_INIT(&conversation->queries);
     TAILQ_INIT(&conversation->queries_answered);
     TAILQ_INIT(&conversation->collections_due);
@@ -37,6 +41,8 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     pthread_mutex_init(&conversation->lock, NULL);
     publication_load(conversation);
     served_load(conversation);
+    domain_load(conversation);
+    outbound_run(conversation);
     reports_load(conversation);
     core_load(conversation);
     return conversation;
@@ -64,6 +70,8 @@ void conversation_free(struct conversation *conversation)
     reports_free_all(conversation);
     connection_forget_all(conversation);
     served_free_all(conversation);
+    domain_free_all(conversation);
+    locator_free(conversation->locator);
     sender_free_all(conversation);
     sip_agent_free(conversation->agent);
     free(conversation->expiry.swept);
@@ -98,6 +106,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 {
     conversation->now = now;
     work_run_completed(conversation);
+    locator_tick(conversation->locator, now.monotonic_ms);
     sip_agent_tick(conversation->agent, now.monotonic_ms);
     take_events(conversation);
     delivery_run_deadlines(conversation);
@@ -110,21 +119,28 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     looks_run(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
+        domain_sweep(conversation);
         sender_sweep(conversation);
         recording_sweep(conversation);
         expiry_sweep(conversation);
         conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
     }
     work_run_completed(conversation);
+    outbound_run(conversation);
 }
 
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
-    const int64_t others[] = {
-        sip_agent_deadline(conversation->agent), delivery_deadline(conversation), queue_deadline(conversation),
-        reports_deadline(conversation),          query_deadline(conversation),    events_deadline(conversation),
-        expiry_deadline(conversation),           looks_deadline(conversation)};
+    const int64_t others[] = {sip_agent_deadline(conversation->agent),
+                              delivery_deadline(conversation),
+                              queue_deadline(conversation),
+                              reports_deadline(conversation),
+                              query_deadline(conversation),
+                              events_deadline(conversation),
+                              expiry_deadline(conversation),
+                              looks_deadline(conversation),
+                              locator_deadline(conversation->locator)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;
@@ -133,6 +149,19 @@ int64_t conversation_deadline(const struct conversation *conversation)
 bool conversation_output(struct conversation *conversation, struct sip_output *output_out)
 {
     return sip_agent_output(conversation->agent, output_out);
+}
+
+bool conversation_question(struct conversation *conversation, struct dns_question *question_out)
+{
+    return locator_question(conversation->locator, question_out);
+}
+
+void conversation_answered(struct conversation *conversation, uint64_t number, const struct dns_answer *answer,
+                           struct instant now)
+{
+    conversation->now = now;
+    locator_answer(conversation->locator, number, answer, now.monotonic_ms);
+    outbound_run(conversation);
 }
 
 size_t conversation_pending(const struct conversation *conversation)
@@ -144,6 +173,8 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
 {
     struct request *request = request_new(conversation, event);
     struct text method = sip_method(event->message);
+    if (sip_agent_is_loop(conversation->agent, event->message))
+        return request_answer(request, 482, NULL);
     if (!sender_has_room(request))
         return;
     if (text_equal(method, TEXT("MESSAGE")))
@@ -195,4 +226,5 @@ static void take_events(struct conversation *conversation)
         case SIP_EVENT_FAILED: take_failure(branch, event.failure); break;
         }
     }
+    outbound_run(conversation);
 }

@@ -15,6 +15,7 @@
 #include "fate.h"
 #include "imsettings.h"
 #include "recipients.h"
+#include "uri.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
 #define CONVERSATION_ANSWER_MS_MAX                                                                                     \
@@ -25,7 +26,7 @@
     (64u << 20)                /* of all copies of one message to a group: they are in memory until they are on disk */
 #define CONVERSATION_RETRIES 4 /* planned attempts to hand over what was kept; then the next registration counts */
 
-enum sender_rate { SENDER_MESSAGES, SENDER_REGISTERS, SENDER_RATES };
+enum sender_rate { SENDER_MESSAGES, SENDER_REGISTERS, SENDER_OF_DOMAIN, SENDER_RATES };
 
 /* One contact of a user, as its document in "#bindings" says. */
 struct contact {
@@ -71,9 +72,21 @@ struct served {
     bool trimming;                /* some of his history is on its way out, since it was too much */
     uint64_t core_version;        /* of what a core has told of him; 0: nothing, else one more */
     struct ended_contacts *ended; /* that watchers have not been told of; NULL: none since the start */
+    struct domain *domain;        /* of somebody who is not ours; NULL: a user */
+    unsigned deliveries;          /* of messages to him, in memory */
 };
 
 TAILQ_HEAD(served_list, served);
+
+/* Another domain, while something is known of somebody there. */
+struct domain {
+    UT_hash_handle hh;
+    char *name;
+    size_t users, in_flight;
+    struct served_list waiting; /* for less to be on its way */
+    bool ready;                 /* there may be room for some of these now */
+    TAILQ_ENTRY(domain) entry;  /* while it is */
+};
 
 /* Who has requests in progress, or used up some of what he may send in a minute. */
 struct sender {
@@ -102,6 +115,8 @@ struct request {
     struct text user; /* authenticated, canonical; empty before: `who.address` */
     struct requester who;
     struct text auth_info;  /* for Authentication-Info of a 2xx; empty: none */
+    struct text domain;     /* of a sender who is not ours; empty: ours, or not known */
+    bool certified;         /* his domain vouches for him by its certificate, and for nobody else */
     struct sender *sender;  /* NULL until he is known */
     size_t held;            /* bytes counted for it */
     struct text message_id; /* of a MESSAGE that could be read; for the log */
@@ -142,6 +157,7 @@ struct delivery {
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
     bool late;               /* was stored after a silence, and may still be answered */
     bool choosy;             /* its sender meant other contacts than are there */
+    bool nowhere;            /* the domain of the recipient does not exist */
     bool untold;             /* no record: it says only that somebody writes */
     bool store_failed;       /* it should have been kept, but the store did not take it */
     struct request *request; /* relayed: the sender waits; NULL once answered */
@@ -163,7 +179,8 @@ struct branch {
     struct text contact, path;
     bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
-    unsigned plainer; /* wrappings taken off, because the contact did not read them */
+    struct outbound *outbound; /* to another domain; NULL: to a contact */
+    unsigned plainer;          /* wrappings taken off, because the contact did not read them */
 };
 
 /* What is looked for in the store from time to time: what has expired, what has ended, what nothing refers to. */
@@ -180,6 +197,9 @@ struct conversation {
     struct digest *digest;
     struct groups *groups;
     struct sip_agent *agent;
+    struct locator *locator;
+    struct domain *domains; /* hash by name */
+    TAILQ_HEAD(domain_list, domain) domains_ready;
     void (*wake)(void *);
     void *wake_context;
     struct instant now;
@@ -255,6 +275,7 @@ void work_ignore(struct conversation *conversation, struct work *work); /* `then
 /* served.c */
 struct served *served_get(struct conversation *conversation, struct text address);
 struct served *served_find(const struct conversation *conversation, struct text address); /* NULL: nothing is known */
+void served_free(struct conversation *conversation, struct served *served);
 void served_free_all(struct conversation *conversation);
 bool served_reachable(const struct conversation *conversation, const struct served *served);
 /* copies it */
@@ -384,6 +405,7 @@ struct incoming {
 /* False: answered and freed. `exploder`: its address when it is meant for that. */
 bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
+bool incoming_is_nobody(struct text canonical);                               /* RFC 3323 §4.1.1.3 */
 bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
 /* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
@@ -467,12 +489,19 @@ const struct contact *target_other_flow(const struct conversation *conversation,
 /* delivery.c */
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);
 void delivery_free(struct delivery *delivery);
-/* Is the request, of these, what we are sending to somebody ourselves? */
-bool delivery_is_ours(const struct conversation *conversation, struct text call_id, struct text cseq,
-                      struct arena *arena);
+/* Is the request what we are sending to that recipient ourselves? NULL: it came to a group or with a list, and we are
+ * sending it to anybody as a copy. Somebody else may get it from him: that is a spiral. */
+bool delivery_is_ours(struct request *request, const struct served *recipient);
 void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
+struct sip_message *delivery_read(const struct delivery *delivery); /* as stored; NULL: damaged */
+/* To the same place by a connection instead, where it is too large for datagrams. `contact`: NULL if it is none. */
+struct flow delivery_flow_for_size(struct branch *branch, const struct flow *flow, const struct contact *contact);
+void delivery_note_failed(struct branch *branch, int status);
+/* One more request; false: the message cannot go there, which is noted. */
+bool delivery_send_branch(struct branch *branch, const struct sip_message *stored, const struct flow *flow);
 void delivery_expect_answer(struct delivery *delivery);
 void delivery_take_response(struct branch *branch, int status);
+void delivery_take_final(struct branch *branch, int status); /* nothing else is tried */
 void delivery_take_failure(struct branch *branch, enum sip_failure failure);
 void delivery_settle(struct delivery *delivery); /* ends and frees it when nothing is outstanding any more */
 void delivery_run_deadlines(struct conversation *conversation);
@@ -509,6 +538,33 @@ void ended_tell(struct work *work, const struct deferred *ended);
 /* looks.c */
 void looks_run(struct conversation *conversation);
 int64_t looks_deadline(const struct conversation *conversation);
+
+/* domain.c: those that are not ours */
+bool domain_is_ours(const struct conversation *conversation, struct text domain);
+bool domain_is_listed(struct text list, struct text domain);
+struct text domain_route(const struct conversation *conversation, struct text domain); /* empty: by DNS */
+struct served *domain_served(struct conversation *conversation, struct text address);  /* somebody there */
+bool domain_has_room(const struct conversation *conversation, const struct domain *domain);
+void domain_wait(struct conversation *conversation, struct served *served); /* if his domain has no room */
+void domain_enter(struct domain *domain);
+void domain_leave(struct conversation *conversation, struct domain *domain);
+void domain_run_waiting(struct conversation *conversation); /* those for whom there is room now */
+void domain_load(struct conversation *conversation);
+void domain_sweep(struct conversation *conversation);
+void domain_free_all(struct conversation *conversation);
+
+/* outbound.c: messages to other domains */
+bool outbound_allows(const struct conversation *conversation, struct text address);
+bool outbound_may(struct incoming *incoming, struct text address); /* false: answered and freed */
+void outbound_send(struct delivery *delivery, const struct sip_message *stored);
+bool outbound_try_again(struct branch *branch); /* the target has failed: another way instead */
+void outbound_run(struct conversation *conversation);
+void outbound_prepare(const struct delivery *delivery, struct sip_message *message);
+int outbound_answer_for(int status);
+bool outbound_is_unheard(int status); /* the other domain has said nothing */
+
+/* inbound.c: whom another server speaks for. False: answered and freed. */
+bool inbound_take(struct request *request);
 
 /* queue.c: stored messages of one user, one after another */
 /* The trace of it, with the steps so far, in the arena. */

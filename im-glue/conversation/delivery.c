@@ -14,6 +14,9 @@ struct delivery *delivery_new(struct conversation *conversation, struct served *
     arena_init(&delivery->arena, "delivery");
     delivery->conversation = conversation;
     delivery->recipient = recipient;
+    recipient->deliveries++;
+    if (recipient->domain)
+        domain_enter(recipient->domain);
     TAILQ_INSERT_TAIL(&conversation->deliveries, delivery, all);
     conversation->deliveries_count++;
     return delivery;
@@ -35,11 +38,12 @@ void delivery_expect_answer(struct delivery *delivery)
 
 /* --- loops (RFC 3261 §16.3): a contact may lead back to us by way of others --- */
 
-static struct text sent_key(struct text call_id, struct text cseq, struct arena *arena)
+/* A copy out of a group is known by its Call-ID alone, which is its own. */
+static struct text sent_key(struct text call_id, struct text cseq, const struct served *recipient, struct arena *arena)
 {
     struct text number, method;
     text_cut(text_trim(cseq), ' ', &number, &method);
-    return text_format(arena, "%.*s %.*s", TEXT_ARG(number), TEXT_ARG(call_id));
+    return text_format(arena, "%.*s %s %.*s", TEXT_ARG(number), recipient ? recipient->address : "", TEXT_ARG(call_id));
 }
 
 static void note_sent(struct delivery *delivery, const struct sip_message *message)
@@ -49,7 +53,8 @@ static void note_sent(struct delivery *delivery, const struct sip_message *messa
     struct text cseq;
     if (delivery->sent_as.length || !sip_header(message, "CSeq", 0, &delivery->arena, &cseq))
         return;
-    struct text key = sent_key(sip_call_id(message, &delivery->arena), cseq, &delivery->arena);
+    const struct served *recipient = delivery->fate.group.length ? NULL : delivery->recipient;
+    struct text key = sent_key(sip_call_id(message, &delivery->arena), cseq, recipient, &delivery->arena);
     HASH_FIND(hh, conversation->sent, key.bytes, key.length, other);
     if (other) /* a client that uses one twice */
         return;
@@ -57,27 +62,40 @@ static void note_sent(struct delivery *delivery, const struct sip_message *messa
     HASH_ADD_KEYPTR(hh, conversation->sent, delivery->sent_as.bytes, delivery->sent_as.length, delivery);
 }
 
-bool delivery_is_ours(const struct conversation *conversation, struct text call_id, struct text cseq,
-                      struct arena *arena)
+static struct delivery *find_sent(const struct conversation *conversation, struct text key)
 {
-    struct text key = sent_key(call_id, cseq, arena);
-    struct delivery *found;
+    struct delivery *found = NULL;
     HASH_FIND(hh, conversation->sent, key.bytes, key.length, found);
-    return found != NULL;
+    return found;
+}
+
+bool delivery_is_ours(struct request *request, const struct served *recipient)
+{
+    struct arena *arena = &request->arena;
+    struct text call_id = sip_call_id(request->message, arena), cseq = request_header(request, "CSeq");
+    const struct delivery *copy = find_sent(request->conversation, sent_key(call_id, cseq, NULL, arena));
+    if (!recipient || (copy && copy->recipient == recipient))
+        return copy != NULL;
+    return find_sent(request->conversation, sent_key(call_id, cseq, recipient, arena)) != NULL;
 }
 
 void delivery_free(struct delivery *delivery)
 {
+    struct conversation *conversation = delivery->conversation;
+    struct served *recipient = delivery->recipient;
     stop_expecting(delivery);
     if (delivery->sent_as.length)
-        HASH_DEL(delivery->conversation->sent, delivery);
-    TAILQ_REMOVE(&delivery->conversation->deliveries, delivery, all);
-    delivery->conversation->deliveries_count--;
-    delivery->conversation->delivery_bytes -= delivery->held;
+        HASH_DEL(conversation->sent, delivery);
+    TAILQ_REMOVE(&conversation->deliveries, delivery, all);
+    conversation->deliveries_count--;
+    conversation->delivery_bytes -= delivery->held;
     if (delivery->request)
         request_free(delivery->request);
     arena_clear(&delivery->arena);
     free(delivery);
+    recipient->deliveries--;
+    if (recipient->domain)
+        domain_leave(conversation, recipient->domain);
 }
 
 /* A copy out of a group is a request of its own (RFC 5365 §7.2): new Call-ID, CSeq and From tag, To the member. */
@@ -110,6 +128,7 @@ static struct sip_message *address_message(struct delivery *delivery, const stru
     /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
     struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");
+    outbound_prepare(delivery, message);
     if (branch->path.length && sip_header_set(message, "Route", branch->path) != OK) {
         sip_message_free(message);
         return NULL;
@@ -120,7 +139,7 @@ static struct sip_message *address_message(struct delivery *delivery, const stru
     return NULL;
 }
 
-static struct sip_message *read_message(const struct delivery *delivery)
+struct sip_message *delivery_read(const struct delivery *delivery)
 {
     struct sip_message *message = NULL;
     struct sip_fault fault;
@@ -150,50 +169,66 @@ static int rank(const struct delivery *delivery, int status)
     return (silent ? 1 : 2) + (delivery->deferred.reference.length ? 1 : 0);
 }
 
-static void take_refusal(struct delivery *delivery, struct text contact, int status)
+/* For people: the contact; or the address at another domain, and who is asked there. */
+static struct text place_of(const struct branch *branch)
 {
-    note(delivery, FATE_FAILED, contact, status);
+    struct arena *arena = &branch->delivery->arena;
+    if (!branch->outbound || branch->flow.peer.ss_family == AF_UNSPEC)
+        return branch->contact;
+    return text_format(arena, "%.*s by %s %.*s", TEXT_ARG(branch->contact), flow_kind_name(branch->flow.kind),
+                       TEXT_ARG(flow_peer_text(&branch->flow, arena)));
+}
+
+void delivery_note_failed(struct branch *branch, int status)
+{
+    note(branch->delivery, FATE_FAILED, place_of(branch), status);
+}
+
+static void take_refusal(struct branch *branch, int status)
+{
+    struct delivery *delivery = branch->delivery;
+    delivery_note_failed(branch, status);
     if (delivery->best == 0 || rank(delivery, status) > rank(delivery, delivery->best))
         delivery->best = status;
 }
 
 /* RFC 3261 §18.1.1: what may be cut into fragments on its way goes over a connection, if it can be made. */
-static struct flow flow_for_size(struct branch *branch, const struct flow *flow, const struct contact *contact)
+struct flow delivery_flow_for_size(struct branch *branch, const struct flow *flow, const struct contact *contact)
 {
     const struct delivery *delivery = branch->delivery;
     struct flow chosen = *flow;
     size_t most = delivery->conversation->settings.datagram_bytes_max;
-    branch->grown =
-        flow->kind == FLOW_UDP && !contact->by_source && !contact->udp_alone && delivery->message.length > most;
+    bool alone = contact && (contact->by_source || contact->udp_alone);
+    branch->grown = flow->kind == FLOW_UDP && !alone && delivery->message.length > most;
     if (branch->grown)
         chosen.kind = FLOW_TCP;
     return chosen;
 }
 
-static bool send_branch(struct branch *branch, const struct sip_message *stored, const struct flow *flow)
+bool delivery_send_branch(struct branch *branch, const struct sip_message *stored, const struct flow *flow)
 {
     struct delivery *delivery = branch->delivery;
     struct conversation *conversation = delivery->conversation;
     if (flow->kind == FLOW_UDP && delivery->message.length > UDP_BYTES_MAX) {
-        take_refusal(delivery, branch->contact, 513);
+        take_refusal(branch, 513);
         return false;
     }
     struct sip_message *message = address_message(delivery, stored, branch);
     if (!message) { /* the contact is no address for this message, but others may be */
-        take_refusal(delivery, branch->contact, 480);
+        take_refusal(branch, 480);
         return false;
     }
     for (unsigned i = 0; i < branch->plainer; i++) {
         if (content_make_plainer(message, &delivery->arena))
             continue;
         sip_message_free(message);
-        take_refusal(delivery, branch->contact, 415);
+        take_refusal(branch, 415);
         return false;
     }
     branch->flow = *flow;
     note_sent(delivery, message);
     delivery->branches++;
-    note(delivery, FATE_SENT, branch->contact, 0);
+    note(delivery, FATE_SENT, place_of(branch), 0);
     sip_agent_request(conversation->agent, message, flow, (uint64_t)(uintptr_t)branch, conversation->now.monotonic_ms);
     return true;
 }
@@ -206,8 +241,8 @@ static void send_to(struct delivery *delivery, const struct sip_message *stored,
     branch->name = text_copy(&delivery->arena, text_of(contact->name));
     branch->contact = target_address(delivery->recipient, contact, stored, &delivery->arena);
     branch->path = text_copy(&delivery->arena, text_of(contact->path));
-    flow = flow_for_size(branch, &flow, contact);
-    send_branch(branch, stored, &flow);
+    flow = delivery_flow_for_size(branch, &flow, contact);
+    delivery_send_branch(branch, stored, &flow);
 }
 
 static void send_to_all(struct delivery *delivery, const struct sip_message *stored)
@@ -226,8 +261,10 @@ static void send_to_all(struct delivery *delivery, const struct sip_message *sto
 
 void delivery_send(struct delivery *delivery)
 {
-    struct sip_message *stored = read_message(delivery);
-    if (stored)
+    struct sip_message *stored = delivery_read(delivery);
+    if (stored && delivery->recipient->domain)
+        outbound_send(delivery, stored);
+    else if (stored)
         send_to_all(delivery, stored);
     else /* damaged in the store: no contact will ever get it, and it must not stand before the others */
         delivery->best = 493;
@@ -259,28 +296,44 @@ void delivery_settle(struct delivery *delivery)
 static bool try_plainer(struct branch *branch)
 {
     struct delivery *delivery = branch->delivery;
-    struct sip_message *stored = read_message(delivery);
+    struct sip_message *stored = delivery_read(delivery);
     if (!stored)
         return false;
     struct flow flow = branch->flow;
     branch->plainer++;
-    send_branch(branch, stored, &flow);
+    delivery_send_branch(branch, stored, &flow);
     sip_message_free(stored);
     return true;
 }
 
-void delivery_take_response(struct branch *branch, int status)
+/* RFC 3263 §4.3: another target of the domain. */
+static bool take_failover(struct branch *branch, int status)
+{
+    delivery_note_failed(branch, status);
+    return outbound_try_again(branch);
+}
+
+void delivery_take_final(struct branch *branch, int status)
 {
     struct delivery *delivery = branch->delivery;
     delivery->branches--;
     log_debug("delivery call-id=%.*s message-id=%.*s to=%s contact=%.*s status=%d", TEXT_ARG(delivery->fate.call_id),
               TEXT_ARG(delivery->fate.message_id), delivery->recipient->address, TEXT_ARG(branch->contact), status);
     if (!delivery->finished && status < 300) {
-        note(delivery, FATE_DELIVERED, branch->contact, status);
+        note(delivery, FATE_DELIVERED, place_of(branch), status);
         finish(delivery, status);
     } else if (!delivery->finished && (status != 415 || !try_plainer(branch))) {
-        take_refusal(delivery, branch->contact, status);
+        take_refusal(branch, status);
     }
+    delivery_settle(delivery);
+}
+
+void delivery_take_response(struct branch *branch, int status)
+{
+    struct delivery *delivery = branch->delivery;
+    if (status != 503 || !branch->outbound || !take_failover(branch, status))
+        return delivery_take_final(branch, status);
+    delivery->branches--;
     delivery_settle(delivery);
 }
 
@@ -300,7 +353,7 @@ static bool take_source(struct branch *branch, struct contact *contact, const st
         !connection_open(branch->delivery->conversation, &contact->source))
         return false;
     contact->by_source = true; /* the next message need not try */
-    send_branch(branch, stored, &contact->source);
+    delivery_send_branch(branch, stored, &contact->source);
     return true;
 }
 
@@ -313,7 +366,7 @@ static bool take_datagram(struct branch *branch, struct contact *contact, const 
     flow.kind = FLOW_UDP;
     contact->udp_alone = true;
     branch->grown = false;
-    send_branch(branch, stored, &flow);
+    delivery_send_branch(branch, stored, &flow);
     return true;
 }
 
@@ -332,7 +385,7 @@ static bool try_another_way(struct branch *branch)
 {
     struct delivery *delivery = branch->delivery;
     struct contact *contact = delivery->finished ? NULL : contact_of(branch);
-    struct sip_message *stored = contact ? read_message(delivery) : NULL;
+    struct sip_message *stored = contact ? delivery_read(delivery) : NULL;
     bool tried = stored && (take_datagram(branch, contact, stored) || take_source(branch, contact, stored) ||
                             take_other_flow(branch, contact, stored));
     sip_message_free(stored);
@@ -342,8 +395,9 @@ static bool try_another_way(struct branch *branch)
 void delivery_take_failure(struct branch *branch, enum sip_failure failure)
 {
     struct delivery *delivery = branch->delivery;
-    if (!try_another_way(branch))
-        return delivery_take_response(branch, failure == SIP_FAILURE_TIMEOUT ? 408 : 503);
+    int status = failure == SIP_FAILURE_TIMEOUT ? 408 : 503;
+    if (!(branch->outbound ? take_failover(branch, status) : try_another_way(branch)))
+        return delivery_take_final(branch, status);
     delivery->branches--;
     delivery_settle(delivery);
 }

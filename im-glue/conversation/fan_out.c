@@ -42,6 +42,21 @@ void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipi
     acceptance_add_record(fan_out->work, incoming_fate(fan_out->incoming, recipient, group), kind, detail);
 }
 
+static void plan_copy(struct fan_out *fan_out, struct text group, struct served *served, bool may_store)
+{
+    struct incoming *incoming = fan_out->incoming;
+    struct conversation *conversation = incoming->request->conversation;
+    struct text address = text_of(served->address);
+    may_store = may_store && incoming->deferrable;
+    if (!may_store && !served_reachable(conversation, served))
+        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
+    if (!incoming->deferrable)
+        return acceptance_add_passing(fan_out->work, incoming, served, incoming_fate(incoming, address, group));
+    if (!deferral_has_room(conversation, served, incoming->message.length))
+        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 too many messages are waiting"));
+    acceptance_add_copy(fan_out->work, incoming, served, incoming_fate(incoming, address, group), may_store);
+}
+
 /* Whoever it is has an account here, and his rules let it through or say why not. */
 static void plan_user(struct fan_out *fan_out, struct text group, const struct user *user)
 {
@@ -55,15 +70,7 @@ static void plan_user(struct fan_out *fan_out, struct text group, const struct u
         return fan_out_note(
             fan_out, group, address, FATE_REFUSED,
             text_format(&fan_out->work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
-    struct served *served = served_get(conversation, address);
-    bool may_store = decision.may_store && incoming->deferrable;
-    if (!may_store && !served_reachable(conversation, served))
-        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
-    if (!incoming->deferrable)
-        return acceptance_add_passing(fan_out->work, incoming, served, incoming_fate(incoming, address, group));
-    if (!deferral_has_room(conversation, served, incoming->message.length))
-        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 too many messages are waiting"));
-    acceptance_add_copy(fan_out->work, incoming, served, incoming_fate(incoming, address, group), may_store);
+    plan_copy(fan_out, group, served_get(conversation, address), decision.may_store);
 }
 
 void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient)
@@ -71,15 +78,19 @@ void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipie
     struct request *request = fan_out->incoming->request;
     struct conversation *conversation = request->conversation;
     struct user user;
-    bool is_ours = text_equal(uri_domain(recipient), conversation->settings.domain);
     switch (user_find(conversation->documents, recipient, &request->arena, &user)) {
     case OK:
         if (plan_once(fan_out, user.address))
             plan_user(fan_out, group, &user);
         return;
     case NOT_FOUND:
-        return fan_out_note(fan_out, group, recipient, FATE_REFUSED,
-                            is_ours ? TEXT("404 no such user") : TEXT("404 domain not served"));
+        if (domain_is_ours(conversation, uri_domain(recipient)))
+            return fan_out_note(fan_out, group, recipient, FATE_REFUSED, TEXT("404 no such user"));
+        if (!outbound_allows(conversation, recipient))
+            return fan_out_note(fan_out, group, recipient, FATE_REFUSED, TEXT("404 domain not served"));
+        if (plan_once(fan_out, recipient))
+            plan_copy(fan_out, group, domain_served(conversation, recipient), true);
+        return;
     default: fan_out_note(fan_out, group, recipient, FATE_FAILED, TEXT("500 user not readable"));
     }
 }

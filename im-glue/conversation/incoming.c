@@ -25,8 +25,6 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
     incoming->message_id = incoming->call_id; /* until the content says otherwise */
     if (!check_hops(incoming, &max_forwards) || !check_sender(incoming))
         return false;
-    if (delivery_is_ours(request->conversation, call_id, request_header(request, "CSeq"), &request->arena))
-        return request_answer(request, 482, "Loop Detected"), false;
     if ((exploder.length && !exploder_read(incoming)) || !content_check(incoming))
         return false;
     request->message_id = incoming->message_id;
@@ -92,9 +90,9 @@ static bool check_hops(struct incoming *incoming, struct text *max_forwards_out)
 
 /* --- who sent it --- */
 
-static bool is_anonymous(struct text canonical)
+bool incoming_is_nobody(struct text canonical)
 {
-    return text_ends_with(uri_domain(canonical), TEXT("anonymous.invalid")); /* RFC 3323 §4.1.1.3 */
+    return text_ends_with(uri_domain(canonical), TEXT("anonymous.invalid"));
 }
 
 /* RFC 3325 §9.3. */
@@ -113,7 +111,11 @@ static bool asks_for_privacy(struct request *request)
 bool incoming_is_own(const struct incoming *incoming, struct text canonical)
 {
     const struct requester *who = &incoming->request->who;
-    return is_anonymous(canonical) || who->proof == REQUESTER_ASSERTED || requester_is(who, canonical);
+    if (incoming_is_nobody(canonical) || requester_is(who, canonical))
+        return true;
+    if (incoming->request->certified)
+        return text_equal(uri_domain(canonical), incoming->request->domain);
+    return who->proof == REQUESTER_ASSERTED;
 }
 
 static bool check_sender(struct incoming *incoming)
@@ -123,7 +125,7 @@ static bool check_sender(struct incoming *incoming)
     if (!name_addr_parse(request_header(request, "From"), &from, NULL))
         return request_answer(request, 400, "Bad From"), false;
     struct text address = uri_canonical(&request->arena, from.uri);
-    incoming->anonymous = is_anonymous(address) || asks_for_privacy(request);
+    incoming->anonymous = incoming_is_nobody(address) || asks_for_privacy(request);
     if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
     return true;

@@ -18,6 +18,8 @@ void pager_receive(struct request *request)
     bool with_list = exploder_is(conversation, target);
     if (!incoming_read(request, with_list ? target : (struct text){0}, &incoming))
         return;
+    if (with_list && delivery_is_ours(request, NULL))
+        return request_answer(request, 482, NULL);
     if (with_list) {
         message_count(target, MESSAGE_RECEIVED);
         return exploder_receive(&incoming);
@@ -68,6 +70,8 @@ static void to_group(struct incoming *incoming, const struct group *group)
     const struct text *members, *missing;
     size_t count, missing_count;
     struct text rule, address = text_copy(&request->arena, group_uri(group));
+    if (delivery_is_ours(request, NULL))
+        return request_answer(request, 482, NULL);
     if (incoming->report)
         return report_to_group(incoming, address);
     if (!group_may_send(groups, group, &incoming->sender, &rule))
@@ -100,14 +104,28 @@ static void pass_on(struct incoming *incoming, struct served *served, bool may_s
 {
     struct conversation *conversation = incoming->request->conversation;
     struct text address = text_of(served->address);
+    if (delivery_is_ours(incoming->request, served))
+        return request_answer(incoming->request, 482, NULL);
     bool behind = may_store && (defer || served_is_behind(conversation, served));
     if (served_reachable(conversation, served) && !behind)
         return relay_begin(incoming, served, may_store);
+    if (!may_store && served->domain)
+        return request_answer_with(incoming->request, 503, NULL, "Retry-After", TEXT("5"));
     if (!may_store)
         return incoming_refuse(incoming, address, 480, NULL, TEXT("away, and nothing may be kept"));
     if (!deferral_has_room(conversation, served, incoming->message.length))
         return deferral_refuse(incoming, address);
     store_one(incoming, served);
+}
+
+/* Its server decides; here it is only seen to that it gets there. */
+static void to_foreigner(struct incoming *incoming, struct text address)
+{
+    struct conversation *conversation = incoming->request->conversation;
+    if (!outbound_may(incoming, address))
+        return;
+    pass_on(incoming, domain_served(conversation, text_copy(&incoming->request->arena, address)), incoming->deferrable,
+            false);
 }
 
 static void to_user(struct incoming *incoming, struct text address)
@@ -116,12 +134,11 @@ static void to_user(struct incoming *incoming, struct text address)
     struct conversation *conversation = request->conversation;
     struct group_decision decision;
     struct user user;
-    bool is_ours = text_equal(uri_domain(address), conversation->settings.domain);
     switch (user_find(conversation->documents, address, &request->arena, &user)) {
     case OK: address = user.address; break; /* whichever of his it was */
     case NOT_FOUND:
-        if (!is_ours)
-            return incoming_refuse(incoming, address, 404, "Domain not served here", TEXT("domain not served"));
+        if (!domain_is_ours(conversation, uri_domain(address)))
+            return to_foreigner(incoming, address);
         return incoming_refuse(incoming, address, 404, NULL, TEXT("no such user"));
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }

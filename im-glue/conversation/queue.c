@@ -54,8 +54,10 @@ void queue_flush(struct conversation *conversation, struct served *served)
 {
     struct deferred deferred;
     struct arena arena;
-    if (served->flushing || served->kept_relays || !served_reachable(conversation, served))
+    if (served->flushing || served->kept_relays)
         return;
+    if (!served_reachable(conversation, served))
+        return domain_wait(conversation, served);
     queue_forget_retry(conversation, served);
     if (!has_room(conversation))
         return wait_for_room(conversation, served);
@@ -275,8 +277,10 @@ static void plan_retry(struct conversation *conversation, struct served *served)
 {
     static const int64_t delays_ms[CONVERSATION_RETRIES] = {60000, 300000, 1800000, 7200000};
     queue_forget_retry(conversation, served);
-    if (served->retries >= CONVERSATION_RETRIES)
+    if (served->retries >= CONVERSATION_RETRIES && !served->domain)
         return;
+    if (served->retries >= CONVERSATION_RETRIES) /* nobody registers at another domain: until the message expires */
+        served->retries = CONVERSATION_RETRIES - 1;
     served->retry_list = served->retries++;
     served->retry_at_ms = conversation->now.monotonic_ms + delays_ms[served->retry_list];
     TAILQ_INSERT_TAIL(&conversation->retries[served->retry_list], served, retry);

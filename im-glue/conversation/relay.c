@@ -60,7 +60,10 @@ static void answer(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
     struct request *request = delivery->request;
-    int told = delivery->store_failed && queue_may_try_again(status) ? 500 : answer_for(status);
+    bool is_ours = !delivery->recipient->domain;
+    int told = is_ours ? answer_for(status) : outbound_answer_for(status);
+    if (delivery->store_failed && queue_may_try_again(status))
+        told = 500;
     message_count(delivery->fate.group, told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
     struct work *work = work_new(conversation, 1 + RECORDING_COMMITS, work_ignore);
     if (told >= 300)
@@ -76,15 +79,20 @@ static void answer(struct delivery *delivery, int status)
     delivery->request = NULL;
     if (!request)
         return;
-    if (told == 500)
+    if (told == 500 && delivery->store_failed)
         return request_answer_with(request, told, "Message Not Stored", "Retry-After", TEXT("10"));
+    if (delivery->nowhere)
+        return request_answer_with(
+            request, told, NULL, "Warning",
+            text_format(&request->arena, "399 %s \"No such domain\"", conversation->settings.agent.host));
     request_answer(request, told, NULL);
 }
 
 /* The outcome goes to the sender; what can be tried again later is kept instead. */
 void relay_finished(struct delivery *delivery, int status)
 {
-    if (queue_may_try_again(status) && delivery->may_store &&
+    bool is_unheard = delivery->recipient->domain ? outbound_is_unheard(status) : queue_may_try_again(status);
+    if (is_unheard && delivery->may_store &&
         deferral_has_room(delivery->conversation, delivery->recipient, delivery->message.length)) {
         delivery->finished = false;
         return relay_keep(delivery);

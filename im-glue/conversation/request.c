@@ -204,7 +204,10 @@ bool request_authenticate(struct request *request, bool proxy)
     case REFUSED: return request_answer(request, 400, "Bad P-Asserted-Identity"), false;
     default: return request_answer(request, 500, "Users Not Readable"), false;
     }
-    return (request->who.proof == REQUESTER_ASSERTED || check_password(request, proxy)) && sender_admit(request);
+    if (!inbound_take(request))
+        return false;
+    bool is_known = request->who.proof == REQUESTER_ASSERTED;
+    return (is_known || check_password(request, proxy)) && sender_admit(request);
 }
 
 struct text request_shown_address(struct text field, struct arena *arena)

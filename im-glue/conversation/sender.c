@@ -64,8 +64,11 @@ static struct sender *sender_of(struct conversation *conversation, struct text a
 
 static unsigned rate_of(const struct conversation *conversation, enum sender_rate rate)
 {
-    return rate == SENDER_MESSAGES ? conversation->settings.messages_per_user
-                                   : conversation->settings.registers_per_user;
+    const struct conversation_settings *settings = &conversation->settings;
+    const unsigned rates[SENDER_RATES] = {[SENDER_MESSAGES] = settings->messages_per_user,
+                                          [SENDER_REGISTERS] = settings->registers_per_user,
+                                          [SENDER_OF_DOMAIN] = settings->peering.messages_per_domain};
+    return rates[rate];
 }
 
 /* What was used up comes back evenly: all of it in a minute. */
@@ -105,6 +108,8 @@ static bool is_within_rate(struct request *request)
     if (!is_message && !text_equal(method, TEXT("REGISTER")))
         return true;
     enum sender_rate rate = is_message ? SENDER_MESSAGES : SENDER_REGISTERS;
+    if (is_message && request->domain.length)
+        rate = SENDER_OF_DOMAIN;
     unsigned per_minute = rate_of(conversation, rate);
     if (per_minute == 0)
         return true;
@@ -134,7 +139,8 @@ static bool charge(struct request *request, size_t bytes)
 
 bool sender_admit(struct request *request)
 {
-    request->sender = sender_of(request->conversation, request->user);
+    /* Those of another domain are one: nobody here knows how many they really are. */
+    request->sender = sender_of(request->conversation, request->domain.length ? request->domain : request->user);
     return is_within_rate(request) && charge(request, cost_of(request));
 }
 
@@ -152,7 +158,10 @@ static void forget(struct conversation *conversation, struct sender *sender)
 
 static bool is_idle(const struct sender *sender)
 {
-    return sender->held == 0 && sender->used_up[SENDER_MESSAGES] == 0 && sender->used_up[SENDER_REGISTERS] == 0;
+    for (int rate = 0; rate < SENDER_RATES; rate++)
+        if (sender->used_up[rate])
+            return false;
+    return sender->held == 0;
 }
 
 void sender_release(struct request *request)

@@ -31,24 +31,31 @@ static void contact_clear(struct contact *contact)
     *contact = (struct contact){0};
 }
 
+void served_free(struct conversation *conversation, struct served *served)
+{
+    HASH_DEL(conversation->served, served);
+    for (size_t i = 0; i < served->contacts_count; i++)
+        contact_clear(&served->contacts[i]);
+    publication_free_all(served);
+    free(served->flush_after);
+    free(served->address);
+    free(served);
+}
+
 void served_free_all(struct conversation *conversation)
 {
     struct served *served, *next;
     HASH_ITER(hh, conversation->served, served, next)
     {
-        HASH_DEL(conversation->served, served);
-        for (size_t i = 0; i < served->contacts_count; i++)
-            contact_clear(&served->contacts[i]);
-        publication_free_all(served);
-        free(served->flush_after);
-        free(served->address);
-        free(served);
+        served_free(conversation, served);
     }
 }
 
 /* Who does not want to be seen is away to all others. */
 bool served_reachable(const struct conversation *conversation, const struct served *served)
 {
+    if (served->domain) /* its server decides the rest */
+        return domain_has_room(conversation, served->domain);
     struct imsettings settings = publication_settings(conversation, served);
     if (!settings.active || !settings.visible)
         return false;

@@ -115,6 +115,10 @@ void agent_event(struct sip_agent *agent, const struct sip_event *event);
 void agent_output(struct sip_agent *agent, const struct flow *flow, struct text bytes);
 void agent_close(struct sip_agent *agent, const struct flow *flow);
 
+/* RFC 3261 §8.2.2.2, §16.3: the same for one request by two ways, or when it comes back. Under another Request-URI it
+ * is for somebody else: not merged, and no loop but a spiral. */
+uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena);
+
 /* One whole message from that flow. */
 void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
 

@@ -4,7 +4,8 @@
 
 /* RFC 3261 §16.6: timer C is more than three minutes. Who rings longer has forgotten the call. */
 #define PROCEEDING_MS_MAX 240000
-#define BRANCH_DIGITS     24
+#define BRANCH_DIGITS     16
+#define MARK_DIGITS       8 /* behind them: of the request, to know it if it comes back */
 #define SIP_PORT          5060
 
 static bool is_reliable(const struct transaction *transaction)
@@ -19,15 +20,21 @@ static struct text key_of(struct sip_agent *agent, struct text method, struct te
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
 
+static struct text mark_of(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena)
+{
+    return text_format(arena, "%0*x", MARK_DIGITS, (unsigned)(agent_mark(agent, request, arena) & UINT32_MAX));
+}
+
 static void push_via(struct sip_agent *agent, struct sip_message *request, enum flow_kind kind)
 {
     const struct sip_agent_settings *settings = &agent->settings;
     bool is_ipv6 = strchr(settings->host, ':') != NULL;
     struct text branch = random_hex(&agent->scratch, BRANCH_DIGITS);
-    sip_via_push(request,
-                 text_format(&agent->scratch, "SIP/2.0/%s %s%s%s:%u;branch=z9hG4bK%.*s;rport", flow_kind_name(kind),
-                             is_ipv6 ? "[" : "", settings->host, is_ipv6 ? "]" : "",
-                             (unsigned)(kind == FLOW_TLS ? settings->tls_port : settings->port), TEXT_ARG(branch)));
+    struct text mark = mark_of(agent, request, &agent->scratch);
+    sip_via_push(request, text_format(&agent->scratch, "SIP/2.0/%s %s%s%s:%u;branch=z9hG4bK%.*s%.*s;rport",
+                                      flow_kind_name(kind), is_ipv6 ? "[" : "", settings->host, is_ipv6 ? "]" : "",
+                                      (unsigned)(kind == FLOW_TLS ? settings->tls_port : settings->port),
+                                      TEXT_ARG(branch), TEXT_ARG(mark)));
 }
 
 void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
@@ -51,6 +58,35 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
     transaction_arm(agent, transaction, now_ms, is_reliable(transaction) ? NEVER : agent->settings.t1_ms,
                     agent->end_ms);
     sip_message_free(request);
+}
+
+/* A Via as we write them: "SIP/2.0/UDP host:port;branch=…". */
+static bool is_own(const struct sip_agent *agent, struct text via, struct text mark)
+{
+    struct text sent_by, parameters, branch;
+    struct arena arena;
+    text_cut(via, ';', &sent_by, &parameters);
+    if (!uri_parameter(parameters, TEXT("branch"), &branch) || !text_ends_with(branch, mark))
+        return false;
+    arena_init(&arena, "via");
+    bool is_ipv6 = strchr(agent->settings.host, ':') != NULL;
+    struct text own = text_format(&arena, " %s%s%s:", is_ipv6 ? "[" : "", agent->settings.host, is_ipv6 ? "]" : "");
+    bool same = text_find(sent_by, own) < sent_by.length;
+    arena_clear(&arena);
+    return same;
+}
+
+bool sip_agent_is_loop(const struct sip_agent *agent, const struct sip_message *request)
+{
+    struct arena arena;
+    struct text via;
+    bool is_loop = false;
+    arena_init(&arena, "loop");
+    struct text mark = mark_of(agent, request, &arena);
+    for (size_t i = 0; !is_loop && sip_header(request, "Via", i, &arena, &via); i++)
+        is_loop = is_own(agent, via, mark);
+    arena_clear(&arena);
+    return is_loop;
 }
 
 /* --- responses -------------------------------------------------------------------------------------------------- */

@@ -50,17 +50,6 @@ static struct text key_of(struct sip_agent *agent, const struct sip_message *req
     return builder_text(&key);
 }
 
-/* RFC 3261 §8.2.2.2: the same request by two ways. */
-static uint64_t merge_hash_of(struct sip_agent *agent, const struct sip_message *request)
-{
-    struct text_builder key;
-    builder_init(&key, &agent->scratch);
-    builder_add_format(&key, "%.*s\n%.*s\n%u\n%.*s", TEXT_ARG(sip_from_tag(request)),
-                       TEXT_ARG(sip_call_id(request, &agent->scratch)), (unsigned)sip_cseq(request),
-                       TEXT_ARG(sip_method(request)));
-    return text_hash(builder_text(&key), agent->seed);
-}
-
 /* --- requests --------------------------------------------------------------------------------------------------- */
 
 static void send_response(struct sip_agent *agent, const struct sip_message *response, const struct flow *flow)
@@ -185,7 +174,7 @@ static bool refused(struct sip_agent *agent, struct text key, const struct sip_m
         server_refuse(agent, request, 400, "Identifiers too long", flow);
     else if (agent->bytes >= agent->settings.bytes_max)
         server_refuse(agent, request, 503, NULL, flow);
-    else if (sip_to_tag(request).length == 0 && merge_known(agent, merge_hash_of(agent, request)))
+    else if (sip_to_tag(request).length == 0 && merge_known(agent, agent_mark(agent, request, &agent->scratch)))
         server_refuse(agent, request, 482, "Merged request", flow);
     else
         return false;
@@ -213,7 +202,7 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
     }
     transaction = begin(agent, key, message, flow, now_ms);
     if (sip_to_tag(message).length == 0)
-        merge_add(agent, transaction, merge_hash_of(agent, message));
+        merge_add(agent, transaction, agent_mark(agent, message, &agent->scratch));
     agent_event(agent,
                 &(struct sip_event){
                     .kind = SIP_EVENT_REQUEST, .transaction = transaction->number, .message = message, .flow = *flow});

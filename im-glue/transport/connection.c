@@ -22,8 +22,8 @@ void connection_name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT
 {
     struct arena arena;
     arena_init(&arena, "peer");
-    snprintf(name, TRANSPORT_PEER_TEXT_MAX, "%s %.*s", flow_kind_name(peer->kind),
-             TEXT_ARG(flow_peer_text(peer, &arena)));
+    snprintf(name, TRANSPORT_PEER_TEXT_MAX, "%s %.*s %s", flow_kind_name(peer->kind),
+             TEXT_ARG(flow_peer_text(peer, &arena)), peer->name && peer->kind == FLOW_TLS ? peer->name : "");
     arena_clear(&arena);
 }
 
@@ -37,6 +37,7 @@ struct connection *connection_new(struct transport *transport, int fd, const str
     connection->flow =
         (struct flow){.kind = peer->kind, .connection = ++transport->last_connection, .peer = peer->peer};
     connection->active_ms = clock_monotonic_ms();
+    connection->name = peer->name ? text_keep(text_of(peer->name)) : NULL;
     connection_name_peer(peer, connection->peer);
     HASH_ADD(by_number, transport->by_number, flow.connection, sizeof(connection->flow.connection), connection);
     TAILQ_INSERT_TAIL(&transport->idle, connection, idle);
@@ -72,6 +73,7 @@ static void connection_free(struct connection *connection)
     tls_session_free(connection->tls);
     websocket_free(connection->websocket);
     resize_queue(connection, 0);
+    free(connection->name);
     free(connection);
 }
 
@@ -343,7 +345,9 @@ static bool take_connected(struct connection *connection)
         return true;
     struct arena arena;
     arena_init(&arena, "name");
-    const char *name = text_cstring(&arena, flow_address_text(&connection->flow, &arena));
+    const char *name = connection->name;
+    if (!name)
+        name = text_cstring(&arena, flow_address_text(&connection->flow, &arena));
     connection->tls = tls_session_connect(transport->tls, connection->fd, name);
     connection->shaking = true;
     arena_clear(&arena);

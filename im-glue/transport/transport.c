@@ -158,6 +158,11 @@ size_t transport_connections(const struct transport *transport, enum flow_kind k
     return transport->connections[kind];
 }
 
+bool transport_speaks_ipv6(const struct transport *transport)
+{
+    return transport->family == AF_INET6;
+}
+
 size_t transport_queued_bytes(const struct transport *transport)
 {
     return transport->queued_bytes;

@@ -11,7 +11,7 @@
 #include "transport.h"
 #include "websocket.h"
 
-#define TRANSPORT_PEER_TEXT_MAX 80 /* kind, "[IPv6%interface]:port" */
+#define TRANSPORT_PEER_TEXT_MAX 336 /* kind, "[IPv6%interface]:port", a domain name */
 
 struct connection {
     UT_hash_handle by_number;
@@ -21,6 +21,7 @@ struct connection {
     struct flow flow;
     char peer[TRANSPORT_PEER_TEXT_MAX]; /* "TLS 192.0.2.1:5061" */
     int fd;
+    char *name;                  /* that the certificate must hold, where we connect; NULL: the address */
     struct tls_session *tls;     /* NULL: not encrypted, or not connected yet */
     struct websocket *websocket; /* NULL: none */
     bool connecting;

@@ -15,6 +15,7 @@ struct flow {
     enum flow_kind kind;
     uint64_t connection; /* not for UDP: number of an open connection, never used twice; 0: connect to `peer` */
     struct sockaddr_storage peer;
+    const char *name; /* FLOW_TLS to be connected: what the certificate of the peer must hold; NULL: its address */
 };
 
 /* There is a connection, on which nothing gets lost; else there are datagrams. */

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "digest.h"
 #include "group.h"
+#include "locator.h"
 #include "requester.h"
 #include "sip_agent.h"
 
@@ -31,6 +32,23 @@ struct deferral_settings {
     {                                                                                                                  \
         .count_max = 1000, .bytes_max = 50u << 20, .lifetime_ms_max = 7 * 86400000ll, .urgent_first = true             \
     }
+
+/* Domains that are not ours. Lists are separated by commas: a name, "*.name" for all below it, "*" for all. */
+struct conversation_peering {
+    struct text domains_out;      /* that our users may send to; empty: none */
+    struct text domains_in;       /* whose users may send to ours, when somebody vouches for them */
+    struct text domains_asserted; /* that are told who sends: the trust domain of RFC 3325 beside ours */
+    bool by_certificate;          /* a peer whose certificate names a domain vouches for it (RFC 5922) */
+    /* "example.net=sip:192.0.2.1;transport=tcp, *=sip:sbc.example.com;lr": next hops, with "lr" as a Route; others by
+     * DNS. */
+    struct text routes;
+    size_t in_flight_max;            /* messages on their way to one domain, more wait on the disk; 0: 200 */
+    unsigned messages_per_domain;    /* from one domain a minute, as messages_per_user; 0: any number */
+    struct locator_settings locator; /* all zero: LOCATOR_SETTINGS_STANDARD */
+};
+
+/* False: `bad_out` is the first part that is no route. */
+bool conversation_routes_valid(struct text routes, struct text *bad_out);
 
 struct conversation_settings {
     struct text domain;   /* served here; also the digest realm's users */
@@ -64,6 +82,7 @@ struct conversation_settings {
     int64_t history_ms;       /* messages stay in the histories of those who ask for one so long; 0: nobody has one */
     size_t history_count_max; /* entries of one user; the oldest give way */
     uint64_t history_bytes_max;
+    struct conversation_peering peering;
     const struct trust *trust; /* whose P-Asserted-Identity is believed; outlives the conversation; NULL: nobody's */
     /* Names in the certificate that the peer of a connection has proved to hold. NULL: none has any. */
     size_t (*peer_names)(void *context, uint64_t connection, struct arena *arena, const struct text **names_out);
@@ -88,6 +107,11 @@ void conversation_unreachable(struct conversation *conversation, const struct fl
 void conversation_tick(struct conversation *conversation, struct instant now);
 int64_t conversation_deadline(const struct conversation *conversation); /* monotonic ms; INT64_MAX: none */
 bool conversation_output(struct conversation *conversation, struct sip_output *output_out); /* until false */
+
+/* What is to be asked of DNS, until false; the name is valid until the next call. Each answer may make output. */
+bool conversation_question(struct conversation *conversation, struct dns_question *question_out);
+void conversation_answered(struct conversation *conversation, uint64_t number, const struct dns_answer *answer,
+                           struct instant now);
 
 /* How much is in progress and remembered, for monitoring. */
 struct conversation_figures {

@@ -63,6 +63,7 @@ void transport_send(struct transport *transport, const struct flow *flow, struct
 
 /* For monitoring: open connections of that kind, lingering ones among them; bytes that peers have not read yet. */
 size_t transport_connections(const struct transport *transport, enum flow_kind kind);
+bool transport_speaks_ipv6(const struct transport *transport); /* datagrams, too */
 size_t transport_queued_bytes(const struct transport *transport);
 
 /* What was sent before is still delivered, if the peer reads it soon. */

@@ -102,8 +102,8 @@ static struct text client_request(struct world *world, struct actor *actor, cons
     struct text_builder request;
     builder_init(&request, arena);
     builder_add_format(&request, "%.*s %.*s SIP/2.0\r\nVia: SIP/2.0/%s %.*s;branch=z9hG4bK%.*s%u\r\n", TEXT_ARG(method),
-                       TEXT_ARG(message->uri), actor->flow.kind == FLOW_TCP ? "TCP" : "UDP", TEXT_ARG(peer),
-                       TEXT_ARG(name), number);
+                       TEXT_ARG(message->uri), flow_kind_name(actor->flow.kind), TEXT_ARG(peer), TEXT_ARG(name),
+                       number);
     add_standard(&request, message->headers, "Max-Forwards", TEXT("70"));
     add_standard(&request, message->headers, "From", text_join(arena, own, tag));
     add_standard(&request, message->headers, "To", text_equal(method, TEXT("REGISTER")) ? own : target);

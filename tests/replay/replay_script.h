@@ -62,6 +62,9 @@ struct world {
     unsigned messages_per_user, registers_per_user; /* limits; 0: none */
     size_t bytes_max;
     struct deferral_settings deferral;
+    struct conversation_peering peering;
+    struct text zone;      /* lines: what DNS says */
+    struct text peer_name; /* in the certificate that TLS peers show */
     struct actor actors[REPLAY_ACTORS_MAX];
     size_t actors_count;
     uint64_t connections; /* made so far */
@@ -96,11 +99,17 @@ struct client_message {
 /* Sends, answers a challenge, leaves the answer in the inbox. */
 void client_send(struct world *world, struct actor *actor, const struct client_message *message);
 
+/* Answers what im-glue asks of DNS, as the script says (replay_dns.c). True: something was asked. */
+bool world_answer(struct world *world);
+
 /* replay_crash.c: the word `crash`, and those of stories that hold wherever im-glue is killed. */
 typedef void word_fn(struct world *world, struct text line, struct text block);
 word_fn word_crash, word_insist, word_come, word_live, word_copies, word_waiting, word_erase;
 bool crash_happens(struct world *world); /* before something is sent: true when nobody gets it */
 void crash_recover(struct world *world); /* after all that a dead process still does */
+
+/* replay_dns.c */
+word_fn word_dns, word_peering, word_peer, word_back;
 
 /* Parts of a line: the next word, what it names, a request out of a block. */
 struct text script_word(struct text *line);

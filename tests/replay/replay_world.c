@@ -13,6 +13,15 @@ static void no_wake(void *context)
     (void)context; /* the world ticks after each input anyway */
 }
 
+static size_t peer_names(void *context, uint64_t connection, struct arena *arena, const struct text **names_out)
+{
+    const struct world *world = context;
+    (void)connection;
+    *names_out = &world->peer_name;
+    (void)arena;
+    return world->peer_name.length ? 1 : 0;
+}
+
 static void open_conversation(struct world *world)
 {
     struct conversation_settings settings = {
@@ -32,7 +41,10 @@ static void open_conversation(struct world *world)
         .history_count_max = 4,
         .history_bytes_max = 100000,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
+        .peering = world->peering,
         .trust = &world->trust,
+        .peer_names = peer_names,
+        .peer_names_context = world,
         .bytes_max = world->bytes_max,
         .messages_per_user = world->messages_per_user,
         .registers_per_user = world->registers_per_user,
@@ -50,6 +62,7 @@ void world_open(struct world *world)
     *world = (struct world){.now = {1000000, 1767607200000},
                             .root = TEXT("/xcap-root/"),
                             .deferral = DEFERRAL_SETTINGS_STANDARD}; /* 2026-01-05T10:00:00Z */
+    world->peering.domains_in = TEXT("*");
     arena_init(&world->arena, "replay");
     world->usages = shipped_usages();
     world->faulty = store_open_faulty(store_open_memory(), NULL, 0);
@@ -159,9 +172,9 @@ static bool reaches(struct world *world, const struct flow *flow, const struct a
 {
     if (flow->kind != actor->flow.kind)
         return false;
-    if (flow->kind == FLOW_TCP && flow->connection)
+    if (flow->kind != FLOW_UDP && flow->connection)
         return flow->connection == actor->flow.connection;
-    if (flow->kind == FLOW_TCP && !actor->listens)
+    if (flow->kind != FLOW_UDP && !actor->listens)
         return false;
     return text_equal(flow_peer_text(&actor->flow, &world->arena), flow_peer_text(flow, &world->arena));
 }
@@ -185,7 +198,7 @@ static void deliver(struct world *world, const struct sip_output *output)
             actor->inbox[actor->inbox_count++] = message;
         delivered = true;
     }
-    if (!delivered && flow.kind == FLOW_TCP)
+    if (!delivered && flow.kind != FLOW_UDP)
         conversation_unreachable(world->conversation, &flow, world->now);
 }
 
@@ -197,7 +210,7 @@ static void settle(struct world *world)
         while (conversation_output(world->conversation, &output))
             if (!output.close && !crash_happens(world))
                 deliver(world, &output);
-    } while (conversation_pending(world->conversation));
+    } while (conversation_pending(world->conversation) || world_answer(world));
     crash_recover(world);
 }
 

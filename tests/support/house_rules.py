@@ -18,6 +18,8 @@ LIBRARY_HOMES = {
     "idn2.h": r"^xdms/uri/uri_iri\.c$",
     "lmdb.h": r"^xdms/store/store_lmdb\w*\.[ch]$",
     "lz4.h": r"^xdms/store/store_lmdb_pack\.c$",
+    "ares.h": r"^im-glue/dns/dns_ares\.c$",
+    "arpa/nameser.h": r"^im-glue/dns/dns_answer\.c$",
     "zlib.h": r"^(xdms/service/content_coding|im-glue/coding/coding|tests/unit/coding_test|tests/replay/replay_client)\.c$",
     "gnutls/": r"^(xdms/tls/|tests/support/certificates\.h$)",
     "libxml/": r"^xdms/xml/",

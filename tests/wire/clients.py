@@ -61,10 +61,10 @@ class Http:
 class Sip:
     """One UDP socket of one user."""
 
-    def __init__(self, port, user, address="127.0.0.1"):
+    def __init__(self, port, user, address="127.0.0.1", domain="example.com"):
         self.server = (address, port)
         self.host = f"[{address}]" if ":" in address else address
-        self.user = user
+        self.user, self.domain = user, domain
         self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
         self.port = self.socket.getsockname()[1]
@@ -93,7 +93,7 @@ class Sip:
         name = {"REGISTER": "Authorization", "PUBLISH": "Authorization"}.get(method, "Proxy-Authorization")
         proof = self.digest.header(method, uri)
         data = (f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.host}:{self.port};rport;branch={branch}\r\n"
-                f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@example.com>;tag={self.number}\r\nTo: <{to}>\r\n"
+                f"Max-Forwards: 70\r\nFrom: <sip:{self.user}@{self.domain}>;tag={self.number}\r\nTo: <{to}>\r\n"
                 f"Call-ID: {self.user}-{self.port}-{self.number}\r\nCSeq: {self.number} {method}\r\n"
                 + (f"{name}: {proof}\r\n" if proof else "")
                 + f"{extra}Content-Length: {len(body.encode())}\r\n\r\n{body}").encode()
@@ -125,11 +125,11 @@ class Sip:
         return None
 
     def register(self, expires=3600):
-        return self.request("REGISTER", "sip:example.com", f"sip:{self.user}@example.com",
+        return self.request("REGISTER", f"sip:{self.domain}", f"sip:{self.user}@{self.domain}",
                             f"Contact: <sip:{self.user}@{self.host}:{self.port}>\r\nExpires: {expires}\r\n")
 
     def send(self, target, body, patience_seconds=10):
-        uri = f"sip:{target}@example.com"
+        uri = target if ":" in target else f"sip:{target}@{self.domain}"
         return self.request("MESSAGE", uri, uri, "Content-Type: text/plain\r\n", body, patience_seconds)
 
     def listen(self, quiet_seconds):

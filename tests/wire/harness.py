@@ -76,10 +76,10 @@ class System:
     """xdms and im-glue on one data folder."""
 
     def __init__(self, build, users=("alice", "bob", "carol", "dave"), xdms_options=(), faulty_disk=False,
-                 folder=None):
+                 folder=None, glue_options=()):
         self.build = build
         self.xdms_options = xdms_options
-        self.glue_options = ()
+        self.glue_options = glue_options
         self.faulty_disk = faulty_disk
         self.folder = folder or tempfile.mkdtemp(prefix="xdm-wire-")
         self.xdms = self.glue = None

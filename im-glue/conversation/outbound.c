@@ -1,0 +1,195 @@
+/* Messages that leave for other domains: the next hop by a configured route or by DNS, one target after another until
+ * somebody there answers (RFC 3263 §4.3), and what our users are told. */
+#include "conversation_private.h"
+#include "log.h"
+#include "user.h"
+
+/* Where a branch may go; it is at the target before `next`. */
+struct outbound {
+    struct flow targets[LOCATOR_TARGETS_MAX];
+    size_t count, next;
+    const char *name; /* that the certificate of the next hop must hold; NULL: its address */
+};
+
+/* --- may it leave? --- */
+
+bool outbound_allows(const struct conversation *conversation, struct text address)
+{
+    struct text domain = uri_domain(address);
+    return domain.length && domain_is_listed(conversation->settings.peering.domains_out, domain);
+}
+
+/* RFC 5363 §5.2 and common sense: what comes from others is for our users, or we would be anybody's relay. */
+static bool is_of_our_user(struct request *request)
+{
+    struct user user;
+    return domain_is_ours(request->conversation, uri_domain(request->user)) ||
+           user_find(request->conversation->documents, request->user, &request->arena, &user) == OK;
+}
+
+bool outbound_may(struct incoming *incoming, struct text address)
+{
+    const struct conversation *conversation = incoming->request->conversation;
+    if (!outbound_allows(conversation, address))
+        return incoming_refuse(incoming, address, 404, "Domain not served here", TEXT("domain not served")), false;
+    if (!is_of_our_user(incoming->request))
+        return incoming_refuse(incoming, address, 403, "Not a relay between other domains",
+                               TEXT("neither sender nor recipient is ours")),
+               false;
+    return true;
+}
+
+/* --- the way --- */
+
+/* RFC 3428 §5: what goes on is a SIP address. */
+static struct text request_uri_of(const struct delivery *delivery, const struct sip_message *stored,
+                                  struct arena *arena)
+{
+    struct text uri = sip_request_uri(stored, arena), rest;
+    if (delivery->fate.group.length)
+        return text_of(delivery->recipient->address);
+    uri = text_slice(uri, 0, text_find_char(uri, '?'));
+    if (text_starts_with_nocase(uri, TEXT("im:"))) {
+        rest = text_slice(uri, 3, uri.length);
+        return text_format(arena, "sip:%.*s", TEXT_ARG(rest));
+    }
+    return text_copy(arena, uri);
+}
+
+static const char *certificate_name(struct text hop, struct arena *arena)
+{
+    struct flow numeric;
+    struct uri uri;
+    if (!uri_parse(hop, &uri))
+        return NULL;
+    char *host = text_cstring(arena, text_lower(arena, uri.host));
+    return flow_set_peer(&numeric, host, 0) ? NULL : host;
+}
+
+static bool is_loose(struct text hop)
+{
+    struct text ignored;
+    struct uri uri;
+    return uri_parse(hop, &uri) && uri_parameter(uri.parameters, TEXT("lr"), &ignored);
+}
+
+void outbound_send(struct delivery *delivery, const struct sip_message *stored)
+{
+    struct conversation *conversation = delivery->conversation;
+    struct arena *arena = &delivery->arena;
+    struct branch *branch = arena_new(arena, struct branch);
+    struct text hop = domain_route(conversation, text_of(delivery->recipient->domain->name));
+    branch->delivery = delivery;
+    branch->outbound = arena_new(arena, struct outbound);
+    branch->contact = request_uri_of(delivery, stored, arena);
+    if (hop.length == 0)
+        hop = branch->contact;
+    else if (is_loose(hop))
+        branch->path = text_format(arena, "<%.*s>", TEXT_ARG(hop));
+    branch->outbound->name = certificate_name(hop, arena);
+    delivery->branches++;
+    locator_find(conversation->locator, hop, (uint64_t)(uintptr_t)branch, conversation->now.monotonic_ms);
+}
+
+/* True: it is on its way to the next target. Counts itself among the branches. */
+static bool try_next(struct branch *branch)
+{
+    struct delivery *delivery = branch->delivery;
+    struct outbound *outbound = branch->outbound;
+    struct sip_message *stored = outbound->next < outbound->count ? delivery_read(delivery) : NULL;
+    bool sent = false;
+    while (stored && !sent && outbound->next < outbound->count) {
+        struct flow target = outbound->targets[outbound->next++];
+        target.name = outbound->name;
+        target = delivery_flow_for_size(branch, &target, NULL);
+        sent = delivery_send_branch(branch, stored, &target);
+    }
+    sip_message_free(stored);
+    return sent;
+}
+
+static int status_of(enum locator_outcome outcome)
+{
+    switch (outcome) {
+    case LOCATOR_FOUND: return 480; /* a target for which the message is too large: that has been noted */
+    case LOCATOR_NOWHERE: return 404;
+    case LOCATOR_UNKNOWN: break;
+    }
+    return 503;
+}
+
+static void located(const struct locator_result *result)
+{
+    struct branch *branch = (struct branch *)(uintptr_t)result->cookie;
+    struct delivery *delivery = branch->delivery;
+    memcpy(branch->outbound->targets, result->targets, result->count * sizeof(result->targets[0]));
+    branch->outbound->count = result->count;
+    delivery->nowhere = result->outcome == LOCATOR_NOWHERE;
+    if (!try_next(branch))
+        return delivery_take_final(branch, status_of(result->outcome));
+    delivery->branches--; /* that of the search */
+}
+
+void outbound_run(struct conversation *conversation)
+{
+    struct locator_result result;
+    do {
+        domain_run_waiting(conversation);
+        while (locator_result(conversation->locator, &result))
+            located(&result);
+    } while (!TAILQ_EMPTY(&conversation->domains_ready)); /* what ended at once made room */
+}
+
+/* It takes datagrams alone: the same target before another. */
+static bool try_datagram(struct branch *branch)
+{
+    struct sip_message *stored = branch->grown ? delivery_read(branch->delivery) : NULL;
+    struct flow flow = branch->flow;
+    if (!stored)
+        return false;
+    flow.kind = FLOW_UDP;
+    branch->grown = false;
+    bool sent = delivery_send_branch(branch, stored, &flow);
+    sip_message_free(stored);
+    return sent;
+}
+
+bool outbound_try_again(struct branch *branch)
+{
+    struct delivery *delivery = branch->delivery;
+    struct conversation *conversation = delivery->conversation;
+    if (delivery->finished)
+        return false;
+    if (try_datagram(branch))
+        return true;
+    locator_mark_failed(conversation->locator, &branch->flow, conversation->now.monotonic_ms);
+    log_info("next hop failed to=%s peer=%.*s", delivery->recipient->address,
+             TEXT_ARG(flow_peer_text(&branch->flow, &delivery->arena)));
+    return try_next(branch);
+}
+
+/* RFC 3325 §5: who sends it is said to those whom we trust to keep it for themselves. */
+void outbound_prepare(const struct delivery *delivery, struct sip_message *message)
+{
+    const struct conversation *conversation = delivery->conversation;
+    const struct served *recipient = delivery->recipient;
+    if (recipient->domain &&
+        !domain_is_listed(conversation->settings.peering.domains_asserted, text_of(recipient->domain->name)))
+        sip_header_remove(message, "P-Asserted-Identity");
+}
+
+/* RFC 3261 §16.7 step 6: a 503 of somebody else is none of ours; silence of somebody else is not our user's. What the
+ * other domain has decided is its answer. */
+int outbound_answer_for(int status)
+{
+    if (status == 401 || status == 407)
+        return 403;
+    if (status == 503)
+        return 500;
+    return status == 0 || status == 408 || (status >= 300 && status < 400) ? 480 : status;
+}
+
+bool outbound_is_unheard(int status)
+{
+    return status == 0 || status == 408 || status == 503;
+}
