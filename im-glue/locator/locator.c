@@ -10,7 +10,6 @@ struct locator *locator_new(const struct locator_settings *settings)
     TAILQ_INIT(&locator->used);
     TAILQ_INIT(&locator->questions);
     TAILQ_INIT(&locator->searches);
-    TAILQ_INIT(&locator->failed_all);
     TAILQ_INIT(&locator->found);
     arena_init(&locator->given, "question");
     return locator;

@@ -3,7 +3,7 @@
 
 static void forget(struct locator *locator, struct entry *entry)
 {
-    if (entry->asked)
+    if (entry->asked && locator->asked)
         HASH_DELETE(by_number, locator->asked, entry);
     HASH_DELETE(by_key, locator->entries, entry);
     TAILQ_REMOVE(&locator->used, entry, used);
@@ -83,6 +83,6 @@ bool locator_question(struct locator *locator, struct dns_question *question_out
 
 void cache_free(struct locator *locator)
 {
-    for (struct entry *entry; (entry = TAILQ_FIRST(&locator->used));)
-        forget(locator, entry);
+    while (locator->entries)
+        forget(locator, locator->entries);
 }

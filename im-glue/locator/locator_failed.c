@@ -9,7 +9,6 @@ static struct text name_of(const struct flow *target, struct arena *arena)
 static void forget(struct locator *locator, struct failed *failed)
 {
     HASH_DEL(locator->failed, failed);
-    TAILQ_REMOVE(&locator->failed_all, failed, all);
     free(failed->name);
     free(failed);
 }
@@ -41,19 +40,18 @@ void locator_mark_failed(struct locator *locator, const struct flow *target, int
     locator->now_ms = now_ms;
     if (failed)
         forget(locator, failed);
-    struct failed *oldest = TAILQ_FIRST(&locator->failed_all);
+    struct failed *oldest = locator->failed;
     if (oldest && HASH_COUNT(locator->failed) >= LOCATOR_FAILED_MAX)
         forget(locator, oldest);
     failed = memory_new(sizeof(*failed));
     failed->name = text_keep(name);
     failed->until_ms = now_ms + LOCATOR_FAILED_MS;
     HASH_ADD_KEYPTR(hh, locator->failed, failed->name, name.length, failed);
-    TAILQ_INSERT_TAIL(&locator->failed_all, failed, all);
     arena_clear(&arena);
 }
 
 void failed_free(struct locator *locator)
 {
-    for (struct failed *failed; (failed = TAILQ_FIRST(&locator->failed_all));)
-        forget(locator, failed);
+    while (locator->failed)
+        forget(locator, locator->failed);
 }

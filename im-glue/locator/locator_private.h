@@ -43,8 +43,7 @@ struct search {
 
 struct failed {
     UT_hash_handle hh;
-    TAILQ_ENTRY(failed) all; /* oldest first */
-    char *name;              /* of the target */
+    char *name; /* of the target */
     int64_t until_ms;
 };
 
@@ -61,8 +60,7 @@ struct locator {
     uint64_t last_number;
     TAILQ_HEAD(searches_list, search) searches;
     size_t searches_count;
-    struct failed *failed; /* hash by name */
-    TAILQ_HEAD(failed_list, failed) failed_all;
+    struct failed *failed; /* hash by name, oldest first */
     TAILQ_HEAD(found_list, found) found;
     struct arena given; /* name of the question handed out last */
 };
