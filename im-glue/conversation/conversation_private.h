@@ -177,6 +177,7 @@ struct branch {
     struct event_branch *event; /* …of a subscription */
     struct text name;           /* of the contact's document */
     struct text contact, path;
+    bool core; /* the contact is with a core, which is told what servers tell each other */
     bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
     struct outbound *outbound; /* to another domain; NULL: to a contact */
@@ -261,6 +262,8 @@ bool request_peer_is_trusted(struct request *request);
 enum status request_take_assertion(struct request *request);
 /* The P-Asserted-Identity fields of what goes on: a SIP address, and a number if there is one. */
 void request_add_assertion(struct request *request, struct sip_message *message);
+/* What servers tell each other (RFC 7315, RFC 5502, RFC 6050): clients neither say it nor hear it. */
+void request_remove_core_headers(struct sip_message *message);
 
 /* work.c */
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then);

@@ -254,17 +254,17 @@ static void submit(struct request *request, struct served *served, struct work *
     work_submit(work);
 }
 
-/* RFC 3680 §5.2: is it newer than what is known? What was missed in between is asked for. */
+/* RFC 3680 §5.2: is it newer than what is known? What was missed in between is asked for. A whole document is as new as
+ * its NOTIFY, which came in order: some notifiers (presence_reginfo of Kamailio 5.6) call all versions 0. */
 static bool is_news(struct conversation *conversation, struct served *served, const struct reginfo *reginfo,
                     const struct news *news)
 {
-    uint64_t version = reginfo->version + 1;
-    if (!news->first && version <= served->core_version)
+    uint64_t version = reginfo->version + 1, known = news->first ? 0 : served->core_version;
+    if (!reginfo->full && version <= known)
         return false;
-    bool missed = news->first ? !reginfo->full : version > served->core_version + 1 && !reginfo->full;
-    served->core_version = version;
-    if (missed)
+    if (!reginfo->full && version > known + 1)
         subscriber_refresh(conversation->subscriber, news->package, news->resource, conversation->now.monotonic_ms);
+    served->core_version = version;
     return true;
 }
 

@@ -120,6 +120,17 @@ static bool make_own(struct delivery *delivery, struct sip_message *message)
            sip_header_set(message, "CSeq", TEXT("1 MESSAGE")) == OK;
 }
 
+/* RFC 7315 §4.2: under which of his addresses he is called, since the Request-URI is his contact. What servers tell
+ * each other is no client's. */
+static void prepare_for_client(const struct delivery *delivery, const struct sip_message *stored,
+                               struct sip_message *message, struct arena *arena)
+{
+    struct text address =
+        delivery->fate.group.length ? text_of(delivery->recipient->address) : sip_request_uri(stored, arena);
+    request_remove_core_headers(message);
+    sip_header_set(message, "P-Called-Party-ID", text_format(arena, "<%.*s>", TEXT_ARG(address)));
+}
+
 /* The message as this contact gets it: its own Request-URI, no trace of the hops before us. */
 static struct sip_message *address_message(struct delivery *delivery, const struct sip_message *stored,
                                            const struct branch *branch)
@@ -128,7 +139,10 @@ static struct sip_message *address_message(struct delivery *delivery, const stru
     /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
     struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");
-    outbound_prepare(delivery, message);
+    if (branch->outbound)
+        outbound_prepare(delivery, message);
+    else if (!branch->core)
+        prepare_for_client(delivery, stored, message, &delivery->arena);
     if (branch->path.length && sip_header_set(message, "Route", branch->path) != OK) {
         sip_message_free(message);
         return NULL;
@@ -241,6 +255,7 @@ static void send_to(struct delivery *delivery, const struct sip_message *stored,
     branch->name = text_copy(&delivery->arena, text_of(contact->name));
     branch->contact = target_address(delivery->recipient, contact, stored, &delivery->arena);
     branch->path = text_copy(&delivery->arena, text_of(contact->path));
+    branch->core = contact->core;
     flow = delivery_flow_for_size(branch, &flow, contact);
     delivery_send_branch(branch, stored, &flow);
 }

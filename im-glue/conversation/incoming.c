@@ -185,6 +185,8 @@ static struct text onward_message(struct incoming *incoming, struct text max_for
     struct text date;
     for (size_t i = 0; i < sizeof(hop_headers) / sizeof(hop_headers[0]); i++)
         sip_header_remove(message, hop_headers[i]);
+    if (!request_peer_is_trusted(request))
+        request_remove_core_headers(message);
     sip_header_set(message, "Max-Forwards", max_forwards);
     if (!incoming->anonymous)
         request_add_assertion(request, message);

@@ -174,8 +174,10 @@ void outbound_prepare(const struct delivery *delivery, struct sip_message *messa
     const struct conversation *conversation = delivery->conversation;
     const struct served *recipient = delivery->recipient;
     if (recipient->domain &&
-        !domain_is_listed(conversation->settings.peering.domains_asserted, text_of(recipient->domain->name)))
+        !domain_is_listed(conversation->settings.peering.domains_asserted, text_of(recipient->domain->name))) {
         sip_header_remove(message, "P-Asserted-Identity");
+        request_remove_core_headers(message);
+    }
 }
 
 /* RFC 3261 §16.7 step 6: a 503 of somebody else is none of ours; silence of somebody else is not our user's. What the

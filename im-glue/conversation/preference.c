@@ -23,25 +23,14 @@ static bool is_feature(struct text name)
     return false;
 }
 
-/* Next parameter of a list; its value as uri_parameter gives it. Quoted values may hold semicolons. */
+/* Next parameter of a list; its value as uri_parameter gives it. */
 static bool next_parameter(struct text *rest, struct text *name_out, struct text *value_out)
 {
-    bool quoted = false;
-    size_t end = 0;
-    if (text_trim(*rest).length == 0)
+    if (!uri_parameter_next(rest, name_out, value_out))
         return false;
-    for (; end < rest->length && (quoted || rest->bytes[end] != ';'); end++) {
-        if (quoted && rest->bytes[end] == '\\' && end + 1 < rest->length)
-            end++;
-        else if (rest->bytes[end] == '"')
-            quoted = !quoted;
-    }
-    struct text one = text_slice(*rest, 0, end);
-    *rest = text_slice(*rest, end < rest->length ? end + 1 : end, rest->length);
-    text_cut(one, '=', name_out, value_out);
-    *name_out = text_trim(*name_out);
-    *value_out = (struct text){0};
-    uri_parameter(one, *name_out, value_out);
+    struct text value = *value_out;
+    if (value.length > 1 && value.bytes[0] == '"')
+        *value_out = text_slice(value, 1, value.length - 1);
     return true;
 }
 

@@ -110,6 +110,21 @@ static void add_gruu(struct text_builder *line, struct text address, struct text
     builder_add_format(line, ";pub-gruu=\"%.*s;gr=%.*s\"", TEXT_ARG(address), TEXT_ARG(instance));
 }
 
+/* RFC 3840 §6: what it said of itself, so that all who register for him know. */
+static void add_features(struct text_builder *line, struct text features)
+{
+    static const struct text others[] = {TEXT_INIT("expires"),  TEXT_INIT("+sip.instance"), TEXT_INIT("reg-id"),
+                                         TEXT_INIT("pub-gruu"), TEXT_INIT("temp-gruu"),     TEXT_INIT("tag")};
+    struct text name, value;
+    while (uri_parameter_next(&features, &name, &value)) {
+        bool other = name.length == 0;
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+            other = other || text_equal_nocase(name, others[i]);
+        if (!other)
+            builder_add_format(line, ";%.*s%s%.*s", TEXT_ARG(name), value.length ? "=" : "", TEXT_ARG(value));
+    }
+}
+
 struct text terms_contact(const struct terms *terms, const struct contact *contact, struct text address, int64_t left_s,
                           struct arena *arena)
 {
@@ -119,6 +134,7 @@ struct text terms_contact(const struct terms *terms, const struct contact *conta
     builder_add_format(&line, "<%s>;expires=%lld", contact->uri, (long long)left_s);
     if (instance.length)
         builder_add_format(&line, ";+sip.instance=\"<%.*s>\"", TEXT_ARG(instance));
+    add_features(&line, text_of(contact->features));
     if (contact->reg_id)
         builder_add_format(&line, ";reg-id=%u", (unsigned)contact->reg_id);
     if (instance.length && terms->gruu && text_starts_with(address, TEXT("sip:")))

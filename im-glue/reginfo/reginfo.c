@@ -1,6 +1,7 @@
 /* Registration information as XML, both ways. */
 #include "reginfo.h"
 
+#include "uri.h"
 #include "xml_tree.h"
 
 #define NAMESPACE TEXT("urn:ietf:params:xml:ns:reginfo")
@@ -9,26 +10,6 @@
 static const struct text states[] = {TEXT_INIT("init"), TEXT_INIT("active"), TEXT_INIT("terminated")};
 
 /* --- parameters of a Contact --- */
-
-/* The next one, up to a semicolon outside quotes; its value as it is written, quotes among it. */
-static bool next_parameter(struct text *rest, struct text *name_out, struct text *value_out)
-{
-    bool quoted = false;
-    size_t end = 0;
-    if (text_trim(*rest).length == 0)
-        return false;
-    for (; end < rest->length && (quoted || rest->bytes[end] != ';'); end++) {
-        if (quoted && rest->bytes[end] == '\\' && end + 1 < rest->length)
-            end++;
-        else if (rest->bytes[end] == '"')
-            quoted = !quoted;
-    }
-    text_cut(text_slice(*rest, 0, end), '=', name_out, value_out);
-    *rest = text_slice(*rest, end < rest->length ? end + 1 : end, rest->length);
-    *name_out = text_trim(*name_out);
-    *value_out = text_trim(*value_out);
-    return true;
-}
 
 /* These have attributes of their own, or say nothing to others. */
 static bool is_known(struct text name)
@@ -68,7 +49,7 @@ static void write_contact(struct text_builder *document, const struct reginfo_co
     add_attribute(document, "callid", contact->call_id);
     add_number(document, "cseq", contact->cseq);
     builder_add_format(document, "><uri>%.*s</uri>", TEXT_ARG(xml_escape(arena, contact->uri)));
-    while (next_parameter(&rest, &name, &value))
+    while (uri_parameter_next(&rest, &name, &value))
         if (!is_known(name))
             builder_add_format(document, "<unknown-param name=\"%.*s\">%.*s</unknown-param>",
                                TEXT_ARG(xml_escape(arena, name)), TEXT_ARG(xml_escape(arena, value)));
@@ -143,7 +124,7 @@ static bool add_feature(struct text_builder *features, const struct xml_element 
     for (size_t i = 0; i < rest.length; i++)
         if ((unsigned char)rest.bytes[i] < ' ')
             return false;
-    return next_parameter(&rest, &read_name, &read_value) && rest.length == 0 && text_equal(name, read_name);
+    return uri_parameter_next(&rest, &read_name, &read_value) && rest.length == 0 && text_equal(name, read_name);
 }
 
 static enum status read_contact(const struct xml_element *element, struct arena *arena, struct reginfo_contact *contact)

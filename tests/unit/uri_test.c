@@ -136,6 +136,19 @@ static void parameters_are_found_by_name_in_any_case(void **state)
     assert_false(uri_parameter(text_of("a=\"open;b=1"), text_of("b"), &value));
 }
 
+static void parameters_are_walked_as_they_are_written(void **state)
+{
+    (void)state;
+    struct text rest = text_of("a;b = 1 ;;c=\"x;y=\\\"\"; d=\"open"), name, value;
+    static const char *const expected[][2] = {{"a", ""}, {"b", "1"}, {"", ""}, {"c", "\"x;y=\\\"\""}};
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(uri_parameter_next(&rest, &name, &value));
+        assert_text(name, expected[i][0]);
+        assert_text(value, expected[i][1]);
+    }
+    assert_false(uri_parameter_next(&rest, &name, &value));
+}
+
 static void assert_name_addr(const char *text, const char *display, const char *uri, const char *parameters,
                              const char *rest)
 {
@@ -199,6 +212,7 @@ int main(void)
         cmocka_unit_test(one_address_has_one_key),
         cmocka_unit_test(the_domain_is_the_host_of_the_key),
         cmocka_unit_test(parameters_are_found_by_name_in_any_case),
+        cmocka_unit_test(parameters_are_walked_as_they_are_written),
         cmocka_unit_test(names_may_hold_every_delimiter_in_quotes),
         cmocka_unit_test(a_broken_name_addr_is_refused),
     };

@@ -18,7 +18,7 @@ class Digest:
         self.count = 0
 
     def take(self, headers):
-        text = next(header for header in headers if "algorithm=MD5" in header)
+        text = next(header for header in headers if "algorithm=MD5" in header or "algorithm=" not in header)
         self.challenge = dict(re.findall(r'(\w+)="([^"]*)"', text))
         self.count = 0
 

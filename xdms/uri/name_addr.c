@@ -40,20 +40,26 @@ static bool find_unquoted(struct text text, char delimiter, size_t *at_out)
     return true;
 }
 
+bool uri_parameter_next(struct text *rest, struct text *name_out, struct text *value_out)
+{
+    size_t end, equals;
+    if (rest->length == 0 || !find_unquoted(*rest, ';', &end))
+        return false;
+    struct text parameter = text_slice(*rest, 0, end);
+    if (!find_unquoted(parameter, '=', &equals))
+        return false;
+    *rest = text_slice(*rest, end + (end < rest->length), rest->length);
+    *name_out = text_trim(text_slice(parameter, 0, equals));
+    *value_out = text_trim(text_slice(parameter, equals + (equals < parameter.length), parameter.length));
+    return true;
+}
+
 bool uri_parameter(struct text parameters, struct text name, struct text *value_out)
 {
-    while (parameters.length) {
-        size_t end, equals;
-        if (!find_unquoted(parameters, ';', &end))
-            return false;
-        struct text parameter = text_slice(parameters, 0, end);
-        parameters = text_slice(parameters, end + (end < parameters.length), parameters.length);
-        if (!find_unquoted(parameter, '=', &equals))
-            return false;
-        if (!text_equal_nocase(text_trim(text_slice(parameter, 0, equals)), name))
+    struct text one, value;
+    while (uri_parameter_next(&parameters, &one, &value)) {
+        if (!text_equal_nocase(one, name))
             continue;
-        size_t begin = equals + (equals < parameter.length);
-        struct text value = text_trim(text_slice(parameter, begin, parameter.length));
         bool quoted = value.length > 1 && value.bytes[0] == '"' && quoted_length(value) == value.length;
         *value_out = quoted ? text_slice(value, 1, value.length - 1) : value;
         return true;
