@@ -271,6 +271,7 @@ static bool open_sip(struct program *program)
         .service_route = text_of(program->settings.service_route),
         .registrars_watched = text_of(program->settings.registrars_watched),
         .datagram_bytes_max = (size_t)program->settings.datagram_bytes_max,
+        .records_ms = CONVERSATION_RECORDS_MS,
         .messages_per_user = (unsigned)program->settings.messages_per_user,
         .registers_per_user = (unsigned)program->settings.registers_per_user,
         /* half for what the agent keeps, a quarter each for requests and for messages from the store */

@@ -62,6 +62,8 @@ static void drop_completed(struct conversation *conversation)
 
 void conversation_free(struct conversation *conversation)
 {
+    if (conversation->records)
+        work_drop(conversation->records);
     drop_completed(conversation);
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
@@ -117,6 +119,8 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     events_run(conversation);
     expiry_run(conversation);
     looks_run(conversation);
+    if (work_deadline(conversation) <= now.monotonic_ms)
+        work_submit_records(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
         served_sweep(conversation);
         domain_sweep(conversation);
@@ -166,7 +170,7 @@ void conversation_answered(struct conversation *conversation, uint64_t number, c
 
 size_t conversation_pending(const struct conversation *conversation)
 {
-    return conversation->pending;
+    return conversation->pending + (conversation->records != NULL);
 }
 
 static void take_request(struct conversation *conversation, struct sip_event *event)

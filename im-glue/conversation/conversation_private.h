@@ -132,6 +132,7 @@ struct work {
     struct commit *commits;
     size_t count;
     work_fn *then;
+    bool has_fates;
     struct request *request; /* owned, may be NULL */
     struct served *served;
     struct delivery *delivery;
@@ -226,6 +227,8 @@ struct conversation {
     struct deferred_figures deferred; /* at the last look, for monitoring */
     int64_t deferred_since_ms;        /* wall clock: the oldest */
     int64_t sweep_at_ms;              /* monotonic */
+    struct work *records;             /* that wait for others; NULL: none */
+    int64_t records_at_ms;            /* monotonic: when some went to the disk */
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
@@ -268,6 +271,10 @@ void request_remove_core_headers(struct sip_message *message);
 /* work.c */
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then);
 void work_submit(struct work *work);
+/* A record that nobody waits for goes to the disk with others, at most settings.records_ms later. */
+void work_note_fate(struct conversation *conversation, const struct fate *fate);
+void work_submit_records(struct conversation *conversation);
+int64_t work_deadline(const struct conversation *conversation);
 void work_run_completed(struct conversation *conversation);
 enum status work_status(const struct work *work); /* the first that is not OK */
 void work_add_fate(struct work *work, const struct fate *fate);

@@ -55,13 +55,11 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
 {
     struct request *request = incoming->request;
     struct conversation *conversation = request->conversation;
-    struct work *work = work_new(conversation, 1, work_ignore);
     message_count((struct text){0}, MESSAGE_REFUSED);
     struct fate fate = incoming_fate(incoming, recipient, (struct text){0});
     fate = fate_with(&fate, FATE_REFUSED, conversation->now.wall_ms,
                      text_format(&request->arena, "%d %.*s", status, TEXT_ARG(detail)), &request->arena);
-    work_add_fate(work, &fate);
-    work_submit(work);
+    work_note_fate(conversation, &fate);
     struct sip_message *response = request_response(request, status, NULL);
     if (warning)
         sip_header_add(response, "Warning",

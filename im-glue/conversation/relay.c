@@ -56,6 +56,19 @@ static int answer_for(int status)
     return status;
 }
 
+/* In the histories of both, as far as they want one. */
+static void record(struct delivery *delivery)
+{
+    struct conversation *conversation = delivery->conversation;
+    if (!recording_is_asked(conversation, delivery->recipient) &&
+        !recording_is_asked(conversation, served_find(conversation, delivery->fate.sender)))
+        return;
+    struct work *work = work_new(conversation, RECORDING_COMMITS, work_ignore);
+    recording_add_relayed(work, delivery);
+    recording_add_received(work, delivery);
+    work_submit(work);
+}
+
 static void answer(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
@@ -65,17 +78,13 @@ static void answer(struct delivery *delivery, int status)
     if (delivery->store_failed && queue_may_try_again(status))
         told = 500;
     message_count(delivery->fate.group, told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
-    struct work *work = work_new(conversation, 1 + RECORDING_COMMITS, work_ignore);
     if (told >= 300)
         delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
                                    text_format(&delivery->arena, "%d", told), &delivery->arena);
     if (!delivery->untold)
-        work_add_fate(work, &delivery->fate);
-    if (told < 300) {
-        recording_add_relayed(work, delivery);
-        recording_add_received(work, delivery);
-    }
-    work_submit(work);
+        work_note_fate(conversation, &delivery->fate);
+    if (told < 300)
+        record(delivery);
     delivery->request = NULL;
     if (!request)
         return;

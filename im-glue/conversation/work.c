@@ -1,6 +1,8 @@
 /* Commits on their way to the disk: submitted here, answered on the committer's thread, carried on by the tick. */
 #include "conversation_private.h"
 
+#define RECORDS_MAX 2048 /* in one commit: some 2 MB until it is on the disk */
+
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then)
 {
     struct work *work = memory_new(sizeof(*work));
@@ -17,14 +19,16 @@ static void work_completed(void *context)
     struct work *work = context;
     struct conversation *conversation = work->conversation;
     pthread_mutex_lock(&conversation->lock);
+    bool first = conversation->completed == NULL;
     work->next = NULL;
     *conversation->completed_end = work;
     conversation->completed_end = &work->next;
     pthread_mutex_unlock(&conversation->lock);
-    conversation->wake(conversation->wake_context);
+    if (first) /* all that wait are taken at once */
+        conversation->wake(conversation->wake_context);
 }
 
-void work_submit(struct work *work)
+static void submit(struct work *work)
 {
     struct conversation *conversation = work->conversation;
     conversation->pending++;
@@ -32,6 +36,40 @@ void work_submit(struct work *work)
         work_completed(work);
     else
         document_internal_submit(conversation->documents, work->commits, work->count, work_completed, work);
+}
+
+void work_submit(struct work *work)
+{
+    /* Of two records of one message the later one must stay. */
+    if (work->has_fates)
+        work_submit_records(work->conversation);
+    submit(work);
+}
+
+/* --- records that nobody waits for ------------------------------------------------------------------------------ */
+
+void work_submit_records(struct conversation *conversation)
+{
+    struct work *records = conversation->records;
+    conversation->records = NULL;
+    if (!records)
+        return;
+    conversation->records_at_ms = conversation->now.monotonic_ms;
+    submit(records);
+}
+
+int64_t work_deadline(const struct conversation *conversation)
+{
+    return conversation->records ? conversation->records_at_ms + conversation->settings.records_ms : INT64_MAX;
+}
+
+void work_note_fate(struct conversation *conversation, const struct fate *fate)
+{
+    if (!conversation->records)
+        conversation->records = work_new(conversation, RECORDS_MAX, work_ignore);
+    work_add_fate(conversation->records, fate);
+    if (conversation->records->count == RECORDS_MAX || work_deadline(conversation) <= conversation->now.monotonic_ms)
+        work_submit_records(conversation);
 }
 
 void work_drop(struct work *work)
@@ -73,6 +111,7 @@ enum status work_status(const struct work *work)
 
 void work_add_fate(struct work *work, const struct fate *fate)
 {
+    work->has_fates = true;
     work->commits[work->count++] = fate_commit(fate, &work->arena);
 }
 

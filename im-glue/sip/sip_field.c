@@ -10,19 +10,17 @@ struct sip_name sip_name_of(struct text name)
     return (struct sip_name){rule, rule ? rule->name : name};
 }
 
-static bool is_named(const struct sip_field *field, const struct sip_name *name)
-{
-    if (name->rule || field->name.rule)
-        return name->rule == field->name.rule;
-    return text_equal_nocase(field->name.text, name->text);
-}
-
 /* The first of that name at or behind `from`, or fields_count. */
 static size_t find(const struct sip_message *message, const struct sip_name *name, size_t from)
 {
-    while (from < message->fields_count && !is_named(&message->fields[from], name))
-        from++;
-    return from;
+    const struct sip_field *field = message->fields + from, *end = message->fields + message->fields_count;
+    if (name->rule)
+        while (field < end && field->name.rule != name->rule)
+            field++;
+    else
+        while (field < end && (field->name.rule || !text_equal_nocase(field->name.text, name->text)))
+            field++;
+    return (size_t)(field - message->fields);
 }
 
 /* --- views ------------------------------------------------------------------------------------------------------ */
@@ -126,10 +124,10 @@ static bool split(const struct sip_name *name, struct text value, size_t max, st
     return false;
 }
 
-enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value)
+enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value, bool clean)
 {
     struct sip_name long_name = sip_name_of(name);
-    if (!sip_token_valid(name) || !sip_text_is_clean(value))
+    if ((!long_name.rule && !sip_token_valid(name)) || (!clean && !sip_text_is_clean(value)))
         return SIP_FIELD_BAD;
     size_t first = find(message, &long_name, 0);
     if (long_name.rule && long_name.rule->single && first < message->fields_count)

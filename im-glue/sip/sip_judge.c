@@ -20,56 +20,86 @@ static bool judge_max_forwards(struct text value);
 static bool judge_content_type(struct text value);
 static bool judge_number(struct text value);
 
-/* RFC 3261 §7.3.3, §20 and the IANA registry of compact forms. */
+/* RFC 3261 §7.3.3, §20 and the IANA registry of compact forms; by first letters. */
 static const struct sip_field_rule rules[] = {
-    {TEXT_INIT("Via"), 'v', false, true, SIP_VIEW_VIA, sip_via_judge},
-    {TEXT_INIT("From"), 'f', true, false, SIP_VIEW_FROM, judge_address},
-    {TEXT_INIT("To"), 't', true, false, SIP_VIEW_TO, judge_address},
+    {TEXT_INIT("Allow-Events"), 'u', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Accept-Contact"), 'a', false, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Call-ID"), 'i', true, false, SIP_VIEW_NONE, judge_call_id},
     {TEXT_INIT("CSeq"), '\0', true, false, SIP_VIEW_CSEQ, judge_cseq},
     {TEXT_INIT("Contact"), 'm', false, true, SIP_VIEW_NONE, judge_contact},
-    {TEXT_INIT("Route"), '\0', false, true, SIP_VIEW_NONE, judge_address},
-    {TEXT_INIT("Record-Route"), '\0', false, true, SIP_VIEW_NONE, judge_address},
-    {TEXT_INIT("Path"), '\0', false, true, SIP_VIEW_NONE, judge_address},
-    {TEXT_INIT("Service-Route"), '\0', false, true, SIP_VIEW_NONE, judge_address},
-    {TEXT_INIT("Max-Forwards"), '\0', true, false, SIP_VIEW_NONE, judge_max_forwards},
     {TEXT_INIT("Content-Type"), 'c', true, false, SIP_VIEW_NONE, judge_content_type},
     {TEXT_INIT("Content-Length"), 'l', true, false, SIP_VIEW_NONE, judge_number},
     {TEXT_INIT("Content-Encoding"), 'e', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Date"), '\0', true, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Expires"), '\0', true, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Min-Expires"), '\0', true, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Event"), 'o', true, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Allow-Events"), 'u', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("From"), 'f', true, false, SIP_VIEW_FROM, judge_address},
+    {TEXT_INIT("Identity"), 'y', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Identity-Info"), 'n', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Max-Forwards"), '\0', true, false, SIP_VIEW_NONE, judge_max_forwards},
+    {TEXT_INIT("Min-Expires"), '\0', true, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Path"), '\0', false, true, SIP_VIEW_NONE, judge_address},
+    {TEXT_INIT("Route"), '\0', false, true, SIP_VIEW_NONE, judge_address},
+    {TEXT_INIT("Record-Route"), '\0', false, true, SIP_VIEW_NONE, judge_address},
     {TEXT_INIT("Refer-To"), 'r', true, false, SIP_VIEW_NONE, judge_address},
     {TEXT_INIT("Referred-By"), 'b', true, false, SIP_VIEW_NONE, judge_address},
+    {TEXT_INIT("Reject-Contact"), 'j', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Request-Disposition"), 'd', false, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Service-Route"), '\0', false, true, SIP_VIEW_NONE, judge_address},
     {TEXT_INIT("Subject"), 's', true, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Supported"), 'k', false, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Session-Expires"), 'x', true, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Accept-Contact"), 'a', false, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Reject-Contact"), 'j', false, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Request-Disposition"), 'd', false, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Identity"), 'y', false, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Identity-Info"), 'n', false, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Date"), '\0', true, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Timestamp"), '\0', true, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("SIP-ETag"), '\0', true, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("SIP-If-Match"), '\0', true, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("To"), 't', true, false, SIP_VIEW_TO, judge_address},
+    {TEXT_INIT("Timestamp"), '\0', true, false, SIP_VIEW_NONE, NULL},
+    {TEXT_INIT("Via"), 'v', false, true, SIP_VIEW_VIA, sip_via_judge},
 };
+
+#define RULES_COUNT (sizeof(rules) / sizeof(rules[0]))
+
+static uint8_t rule_starts['z' - 'a' + 2];   /* by letter: the first rule that begins with it or a later one */
+static uint8_t compact_rules['z' - 'a' + 1]; /* RULES_COUNT: none */
+
+void sip_judge_open(void)
+{
+    memset(compact_rules, RULES_COUNT, sizeof(compact_rules));
+    memset(rule_starts, 0, sizeof(rule_starts));
+    for (size_t i = 0; i < RULES_COUNT; i++) {
+        for (size_t later = (size_t)((rules[i].name.bytes[0] | 0x20) - 'a') + 1; later < sizeof(rule_starts); later++)
+            rule_starts[later] = (uint8_t)(i + 1);
+        if (rules[i].compact)
+            compact_rules[rules[i].compact - 'a'] = (uint8_t)i;
+    }
+}
 
 const struct sip_field_rule *sip_field_rule(struct text name)
 {
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (name.length == 1 ? rules[i].compact && (name.bytes[0] | 0x20) == rules[i].compact
-                             : text_equal_nocase(name, rules[i].name))
+    unsigned letter = name.length ? (unsigned)((unsigned char)name.bytes[0] | 0x20) - 'a' : UINT8_MAX;
+    if (letter > 'z' - 'a')
+        return NULL;
+    if (name.length == 1)
+        return compact_rules[letter] < RULES_COUNT ? &rules[compact_rules[letter]] : NULL;
+    for (size_t i = rule_starts[letter]; i < rule_starts[letter + 1]; i++)
+        if (text_equal(name, rules[i].name) || text_equal_nocase(name, rules[i].name))
             return &rules[i];
-    }
     return NULL;
 }
 
 /* --- texts ------------------------------------------------------------------------------------------------------ */
 
+bool sip_text_is_printable(struct text text)
+{
+    unsigned odd = 0;
+    for (size_t i = 0; i < text.length; i++)
+        odd |= (unsigned char)(text.bytes[i] - 0x20) >= 0x5f;
+    return odd == 0;
+}
+
 bool sip_text_is_clean(struct text text)
 {
+    if (sip_text_is_printable(text))
+        return true;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char byte = (unsigned char)text.bytes[i];
         if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
@@ -80,11 +110,11 @@ bool sip_text_is_clean(struct text text)
 
 bool sip_token_valid(struct text text)
 {
+    /* Letters, digits and -.!%*_+`'~ as bits. */
+    static const uint64_t bits[2] = {0x03ff6ca200000000, 0x47ffffff87fffffe};
     for (size_t i = 0; i < text.length; i++) {
-        char character = text.bytes[i];
-        bool alphanumeric =
-            (character >= '0' && character <= '9') || ((character | 0x20) >= 'a' && (character | 0x20) <= 'z');
-        if (!alphanumeric && (character == '\0' || !strchr("-.!%*_+`'~", character)))
+        unsigned char byte = (unsigned char)text.bytes[i];
+        if (byte >= 128 || !(bits[byte >> 6] >> (byte & 63) & 1))
             return false;
     }
     return text.length > 0;

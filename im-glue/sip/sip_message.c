@@ -20,6 +20,7 @@ void sip_open(void)
     /* Without a function of ours it writes to standard output, whatever the level. */
     osip_trace_initialize_func(END_TRACE_LEVEL, be_silent);
     parser_init();
+    sip_judge_open();
 }
 
 struct sip_message *sip_message_new(void)

@@ -6,6 +6,7 @@ struct reading {
     struct sip_message *message;
     struct sip_fault fault; /* the first one */
     bool has_length;
+    bool printable;  /* the whole section, but for its line ends */
     uint64_t length; /* Content-Length */
 };
 
@@ -124,7 +125,7 @@ static void read_field(struct reading *reading, struct text line)
         read_length(reading, value);
         return;
     }
-    enum sip_field_result result = sip_field_append(reading->message, name, value);
+    enum sip_field_result result = sip_field_append(reading->message, name, value, reading->printable);
     if (result == SIP_FIELD_TOO_MANY)
         blame(reading, 513, "Too many header fields");
     else if (result != SIP_FIELD_ADDED)
@@ -132,6 +133,24 @@ static void read_field(struct reading *reading, struct text line)
 }
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
+
+/* Nothing but lines that end with CRLF, printable, none folded: as nearly all messages are. */
+static bool is_plain(struct text section)
+{
+    size_t odd = 0, ends = 0;
+    for (size_t i = 0; i < section.length; i++)
+        odd += (unsigned char)(section.bytes[i] - 0x20) >= 0x5f;
+    for (struct text rest = section; rest.length > 0; ends++) {
+        const char *feed = memchr(rest.bytes, '\n', rest.length);
+        if (!feed)
+            break;
+        size_t at = (size_t)(feed - rest.bytes);
+        if (at == 0 || feed[-1] != '\r' || (at + 1 < rest.length && feed[1] == ' '))
+            return false;
+        rest = text_slice(rest, at + 1, rest.length);
+    }
+    return odd == 2 * ends;
+}
 
 /* Tabs become spaces and folded lines one line (RFC 3261 §7.3.1); a line end that is not CRLF is a fault, and still
  * ends the line, so that there is something to answer to. Returns the new length. */
@@ -168,7 +187,10 @@ static struct text next_line(struct text *rest, bool *more_out)
 /* `section` is the message's own: fields are slices of it. */
 static bool read_section(struct reading *reading, char *section, size_t length)
 {
-    struct text rest = {section, unfold(reading, section, length)};
+    struct text rest = {section, length};
+    reading->printable = is_plain(rest);
+    if (!reading->printable)
+        rest.length = unfold(reading, section, length);
     bool more, is_sip = read_start_line(reading, next_line(&rest, &more));
     size_t fields_max = reading->message->fields_max;
     /* One line more than fields: Content-Length is no field. */

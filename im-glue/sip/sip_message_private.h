@@ -69,8 +69,8 @@ struct sip_name sip_name_of(struct text name);
 enum sip_field_result { SIP_FIELD_ADDED, SIP_FIELD_BAD, SIP_FIELD_REPEATED, SIP_FIELD_TOO_MANY };
 
 /* Appends one field, split if it is a list; the views follow. Name and value stay where they are: in the message's
- * arena, or in static memory. */
-enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value);
+ * arena, or in static memory. `clean`: the value has been looked at (sip_text_is_clean). */
+enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value, bool clean);
 
 /* Appends all fields of that name as they are in `source`. */
 void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name);
@@ -83,11 +83,14 @@ bool sip_field_value(const struct sip_message *message, const char *name, size_t
 
 /* --- judging (sip_judge.c) --- */
 
+void sip_judge_open(void); /* by sip_open */
+
 /* NULL for a name without rules; compact forms are known. */
 const struct sip_field_rule *sip_field_rule(struct text name);
 
 /* No control characters (a tab is white space) and nothing that is not UTF-8. */
 bool sip_text_is_clean(struct text text);
+bool sip_text_is_printable(struct text text); /* ASCII */
 bool sip_token_valid(struct text text);
 
 /* "name=value;flag" without empty names or values, which the library takes at the end of a field but not before. */

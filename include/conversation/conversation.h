@@ -17,6 +17,8 @@
 #define CONVERSATION_BYTES_MAX          ((size_t)512 << 20) /* of requests in progress and of messages on their way */
 #define CONVERSATION_DATAGRAM_BYTES_MAX 1300                /* RFC 3261 §18.1.1, where nobody knows the path's MTU */
 
+#define CONVERSATION_RECORDS_MS 250 /* so little of the trace is lost with the machine, and thousands share a flush */
+
 #define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
 
 /* What is kept for who is away. Zeros: as much as there is room for, and so long as senders say. */
@@ -77,6 +79,9 @@ struct conversation_settings {
      * Retry-After, and so do those of a sender who holds more than a quarter of what is still free; stored messages
      * wait on the disk. 0: CONVERSATION_BYTES_MAX. */
     size_t bytes_max;
+    /* Of what was relayed or refused nobody waits for the record: it goes to the disk with others, so much later at
+     * most when there are many, else at once. */
+    int64_t records_ms;
     unsigned messages_per_user, registers_per_user; /* a minute; more get 480 with Retry-After; 0: any number */
     struct deferral_settings deferral;
     int64_t history_ms;       /* messages stay in the histories of those who ask for one so long; 0: nobody has one */

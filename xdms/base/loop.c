@@ -220,8 +220,9 @@ void loop_post(struct loop *loop, loop_fn *call, void *context)
         queue->calls = memory_resize(queue->calls, queue->capacity * sizeof(struct call));
     }
     queue->calls[queue->count++] = (struct call){call, context};
-    /* Inside the lock: the loop may be freed as soon as the call has run. */
-    wake(loop);
+    /* Inside the lock: the loop may be freed as soon as the call has run. All that wait are taken at once. */
+    if (queue->count == 1)
+        wake(loop);
     pthread_mutex_unlock(&loop->post_lock);
 }
 
