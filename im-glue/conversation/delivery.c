@@ -109,13 +109,14 @@ static bool make_own(struct delivery *delivery, struct sip_message *message)
     if (delivery->call_id.length == 0) {
         const char *host = delivery->conversation->settings.agent.host;
         struct text tag = random_hex(arena, 16);
-        delivery->call_id = text_format(arena, "%.*s@%s", TEXT_ARG(random_hex(arena, 32)), host);
+        delivery->call_id = TEXT_CONCAT(arena, random_hex(arena, 32), TEXT("@"), text_of(host));
         delivery->from = from.display.length ? text_format(arena, "\"%.*s\" <%.*s>;tag=%.*s", TEXT_ARG(from.display),
                                                            TEXT_ARG(from.uri), TEXT_ARG(tag))
                                              : text_format(arena, "<%.*s>;tag=%.*s", TEXT_ARG(from.uri), TEXT_ARG(tag));
     }
     return sip_header_set(message, "From", delivery->from) == OK &&
-           sip_header_set(message, "To", text_format(arena, "<%s>", delivery->recipient->address)) == OK &&
+           sip_header_set(message, "To",
+                          TEXT_CONCAT(arena, TEXT("<"), text_of(delivery->recipient->address), TEXT(">"))) == OK &&
            sip_header_set(message, "Call-ID", delivery->call_id) == OK &&
            sip_header_set(message, "CSeq", TEXT("1 MESSAGE")) == OK;
 }
@@ -166,7 +167,9 @@ struct sip_message *delivery_read(const struct delivery *delivery)
 static void note(struct delivery *delivery, enum fate_step_kind kind, struct text contact, int status)
 {
     struct arena *arena = &delivery->arena;
-    struct text detail = status ? text_format(arena, "%.*s %d", TEXT_ARG(contact), status) : contact;
+    struct text detail = contact;
+    if (status)
+        detail = TEXT_CONCAT(arena, contact, TEXT(" "), text_number(arena, (uint64_t)status));
     delivery->fate = fate_with(&delivery->fate, kind, delivery->conversation->now.wall_ms, detail, arena);
 }
 

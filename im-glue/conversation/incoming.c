@@ -82,7 +82,7 @@ static bool check_hops(struct incoming *incoming, struct text *max_forwards_out)
     if (request_refuse_extensions(request, "Require", known) ||
         request_refuse_extensions(request, "Proxy-Require", (struct text){0}))
         return false;
-    *max_forwards_out = text_format(&request->arena, "%d", (int)(hops > 70 ? 69 : hops - 1));
+    *max_forwards_out = text_number(&request->arena, hops > 70 ? 69 : hops - 1);
     return true;
 }
 

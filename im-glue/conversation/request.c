@@ -1,10 +1,13 @@
 /* A request from its arrival to its answer: who sent it, and how an answer is made. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "conversation_private.h"
 #include "log.h"
 #include "metrics.h"
+
+#define STATUS_MAX 700 /* of SIP: 100 to 699 */
 
 struct request *request_new(struct conversation *conversation, struct sip_event *event)
 {
@@ -41,13 +44,36 @@ struct sip_message *request_response(struct request *request, int status, const 
     return response;
 }
 
+enum counted_method { COUNT_MESSAGE, COUNT_REGISTER, COUNT_OTHER, COUNT_METHODS };
+
 static void count_answer(struct text method, int status)
 {
+    static const char *const names[] = {"MESSAGE", "REGISTER", "other"};
+    static struct metric *counters[COUNT_METHODS][STATUS_MAX]; /* of the one thread of this module */
     char labels[METRICS_LABELS_MAX];
-    bool known = text_equal(method, TEXT("MESSAGE")) || text_equal(method, TEXT("REGISTER"));
-    snprintf(labels, sizeof(labels), "method=\"%.*s\",status=\"%d\"", known ? (int)method.length : 5,
-             known ? method.bytes : "other", status);
-    metric_add(metric_counter("im_glue_requests_total", labels, "Requests answered, by method and status."), 1);
+    enum counted_method counted = COUNT_OTHER;
+    if (text_equal(method, TEXT("MESSAGE")))
+        counted = COUNT_MESSAGE;
+    else if (text_equal(method, TEXT("REGISTER")))
+        counted = COUNT_REGISTER;
+    assert(status < STATUS_MAX);
+    if (!counters[counted][status]) {
+        snprintf(labels, sizeof(labels), "method=\"%s\",status=\"%d\"", names[counted], status);
+        counters[counted][status] =
+            metric_counter("im_glue_requests_total", labels, "Requests answered, by method and status.");
+    }
+    metric_add(counters[counted][status], 1);
+}
+
+static void log_answer(struct request *request, struct text method, int status)
+{
+    struct arena *arena = &request->arena;
+    struct text call_id = sip_call_id(request->message, arena);
+    if (log_wants(LOG_LEVEL_INFO))
+        log_text(LOG_LEVEL_INFO, TEXT_CONCAT(arena, TEXT("request method="), method, TEXT(" status="),
+                                             text_number(arena, (uint64_t)status), TEXT(" user="), request->user,
+                                             TEXT(" call-id="), call_id, TEXT(" message-id="), request->message_id,
+                                             TEXT(" peer="), flow_peer_text(&request->flow, arena)));
 }
 
 void request_send(struct request *request, struct sip_message *response)
@@ -56,9 +82,7 @@ void request_send(struct request *request, struct sip_message *response)
     int status = sip_status(response);
     struct text method = sip_method(request->message);
     count_answer(method, status);
-    log_info("request method=%.*s status=%d user=%.*s call-id=%.*s message-id=%.*s peer=%.*s", TEXT_ARG(method), status,
-             TEXT_ARG(request->user), TEXT_ARG(sip_call_id(request->message, &request->arena)),
-             TEXT_ARG(request->message_id), TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
+    log_answer(request, method, status);
     if (status < 300 && request->auth_info.length) /* RFC 3261 §20.6 */
         sip_header_set(response, "Authentication-Info", request->auth_info);
     sip_agent_respond(conversation->agent, request->transaction, response, conversation->now.monotonic_ms);

@@ -15,7 +15,7 @@ static bool is_reliable(const struct transaction *transaction)
 
 static struct text key_of(struct sip_agent *agent, struct text method, struct text branch)
 {
-    return text_format(&agent->scratch, "C%.*s\n%.*s", TEXT_ARG(method), TEXT_ARG(branch));
+    return TEXT_CONCAT(&agent->scratch, TEXT("C"), method, TEXT("\n"), branch);
 }
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
@@ -128,7 +128,7 @@ static void acknowledge(struct sip_agent *agent, struct transaction *transaction
     struct sip_message *invite = sip_message_read_own((struct text){transaction->bytes, transaction->bytes_length});
     transaction_keep(agent, transaction, (struct text){0});
     if (!invite || !sip_is_request(invite) ||
-        invite->via.host.length == 0) { /* the caller made what it must not send */
+        sip_via_host(invite).length == 0) { /* the caller made what it must not send */
         sip_message_free(invite);
         return;
     }

@@ -34,13 +34,19 @@ static struct text tag_of(struct text value)
     return tag;
 }
 
+/* It will be read anew when somebody asks. */
 static void refresh(struct sip_message *message, const struct sip_name *name)
 {
-    enum sip_view view = name->rule ? name->rule->view : SIP_VIEW_NONE;
-    if (view == SIP_VIEW_NONE)
-        return;
-    size_t first = find(message, name, 0);
-    struct text value = first < message->fields_count ? message->fields[first].value : (struct text){0};
+    if (name->rule && name->rule->view != SIP_VIEW_NONE)
+        message->stale |= 1u << name->rule->view;
+}
+
+static void read_view(struct sip_message *message, enum sip_view view)
+{
+    static const char *const names[] = {
+        [SIP_VIEW_VIA] = "Via", [SIP_VIEW_FROM] = "From", [SIP_VIEW_TO] = "To", [SIP_VIEW_CSEQ] = "CSeq"};
+    struct text value;
+    sip_field_value(message, names[view], 0, &value);
     switch (view) {
     case SIP_VIEW_VIA:
         message->via = value.length > 0 ? sip_via_read(value, &message->arena) : (struct sip_via){0};
@@ -54,6 +60,16 @@ static void refresh(struct sip_message *message, const struct sip_name *name)
         break;
     case SIP_VIEW_NONE: break;
     }
+}
+
+const struct sip_message *sip_view(const struct sip_message *message, enum sip_view view)
+{
+    if (message->stale & 1u << view) {
+        struct sip_message *own = (struct sip_message *)message; /* what it says stays the same */
+        own->stale &= ~(1u << view);
+        read_view(own, view);
+    }
+    return message;
 }
 
 /* --- the list --------------------------------------------------------------------------------------------------- */
@@ -139,8 +155,7 @@ enum sip_field_result sip_field_append(struct sip_message *message, struct text 
     bool fits = count <= room;
     for (size_t i = 0; i < count && i < room; i++)
         insert(message, &long_name, elements[i], message->fields_count);
-    if (first == message->fields_count - (count < room ? count : room))
-        refresh(message, &long_name);
+    refresh(message, &long_name);
     if (!good)
         return SIP_FIELD_BAD;
     return fits ? SIP_FIELD_ADDED : SIP_FIELD_TOO_MANY;

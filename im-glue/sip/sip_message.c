@@ -91,7 +91,7 @@ bool sip_is_request(const struct sip_message *message)
 
 struct text sip_method(const struct sip_message *message)
 {
-    return sip_is_request(message) ? message->method : message->cseq_method;
+    return sip_is_request(message) ? message->method : sip_view(message, SIP_VIEW_CSEQ)->cseq_method;
 }
 
 struct text sip_request_uri(const struct sip_message *message, struct arena *arena)
@@ -118,7 +118,7 @@ struct text sip_call_id(const struct sip_message *message, struct arena *arena)
 
 uint32_t sip_cseq(const struct sip_message *message)
 {
-    return message->cseq;
+    return sip_view(message, SIP_VIEW_CSEQ)->cseq;
 }
 
 struct text sip_branch(const struct sip_message *message)
@@ -130,12 +130,12 @@ struct text sip_branch(const struct sip_message *message)
 
 struct text sip_from_tag(const struct sip_message *message)
 {
-    return message->from_tag;
+    return sip_view(message, SIP_VIEW_FROM)->from_tag;
 }
 
 struct text sip_to_tag(const struct sip_message *message)
 {
-    return message->to_tag;
+    return sip_view(message, SIP_VIEW_TO)->to_tag;
 }
 
 /* --- making ----------------------------------------------------------------------------------------------------- */

@@ -220,9 +220,10 @@ static void check_required(struct reading *reading)
     for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
         if (!sip_field_value(message, required[i].name, 0, &value))
             blame(reading, 400, required[i].missing);
-    if (message->cseq_method.length == 0)
+    struct text method = sip_view(message, SIP_VIEW_CSEQ)->cseq_method;
+    if (method.length == 0)
         blame(reading, 400, "Missing CSeq");
-    else if (!text_equal(message->cseq_method, sip_method(message)))
+    else if (!text_equal(method, sip_method(message)))
         blame(reading, 400, "CSeq names another method");
 }
 
@@ -270,7 +271,7 @@ enum status sip_message_parse(struct text bytes, struct sip_message **message_ou
     *fault_out = reading.fault;
     if (is_sip && !reading.fault.reason)
         return OK;
-    if (!is_sip || !sip_is_request(reading.message) || reading.message->via.host.length == 0) {
+    if (!is_sip || !sip_is_request(reading.message) || sip_via_host(reading.message).length == 0) {
         /* Without a Via there is no way back; responses are never answered. */
         sip_message_free(reading.message);
         *message_out = NULL;

@@ -38,7 +38,7 @@ struct sip_via {
 };
 
 /* Every field as it was written and in its order, so that what is sent on is what came in. Fields that decide are kept
- * as parsed views, too. All bytes are in the arena. */
+ * as parsed views, too, read when they are asked for. All bytes are in the arena. */
 struct sip_message {
     struct arena arena;
     struct text method; /* empty: a response */
@@ -47,11 +47,12 @@ struct sip_message {
     struct sip_field *fields; /* Content-Length is never among them: it follows from the body */
     size_t fields_count, fields_capacity;
     size_t fields_max; /* more are refused; SIP_HEADERS_MAX, and room for ours when we read our own words */
+    struct text body;
+    unsigned stale; /* views that do not show their field: 1 << enum sip_view */
     struct sip_via via;
     struct text from_tag, to_tag;
     struct text cseq_method; /* slice of the field */
     uint32_t cseq;
-    struct text body;
     struct sip_field fields_inside[SIP_FIELDS_INSIDE];
     alignas(16) char bytes_inside[SIP_BYTES_INSIDE];
 };
@@ -71,6 +72,9 @@ enum sip_field_result { SIP_FIELD_ADDED, SIP_FIELD_BAD, SIP_FIELD_REPEATED, SIP_
 /* Appends one field, split if it is a list; the views follow. Name and value stay where they are: in the message's
  * arena, or in static memory. `clean`: the value has been looked at (sip_text_is_clean). */
 enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value, bool clean);
+
+/* The views; this one is as its field. */
+const struct sip_message *sip_view(const struct sip_message *message, enum sip_view view);
 
 /* Appends all fields of that name as they are in `source`. */
 void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name);

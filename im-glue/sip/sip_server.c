@@ -39,15 +39,13 @@ static struct text key_of(struct sip_agent *agent, const struct sip_message *req
     struct text branch = sip_branch(request);
     bool has_cookie = branch.length > 7 && text_starts_with_nocase(branch, TEXT("z9hG4bK"));
     unsigned port = sip_via_port(request) ? sip_via_port(request) : SIP_PORT;
-    struct text_builder key;
-    builder_init(&key, &agent->scratch);
-    builder_add_format(&key, "S%.*s\n", TEXT_ARG(method));
-    builder_add(&key, text_lower(&agent->scratch, sip_via_host(request)));
-    builder_add_format(&key, ":%u\n%.*s", port, TEXT_ARG(branch));
-    if (!has_cookie)
-        builder_add_format(&key, "\n%.*s\n%.*s\n%u", TEXT_ARG(sip_call_id(request, &agent->scratch)),
-                           TEXT_ARG(sip_from_tag(request)), (unsigned)sip_cseq(request));
-    return builder_text(&key);
+    struct arena *scratch = &agent->scratch;
+    struct text key = TEXT_CONCAT(scratch, TEXT("S"), method, TEXT("\n"), text_lower(scratch, sip_via_host(request)),
+                                  TEXT(":"), text_number(scratch, port), TEXT("\n"), branch);
+    if (has_cookie)
+        return key;
+    return TEXT_CONCAT(scratch, key, TEXT("\n"), sip_call_id(request, scratch), TEXT("\n"), sip_from_tag(request),
+                       TEXT("\n"), text_number(scratch, sip_cseq(request)));
 }
 
 /* --- requests --------------------------------------------------------------------------------------------------- */

@@ -82,17 +82,17 @@ struct sip_via sip_via_read(struct text value, struct arena *arena)
 
 struct text sip_via_host(const struct sip_message *message)
 {
-    return message->via.host;
+    return sip_view(message, SIP_VIEW_VIA)->via.host;
 }
 
 uint16_t sip_via_port(const struct sip_message *message)
 {
-    return message->via.port;
+    return sip_view(message, SIP_VIEW_VIA)->via.port;
 }
 
 bool sip_via_parameter(const struct sip_message *message, const char *name, struct text *value_out)
 {
-    return sip_parameter(message->via.parameters, name, value_out);
+    return sip_parameter(sip_view(message, SIP_VIEW_VIA)->via.parameters, name, value_out);
 }
 
 void sip_via_stamp(struct sip_message *message, struct text address, uint16_t port)

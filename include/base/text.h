@@ -69,6 +69,12 @@ char *text_cstring(struct arena *arena, struct text text);
 struct text text_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *text_keep(struct text text); /* on the heap, with a NUL; freed with free() */
 struct text text_join(struct arena *arena, struct text a, struct text b);
+struct text text_concat(struct arena *arena, const struct text *parts, size_t count);
+/* TEXT_CONCAT(arena, a, b, c…): the same for parts that are written out. */
+#define TEXT_CONCAT(arena, ...)                                                                                        \
+    text_concat((arena), (const struct text[]){__VA_ARGS__},                                                           \
+                sizeof((const struct text[]){__VA_ARGS__}) / sizeof(struct text))
+struct text text_number(struct arena *arena, uint64_t number); /* decimal digits */
 struct text text_lower(struct arena *arena, struct text text); /* ASCII */
 
 /* Shortest form, no surrogates, at most U+10FFFF (RFC 3629). */

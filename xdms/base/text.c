@@ -170,6 +170,25 @@ struct text text_format(struct arena *arena, const char *format, ...)
     return (struct text){bytes, (size_t)length};
 }
 
+struct text text_concat(struct arena *arena, const struct text *parts, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += parts[i].length;
+    char *bytes = arena_alloc_raw(arena, length), *at = bytes;
+    for (size_t i = 0; i < count; at += parts[i++].length)
+        if (parts[i].length)
+            memcpy(at, parts[i].bytes, parts[i].length);
+    return (struct text){bytes, length};
+}
+
+struct text text_number(struct arena *arena, uint64_t number)
+{
+    char digits[TEXT_DIGITS_MAX];
+    size_t count = text_write_number(number, digits);
+    return text_copy(arena, (struct text){digits + TEXT_DIGITS_MAX - count, count});
+}
+
 struct text text_join(struct arena *arena, struct text a, struct text b)
 {
     size_t length = a.length + b.length;

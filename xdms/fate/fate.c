@@ -92,7 +92,12 @@ static int64_t first_ms(const struct fate *fate)
 /* Claims are read in byte order: with the time counting backwards the first page has the newest. */
 static struct text claim_value(struct text address, int64_t when_ms, struct arena *arena)
 {
-    return text_format(arena, "%.*s %016" PRIx64, TEXT_ARG(address), (uint64_t)(INT64_MAX - when_ms));
+    static const char digits[] = "0123456789abcdef";
+    char backwards[17] = " ";
+    uint64_t left = (uint64_t)(INT64_MAX - when_ms);
+    for (size_t i = 16; i > 0; i--, left >>= 4)
+        backwards[i] = digits[left & 15];
+    return text_join(arena, address, (struct text){backwards, sizeof(backwards)});
 }
 
 static void add_claims(const struct fate *fate, struct arena *arena, struct commit *commit)
@@ -111,7 +116,7 @@ struct fate fate_with(const struct fate *fate, enum fate_step_kind kind, int64_t
 {
     struct fate longer = *fate;
     size_t count = fate->steps_count < FATE_STEPS_MAX ? fate->steps_count : FATE_STEPS_MAX;
-    struct fate_step *steps = arena_array(arena, struct fate_step, FATE_STEPS_MAX);
+    struct fate_step *steps = arena_alloc_raw(arena, (count + 1) * sizeof(*steps));
     if (count)
         memcpy(steps, fate->steps, count * sizeof(*steps));
     if (count == FATE_STEPS_MAX) {

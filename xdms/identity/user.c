@@ -34,7 +34,7 @@ struct text user_address(struct text typed, struct text domain, struct arena *ar
     if (typed.length == 0 || typed.length > USER_ADDRESS_MAX)
         return TEXT("");
     if (at == typed.length && colon == typed.length)
-        written = text_format(arena, "sip:%.*s@%.*s", TEXT_ARG(typed), TEXT_ARG(domain));
+        written = TEXT_CONCAT(arena, TEXT("sip:"), typed, TEXT("@"), domain);
     else if (at < colon)
         written = text_join(arena, TEXT("sip:"), typed);
     struct text address = uri_canonical(arena, written);
@@ -144,7 +144,7 @@ static struct text name_of(struct text address)
 struct text user_full_name(const struct user *user, struct arena *arena)
 {
     struct text name = name_of(user->address);
-    return text_format(arena, "%.*s@%.*s", TEXT_ARG(name), TEXT_ARG(uri_domain(user->address)));
+    return TEXT_CONCAT(arena, name, TEXT("@"), uri_domain(user->address));
 }
 
 static struct document_key key_of(struct text address)
