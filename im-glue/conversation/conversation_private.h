@@ -110,6 +110,7 @@ struct request {
     struct conversation *conversation;
     struct arena arena;
     struct sip_message *message;
+    struct sip_message *onward; /* what goes on of a MESSAGE; NULL before that is known */
     uint64_t transaction;
     struct flow flow;
     struct text user; /* authenticated, canonical; empty before: `who.address` */

@@ -286,7 +286,6 @@ void delivery_send(struct delivery *delivery)
         send_to_all(delivery, stored);
     else /* damaged in the store: no contact will ever get it, and it must not stand before the others */
         delivery->best = 493;
-    sip_message_free(stored);
     delivery_settle(delivery);
 }
 

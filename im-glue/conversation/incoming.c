@@ -8,7 +8,7 @@ static bool check_hops(struct incoming *incoming, struct text *max_forwards_out)
 static bool check_sender(struct incoming *incoming);
 static void read_lifetime(struct incoming *incoming);
 static enum deferred_priority read_priority(struct request *request);
-static struct text onward_message(struct incoming *incoming, struct text max_forwards);
+static struct sip_message *onward_message(struct incoming *incoming, struct text max_forwards);
 static bool check_onward(struct incoming *incoming);
 
 bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out)
@@ -29,7 +29,8 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
         return false;
     request->message_id = incoming->message_id;
     read_lifetime(incoming);
-    incoming->message = onward_message(incoming, max_forwards);
+    request->onward = onward_message(incoming, max_forwards);
+    incoming->message = sip_message_write(request->onward, &request->arena);
     incoming->sender = (struct group_sender){
         .identities = request->who.identities,
         .identities_count = request->who.identities_count,
@@ -173,7 +174,7 @@ static enum deferred_priority read_priority(struct request *request)
 
 /* Without what is meant for this hop, with who sent it (RFC 3325 §5). The Via fields stay until it is sent, because a
  * message without one does not parse. */
-static struct text onward_message(struct incoming *incoming, struct text max_forwards)
+static struct sip_message *onward_message(struct incoming *incoming, struct text max_forwards)
 {
     static const char *const hop_headers[] = {
         "Route",   "Record-Route",        "Authorization",       "Proxy-Authorization",
@@ -190,20 +191,14 @@ static struct text onward_message(struct incoming *incoming, struct text max_for
         request_add_assertion(request, message);
     if (!sip_header(message, "Date", 0, &request->arena, &date))
         sip_header_set(message, "Date", clock_write_http_date(&request->arena, request->conversation->now.wall_ms));
-    struct text bytes = sip_message_write(message, &request->arena);
-    sip_message_free(message);
-    return bytes;
+    return message;
 }
 
 /* What was added may be a field or a byte too much; a message that cannot be read again must not be accepted. */
 static bool check_onward(struct incoming *incoming)
 {
-    struct sip_message *message = NULL;
-    struct sip_fault fault;
-    bool readable = sip_message_parse(incoming->message, &message, &fault) == OK;
-    sip_message_free(message);
     size_t bytes_max = incoming->request->conversation->settings.message_bytes_max;
-    if (readable && (bytes_max == 0 || incoming->message.length <= bytes_max))
+    if (sip_message_fits(incoming->request->onward) && (bytes_max == 0 || incoming->message.length <= bytes_max))
         return true;
     struct sip_message *response = request_response(incoming->request, 513, NULL);
     sip_header_add(response, "Warning",

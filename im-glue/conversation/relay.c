@@ -38,7 +38,7 @@ void relay_begin(struct incoming *incoming, struct served *served, bool may_stor
     delivery->request = incoming->request;
     delivery->may_store = may_store;
     delivery_expect_answer(delivery);
-    delivery_send(delivery);
+    delivery_send_read(delivery, incoming->request->onward);
 }
 
 struct delivery *relay_new_passing(const struct incoming *incoming, struct served *served, struct fate fate)

@@ -26,6 +26,7 @@ void request_free(struct request *request)
     request->conversation->requests--;
     sender_release(request);
     sip_message_free(request->message);
+    sip_message_free(request->onward);
     arena_clear(&request->arena);
     free(request);
 }

@@ -213,6 +213,12 @@ static size_t section_bytes(const struct sip_message *message)
     return bytes;
 }
 
+bool sip_message_fits(const struct sip_message *message)
+{
+    return message->fields_count <= SIP_HEADERS_MAX && section_bytes(message) <= SIP_HEADER_BYTES_MAX &&
+           message->body.length <= SIP_BODY_MAX;
+}
+
 static char *put(char *at, struct text text)
 {
     if (text.length)

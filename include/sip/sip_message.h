@@ -57,6 +57,8 @@ enum status sip_header_set(struct sip_message *message, const char *name, struct
 void sip_header_remove(struct sip_message *message, const char *name);
 void sip_header_remove_first(struct sip_message *message, const char *name);
 void sip_body_set(struct sip_message *message, struct text content_type, struct text body); /* copies the body */
+/* No more fields and bytes than sip_message_parse takes. */
+bool sip_message_fits(const struct sip_message *message);
 struct sip_message *sip_message_clone(const struct sip_message *message);
 
 /* The wire form, Content-Length right. */
