@@ -137,6 +137,7 @@ int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
     const int64_t others[] = {sip_agent_deadline(conversation->agent),
+                              work_deadline(conversation),
                               delivery_deadline(conversation),
                               queue_deadline(conversation),
                               reports_deadline(conversation),

@@ -504,6 +504,8 @@ void delivery_free(struct delivery *delivery);
  * sending it to anybody as a copy. Somebody else may get it from him: that is a spiral. */
 bool delivery_is_ours(struct request *request, const struct served *recipient);
 void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
+/* The same for who has its message read already; NULL: it cannot be read. */
+void delivery_send_read(struct delivery *delivery, const struct sip_message *stored);
 struct sip_message *delivery_read(const struct delivery *delivery); /* as stored; NULL: damaged */
 /* To the same place by a connection instead, where it is too large for datagrams. `contact`: NULL if it is none. */
 struct flow delivery_flow_for_size(struct branch *branch, const struct flow *flow, const struct contact *contact);

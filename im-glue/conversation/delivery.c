@@ -280,6 +280,12 @@ static void send_to_all(struct delivery *delivery, const struct sip_message *sto
 void delivery_send(struct delivery *delivery)
 {
     struct sip_message *stored = delivery_read(delivery);
+    delivery_send_read(delivery, stored);
+    sip_message_free(stored);
+}
+
+void delivery_send_read(struct delivery *delivery, const struct sip_message *stored)
+{
     if (stored && delivery->recipient->domain)
         outbound_send(delivery, stored);
     else if (stored)

@@ -67,10 +67,10 @@ size_t sip_agent_bytes(const struct sip_agent *agent)
 uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena)
 {
     struct text uri = sip_request_uri(request, arena), call_id = sip_call_id(request, arena);
-    struct text from_tag = sip_from_tag(request), method = sip_method(request);
-    return text_hash(text_format(arena, "%.*s\n%.*s\n%u\n%.*s\n%.*s", TEXT_ARG(from_tag), TEXT_ARG(call_id),
-                                 (unsigned)sip_cseq(request), TEXT_ARG(method), TEXT_ARG(uri)),
-                     agent->seed);
+    struct text end = TEXT("\n"), cseq = text_number(arena, sip_cseq(request));
+    return text_hash(
+        TEXT_CONCAT(arena, sip_from_tag(request), end, call_id, end, cseq, end, sip_method(request), end, uri),
+        agent->seed);
 }
 
 void agent_event(struct sip_agent *agent, const struct sip_event *event)

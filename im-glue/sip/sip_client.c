@@ -22,19 +22,24 @@ static struct text key_of(struct sip_agent *agent, struct text method, struct te
 
 static struct text mark_of(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena)
 {
-    return text_format(arena, "%0*x", MARK_DIGITS, (unsigned)(agent_mark(agent, request, arena) & UINT32_MAX));
+    uint64_t mark = agent_mark(agent, request, arena);
+    unsigned char bytes[MARK_DIGITS / 2];
+    for (size_t i = sizeof(bytes); i > 0; i--, mark >>= 8)
+        bytes[i - 1] = mark & UINT8_MAX;
+    return hex_encode(arena, bytes, sizeof(bytes));
 }
 
 static void push_via(struct sip_agent *agent, struct sip_message *request, enum flow_kind kind)
 {
     const struct sip_agent_settings *settings = &agent->settings;
     bool is_ipv6 = strchr(settings->host, ':') != NULL;
-    struct text branch = random_hex(&agent->scratch, BRANCH_DIGITS);
-    struct text mark = mark_of(agent, request, &agent->scratch);
-    sip_via_push(request, text_format(&agent->scratch, "SIP/2.0/%s %s%s%s:%u;branch=z9hG4bK%.*s%.*s;rport",
-                                      flow_kind_name(kind), is_ipv6 ? "[" : "", settings->host, is_ipv6 ? "]" : "",
-                                      (unsigned)(kind == FLOW_TLS ? settings->tls_port : settings->port),
-                                      TEXT_ARG(branch), TEXT_ARG(mark)));
+    struct arena *scratch = &agent->scratch;
+    struct text branch = random_hex(scratch, BRANCH_DIGITS), mark = mark_of(agent, request, scratch);
+    struct text port = text_number(scratch, kind == FLOW_TLS ? settings->tls_port : settings->port);
+    sip_via_push(request,
+                 TEXT_CONCAT(scratch, TEXT("SIP/2.0/"), text_of(flow_kind_name(kind)), is_ipv6 ? TEXT(" [") : TEXT(" "),
+                             text_of(settings->host), is_ipv6 ? TEXT("]:") : TEXT(":"), port, TEXT(";branch=z9hG4bK"),
+                             branch, mark, TEXT(";rport")));
 }
 
 void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
