@@ -219,7 +219,12 @@ static bool open_envelope(struct sip_message *message, struct arena *arena)
 {
     struct cpim_message *cpim = arena_new(arena, struct cpim_message);
     struct text body = text_copy(arena, sip_body(message)); /* it goes when another takes its place */
-    if (cpim_parse(body, cpim) != OK || mime_is(cpim->content_type, TEXT("message/imdn+xml")))
+    struct text disposition = {0};
+    if (cpim_parse(body, cpim) != OK)
+        return false;
+    mime_header(cpim->content_headers, TEXT("Content-Disposition"), &disposition);
+    /* A report says nothing without the envelope, and people must not see it. */
+    if (mime_is(cpim->content_type, TEXT("message/imdn+xml")) || mime_is(disposition, TEXT("notification")))
         return false;
     return content_put(message, cpim->content_headers, cpim->content, arena);
 }

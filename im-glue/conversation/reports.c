@@ -19,7 +19,7 @@
 
 /* One report that waits: its document, and the message that came. */
 struct waiting {
-    char *name, *message;
+    char *name, *reporter, *message;
     size_t length;
     struct waiting *next;
 };
@@ -57,6 +57,7 @@ static void free_waiting(struct conversation *conversation, struct collection *c
         collection->count--;
         conversation->report_bytes -= waiting->length;
         free(waiting->name);
+        free(waiting->reporter);
         free(waiting->message);
         free(waiting);
     }
@@ -186,10 +187,11 @@ static void forget_reported(struct collection *collection, struct text key)
 }
 
 static void add_waiting(struct conversation *conversation, struct collection *collection, struct text name,
-                        struct text message)
+                        struct text reporter, struct text message)
 {
     struct waiting *waiting = memory_new(sizeof(*waiting));
     waiting->name = text_keep(name);
+    waiting->reporter = text_keep(reporter);
     waiting->message = text_keep(message);
     waiting->length = message.length;
     *collection->end = waiting;
@@ -252,7 +254,7 @@ static bool all_reported(const struct collection *collection, struct text key)
 
 struct collecting {
     struct collection *collection;
-    struct text name, message, key;
+    struct text name, reporter, message, key;
 };
 
 static void collected(struct conversation *conversation, struct work *work)
@@ -267,7 +269,9 @@ static void collected(struct conversation *conversation, struct work *work)
         return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
     }
     request_answer(request, 202, NULL);
-    add_waiting(conversation, collection, collecting->name, collecting->message);
+    add_waiting(conversation, collection, collecting->name, collecting->reporter, collecting->message);
+    if (collection->arriving) /* the last of those that came together decides */
+        return;
     if (all_reported(collection, collecting->key) || collection->count >= COLLECTED_MAX)
         send_on(conversation, collection);
 }
@@ -312,6 +316,7 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
     struct work *work = work_new(conversation, 2, collected);
     struct collecting *collecting = arena_new(&work->arena, struct collecting);
     *collecting = (struct collecting){collection, deferred_content_name(deferral_order(conversation), &work->arena),
+                                      text_copy(&work->arena, request->user),
                                       text_copy(&work->arena, incoming->message), text_copy(&work->arena, key)};
     work->details = collecting;
     work->request = request;
@@ -327,62 +332,32 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
 
 /* --- sending them on --- */
 
-static void add_report(struct text_builder *body, struct text boundary, const struct waiting *waiting,
-                       struct arena *arena)
+/* The document of one that waits, telling who it is of. False: it cannot be read, which was found out before. */
+static bool report_of(const struct waiting *waiting, struct arena *arena, struct text *document_out)
 {
-    static const struct text headers =
-        TEXT_INIT("Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n");
     struct sip_message *message = NULL;
     struct sip_fault fault;
-    struct text type = {0}, content, document;
+    struct text type = {0}, content;
     struct text bytes = {waiting->message, waiting->length};
-    if (sip_message_parse(bytes, &message, &fault) == OK && sip_header(message, "Content-Type", 0, arena, &type) &&
-        content_body(message, arena, &content) == OK && find_report(type, content, arena, &document))
-        mime_add_part(body, boundary, text_join(arena, headers, document));
+    bool found = sip_message_parse(bytes, &message, &fault) == OK &&
+                 sip_header(message, "Content-Type", 0, arena, &type) && content_body(message, arena, &content) == OK &&
+                 find_report(type, content, arena, document_out);
+    if (found)
+        *document_out = text_copy(arena, imdn_with_recipient(*document_out, text_of(waiting->reporter), arena));
     sip_message_free(message);
+    return found;
 }
 
-/* One envelope around them all, from the group (RFC 5438 §8.3). */
-static struct text envelope(const struct conversation *conversation, const struct collection *collection,
-                            struct text id, struct arena *arena)
-{
-    struct text_builder parts;
-    struct text boundary = random_hex(arena, 16);
-    builder_init(&parts, arena);
-    for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next)
-        add_report(&parts, boundary, waiting, arena);
-    mime_end(&parts, boundary);
-    return text_format(arena,
-                       "From: <%s>\r\nTo: <%s>\r\nDateTime: %.*s\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
-                       "imdn.Message-ID: %.*s\r\n\r\nContent-Type: multipart/mixed;boundary=%.*s\r\n"
-                       "Content-Disposition: notification\r\n\r\n%.*s",
-                       collection->group, collection->sender->address,
-                       TEXT_ARG(clock_write_rfc3339(arena, conversation->now.wall_ms)), TEXT_ARG(id),
-                       TEXT_ARG(boundary), TEXT_ARG(builder_text(&parts)));
-}
-
-/* A message without a Via does not parse; the one here goes before it is sent. */
+/* All that wait, from the group (RFC 5438 §8.3). */
 static struct text aggregate(const struct conversation *conversation, const struct collection *collection,
                              struct text id, struct arena *arena)
 {
-    const char *host = conversation->settings.agent.host;
-    struct text to = text_of(collection->sender->address);
-    struct sip_message *message = sip_request_new(TEXT("MESSAGE"), to);
-    if (!message)
-        return (struct text){0};
-    sip_header_add(message, "Via",
-                   text_format(arena, "SIP/2.0/UDP %s;branch=z9hG4bK%.*s", host, TEXT_ARG(random_hex(arena, 16))));
-    sip_header_add(message, "Max-Forwards", TEXT("70"));
-    sip_header_add(message, "From",
-                   text_format(arena, "<%s>;tag=%.*s", collection->group, TEXT_ARG(random_hex(arena, 16))));
-    sip_header_add(message, "To", text_format(arena, "<%.*s>", TEXT_ARG(to)));
-    sip_header_add(message, "Call-ID", text_format(arena, "%.*s@%s", TEXT_ARG(id), host));
-    sip_header_add(message, "CSeq", TEXT("1 MESSAGE"));
-    sip_header_add(message, "Date", clock_write_http_date(arena, conversation->now.wall_ms));
-    sip_body_set(message, TEXT("message/cpim"), envelope(conversation, collection, id, arena));
-    struct text bytes = sip_message_write(message, arena);
-    sip_message_free(message);
-    return bytes;
+    struct text *reports = arena_array(arena, struct text, collection->count);
+    struct report_message letter = {
+        .from = text_of(collection->group), .to = text_of(collection->sender->address), .id = id, .reports = reports};
+    for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next)
+        letter.count += report_of(waiting, arena, &reports[letter.count]);
+    return report_message_write(conversation, &letter, arena);
 }
 
 struct sending {
@@ -418,9 +393,8 @@ static void send_on(struct conversation *conversation, struct collection *collec
         return;
     struct work *work = work_new(conversation, collection->count + DEFERRAL_COMMITS + 1, sent_on);
     struct sending *sending = arena_new(&work->arena, struct sending);
-    struct text id = random_hex(&work->arena, 32), alone = {collection->first->message, collection->first->length};
-    struct text message = collection->count == 1 ? alone : aggregate(conversation, collection, id, &work->arena);
-    struct text content = {0};
+    struct text id = random_hex(&work->arena, 32), content = {0};
+    struct text message = aggregate(conversation, collection, id, &work->arena);
     struct fate fate = {
         .message_id = id,
         .sender = text_of(collection->group),
@@ -469,7 +443,8 @@ static void load_one(struct conversation *conversation, const struct document_ke
                       record_text(stored.bytes, "group"));
     note_reported(collection,
                   reported_key(record_text(stored.bytes, "reporter"), record_text(stored.bytes, "kind"), arena));
-    add_waiting(conversation, collection, stored.key.name, record_text(stored.bytes, "message"));
+    add_waiting(conversation, collection, stored.key.name, record_text(stored.bytes, "reporter"),
+                record_text(stored.bytes, "message"));
 }
 
 void reports_load(struct conversation *conversation)

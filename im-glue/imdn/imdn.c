@@ -1,4 +1,5 @@
-/* The few elements of a report that decide where it goes; the rest is for its reader. */
+/* The few elements of a report that decide where it goes; the rest is for its reader. What is added to a document is
+ * spliced in: every other byte stays. */
 #include "imdn.h"
 
 #include "xml_tree.h"
@@ -29,4 +30,19 @@ enum status imdn_read(struct text document, struct arena *arena, struct imdn *im
             imdn_out->status = status->first_child->local;
     }
     return imdn_out->message_id.length && imdn_out->kind.length ? OK : REFUSED;
+}
+
+struct text imdn_with_recipient(struct text document, struct text recipient, struct arena *arena)
+{
+    const struct xml_element *root, *before;
+    if (xml_tree_read(document, arena, &root) != OK || xml_child(root, IMDN, TEXT("recipient-uri")))
+        return document;
+    if (!(before = xml_child(root, IMDN, TEXT("datetime"))) && !(before = xml_child(root, IMDN, TEXT("message-id"))))
+        return document;
+    struct text uri = xml_escape(arena, recipient);
+    return text_format(arena,
+                       "%.*s<recipient-uri xmlns=\"%.*s\">%.*s</recipient-uri><original-recipient-uri "
+                       "xmlns=\"%.*s\">%.*s</original-recipient-uri>%.*s",
+                       (int)before->end, document.bytes, TEXT_ARG(IMDN), TEXT_ARG(uri), TEXT_ARG(IMDN), TEXT_ARG(uri),
+                       TEXT_ARG(text_slice(document, before->end, document.length)));
 }

@@ -1,4 +1,5 @@
-/* Reports about messages (message/imdn+xml, RFC 5438 §7.2.1): reads what one says. It must not know who gets it. */
+/* Reports about messages (message/imdn+xml, RFC 5438 §7.2.1): reads what one says, and writes some. It must not know who
+ * gets them. */
 #ifndef IMDN_IMDN_H
 #define IMDN_IMDN_H
 
@@ -14,5 +15,9 @@ struct imdn {
 
 /* Texts are slices of the document or in the arena. REFUSED: no such document. */
 enum status imdn_read(struct text document, struct arena *arena, struct imdn *imdn_out);
+
+/* The document, with <recipient-uri> and <original-recipient-uri> if it has none: who reports is known, but not to who
+ * gets the reports of many as one. What is no such document stays as it is. */
+struct text imdn_with_recipient(struct text document, struct text recipient, struct arena *arena);
 
 #endif

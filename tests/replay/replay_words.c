@@ -377,6 +377,23 @@ static void word_overhear(struct world *world, struct text line, struct text blo
     world_input(world, world_actor(world, by), bytes);
 }
 
+/* What comes in until `release` is there at once: nothing of it is on the disk, and nothing is answered, before all is.
+ */
+static void word_hold(struct world *world, struct text line, struct text block)
+{
+    (void)line;
+    (void)block;
+    world->held = true;
+}
+
+static void word_release(struct world *world, struct text line, struct text block)
+{
+    (void)line;
+    (void)block;
+    world->held = false;
+    world_wait(world, 0);
+}
+
 static void word_raw(struct world *world, struct text line, struct text block)
 {
     world_input(world, world_actor(world, script_word(&line)), block);
@@ -521,6 +538,8 @@ static const struct {
     {TEXT_INIT("settled"), word_settled},
     {TEXT_INIT("repeat"), word_repeat},
     {TEXT_INIT("raw"), word_raw},
+    {TEXT_INIT("hold"), word_hold},
+    {TEXT_INIT("release"), word_release},
     {TEXT_INIT("wait"), word_wait},
     {TEXT_INIT("restart"), word_restart},
     {TEXT_INIT("connect"), word_connect},

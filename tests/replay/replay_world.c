@@ -218,7 +218,8 @@ void world_input(struct world *world, struct actor *actor, struct text bytes)
 {
     actor->last = bytes;
     conversation_input(world->conversation, &actor->flow, bytes, world->now);
-    settle(world);
+    if (!world->held)
+        settle(world);
 }
 
 /* From deadline to deadline, as the loop would. */

@@ -4,6 +4,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,13 @@ GROUP_XML = """<?xml version="1.0" encoding="UTF-8"?>
 
 def group_xml(uri, members):
     return GROUP_XML.format(uri=uri, entries="".join(f'<entry uri="sip:{m}@example.com"/>' for m in members))
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    """For a program that cannot choose one by itself."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Program:

@@ -1,5 +1,5 @@
-/* A phone made of Linphone's library, for tests/wire/linphone.py: commands come line by line on standard input, and what the
- * library tells goes line by line to standard output. No sound, no window. */
+/* A phone made of Linphone's library, for tests/wire/linphone.py: commands come line by line on standard input, and
+ * what the library tells goes line by line to standard output. No sound, no window. */
 #include <linphone/api/c-api.h>
 #include <linphone/core.h>
 #include <poll.h>
