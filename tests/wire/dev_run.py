@@ -56,17 +56,24 @@ def curl(user, port, *arguments, scheme="http"):
                           capture_output=True, text=True, cwd=harness.SOURCE).stdout
 
 
+def get(url):
+    return subprocess.run(["curl", "-s", url], capture_output=True, text=True).stdout
+
+
 def stranger(folder):
-    ports = dict(zip(("http", "management", "admin", "sip"), free_ports(4)))
+    ports = dict(zip(("http", "management", "admin", "sip", "ws", "sip-management"), free_ports(6)))
     encrypted = dict(zip(("https", "sips", "wss"), free_ports(3)))
     run = Run(folder, ports | encrypted, "--tls")
     run.wait_ready()
     assert re.search(rf"http://127.0.0.1:{ports['http']}/xcap-root/", run.text())
+    for port in (ports["management"], ports["sip-management"]):
+        assert f"http://127.0.0.1:{port}/metrics" in run.text() and get(f"http://127.0.0.1:{port}/readyz") == "ok\n"
+    assert f"ws://127.0.0.1:{ports['ws']}/" in run.text()
     assert curl("alice", ports["http"], "-T", "docs/examples/team.xml", "-H",
                 "Content-Type: application/vnd.oma.poc.groups+xml") == "201"
 
     for taken in ports: # each port is one that the first run has
-        other = dict(zip(ports, free_ports(4)))
+        other = dict(zip(ports, free_ports(len(ports))))
         other[taken] = ports[taken]
         second = Run(tempfile.mkdtemp(dir=folder), other)
         assert second.process.wait(timeout=START_SECONDS) == 1
