@@ -178,7 +178,8 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
 {
     struct request *request = request_new(conversation, event);
     struct text method = sip_method(event->message);
-    if (sip_agent_is_loop(conversation->agent, event->message))
+    isc_read(request);
+    if (isc_is_loop(request))
         return request_answer(request, 482, NULL);
     if (!sender_has_room(request))
         return;

@@ -105,6 +105,15 @@ struct connection {
     size_t count, capacity;
 };
 
+/* What the Route of a request from a core says (ISC). */
+struct visit {
+    bool is;           /* a trusted peer has sent it, with our Route on top */
+    bool originating;  /* for its sender; else for its recipient */
+    bool again;        /* for its recipient, after it was here for its sender */
+    bool unregistered; /* the core knows that its recipient is away */
+    struct text route; /* that leads back; empty: none */
+};
+
 /* A request from its arrival to its answer. */
 struct request {
     struct conversation *conversation;
@@ -115,6 +124,7 @@ struct request {
     struct flow flow;
     struct text user; /* authenticated, canonical; empty before: `who.address` */
     struct requester who;
+    struct visit visit;
     struct text auth_info;  /* for Authentication-Info of a 2xx; empty: none */
     struct text domain;     /* of a sender who is not ours; empty: ours, or not known */
     bool certified;         /* his domain vouches for him by its certificate, and for nobody else */
@@ -154,6 +164,9 @@ struct delivery {
     struct text call_id, from; /* of a copy out of a group, the same for all contacts; made at the first */
     size_t held;               /* bytes counted for it */
     struct deferred deferred;  /* its record; without a reference while it is only relayed */
+    struct text route;         /* back to a core that has sent it here; empty: to the contacts */
+    bool onward;               /* …for its sender: the core sends it again for its recipient */
+    bool again;                /* …for its recipient, and was here for its sender */
     bool may_store;
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
@@ -179,7 +192,7 @@ struct branch {
     struct event_branch *event; /* …of a subscription */
     struct text name;           /* of the contact's document */
     struct text contact, path;
-    bool core; /* the contact is with a core, which is told what servers tell each other */
+    bool core;  /* the contact is with a core, which is told what servers tell each other */
     bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
     struct outbound *outbound; /* to another domain; NULL: to a contact */
@@ -583,6 +596,13 @@ void outbound_run(struct conversation *conversation);
 void outbound_prepare(const struct delivery *delivery, struct sip_message *message);
 int outbound_answer_for(int status);
 bool outbound_is_unheard(int status); /* the other domain has said nothing */
+
+/* isc.c: what a core sends here on its way */
+void isc_read(struct request *request);
+bool isc_is_loop(const struct request *request);
+/* May it go back to the core for this recipient of ours? */
+bool isc_goes_back(const struct conversation *conversation, const struct request *request, const struct served *served);
+void isc_go_on(struct incoming *incoming, struct text address); /* its sender's turn is over */
 
 /* inbound.c: whom another server speaks for. False: answered and freed. */
 bool inbound_take(struct request *request);

@@ -140,7 +140,7 @@ static struct sip_message *address_message(struct delivery *delivery, const stru
     /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
     struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");
-    if (branch->outbound)
+    if (branch->outbound && !branch->core)
         outbound_prepare(delivery, message);
     else if (!branch->core)
         prepare_for_client(delivery, stored, message, &delivery->arena);
@@ -286,7 +286,7 @@ void delivery_send(struct delivery *delivery)
 
 void delivery_send_read(struct delivery *delivery, const struct sip_message *stored)
 {
-    if (stored && delivery->recipient->domain)
+    if (stored && (delivery->recipient->domain || delivery->route.length))
         outbound_send(delivery, stored);
     else if (stored)
         send_to_all(delivery, stored);

@@ -73,19 +73,29 @@ static bool is_loose(struct text hop)
     return uri_parse(hop, &uri) && uri_parameter(uri.parameters, TEXT("lr"), &ignored);
 }
 
+/* Back to a core, or to another domain as configured; empty: where the Request-URI says. */
+static struct text next_hop(const struct delivery *delivery)
+{
+    struct name_addr first;
+    if (delivery->route.length && name_addr_parse(delivery->route, &first, NULL))
+        return first.uri;
+    return domain_route(delivery->conversation, text_of(delivery->recipient->domain->name));
+}
+
 void outbound_send(struct delivery *delivery, const struct sip_message *stored)
 {
     struct conversation *conversation = delivery->conversation;
     struct arena *arena = &delivery->arena;
     struct branch *branch = arena_new(arena, struct branch);
-    struct text hop = domain_route(conversation, text_of(delivery->recipient->domain->name));
+    struct text hop = next_hop(delivery);
     branch->delivery = delivery;
+    branch->core = delivery->route.length > 0;
     branch->outbound = arena_new(arena, struct outbound);
     branch->contact = request_uri_of(delivery, stored, arena);
     if (hop.length == 0)
         hop = branch->contact;
     else if (is_loose(hop))
-        branch->path = text_format(arena, "<%.*s>", TEXT_ARG(hop));
+        branch->path = branch->core ? delivery->route : text_format(arena, "<%.*s>", TEXT_ARG(hop));
     branch->outbound->name = certificate_name(hop, arena);
     delivery->branches++;
     locator_find(conversation->locator, hop, (uint64_t)(uintptr_t)branch, conversation->now.monotonic_ms);

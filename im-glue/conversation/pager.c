@@ -33,7 +33,10 @@ void pager_receive(struct request *request)
         break;
     case NOT_FOUND:
         message_count((struct text){0}, MESSAGE_RECEIVED);
-        to_user(&incoming, target);
+        if (request->visit.originating && request->visit.route.length)
+            isc_go_on(&incoming, target);
+        else
+            to_user(&incoming, target);
         break;
     default: request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
     }
@@ -104,10 +107,14 @@ static void pass_on(struct incoming *incoming, struct served *served, bool may_s
 {
     struct conversation *conversation = incoming->request->conversation;
     struct text address = text_of(served->address);
-    if (delivery_is_ours(incoming->request, served))
+    const struct visit *visit = &incoming->request->visit;
+    bool is_second = visit->is && !visit->originating; /* what is on its way may be the same, for its sender */
+    if (!is_second && delivery_is_ours(incoming->request, served))
         return request_answer(incoming->request, 482, NULL);
     bool behind = may_store && (defer || served_is_behind(conversation, served));
-    if (served_reachable(conversation, served) && !behind)
+    bool is_there = visit->route.length ? isc_goes_back(conversation, incoming->request, served)
+                                        : served_reachable(conversation, served);
+    if (is_there && !behind)
         return relay_begin(incoming, served, may_store);
     if (!may_store && served->domain)
         return request_answer_with(incoming->request, 503, NULL, "Retry-After", TEXT("5"));

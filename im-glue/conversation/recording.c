@@ -70,7 +70,8 @@ void recording_add_received(struct work *work, const struct delivery *delivery)
         .message_id = fate->message_id,
         .when_ms = fate->steps_count ? fate->steps[0].when_ms : work->conversation->now.wall_ms,
     };
-    if (!recording_is_asked(work->conversation, delivery->recipient) || !see(delivery->message, &work->arena, &entry))
+    if (delivery->onward || !recording_is_asked(work->conversation, delivery->recipient) ||
+        !see(delivery->message, &work->arena, &entry))
         return;
     add(work, delivery->recipient, &entry, delivery->message);
 }
@@ -84,7 +85,7 @@ void recording_add_relayed(struct work *work, const struct delivery *delivery)
         .message_id = fate->message_id,
         .when_ms = fate->steps_count ? fate->steps[0].when_ms : work->conversation->now.wall_ms,
     };
-    if (fate->group.length || !recording_is_asked(work->conversation, sender) ||
+    if (fate->group.length || delivery->again || !recording_is_asked(work->conversation, sender) ||
         !see(delivery->message, &work->arena, &entry))
         return;
     add(work, sender, &entry, delivery->message);
@@ -110,7 +111,8 @@ void recording_add_sent(struct work *work, const struct incoming *incoming, stru
         .group = group,
         .when_ms = conversation->now.wall_ms,
     };
-    if (!recording_is_asked(conversation, sender) || !see(incoming->message, &work->arena, &entry))
+    if (incoming->request->visit.again || !recording_is_asked(conversation, sender) ||
+        !see(incoming->message, &work->arena, &entry))
         return;
     name_recipients(incoming, &work->arena, &entry);
     add(work, sender, &entry, incoming->message);

@@ -28,6 +28,7 @@ static struct delivery *new_delivery(const struct incoming *incoming, struct ser
     delivery->deferred.subject = text_copy(&delivery->arena, delivery->deferred.subject);
     delivery->deferred.type = text_copy(&delivery->arena, delivery->deferred.type);
     delivery->untold = incoming->composing;
+    delivery->again = incoming->request->visit.again;
     return delivery;
 }
 
@@ -35,7 +36,10 @@ void relay_begin(struct incoming *incoming, struct served *served, bool may_stor
 {
     struct fate fate = incoming_fate(incoming, text_of(served->address), (struct text){0});
     struct delivery *delivery = new_delivery(incoming, served, fate);
+    const struct visit *visit = &incoming->request->visit;
     delivery->request = incoming->request;
+    delivery->route = text_copy(&delivery->arena, visit->route);
+    delivery->onward = visit->originating && visit->route.length;
     delivery->may_store = may_store;
     delivery_expect_answer(delivery);
     delivery_send_read(delivery, incoming->request->onward);
@@ -73,7 +77,7 @@ static void answer(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
     struct request *request = delivery->request;
-    bool is_ours = !delivery->recipient->domain;
+    bool is_ours = !delivery->recipient->domain && !delivery->onward;
     int told = is_ours ? answer_for(status) : outbound_answer_for(status);
     if (delivery->store_failed && queue_may_try_again(status))
         told = 500;
@@ -81,7 +85,8 @@ static void answer(struct delivery *delivery, int status)
     if (told >= 300)
         delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
                                    text_format(&delivery->arena, "%d", told), &delivery->arena);
-    if (!delivery->untold)
+    /* The record of one of ours is made when it is here for him. */
+    if (!delivery->untold && (!delivery->onward || delivery->recipient->domain))
         work_note_fate(conversation, &delivery->fate);
     if (told < 300)
         record(delivery);

@@ -105,7 +105,7 @@ static bool is_within_rate(struct request *request)
     struct sender *sender = request->sender;
     struct text method = sip_method(request->message);
     bool is_message = text_equal(method, TEXT("MESSAGE"));
-    if (!is_message && !text_equal(method, TEXT("REGISTER")))
+    if ((!is_message && !text_equal(method, TEXT("REGISTER"))) || request->visit.again)
         return true;
     enum sender_rate rate = is_message ? SENDER_MESSAGES : SENDER_REGISTERS;
     if (is_message && request->domain.length)

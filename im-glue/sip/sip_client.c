@@ -81,17 +81,17 @@ static bool is_own(const struct sip_agent *agent, struct text via, struct text m
     return same;
 }
 
-bool sip_agent_is_loop(const struct sip_agent *agent, const struct sip_message *request)
+size_t sip_agent_visits(const struct sip_agent *agent, const struct sip_message *request)
 {
     struct arena arena;
     struct text via;
-    bool is_loop = false;
+    size_t visits = 0;
     arena_init(&arena, "loop");
     struct text mark = mark_of(agent, request, &arena);
-    for (size_t i = 0; !is_loop && sip_header(request, "Via", i, &arena, &via); i++)
-        is_loop = is_own(agent, via, mark);
+    for (size_t i = 0; sip_header(request, "Via", i, &arena, &via); i++)
+        visits += is_own(agent, via, mark);
     arena_clear(&arena);
-    return is_loop;
+    return visits;
 }
 
 /* --- responses -------------------------------------------------------------------------------------------------- */

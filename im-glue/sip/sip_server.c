@@ -164,6 +164,16 @@ static void take_cancel(struct sip_agent *agent, struct text key, struct sip_mes
     respond_to_invite(agent, invite, 487, bytes, now_ms);
 }
 
+/* RFC 3261 §8.2.2.2; what a core sends twice on purpose has another Route the second time. */
+static uint64_t merge_mark(struct sip_agent *agent, const struct sip_message *request)
+{
+    struct text route = {0};
+    uint64_t mark = agent_mark(agent, request, &agent->scratch);
+    if (!sip_header(request, "Route", 0, &agent->scratch, &route))
+        return mark;
+    return text_hash(text_format(&agent->scratch, "%llx %.*s", (unsigned long long)mark, TEXT_ARG(route)), agent->seed);
+}
+
 /* True if the request goes no further. */
 static bool refused(struct sip_agent *agent, struct text key, const struct sip_message *request,
                     const struct flow *flow)
@@ -172,7 +182,7 @@ static bool refused(struct sip_agent *agent, struct text key, const struct sip_m
         server_refuse(agent, request, 400, "Identifiers too long", flow);
     else if (agent->bytes >= agent->settings.bytes_max)
         server_refuse(agent, request, 503, NULL, flow);
-    else if (sip_to_tag(request).length == 0 && merge_known(agent, agent_mark(agent, request, &agent->scratch)))
+    else if (sip_to_tag(request).length == 0 && merge_known(agent, merge_mark(agent, request)))
         server_refuse(agent, request, 482, "Merged request", flow);
     else
         return false;
@@ -200,7 +210,7 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
     }
     transaction = begin(agent, key, message, flow, now_ms);
     if (sip_to_tag(message).length == 0)
-        merge_add(agent, transaction, agent_mark(agent, message, &agent->scratch));
+        merge_add(agent, transaction, merge_mark(agent, message));
     agent_event(agent,
                 &(struct sip_event){
                     .kind = SIP_EVENT_REQUEST, .transaction = transaction->number, .message = message, .flow = *flow});

@@ -80,8 +80,8 @@ void sip_agent_respond(struct sip_agent *agent, uint64_t transaction, struct sip
 void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
                        int64_t now_ms);
 
-/* RFC 3261 §16.3 step 4: this very request (address, call, sender) has left here before and come back. */
-bool sip_agent_is_loop(const struct sip_agent *agent, const struct sip_message *request);
+/* RFC 3261 §16.3 step 4: how often this very request (address, call, sender) has left here before it came back. */
+size_t sip_agent_visits(const struct sip_agent *agent, const struct sip_message *request);
 
 size_t sip_agent_transactions(const struct sip_agent *agent); /* live ones, for metrics */
 size_t sip_agent_bytes(const struct sip_agent *agent);        /* what counts for bytes_max */
