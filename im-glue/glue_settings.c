@@ -96,6 +96,13 @@ static const struct setting rows[] = {
      "Event package with which clients publish their IM service settings; empty: they cannot."},
     {"im.settings-type", SETTING_TEXT, ROW(settings_type), "application/vnd.oma.im.service-settings+xml", 0, 0, "",
      "Media type of these settings."},
+    {"im.deferred-address", SETTING_TEXT, ROW(deferred_address), "deferred", 0, 0, "",
+     "Address at which users ask by MESSAGE for messages that wait for them, all or those that a list names: a URI, or "
+     "the user part of one in the domain; empty: none."},
+    {"im.history-address", SETTING_TEXT, ROW(history_address), "history", 0, 0, "",
+     "The same for their conversation histories, the newest or those that a list names."},
+    {"im.delete-address", SETTING_TEXT, ROW(delete_address), "delete", 0, 0, "",
+     "Address to which users send lists of messages that are to be deleted."},
     {"im.history-days", SETTING_NUMBER, ROW(history_days), "90", 0, 36500, "days",
      "Messages stay so long in the conversation histories of users whose clients ask for one; 0: nobody has one."},
     {"im.history-messages-max", SETTING_NUMBER, ROW(history_messages_max), "10000", 1, 1000000, "",

@@ -69,6 +69,8 @@ struct served {
     TAILQ_ENTRY(served) wait;
     unsigned arriving; /* copies on their way to the disk */
     size_t arriving_bytes;
+    bool fetching;                /* he asked for something that waits, also if nobody else is to see him */
+    bool fetching_all;            /* also for what he leaves there else */
     bool trimming;                /* some of his history is on its way out, since it was too much */
     uint64_t core_version;        /* of what a core has told of him; 0: nothing, else one more */
     struct ended_contacts *ended; /* that watchers have not been told of; NULL: none since the start */
@@ -302,6 +304,7 @@ struct served *served_find(const struct conversation *conversation, struct text 
 void served_free(struct conversation *conversation, struct served *served);
 void served_free_all(struct conversation *conversation);
 bool served_reachable(const struct conversation *conversation, const struct served *served);
+bool served_is_here(const struct conversation *conversation, const struct served *served); /* whoever may see him */
 /* copies it */
 void served_set_contact(struct conversation *conversation, struct served *served, const struct contact *contact);
 void served_remove_contact(struct conversation *conversation, struct served *served, struct text name);
@@ -568,6 +571,10 @@ void expiry_sweep(struct conversation *conversation);
 #define ENDED_PAGE    100 /* in one transaction */
 #define ENDED_COMMITS 4   /* most that is added for one */
 void ended_tell(struct work *work, const struct deferred *ended);
+
+/* services.c: the addresses at which users ask for what is kept for them */
+bool services_are(const struct conversation *conversation, struct text target);
+void services_receive(struct request *request, struct text target); /* a MESSAGE; its sender is known */
 
 /* looks.c */
 void looks_run(struct conversation *conversation);

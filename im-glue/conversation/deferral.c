@@ -66,7 +66,7 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     enum deferred_priority place = conversation->settings.deferral.urgent_first ? deferred->priority : DEFERRED_NORMAL;
     deferred->content = *content;
     deferred->reference = deferred_reference(order, place, &work->arena);
-    deferred->away = !served_reachable(conversation, served);
+    deferred->away = !deferred->again && !served_reachable(conversation, served);
     served->arriving++;
     served->arriving_bytes += deferred->size;
     work->commits[work->count++] = deferred_commit(deferred, &work->arena);

@@ -251,7 +251,8 @@ void options_receive(struct request *request)
     if (hops_text.length && !text_to_u64(hops_text, &hops))
         return request_answer(request, 400, "Bad Max-Forwards");
     /* RFC 3261 §11: who may send it no further answers for himself */
-    if (hops == 0 || exploder_is(conversation, target) || is_this_server(conversation, &uri))
+    if (hops == 0 || services_are(conversation, target) || exploder_is(conversation, target) ||
+        is_this_server(conversation, &uri))
         return answer_here(request, exploder_is(conversation, target));
     if (request_authenticate(request, true))
         ask_about(request, target, hops);

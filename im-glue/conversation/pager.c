@@ -15,6 +15,8 @@ void pager_receive(struct request *request)
     if (!request_authenticate(request, true))
         return;
     struct text target = uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena));
+    if (services_are(conversation, target))
+        return services_receive(request, target);
     bool with_list = exploder_is(conversation, target);
     if (!incoming_read(request, with_list ? target : (struct text){0}, &incoming))
         return;

@@ -54,9 +54,10 @@ void queue_flush(struct conversation *conversation, struct served *served)
 {
     struct deferred deferred;
     struct arena arena;
+    bool may_go = served_reachable(conversation, served) || (served->fetching && served_is_here(conversation, served));
     if (served->flushing || served->kept_relays)
         return;
-    if (!served_reachable(conversation, served))
+    if (!may_go)
         return domain_wait(conversation, served);
     queue_forget_retry(conversation, served);
     if (!has_room(conversation))
@@ -70,6 +71,8 @@ void queue_flush(struct conversation *conversation, struct served *served)
                served->flush_after) { /* those that were passed over, or a store that does not answer */
         pass_over(served, (struct text){0});
         plan_retry(conversation, served);
+    } else {
+        served->fetching = served->fetching_all = false;
     }
     arena_clear(&arena);
 }
@@ -86,7 +89,7 @@ void queue_registered(struct conversation *conversation, struct served *served)
 static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
                                struct deferred *deferred_out)
 {
-    bool all = publication_settings(conversation, served).push;
+    bool all = served->fetching_all || publication_settings(conversation, served).push;
     size_t limit = all ? 1 : LEFT_PAGE;
     struct deferred_page page = {.more = true};
     while (page.more) {

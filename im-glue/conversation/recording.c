@@ -70,7 +70,7 @@ void recording_add_received(struct work *work, const struct delivery *delivery)
         .message_id = fate->message_id,
         .when_ms = fate->steps_count ? fate->steps[0].when_ms : work->conversation->now.wall_ms,
     };
-    if (delivery->onward || !recording_is_asked(work->conversation, delivery->recipient) ||
+    if (delivery->onward || delivery->deferred.again || !recording_is_asked(work->conversation, delivery->recipient) ||
         !see(delivery->message, &work->arena, &entry))
         return;
     add(work, delivery->recipient, &entry, delivery->message);

@@ -57,8 +57,11 @@ bool served_reachable(const struct conversation *conversation, const struct serv
     if (served->domain) /* its server decides the rest */
         return domain_has_room(conversation, served->domain);
     struct imsettings settings = publication_settings(conversation, served);
-    if (!settings.active || !settings.visible)
-        return false;
+    return settings.active && settings.visible && served_is_here(conversation, served);
+}
+
+bool served_is_here(const struct conversation *conversation, const struct served *served)
+{
     for (size_t i = 0; i < served->contacts_count; i++)
         if (served->contacts[i].expires_ms > conversation->now.wall_ms)
             return true;

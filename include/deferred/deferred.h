@@ -45,6 +45,7 @@ struct deferred {
     int64_t received_ms, expires_ms; /* wall clock */
     bool away;                       /* came while its owner was not there: waits for him to fetch it if he wants so */
     bool once;                       /* its owner wants nothing kept: it is on its way to him, for one try */
+    bool again;                      /* out of its owner's history, where it is not kept a second time */
     bool told;                       /* somebody is to be told if it is not delivered: deferred_ended has it then */
     unsigned tries;                  /* to deliver it, in vain so far */
     int64_t tried_ms;                /* the last; 0: none */

@@ -40,6 +40,10 @@ enum status history_get(const struct documents *documents, struct text owner, st
 enum status history_list(const struct documents *documents, struct text owner, struct text after, size_t limit,
                          struct arena *arena, struct history_entry **entries_out, size_t *count_out, bool *more_out);
 
+/* Behind which entry the newest `limit` stand; empty: there are no others. */
+enum status history_newest(const struct documents *documents, struct text owner, size_t limit, struct arena *arena,
+                           struct text *after_out);
+
 /* How much an owner keeps, as of the last commit. */
 struct history_figures {
     uint64_t count, bytes;

@@ -2,9 +2,7 @@
 #include <stdio.h>
 
 #include "coding.h"
-#include "deferred.h"
 #include "fate.h"
-#include "history.h"
 #include "replay_script.h"
 #include "user.h"
 
@@ -183,9 +181,12 @@ static struct text fill_in(struct world *world, const struct actor *actor, struc
     struct text_builder filled;
     builder_init(&filled, arena);
     while (text_cut(rest, '{', &before, &rest) && text_cut(rest, '}', &name, &rest)) {
-        const struct actor *by = text_cut(name, ' ', &value, &header) ? world_actor(world, value) : actor;
+        bool named = text_cut(name, ' ', &value, &header);
+        const struct actor *by = named ? world_actor(world, value) : actor;
         builder_add(&filled, before);
-        if (!taken_header(world, by, by == actor ? name : header, &value))
+        struct text owner = value;
+        bool kept = named && kept_reference(world, owner, header, &value);
+        if (!kept && !taken_header(world, by, named ? header : name, &value))
             value = text_format(arena, "{%.*s}", TEXT_ARG(name));
         builder_add(&filled, value);
         block = rest;
@@ -475,48 +476,6 @@ static void word_fate(struct world *world, struct text line, struct text block)
     if (!text_equal(text_of(fate_step_name(last->kind)), step) ||
         (detail.length && text_find(last->detail, detail) == last->detail.length))
         world_fail(world, "fate is %s '%.*s'", fate_step_name(last->kind), TEXT_ARG(last->detail));
-}
-
-/* "look bob retry": as xdms leaves it for im-glue. */
-static void word_look(struct world *world, struct text line, struct text block)
-{
-    struct text address = script_address(world, script_word(&line));
-    bool retry = text_equal(script_word(&line), TEXT("retry"));
-    struct commit commit = deferred_look(address, retry ? DEFERRED_LOOK_RETRY : DEFERRED_LOOK_CHANGED, &world->arena);
-    (void)block;
-    if (document_internal_commit(world->documents, &commit, 1) != OK)
-        world_fail(world, "nothing can be left to be looked at");
-}
-
-/* "history bob 2 sent|got "TEXT"…": so many entries, of which the newest is so and holds these in its line. */
-static void word_history(struct world *world, struct text line, struct text block)
-{
-    struct text address = script_address(world, script_word(&line)), number = script_word(&line),
-                role = script_word(&line);
-    struct history_entry *entries;
-    struct text message;
-    size_t count;
-    uint64_t wanted = 0;
-    bool more;
-    (void)block;
-    if (!text_to_u64(number, &wanted) || history_list(world->documents, address, (struct text){0}, FATES_MAX,
-                                                      &world->arena, &entries, &count, &more) != OK)
-        return world_fail(world, "the history cannot be read");
-    if (count != wanted)
-        return world_fail(world, "there are %zu entries", count);
-    if (role.length == 0)
-        return;
-    struct history_entry *last = &entries[count - 1];
-    if (history_get(world->documents, address, last->reference, &world->arena, last, &message) != OK)
-        return world_fail(world, "the message of the entry cannot be read");
-    struct text seen =
-        text_format(&world->arena, "from %.*s to %.*s group %.*s subject %.*s body %.*s", TEXT_ARG(last->from),
-                    TEXT_ARG(last->to), TEXT_ARG(last->group), TEXT_ARG(last->subject), TEXT_ARG(message));
-    if (text_equal(role, TEXT("sent")) != last->sent)
-        return world_fail(world, "the newest entry is %s", last->sent ? "sent" : "got");
-    for (struct text text = script_word(&line); text.length; text = script_word(&line))
-        if (text_find(seen, text) == seen.length)
-            return world_fail(world, "no '%.*s' in the newest entry: %.*s", TEXT_ARG(text), TEXT_ARG(seen));
 }
 
 static const struct {

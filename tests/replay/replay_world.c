@@ -27,6 +27,9 @@ static void open_conversation(struct world *world)
     struct conversation_settings settings = {
         .domain = TEXT("example.com"),
         .exploder = TEXT("sip:exploder@example.com"),
+        .deferred_address = TEXT("sip:deferred@example.com"),
+        .history_address = TEXT("sip:history@example.com"),
+        .delete_address = TEXT("sip:delete@example.com"),
         .types_refused = TEXT("application/x-msdownload, video/*"),
         .message_bytes_max = 30000,
         .recipients_max = 8,

@@ -91,6 +91,7 @@ static struct text record_of(const struct deferred *deferred, struct arena *aren
     record_add_number(&record, "expires-ms", deferred->expires_ms);
     record_add_number(&record, "away", deferred->away);
     record_add_number(&record, "once", deferred->once);
+    record_add_number(&record, "again", deferred->again);
     record_add_number(&record, "told", deferred->told);
     record_add_number(&record, "tries", deferred->tries);
     record_add_number(&record, "tried-ms", deferred->tried_ms);
@@ -109,7 +110,7 @@ static int64_t within(struct text value, int64_t count, int64_t other)
 bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
 {
     struct text size = {0}, kind = {0}, priority = {0}, received = {0}, expires = {0}, away = {0}, once = {0},
-                told = {0}, tries = {0}, tried = {0}, outcome = {0}, ended = {0};
+                told = {0}, again = {0}, tries = {0}, tried = {0}, outcome = {0}, ended = {0};
     struct deferred found = {.owner = stored->key.owner, .reference = stored->key.name, .version = stored->version};
     const struct record_field fields[] = {
         {TEXT("content"), &found.content},
@@ -129,6 +130,7 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
         {TEXT("expires-ms"), &expires},
         {TEXT("away"), &away},
         {TEXT("once"), &once},
+        {TEXT("again"), &again},
         {TEXT("told"), &told},
         {TEXT("tries"), &tries},
         {TEXT("tried-ms"), &tried},
@@ -144,6 +146,7 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
     found.expires_ms = record_to_number(expires, INT64_MAX);
     found.away = record_to_number(away, 0) != 0;
     found.once = record_to_number(once, 0) != 0;
+    found.again = record_to_number(again, 0) != 0;
     found.told = record_to_number(told, 0) != 0;
     found.tries = (unsigned)record_to_number(tries, 0);
     found.tried_ms = record_to_number(tried, 0);

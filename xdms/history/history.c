@@ -191,3 +191,25 @@ enum status history_figures(const struct documents *documents, struct text owner
     *figures_out = (struct history_figures){tally.count, tally.weight};
     return status;
 }
+
+/* Reads keys alone. */
+enum status history_newest(const struct documents *documents, struct text owner, size_t limit, struct arena *arena,
+                           struct text *after_out)
+{
+    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
+    struct document_key after = prefix;
+    struct history_figures figures = {0};
+    enum status status = history_figures(documents, owner, &figures);
+    size_t skip = figures.count > limit ? (size_t)figures.count - limit : 0;
+    while (status == OK && skip) {
+        struct key_page page = {0};
+        status = document_internal_list(documents, &prefix, after.name.length ? &after : NULL,
+                                        skip < STORE_PAGE_MAX ? skip : STORE_PAGE_MAX, arena, &page);
+        if (status != OK || page.count == 0)
+            break;
+        after = page.keys[page.count - 1];
+        skip -= page.count;
+    }
+    *after_out = after.name;
+    return status;
+}

@@ -4,28 +4,6 @@
 
 #define RECIPIENTS_SHOWN_MAX 50 /* of one entry: all entries together stay a document that can be read */
 
-/* Behind which entry the newest DOCUMENT_RECORDS_MAX stand: those are what an owner looks for. Reads keys alone. */
-static enum status find_first(const struct documents *documents, struct text owner, struct arena *arena,
-                              struct text *after_out)
-{
-    const struct document_key prefix = {TEXT(DOCUMENT_HISTORY), owner, {0}};
-    struct document_key after = prefix;
-    struct history_figures figures = {0};
-    enum status status = history_figures(documents, owner, &figures);
-    size_t skip = figures.count > DOCUMENT_RECORDS_MAX ? (size_t)figures.count - DOCUMENT_RECORDS_MAX : 0;
-    while (status == OK && skip) {
-        struct key_page page = {0};
-        status = document_internal_list(documents, &prefix, after.name.length ? &after : NULL,
-                                        skip < STORE_PAGE_MAX ? skip : STORE_PAGE_MAX, arena, &page);
-        if (status != OK || page.count == 0)
-            break;
-        after = page.keys[page.count - 1];
-        skip -= page.count;
-    }
-    *after_out = after.name;
-    return status;
-}
-
 static void add_number(struct text_builder *listing, const char *name, uint64_t number)
 {
     builder_add_format(listing, " %s=\"%llu\"", name, (unsigned long long)number);
@@ -62,7 +40,7 @@ static enum status list(const struct documents *documents, struct text owner, co
     size_t count = 0;
     bool more = false;
     arena_init(&arena, "history");
-    enum status status = part ? OK : find_first(documents, owner, &arena, &after);
+    enum status status = part ? OK : history_newest(documents, owner, DOCUMENT_RECORDS_MAX, &arena, &after);
     if (status == OK)
         status = history_list(documents, owner, after, part ? part->limit : DOCUMENT_RECORDS_MAX, &arena, &entries,
                               &count, &more);

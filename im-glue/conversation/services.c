@@ -1,0 +1,323 @@
+/* Requests of users about what is kept for them, by MESSAGE: to get what waits or what they said before, all or what a
+ * list names, and to be rid of it. What they get comes as messages of its own, as when they register. */
+#include "conversation_private.h"
+#include "history.h"
+#include "historylist.h"
+#include "log.h"
+#include "mime.h"
+#include "user.h"
+
+#define COPIES_MAX         HISTORYLIST_MAX /* of a history at once: the newest where no list says which */
+#define COPY_LIFETIME_MS   3600000         /* who asked is there now */
+#define DELETION_COMMITS   (DEFERRED_END_COMMITS + 1)
+#define DEFERRED_LIST_AUID "org.openmobilealliance.deferred-list"
+#define HISTORY_LIST_AUID  "org.openmobilealliance.conv-history"
+
+struct wish {
+    struct request *request;
+    struct served *served;
+    struct text *references; /* what his list names */
+    size_t count;
+    bool has_list, of_history;
+};
+
+/* --- which list ------------------------------------------------------------------------------------------------- */
+
+static struct text type_of(const struct conversation *conversation, const char *auid)
+{
+    const struct usage_set *usages = documents_usages(conversation->documents);
+    const struct usage *usage = usages ? usage_find(usages, text_of(auid)) : NULL;
+    return usage ? usage->mime : (struct text){0};
+}
+
+static bool is_type(struct text type, struct text wanted)
+{
+    return wanted.length && mime_is(type, wanted);
+}
+
+/* False: answered. */
+static bool read_list(struct wish *wish)
+{
+    struct request *request = wish->request;
+    struct text type = request_header(request, "Content-Type"), body = sip_body(request->message);
+    struct text deferred = type_of(request->conversation, DEFERRED_LIST_AUID);
+    struct text history = type_of(request->conversation, HISTORY_LIST_AUID);
+    if (body.length == 0)
+        return true;
+    wish->has_list = true;
+    wish->of_history = is_type(type, history);
+    if (!wish->of_history && !is_type(type, deferred)) {
+        struct text both = text_format(&request->arena, "%.*s, %.*s", TEXT_ARG(deferred), TEXT_ARG(history));
+        return request_answer_with(request, 415, NULL, "Accept", both), false;
+    }
+    switch (historylist_read(body, &request->arena, &wish->references, &wish->count)) {
+    case OK: break;
+    case FULL: return request_answer(request, 413, "Too Many Messages In The List"), false;
+    default: return request_answer(request, 400, "Malformed List"), false;
+    }
+    if (wish->count == 0)
+        return request_answer(request, 400, "Empty List"), false;
+    return true;
+}
+
+/* --- deletion --------------------------------------------------------------------------------------------------- */
+
+static void deleted(struct conversation *conversation, struct work *work)
+{
+    struct request *request = work->request;
+    enum status status = work_status(work);
+    work->request = NULL;
+    expiry_note_ended(conversation);
+    if (status != OK && status != CONFLICT) /* it has just been delivered */
+        return request_answer_with(request, 500, "Not Deleted", "Retry-After", TEXT("5"));
+    request_answer(request, 200, NULL);
+}
+
+static enum status find_deferred(const struct wish *wish, size_t nth, struct arena *arena, struct deferred *found_out)
+{
+    const struct documents *documents = wish->request->conversation->documents;
+    if (wish->references[nth].length > STORE_PART_MAX)
+        return NOT_FOUND;
+    enum status status =
+        deferred_get(documents, text_of(wish->served->address), wish->references[nth], arena, found_out);
+    return status == OK && found_out->outcome != DEFERRED_WAITING ? NOT_FOUND : status;
+}
+
+static enum status delete_deferred(const struct wish *wish, size_t nth, struct work *work)
+{
+    struct conversation *conversation = work->conversation;
+    int64_t now_ms = conversation->now.wall_ms;
+    struct text who = text_of(wish->served->address);
+    struct deferred found;
+    enum status status = find_deferred(wish, nth, &work->arena, &found);
+    if (status != OK)
+        return status;
+    struct fate fate = queue_fate(conversation, &found, &work->arena);
+    fate = fate_with(&fate, FATE_DELETED, now_ms, text_format(&work->arena, "by %.*s", TEXT_ARG(who)), &work->arena);
+    work->count += deferred_end(&found, DEFERRED_DELETED, who, now_ms, &work->arena, &work->commits[work->count]);
+    work_add_fate(work, &fate);
+    return OK;
+}
+
+static enum status delete_history(const struct wish *wish, size_t nth, struct work *work)
+{
+    struct text owner = text_of(wish->served->address), *reference = &wish->references[nth];
+    struct history_entry entry;
+    enum status status = history_get(work->conversation->documents, owner, *reference, &work->arena, &entry, NULL);
+    if (status == OK)
+        work->count += history_remove(owner, &entry.reference, 1, owner, &work->arena, &work->commits[work->count]);
+    return status;
+}
+
+static void delete_some(struct wish *wish)
+{
+    struct request *request = wish->request;
+    struct work *work = work_new(request->conversation, wish->count * DELETION_COMMITS, deleted);
+    enum status status = OK;
+    if (!wish->has_list)
+        status = REFUSED;
+    for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++)
+        status = wish->of_history ? delete_history(wish, i, work) : delete_deferred(wish, i, work);
+    if (work->count && (status == OK || status == NOT_FOUND)) {
+        work->request = request;
+        return work_submit(work);
+    }
+    work_drop(work);
+    if (status == REFUSED)
+        return request_answer(request, 400, "No List");
+    if (status != OK && status != NOT_FOUND)
+        return request_answer_with(request, 500, "Not Readable", "Retry-After", TEXT("5"));
+    request_answer(request, 404, "No Such Message");
+}
+
+/* --- what waits ------------------------------------------------------------------------------------------------- */
+
+static void answer_nothing(struct request *request)
+{
+    struct sip_message *response = request_response(request, 480, NULL);
+    sip_header_add(response, "Warning",
+                   text_format(&request->arena, "399 %s \"No messages\"", request->conversation->settings.agent.host));
+    request_send(request, response);
+}
+
+static void chosen(struct conversation *conversation, struct work *work)
+{
+    struct request *request = work->request;
+    enum status status = work_status(work);
+    work->request = NULL;
+    if (status != OK && status != CONFLICT)
+        return request_answer_with(request, 500, "Not Stored", "Retry-After", TEXT("5"));
+    request_answer(request, 202, NULL);
+    work->served->fetching = true;
+    queue_registered(conversation, work->served);
+}
+
+/* They are as if they had come while he was there. */
+static void fetch_some(struct wish *wish)
+{
+    struct request *request = wish->request;
+    struct work *work = work_new(request->conversation, wish->count, chosen);
+    enum status status = OK;
+    for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++) {
+        struct deferred found;
+        status = find_deferred(wish, i, &work->arena, &found);
+        found.away = false;
+        if (status == OK)
+            work->commits[work->count++] = deferred_commit(&found, &work->arena);
+    }
+    if (work->count && (status == OK || status == NOT_FOUND)) {
+        work->request = request;
+        work->served = wish->served;
+        return work_submit(work);
+    }
+    work_drop(work);
+    if (status != OK && status != NOT_FOUND)
+        return request_answer_with(request, 500, "Not Readable", "Retry-After", TEXT("5"));
+    request_answer(request, 404, "No Such Message");
+}
+
+static void fetch_all(struct wish *wish)
+{
+    struct conversation *conversation = wish->request->conversation;
+    struct served *served = wish->served;
+    if (deferral_is_empty(conversation, served))
+        return answer_nothing(wish->request);
+    request_answer(wish->request, 202, NULL);
+    served->fetching = served->fetching_all = true;
+    queue_registered(conversation, served);
+}
+
+/* --- what he said before ------------------------------------------------------------------------------------------
+ */
+
+/* The copies wait for him like messages, under the references of the entries, and are not kept again. */
+static void add_copy(struct work *work, struct served *served, const struct history_entry *entry, struct text message)
+{
+    struct conversation *conversation = work->conversation;
+    struct text content = {0};
+    struct deferred deferred = {
+        .owner = text_of(served->address),
+        .message_id = entry->reference,
+        .call_id = entry->reference,
+        .sender = text_of(served->address),
+        .from = entry->from,
+        .to = entry->to,
+        .subject = entry->subject,
+        .type = entry->content_type,
+        .size = message.length,
+        .priority = DEFERRED_NOT_URGENT,
+        .received_ms = conversation->now.wall_ms,
+        .expires_ms = conversation->now.wall_ms + COPY_LIFETIME_MS,
+        .again = true,
+    };
+    deferral_add(work, served, &deferred, message, &content);
+    ((size_t *)work->details)[0] += message.length;
+    ((size_t *)work->details)[1]++;
+}
+
+static void copied(struct conversation *conversation, struct work *work)
+{
+    const size_t *sums = work->details;
+    deferral_arrived(work->served, 0);
+    work->served->arriving -= (unsigned)sums[1] - 1;
+    work->served->arriving_bytes -= sums[0];
+    chosen(conversation, work);
+}
+
+static enum status copy_named(const struct wish *wish, struct work *work)
+{
+    const struct documents *documents = work->conversation->documents;
+    enum status status = OK;
+    for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++) {
+        struct history_entry entry;
+        struct text message;
+        status =
+            history_get(documents, text_of(wish->served->address), wish->references[i], &work->arena, &entry, &message);
+        if (status == OK)
+            add_copy(work, wish->served, &entry, message);
+    }
+    return status;
+}
+
+static enum status copy_newest(const struct wish *wish, struct work *work)
+{
+    const struct documents *documents = work->conversation->documents;
+    struct text owner = text_of(wish->served->address), after, message;
+    struct history_entry *entries, entry;
+    size_t count = 0;
+    bool more;
+    enum status status = history_newest(documents, owner, COPIES_MAX, &work->arena, &after);
+    if (status == OK)
+        status = history_list(documents, owner, after, COPIES_MAX, &work->arena, &entries, &count, &more);
+    for (size_t i = 0; i < count && (status == OK || status == NOT_FOUND); i++) {
+        status = history_get(documents, owner, entries[i].reference, &work->arena, &entry, &message);
+        if (status == OK)
+            add_copy(work, wish->served, &entry, message);
+    }
+    return status;
+}
+
+static void fetch_history(struct wish *wish)
+{
+    struct request *request = wish->request;
+    struct work *work = work_new(request->conversation, COPIES_MAX * DEFERRAL_COMMITS, copied);
+    work->details = arena_array(&work->arena, size_t, 2);
+    enum status status = wish->has_list ? copy_named(wish, work) : copy_newest(wish, work);
+    work->served = wish->served;
+    if (work->count) {
+        work->request = request;
+        return work_submit(work);
+    }
+    work_drop(work);
+    if (status != OK && status != NOT_FOUND)
+        return request_answer_with(request, 500, "Not Readable", "Retry-After", TEXT("5"));
+    if (wish->has_list)
+        return request_answer(request, 404, "No Such Message");
+    answer_nothing(request);
+}
+
+/* --- who asks --------------------------------------------------------------------------------------------------- */
+
+static bool is_address(struct text address, struct text target)
+{
+    return address.length && text_equal(address, target);
+}
+
+bool services_are(const struct conversation *conversation, struct text target)
+{
+    const struct conversation_settings *settings = &conversation->settings;
+    return is_address(settings->deferred_address, target) || is_address(settings->history_address, target) ||
+           is_address(settings->delete_address, target);
+}
+
+static void take(struct wish *wish, struct text target)
+{
+    const struct conversation_settings *settings = &wish->request->conversation->settings;
+    if (is_address(settings->delete_address, target))
+        return delete_some(wish);
+    if (!served_is_here(wish->request->conversation, wish->served))
+        return request_answer(wish->request, 480, "Not Registered");
+    bool of_history = is_address(settings->history_address, target);
+    if (wish->has_list && wish->of_history != of_history)
+        return request_answer(wish->request, 404, "No Such Message");
+    if (of_history)
+        return fetch_history(wish);
+    return wish->has_list ? fetch_some(wish) : fetch_all(wish);
+}
+
+void services_receive(struct request *request, struct text target)
+{
+    struct conversation *conversation = request->conversation;
+    struct wish wish = {.request = request};
+    struct user user;
+    if (request_refuse_extensions(request, "Require", (struct text){0}))
+        return;
+    switch (user_find(conversation->documents, request->user, &request->arena, &user)) {
+    case OK: break;
+    case NOT_FOUND: return request_answer(request, 403, "No User Of This Server");
+    default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
+    }
+    wish.served = served_get(conversation, user.address);
+    if (read_list(&wish))
+        take(&wish, target);
+}
