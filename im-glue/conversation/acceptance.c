@@ -24,8 +24,9 @@ static void acceptance_done(struct conversation *conversation, struct work *work
 
 struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 {
-    struct work *work = work_new(incoming->request->conversation, recipients * 2 + DEFERRAL_COMMITS + RECORDING_COMMITS,
-                                 acceptance_done);
+    size_t each = incoming->recipients ? 3 : 2; /* entries of a list may have bytes of their own */
+    struct work *work = work_new(incoming->request->conversation,
+                                 recipients * each + DEFERRAL_COMMITS + RECORDING_COMMITS, acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
@@ -46,7 +47,9 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
         fate = fate_with(&fate, FATE_STORED, now_ms, TEXT("recipient is away"), &work->arena);
     struct deferred deferred = deferral_of(incoming, &fate);
     deferred.once = !may_store;
-    size_t commit = deferral_add(work, served, &deferred, incoming->message, &acceptance->content);
+    struct text own = {0};
+    size_t commit =
+        deferral_add(work, served, &deferred, incoming->message, incoming->is_own ? &own : &acceptance->content);
     acceptance->copies[acceptance->count++] = (struct copy){served, commit, deferred, fate};
     work_add_fate(work, &fate);
 }

@@ -424,6 +424,7 @@ struct incoming {
     bool deferrable;           /* worth keeping for later */
     struct text subject, type; /* type: of what is in the envelopes */
     enum deferred_priority priority;
+    bool is_own;         /* for one recipient alone: shares its bytes with no other copy */
     bool wants_failures; /* its sender asks to be told if it is not delivered (RFC 5438) */
     int64_t expires_ms;
     struct group_sender sender;
@@ -485,10 +486,15 @@ struct fan_out {
 
 /* False: too much for memory; answered and freed. */
 bool fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, struct text address, size_t recipients);
-void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient);
+/* `headers`: those in the URI of the recipient, as written; may be empty. */
+void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text headers);
 void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipient, enum fate_step_kind kind,
                   struct text detail);
 void fan_out_end(struct fan_out *fan_out); /* the sender hears of it when all is on disk */
+
+/* entry.c: header fields in the URI of an entry of a list. False: there is nothing to be said to this recipient alone;
+ * else the message as he gets it, in the arena of the request. */
+bool entry_adapt(const struct incoming *incoming, struct text headers, struct incoming *own_out);
 
 /* acceptance.c: copies and records that must be on disk before the sender hears 202 */
 struct work *acceptance_new(struct incoming *incoming, size_t recipients);

@@ -118,7 +118,7 @@ bool exploder_read(struct incoming *incoming)
 
 /* One to get a copy, or a record of why not: then `detail` says it. */
 struct target {
-    struct text address, group, detail;
+    struct text address, group, headers, detail;
     enum fate_step_kind kind;
     struct target *next;
 };
@@ -168,7 +168,7 @@ static void add_group(struct explosion *explosion, const struct group *group)
 }
 
 /* The sender has it, and the exploder must not get it again. */
-static void add_address(struct explosion *explosion, struct text address)
+static void add_address(struct explosion *explosion, struct text address, struct text headers)
 {
     struct incoming *incoming = explosion->incoming;
     const struct group *group;
@@ -176,7 +176,9 @@ static void add_address(struct explosion *explosion, struct text address)
         return;
     switch (group_find(incoming->request->conversation->groups, address, &group)) {
     case OK: return add_group(explosion, group);
-    case NOT_FOUND: return add_target(explosion, (struct target){.address = address, .group = incoming->exploder});
+    case NOT_FOUND:
+        return add_target(explosion,
+                          (struct target){.address = address, .group = incoming->exploder, .headers = headers});
     default:
         add_target(explosion, (struct target){.address = address,
                                               .group = incoming->exploder,
@@ -196,7 +198,7 @@ static void add_list(struct explosion *explosion, struct text anchor)
     if (status == REFUSED)
         explosion->too_many = true;
     for (size_t i = 0; i < count && !explosion->too_many; i++)
-        add_address(explosion, members[i]);
+        add_address(explosion, members[i], (struct text){0});
     if (status == NOT_FOUND) {
         log_info("list of a message not followed user=%.*s list=%.*s", TEXT_ARG(incoming->request->user),
                  TEXT_ARG(anchor));
@@ -218,7 +220,7 @@ static void hand_out(struct explosion *explosion)
         if (target->detail.length)
             fan_out_note(&fan_out, target->group, target->address, target->kind, target->detail);
         else
-            fan_out_add(&fan_out, target->group, target->address);
+            fan_out_add(&fan_out, target->group, target->address, target->headers);
     }
     if (explosion->count == 0)
         fan_out_note(&fan_out, incoming->exploder, incoming->exploder, FATE_RECEIVED,
@@ -244,7 +246,7 @@ void exploder_receive(struct incoming *incoming)
         return incoming_refuse(incoming, incoming->exploder, 403, "100 Function not allowed due to policy",
                                TEXT("reports go to one"));
     for (size_t i = 0; i < recipients->count; i++)
-        add_address(&explosion, recipients->list[i].address);
+        add_address(&explosion, recipients->list[i].address, recipients->list[i].headers);
     for (size_t i = 0; i < recipients->anchors_count; i++)
         add_list(&explosion, recipients->anchors[i]);
     if (explosion.too_many)

@@ -42,12 +42,21 @@ void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipi
     acceptance_add_record(fan_out->work, incoming_fate(fan_out->incoming, recipient, group), kind, detail);
 }
 
-static void plan_copy(struct fan_out *fan_out, struct text group, struct served *served, bool may_store)
+struct plan {
+    struct text group, headers;
+    bool may_store;
+};
+
+static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct served *served)
 {
-    struct incoming *incoming = fan_out->incoming;
+    const struct incoming *incoming = fan_out->incoming;
+    struct incoming own;
+    struct text group = plan->group;
+    if (entry_adapt(incoming, plan->headers, &own))
+        incoming = &own;
     struct conversation *conversation = incoming->request->conversation;
     struct text address = text_of(served->address);
-    may_store = may_store && incoming->deferrable;
+    bool may_store = plan->may_store && incoming->deferrable;
     if (!may_store && !served_reachable(conversation, served))
         return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
     if (!incoming->deferrable)
@@ -58,30 +67,32 @@ static void plan_copy(struct fan_out *fan_out, struct text group, struct served 
 }
 
 /* Whoever it is has an account here, and his rules let it through or say why not. */
-static void plan_user(struct fan_out *fan_out, struct text group, const struct user *user)
+static void plan_user(struct fan_out *fan_out, struct plan plan, const struct user *user)
 {
     struct incoming *incoming = fan_out->incoming;
     struct conversation *conversation = incoming->request->conversation;
     struct group_decision decision;
     struct text address = user->address;
     if (group_decide(conversation->groups, address, &incoming->sender, &incoming->request->arena, &decision) != OK)
-        return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("500 rules not readable"));
+        return fan_out_note(fan_out, plan.group, address, FATE_FAILED, TEXT("500 rules not readable"));
     if (decision.verdict == GROUP_BLOCK)
         return fan_out_note(
-            fan_out, group, address, FATE_REFUSED,
+            fan_out, plan.group, address, FATE_REFUSED,
             text_format(&fan_out->work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
-    plan_copy(fan_out, group, served_get(conversation, address), decision.may_store);
+    plan.may_store = decision.may_store;
+    plan_copy(fan_out, &plan, served_get(conversation, address));
 }
 
-void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient)
+void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text headers)
 {
+    const struct plan plan = {.group = group, .headers = headers, .may_store = true};
     struct request *request = fan_out->incoming->request;
     struct conversation *conversation = request->conversation;
     struct user user;
     switch (user_find(conversation->documents, recipient, &request->arena, &user)) {
     case OK:
         if (plan_once(fan_out, user.address))
-            plan_user(fan_out, group, &user);
+            plan_user(fan_out, plan, &user);
         return;
     case NOT_FOUND:
         if (domain_is_ours(conversation, uri_domain(recipient)))
@@ -89,7 +100,7 @@ void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipie
         if (!outbound_allows(conversation, recipient))
             return fan_out_note(fan_out, group, recipient, FATE_REFUSED, TEXT("404 domain not served"));
         if (plan_once(fan_out, recipient))
-            plan_copy(fan_out, group, domain_served(conversation, recipient), true);
+            plan_copy(fan_out, &plan, domain_served(conversation, recipient));
         return;
     default: fan_out_note(fan_out, group, recipient, FATE_FAILED, TEXT("500 user not readable"));
     }

@@ -52,7 +52,7 @@ static void fan_out(struct incoming *incoming, struct text address, const struct
     if (!fan_out_begin(&fan_out, incoming, address, count))
         return;
     for (size_t i = 0; i < count; i++)
-        fan_out_add(&fan_out, address, members[i]);
+        fan_out_add(&fan_out, address, members[i], (struct text){0});
     if (count == 0)
         fan_out_note(&fan_out, address, address, FATE_RECEIVED, TEXT("nobody else is in the group"));
     fan_out_end(&fan_out);

@@ -79,6 +79,8 @@ static void add(struct reading *reading, struct recipient recipient)
         struct recipient *before = &recipients->list[known->index];
         before->copy = before->copy > recipient.copy ? before->copy : recipient.copy;
         before->anonymize = before->anonymize || recipient.anonymize;
+        if (before->headers.length == 0)
+            before->headers = recipient.headers;
         return;
     }
     if (recipients->count + recipients->anchors_count == reading->count_max) {
@@ -93,14 +95,14 @@ static void add(struct reading *reading, struct recipient recipient)
 
 static void take_entry(struct reading *reading, const struct xml_element *element)
 {
-    struct text value = {0}, headers;
+    struct text value = {0};
     struct recipient recipient = {
         .copy = read_copy(reading, element),
         .anonymize = read_anonymize(reading, element),
         .count = read_count(reading, element),
     };
     xml_attribute(element, TEXT("uri"), &value);
-    text_cut(text_trim(value), '?', &recipient.uri, &headers);
+    text_cut(text_trim(value), '?', &recipient.uri, &recipient.headers);
     recipient.address = uri_canonical(reading->arena, recipient.uri);
     if (recipient.address.length == 0)
         return wrong(reading, "Bad Recipient Address");

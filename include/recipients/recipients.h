@@ -12,7 +12,8 @@ enum recipient_copy { RECIPIENT_BCC, RECIPIENT_CC, RECIPIENT_TO };
 
 struct recipient {
     struct text address; /* canonical */
-    struct text uri;     /* as written, without what stands behind '?' (RFC 5365 §7.1) */
+    struct text uri;     /* as written, without what stands behind '?' */
+    struct text headers; /* that: of the first entry that has some */
     enum recipient_copy copy;
     bool anonymize; /* others see that there is somebody, not who */
     uint64_t count; /* how many people an anonymous entry stands for */
