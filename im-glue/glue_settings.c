@@ -84,6 +84,8 @@ static const struct setting rows[] = {
      "empty: none does."},
     {"im.recipients-max", SETTING_NUMBER, ROW(recipients_max), "500", 1, GROUP_MEMBERS_MAX, "",
      "Recipients of one message with a list, the members of groups in it counted each."},
+    {"im.list-senders", SETTING_TEXT, ROW(list_senders), "owner", 0, 0, "",
+     "Who may send to the address of a list (rls-services): its owner, the members of the list and he, or nobody."},
     {"im.types-allowed", SETTING_TEXT, ROW(types_allowed), "", 0, 0, "",
      "Media types of content that messages may have, separated by commas, as text/*, image/png; others are answered "
      "415; empty: all."},

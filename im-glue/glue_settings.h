@@ -14,6 +14,7 @@ struct glue_settings {
     int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
     char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
+    char *list_senders;
     char *domains_out, *domains_in, *domains_asserted, *routes;
     bool by_certificate;
     int64_t in_flight_max, messages_per_domain;

@@ -284,6 +284,9 @@ static bool open_sip(struct program *program)
         .peer_names = peer_names,
         .peer_names_context = program,
     };
+    if (!list_senders_parse(text_of(program->settings.list_senders), &settings.list_senders))
+        return start_failed(text_format(&program->node.arena, "im.list-senders: not owner, members or nobody: %s",
+                                        program->settings.list_senders));
     const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
     if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
         return start_failed(error);

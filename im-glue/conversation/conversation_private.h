@@ -458,13 +458,20 @@ bool exploder_is(const struct conversation *conversation, struct text target);
 bool exploder_read(struct incoming *incoming); /* takes the list out of the message; false: answered and freed */
 void exploder_receive(struct incoming *incoming);
 
+/* shared_list.c: messages to lists that have an address. False: none has this one. Else answered and freed. */
+bool shared_list_receive(struct incoming *incoming, struct text address);
+/* The same to these, whoever they are; `address` is that of the list. */
+void exploder_send(struct incoming *incoming, struct text address, const struct text *members, size_t count,
+                   size_t missing);
+
 /* report_message.c: a MESSAGE that carries reports about others */
 struct report_message {
     struct text from, to, id;
     const struct text *reports; /* documents of message/imdn+xml */
     size_t count;
 };
-struct text report_message_write(const struct conversation *conversation, const struct report_message *letter, struct arena *arena);
+struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
+                                 struct arena *arena);
 
 /* reports.c: what recipients say about messages to many */
 /* Who gets a report that was sent to the address of a group: false when it speaks of nothing from there. In the arena

@@ -228,6 +228,24 @@ static void hand_out(struct explosion *explosion)
     fan_out_end(&fan_out);
 }
 
+void exploder_send(struct incoming *incoming, struct text address, const struct text *members, size_t count,
+                   size_t missing)
+{
+    struct explosion explosion = {.incoming = incoming, .end = &explosion.first};
+    struct arena *arena = &incoming->request->arena;
+    incoming->exploder = address;
+    for (size_t i = 0; i < count && !explosion.too_many; i++)
+        add_address(&explosion, members[i], (struct text){0});
+    if (missing)
+        add_target(&explosion, (struct target){.address = address,
+                                               .group = address,
+                                               .kind = FATE_FAILED,
+                                               .detail = text_format(arena, "502 lists not followed: %zu", missing)});
+    if (explosion.too_many)
+        return refuse_many(incoming);
+    hand_out(&explosion);
+}
+
 /* RFC 5363 §5.2: who may make one message many is known here, and so is how many. */
 static bool is_our_user(struct request *request)
 {

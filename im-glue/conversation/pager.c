@@ -28,6 +28,10 @@ void pager_receive(struct request *request)
     }
     if (target.length == 0)
         return request_answer(request, 416, NULL);
+    /* An address with parameters may be a list beside the user who has it without. */
+    struct text whole = uri_canonical_whole(&request->arena, sip_request_uri(request->message, &request->arena));
+    if (!text_equal(whole, target) && shared_list_receive(&incoming, whole))
+        return;
     switch (group_find(conversation->groups, target, &group)) {
     case OK:
         message_count(target, MESSAGE_RECEIVED);
@@ -146,6 +150,8 @@ static void to_user(struct incoming *incoming, struct text address)
     switch (user_find(conversation->documents, address, &request->arena, &user)) {
     case OK: address = user.address; break; /* whichever of his it was */
     case NOT_FOUND:
+        if (shared_list_receive(incoming, address))
+            return;
         if (!domain_is_ours(conversation, uri_domain(address)))
             return to_foreigner(incoming, address);
         return incoming_refuse(incoming, address, 404, NULL, TEXT("no such user"));

@@ -52,6 +52,11 @@ struct conversation_peering {
 /* False: `bad_out` is the first part that is no route. */
 bool conversation_routes_valid(struct text routes, struct text *bad_out);
 
+/* Who may send to the address of a list (RFC 4826 §4), which says nothing about that itself. */
+enum list_senders { LIST_SENDERS_OWNER, LIST_SENDERS_MEMBERS, LIST_SENDERS_NOBODY };
+
+bool list_senders_parse(struct text word, enum list_senders *senders_out); /* "owner", "members" (and he), "nobody" */
+
 struct conversation_settings {
     struct text domain; /* served here; also the digest realm's users */
     /* Canonical: where users ask for what waits, for what they said before, and to be rid of either; empty: nowhere. */
@@ -65,8 +70,9 @@ struct conversation_settings {
     struct text types_allowed; /* empty: all */
     struct text types_refused; /* whatever is allowed */
     size_t message_bytes_max;  /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
-    size_t recipients_max;     /* of such a message: at most GROUP_MEMBERS_MAX */
-    bool sha256_first;         /* order of the digest challenges; false: MD5 first */
+    enum list_senders list_senders;
+    size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */
+    bool sha256_first;     /* order of the digest challenges; false: MD5 first */
     /* Beginnings of User-Agent, separated by commas: offered MD5 alone, unless sha256_first. Empty: nobody is. */
     struct text md5_clients;
     struct text

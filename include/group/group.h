@@ -100,6 +100,13 @@ enum status group_fan_out(struct groups *groups, const struct group *group, cons
 enum status group_list_members(struct groups *groups, struct text anchor, struct text owner, struct arena *arena,
                                const struct text **members_out, size_t *count_out);
 
+/* The same for the list that has this address (uri_canonical_whole) as a resource list service (RFC 4826 §4): lists
+ * inside it are followed where its owner owns them, and in the global tree. NOT_FOUND: no service has it; what could
+ * not be followed is counted in `missing_out` and the rest is given. FAILED: its document cannot be read. */
+enum status group_service_members(struct groups *groups, struct text address, struct arena *arena,
+                                  struct text *owner_out, const struct text **members_out, size_t *count_out,
+                                  size_t *missing_out);
+
 enum group_verdict {
     GROUP_DELIVER,
     GROUP_BLOCK,

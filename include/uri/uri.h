@@ -34,6 +34,9 @@ bool uri_parameter_next(struct text *rest, struct text *name_out, struct text *v
  * cannot be read. */
 struct text uri_canonical(struct arena *arena, struct text text);
 
+/* The same with its parameters, sorted: for addresses that these tell apart. Two spellings of one URI are one text. */
+struct text uri_canonical_whole(struct arena *arena, struct text text);
+
 /* Host of a canonical address; empty for tel. */
 struct text uri_domain(struct text canonical);
 

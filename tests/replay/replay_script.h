@@ -62,6 +62,7 @@ struct world {
     unsigned messages_per_user, registers_per_user; /* limits; 0: none */
     size_t bytes_max;
     struct deferral_settings deferral;
+    enum list_senders list_senders;
     struct conversation_peering peering;
     struct text zone;      /* lines: what DNS says */
     struct text peer_name; /* in the certificate that TLS peers show */

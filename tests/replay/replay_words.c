@@ -105,6 +105,15 @@ static void word_limit(struct world *world, struct text line, struct text block)
     world_restart(world);
 }
 
+/* "lists members": who may send to the addresses of lists; im-glue starts again. */
+static void word_lists(struct world *world, struct text line, struct text block)
+{
+    (void)block;
+    if (!list_senders_parse(script_word(&line), &world->list_senders))
+        return world_fail(world, "who may send to lists?");
+    world_restart(world);
+}
+
 static void word_document(struct world *world, struct text line, struct text block)
 {
     struct text auid = script_word(&line), owner = script_word(&line), name = script_word(&line);
@@ -511,6 +520,7 @@ static const struct {
     {TEXT_INIT("password"), word_password},
     {TEXT_INIT("overhear"), word_overhear},
     {TEXT_INIT("limit"), word_limit},
+    {TEXT_INIT("lists"), word_lists},
     {TEXT_INIT("dns"), word_dns},
     {TEXT_INIT("peering"), word_peering},
     {TEXT_INIT("peer"), word_peer},

@@ -44,6 +44,7 @@ static void open_conversation(struct world *world)
         .history_count_max = 4,
         .history_bytes_max = 100000,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
+        .list_senders = world->list_senders,
         .peering = world->peering,
         .trust = &world->trust,
         .peer_names = peer_names,

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "assert_text.h"
 #include "group_bench.h"
 
 #define ENTRY(uri)  "<entry uri=\"" uri "\"/>"
@@ -194,6 +195,47 @@ static void a_rule_of_a_group_asks_an_external_list(void **state)
     assert_may_send(BOB, true, "guests");
 }
 
+#define SERVICE(uri, content)                                                                                          \
+    "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\" xmlns:rl=\"urn:ietf:params:xml:ns:resource-lists\">"  \
+    "<service uri=\"" uri "\">" content "</service></rls-services>"
+
+static void assert_service(const char *address, enum status expected, const char *expected_members,
+                           size_t expected_missing)
+{
+    const struct text *members = NULL;
+    size_t count = 0, missing = 0;
+    struct text owner;
+    struct text_builder line;
+    enum status status =
+        group_service_members(bench.groups, text_of(address), &bench.arena, &owner, &members, &count, &missing);
+    assert_int_equal(status, expected);
+    if (status != OK)
+        return;
+    builder_init(&line, &bench.arena);
+    for (size_t i = 0; i < count; i++)
+        builder_add_format(&line, i ? " %.*s" : "%.*s", TEXT_ARG(members[i]));
+    assert_text(builder_text(&line), expected_members);
+    assert_text(owner, DAVE);
+    assert_int_equal(missing, expected_missing);
+}
+
+static void a_list_with_an_address_is_found_by_it(void **state)
+{
+    (void)state;
+    put_lists(DAVE, "<list name=\"a\">" ENTRY(CAROL) "</list>");
+    put_lists(CAROL, "<list name=\"hers\">" ENTRY(BOB) "</list>");
+    put("rls-services", DAVE, "index",
+        SERVICE("sip:list@Example.com;b=2;A=1",
+                "<list><rl:entry uri=\"" BOB "\"/><rl:external anchor=\"" INDEX_OF(DAVE)
+                    NODE("a") "\"/><rl:external anchor=\"" INDEX_OF(CAROL) NODE("hers") "\"/></list>"));
+    assert_service("sip:list@example.com;a=1;b=2", OK, BOB " " CAROL, 1);
+    assert_service("sip:list@example.com", NOT_FOUND, NULL, 0);
+    put("rls-services", DAVE, "index",
+        SERVICE("sip:list@example.com", "<resource-list>" INDEX_OF(DAVE) NODE("a") "</resource-list>"));
+    assert_service("sip:list@example.com", OK, CAROL, 0);
+    assert_service("sip:list@example.com;a=1;b=2", NOT_FOUND, NULL, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -212,6 +254,7 @@ int main(void)
         TEST(broken_lists_count_as_empty),
         TEST(a_changed_list_is_in_force_at_the_next_call),
         TEST(a_rule_of_a_group_asks_an_external_list),
+        TEST(a_list_with_an_address_is_found_by_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

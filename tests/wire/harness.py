@@ -214,6 +214,9 @@ def alone(test):
     print("good")
 
 
+SKIPPED = 77 # exit code that ctest takes for it
+
+
 def main(test, **options):
     """Runs test(system) and cleans up; keeps the folder when it fails."""
     system = None

@@ -18,11 +18,11 @@ class Phone:
     VIA = "TLS 127.0.0.1:5061"
     CONTACT = "sip:{user}@10.0.0.1:5061;transport=tls"
 
-    def __init__(self, port, user, tls, accepted=None):
+    def __init__(self, port, user, tls, accepted=None, host="127.0.0.1"):
         self.user, self.digest, self.number = user, Digest(user), 0
         self.received, self.vias, self.buffer = [], [], b""
-        plain = None if accepted else socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.socket = accepted or tls.wrap_socket(plain, server_hostname="127.0.0.1")
+        plain = None if accepted else socket.create_connection((host, port), timeout=PATIENCE)
+        self.socket = accepted or tls.wrap_socket(plain, server_hostname=host)
         self.socket.settimeout(PATIENCE)
 
     def close(self):
@@ -105,9 +105,9 @@ class Browser(Phone):
     VIA = "WSS browser.invalid"
     CONTACT = "sip:{user}@browser.invalid;transport=ws"
 
-    def __init__(self, port, user, tls):
-        plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        super().__init__(0, user, None, tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain)
+    def __init__(self, port, user, tls, host="127.0.0.1"):
+        plain = socket.create_connection((host, port), timeout=PATIENCE)
+        super().__init__(0, user, None, tls.wrap_socket(plain, server_hostname=host) if tls else plain)
         self.pongs, self.closed = [], None
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://example.com\r\nUpgrade: websocket\r\n"

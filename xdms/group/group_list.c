@@ -4,6 +4,7 @@
 #include "uri.h"
 #include "xml_tree.h"
 
+#define RLS_SERVICES   TEXT("urn:ietf:params:xml:ns:rls-services")
 #define ONCE_LISTS_MAX 32         /* for one message, whose list is not kept: what is followed is followed each time */
 #define ONCE_BYTES_MAX (1u << 20) /* read for it */
 
@@ -103,7 +104,8 @@ static bool follow_document(struct walk *walk, struct text anchor, struct arena 
     if (found.bytes.length > entry->list_bytes_left)
         return false;
     entry->list_bytes_left -= found.bytes.length;
-    bool allowed = walk->owner.length == 0 || text_equal(walk->owner, found.key.owner);
+    /* What stands in the global tree is for everybody. */
+    bool allowed = walk->owner.length == 0 || found.key.owner.length == 0 || text_equal(walk->owner, found.key.owner);
     if (status != OK || !allowed || xml_tree_read(found.bytes, arena, &root) != OK)
         return false;
     const struct xml_element *element =
@@ -134,25 +136,80 @@ void list_resolve(const struct groups *groups, struct entry *entry, struct text 
     follow(&walk, anchor);
 }
 
+/* For one message: what is found is not kept. */
+struct once {
+    struct entry *entry;
+    struct address_set found;
+    struct walk walk;
+};
+
+static void once_begin(struct once *once, struct groups *groups, struct text name, struct text owner)
+{
+    once->entry = memory_new(sizeof(*once->entry));
+    entry_init(once->entry, name);
+    once->entry->lists_left = ONCE_LISTS_MAX;
+    once->entry->list_bytes_left = ONCE_BYTES_MAX;
+    address_set_init(&once->found, &once->entry->arena);
+    once->walk = (struct walk){.groups = groups, .entry = once->entry, .set = &once->found, .owner = owner};
+}
+
+/* OK, or REFUSED: too many. */
+static enum status once_end(struct once *once, struct arena *arena, const struct text **members_out, size_t *count_out,
+                            size_t *missing_out)
+{
+    struct text *members = arena_array(arena, struct text, once->found.count + 1);
+    for (size_t i = 0; i < once->found.count; i++)
+        members[i] = text_copy(arena, once->found.addresses[i]);
+    *members_out = members;
+    *count_out = once->found.count;
+    *missing_out = once->entry->missing_count;
+    enum status status = once->found.too_many ? REFUSED : OK;
+    entry_free(once->entry);
+    return status;
+}
+
 enum status group_list_members(struct groups *groups, struct text anchor, struct text owner, struct arena *arena,
                                const struct text **members_out, size_t *count_out)
 {
-    struct entry *entry = memory_new(sizeof(*entry));
-    struct address_set found;
-    entry_init(entry, anchor);
-    entry->lists_left = ONCE_LISTS_MAX;
-    entry->list_bytes_left = ONCE_BYTES_MAX;
-    address_set_init(&found, &entry->arena);
-    struct walk walk = {.groups = groups, .entry = entry, .set = &found, .owner = owner};
-    follow(&walk, anchor);
-    struct text *members = arena_array(arena, struct text, found.count + 1);
-    for (size_t i = 0; i < found.count; i++)
-        members[i] = text_copy(arena, found.addresses[i]);
-    *members_out = members;
-    *count_out = found.count;
-    enum status status = found.too_many ? REFUSED : (entry->missing_count ? NOT_FOUND : OK);
-    entry_free(entry);
-    return status;
+    struct once once;
+    size_t missing;
+    once_begin(&once, groups, anchor, owner);
+    follow(&once.walk, anchor);
+    enum status status = once_end(&once, arena, members_out, count_out, &missing);
+    return status == OK && missing ? NOT_FOUND : status;
+}
+
+static const struct xml_element *list_service_of(const struct xml_element *root, struct text address,
+                                                 struct arena *arena)
+{
+    const struct xml_element *service = xml_child(root, RLS_SERVICES, TEXT("service"));
+    struct text uri;
+    for (; service; service = xml_next_same(service))
+        if (xml_attribute(service, TEXT("uri"), &uri) &&
+            text_equal(uri_canonical_whole(arena, text_trim(uri)), address))
+            return service;
+    return NULL;
+}
+
+enum status group_service_members(struct groups *groups, struct text address, struct arena *arena,
+                                  struct text *owner_out, const struct text **members_out, size_t *count_out,
+                                  size_t *missing_out)
+{
+    struct stored stored = {0};
+    const struct xml_element *root, *service, *list;
+    struct once once;
+    enum status status = document_find(groups->documents, TEXT("service-uri"), address, arena, &stored);
+    if (status != OK)
+        return status;
+    if (xml_tree_read(stored.bytes, arena, &root) != OK || !(service = list_service_of(root, address, arena)))
+        return FAILED;
+    *owner_out = stored.key.owner;
+    once_begin(&once, groups, address, stored.key.owner);
+    if ((list = xml_child(service, RLS_SERVICES, TEXT("list"))))
+        take_tree(&once.walk, list);
+    else if ((list = xml_child(service, RLS_SERVICES, TEXT("resource-list"))))
+        follow(&once.walk, text_trim(list->text));
+    return once_end(&once, arena, members_out, count_out, missing_out);
 }
 
 void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry)

@@ -2,6 +2,8 @@
  * used for; names around a URI are name_addr.c. */
 #include "uri.h"
 
+#include <stdlib.h>
+
 #include <arpa/inet.h>
 
 #include "uri_characters.h"
@@ -234,6 +236,37 @@ struct text uri_canonical(struct arena *arena, struct text text)
     /* "im:" grows by a byte: the key must be readable as an address again */
     if (canonical.length > URI_LENGTH_MAX)
         return (struct text){0};
+    return builder_text(&canonical);
+}
+
+static int text_order(const void *a, const void *b)
+{
+    return text_compare(*(const struct text *)a, *(const struct text *)b);
+}
+
+struct text uri_canonical_whole(struct arena *arena, struct text text)
+{
+    struct uri uri;
+    struct text address = uri_canonical(arena, text);
+    if (address.length == 0 || !uri_parse(text, &uri) || uri.parameters.length == 0 ||
+        text_starts_with(address, TEXT("tel:")))
+        return address;
+    struct text parameters[URI_LENGTH_MAX];
+    size_t count = 0;
+    for (struct text rest = uri.parameters; rest.length && count < URI_LENGTH_MAX;) {
+        struct text one, name, content;
+        text_cut(rest, ';', &one, &rest);
+        bool valued = text_cut(one, '=', &name, &content);
+        parameters[count++] =
+            valued ? text_format(arena, ";%.*s=%.*s", TEXT_ARG(text_lower(arena, name)), TEXT_ARG(content))
+                   : text_format(arena, ";%.*s", TEXT_ARG(text_lower(arena, one)));
+    }
+    qsort(parameters, count, sizeof(parameters[0]), text_order);
+    struct text_builder canonical;
+    builder_init(&canonical, arena);
+    builder_add(&canonical, address);
+    for (size_t i = 0; i < count; i++)
+        builder_add(&canonical, parameters[i]);
     return builder_text(&canonical);
 }
 

@@ -163,44 +163,12 @@ static struct text field_of(struct gathering *gathering, const struct usage_path
     return encoded;
 }
 
-static int text_order(const void *a, const void *b)
-{
-    return text_compare(*(const struct text *)a, *(const struct text *)b);
-}
-
-/* The address in its canonical form and the parameters sorted: two spellings of one URI are one value. */
-static struct text canonical_uri(struct arena *arena, struct text value)
-{
-    struct uri uri;
-    struct text address = uri_canonical(arena, value);
-    if (address.length == 0 || !uri_parse(value, &uri) || uri.parameters.length == 0 ||
-        text_starts_with(address, TEXT("tel:")))
-        return address;
-    struct text parameters[URI_LENGTH_MAX];
-    size_t count = 0;
-    for (struct text rest = uri.parameters; rest.length && count < URI_LENGTH_MAX;) {
-        struct text one, name, content;
-        text_cut(rest, ';', &one, &rest);
-        bool valued = text_cut(one, '=', &name, &content);
-        parameters[count++] =
-            valued ? text_format(arena, ";%.*s=%.*s", TEXT_ARG(text_lower(arena, name)), TEXT_ARG(content))
-                   : text_format(arena, ";%.*s", TEXT_ARG(text_lower(arena, one)));
-    }
-    qsort(parameters, count, sizeof(parameters[0]), text_order);
-    struct text_builder canonical;
-    builder_init(&canonical, arena);
-    builder_add(&canonical, address);
-    for (size_t i = 0; i < count; i++)
-        builder_add(&canonical, parameters[i]);
-    return builder_text(&canonical);
-}
-
 static struct text in_form(struct arena *arena, enum usage_form form, struct text value)
 {
     switch (form) {
     case USAGE_AS_WRITTEN: break;
     case USAGE_ADDRESS: return uri_canonical(arena, value);
-    case USAGE_URI: return canonical_uri(arena, value);
+    case USAGE_URI: return uri_canonical_whole(arena, value);
     }
     return value;
 }
