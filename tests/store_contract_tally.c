@@ -130,6 +130,29 @@ static void what_is_shared_goes_with_its_last_holder(void **state)
     assert_sound();
 }
 
+static void a_commit_that_goes_with_another_goes_with_it_alone(void **state)
+{
+    (void)state;
+    uint64_t version = put(key("u", "o", "a"), "1");
+    struct commit commits[] = {change(key("u", "o", "a"), version, TEXT("2")),
+                               change(key("u", "o", "b"), VERSION_ANY, TEXT("of 2")),
+                               change(key("u", "o", "c"), VERSION_ANY, TEXT("anyhow"))};
+    commits[1].only_with = &commits[0];
+    assert_int_equal(store_commit(store, commits, 3), OK);
+    assert_bytes(key("u", "o", "b"), "of 2");
+
+    commits[0].bytes = TEXT("3"); /* of a version that is no more */
+    commits[1].bytes = TEXT("of 3");
+    commits[2].bytes = TEXT("still");
+    assert_int_equal(store_commit(store, commits, 3), CONFLICT);
+    assert_int_equal(commits[1].status, CONFLICT);
+    assert_int_equal(commits[1].version, 0);
+    assert_int_equal(commits[2].status, OK);
+    assert_bytes(key("u", "o", "a"), "2");
+    assert_bytes(key("u", "o", "b"), "of 2");
+    assert_bytes(key("u", "o", "c"), "still");
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -140,6 +163,7 @@ int main(void)
         PROMISE(a_failed_write_counts_nothing),
         PROMISE(long_counted_claims_are_told_apart),
         PROMISE(what_is_shared_goes_with_its_last_holder),
+        PROMISE(a_commit_that_goes_with_another_goes_with_it_alone),
     };
     int failed = 0;
     for (size_t i = 0; i < COUNT(engines); i++) {

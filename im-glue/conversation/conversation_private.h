@@ -52,7 +52,7 @@ struct contact {
 struct served {
     UT_hash_handle hh;
     char *address;
-    struct contact contacts[CONVERSATION_BINDINGS_MAX];
+    struct contact *contacts; /* CONVERSATION_BINDINGS_MAX; NULL: none so far, as with most who are away */
     size_t contacts_count;
     struct publication *publications; /* settings that his clients asked for */
     bool publishing;                  /* one is on its way to the disk */

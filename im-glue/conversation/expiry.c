@@ -47,9 +47,10 @@ static void expire(struct work *work, const struct deferred *deferred)
     int64_t now_ms = conversation->now.wall_ms;
     struct fate fate = queue_fate(conversation, deferred, &work->arena);
     fate = fate_with(&fate, FATE_EXPIRED, now_ms, TEXT(""), &work->arena);
-    work->count +=
-        deferred_end(deferred, DEFERRED_EXPIRED, TEXT(""), now_ms, &work->arena, &work->commits[work->count]);
+    struct commit *end = &work->commits[work->count];
+    work->count += deferred_end(deferred, DEFERRED_EXPIRED, TEXT(""), now_ms, &work->arena, end);
     work_add_fate(work, &fate);
+    work->commits[work->count - 1].only_with = end;
     message_count(deferred->group, MESSAGE_EXPIRED);
 }
 

@@ -178,7 +178,8 @@ bool queue_may_try_again(int status)
 
 struct carry {
     bool kept, late;
-    struct text passed_over; /* its reference, when the contact is there but does not take this one now */
+    struct text passed_over;          /* its reference, when the contact is there but does not take this one now */
+    const struct deferred *delivered; /* what a trace is found by, of what a contact took; else NULL */
 };
 
 static const char *attempt_of(int status, bool keep)
@@ -208,6 +209,29 @@ static void add_end(struct work *work, struct delivery *delivery, int status)
     work->count += deferred_end(&delivery->deferred, outcome, why, now_ms, &work->arena, &work->commits[work->count]);
 }
 
+static struct deferred *copy_for_trace(const struct deferred *deferred, struct arena *arena)
+{
+    struct deferred *copy = arena_new(arena, struct deferred);
+    *copy = (struct deferred){
+        .owner = text_copy(arena, deferred->owner),
+        .message_id = text_copy(arena, deferred->message_id),
+        .call_id = text_copy(arena, deferred->call_id),
+        .sender = text_copy(arena, deferred->sender),
+        .group = text_copy(arena, deferred->group),
+    };
+    return copy;
+}
+
+/* Its owner erased it, or it was said to be over, while a contact was taking it. */
+static void trace_late(struct conversation *conversation, const struct deferred *delivered)
+{
+    struct work *work = work_new(conversation, 1, work_ignore);
+    struct fate fate = queue_fate(conversation, delivered, &work->arena);
+    fate = fate_with(&fate, FATE_DELIVERED, conversation->now.wall_ms, TEXT("when it had ended"), &work->arena);
+    work_add_fate(work, &fate);
+    work_submit(work);
+}
+
 static void add_try(struct work *work, const struct delivery *delivery, int status)
 {
     struct text why = status ? text_format(&work->arena, "%d", status) : TEXT("no answer");
@@ -229,11 +253,14 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     work->served = delivery->recipient;
     if (gone)
         return work_submit(work);
+    if (status < 300)
+        carry->delivered = copy_for_trace(&delivery->deferred, &work->arena);
     if (keep)
         add_try(work, delivery, status);
     else
         add_end(work, delivery, status);
     work_add_fate(work, &delivery->fate);
+    work->commits[work->count - 1].only_with = &work->commits[0]; /* whoever ended it otherwise has said so */
     if (status < 300 && !keep)
         recording_add_received(work, delivery);
     metric_add(metric_counter("im_glue_stored_deliveries_total", attempt_of(status, keep),
@@ -246,7 +273,7 @@ void queue_delivery_finished(struct delivery *delivery, int status)
 static bool is_settled(const struct work *work)
 {
     for (size_t i = 0; i < work->count; i++)
-        if (work->commits[i].status != OK && (i > 0 || work->commits[i].status != CONFLICT))
+        if (work->commits[i].status != OK && work->commits[i].status != CONFLICT)
             return false;
     return true;
 }
@@ -262,6 +289,8 @@ static void carry_on(struct conversation *conversation, struct work *work)
     else
         served->flushing = false;
     expiry_note_ended(conversation);
+    if (carry->delivered && work->commits[0].status == CONFLICT)
+        trace_late(conversation, carry->delivered);
     if (!carry->kept && is_settled(work)) {
         served->retries = 0;
         return queue_flush(conversation, served);

@@ -36,6 +36,7 @@ void served_free(struct conversation *conversation, struct served *served)
     HASH_DEL(conversation->served, served);
     for (size_t i = 0; i < served->contacts_count; i++)
         contact_clear(&served->contacts[i]);
+    free(served->contacts);
     publication_free_all(served);
     free(served->flush_after);
     free(served->address);
@@ -93,6 +94,8 @@ void served_set_contact(struct conversation *conversation, struct served *served
     copy.instance = text_keep(text_of(contact->instance));
     copy.features = text_keep(text_of(contact->features));
     served_remove_contact(conversation, served, text_of(contact->name));
+    if (!served->contacts)
+        served->contacts = memory_new(CONVERSATION_BINDINGS_MAX * sizeof(*served->contacts));
     if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
         contact_clear(&served->contacts[0]);
         served->contacts[0] = served->contacts[--served->contacts_count];
@@ -168,6 +171,10 @@ void served_sweep(struct conversation *conversation)
 {
     for (struct served *served = conversation->served; served; served = served->hh.next) {
         sweep(conversation, served);
+        if (served->contacts_count == 0) { /* only here, where nobody looks at one of them */
+            free(served->contacts);
+            served->contacts = NULL;
+        }
         publication_sweep(conversation, served);
     }
 }

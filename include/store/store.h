@@ -56,6 +56,9 @@ struct commit {
     /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:
      * whoever holds what. */
     const struct claim *unless_held;
+    /* An earlier commit of the same call: this one takes place only if that is OK, and gets its status else. NULL: not so.
+     */
+    const struct commit *only_with;
 
     /* results */
     enum status status;      /* OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN */

@@ -10,7 +10,7 @@ import sys
 
 import bench_run
 
-BENCHES = ("store", "http", "element", "policy", "scale", "compression", "transactions", "sip")
+BENCHES = ("store", "http", "element", "policy", "scale", "compression", "transactions", "sip", "deferred")
 
 
 def arguments():
@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="how often each is taken (default: 3)")
     parser.add_argument("--quick", action="store_true", help="only to see whether it works: short, once, no peers that "
                         "need further packages")
+    parser.add_argument("--long", action="store_true", help="with what takes minutes (deferred: a million messages)")
     parser.add_argument("--only", default="", help="only cases whose name holds this")
     parser.add_argument("--results", help="default: results/bench/NAME")
     return parser.parse_args()
@@ -33,7 +34,7 @@ def main():
     module = importlib.import_module(f"bench_{options.name}")
     seconds = options.seconds or (0.3 if options.quick else getattr(module, "SECONDS", 3))
     rounds = options.rounds or (1 if options.quick else 3)
-    bench = bench_run.Bench(options.name, options.build, seconds, rounds, options.quick, options.only)
+    bench = bench_run.Bench(options.name, options.build, seconds, rounds, options.quick, options.only, options.long)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     try:
         module.run(bench)

@@ -18,11 +18,12 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 
 
 class Bench:
-    """One run. `seconds`: of one measurement; `rounds`: how often each is taken; `quick`: a look whether all works."""
+    """One run. `seconds`: of one measurement; `rounds`: how often each is taken; `quick`: a look whether all works; `long`: with
+    what takes minutes."""
 
-    def __init__(self, name, build, seconds, rounds, quick, only=""):
+    def __init__(self, name, build, seconds, rounds, quick, only="", long=False):
         self.name, self.build, self.quick = name, os.path.abspath(build), quick
-        self.seconds, self.rounds, self.only = seconds, rounds, only
+        self.seconds, self.rounds, self.only, self.long = seconds, rounds, only, long
         self.samples = {}  # case -> who -> [figures of round 0, 1, …]
         self.goals = []
         self.unit = "per_second"  # the figure that ratios are made of; larger is better, unless it ends in us

@@ -22,8 +22,10 @@ static bool add_fate(const struct documents *documents, const struct deferred *d
 size_t deferred_erasure(const struct documents *documents, const struct deferred *deferred, struct text who,
                         int64_t now_ms, struct arena *arena, struct commit *commits)
 {
-    size_t count = deferred_end(deferred, DEFERRED_DELETED, who, now_ms, arena, commits);
+    size_t count = deferred_end(deferred, DEFERRED_DELETED, who, now_ms, arena, commits), fate = count;
     count += add_fate(documents, deferred, who, now_ms, arena, &commits[count]);
+    if (count > fate) /* whoever ended it otherwise has said so */
+        commits[fate].only_with = &commits[0];
     commits[count++] = deferred_look(deferred->owner, DEFERRED_LOOK_CHANGED, arena);
     for (size_t i = 0; i < count; i++)
         commits[i].who = who;

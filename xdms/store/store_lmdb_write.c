@@ -200,6 +200,10 @@ static int step_run(struct step *step)
     commits_refuse(commit, 1, FAILED);
     if (!commit_within_limits(commit))
         return 0;
+    if (commit->only_with && commit->only_with->status != OK) {
+        commit->status = commit->only_with->status;
+        return 0;
+    }
     error = step_load(step);
     if (error)
         return error;

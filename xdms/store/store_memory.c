@@ -267,6 +267,8 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
 {
     if (!commit_within_limits(commit))
         return FAILED;
+    if (commit->only_with && commit->only_with->status != OK)
+        return commit->only_with->status;
     struct document *old = document_find(memory, &commit->key);
     uint64_t version = old ? old->stored.version : VERSION_ABSENT;
     if (commit->expected != VERSION_ANY && commit->expected != version) {
