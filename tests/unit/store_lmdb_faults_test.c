@@ -395,6 +395,41 @@ static void without_a_free_slot_a_read_fails_and_later_works(void **state)
     assert_bytes("a", "2");
 }
 
+static void *read_in_turn(void *unused)
+{
+    struct stored found;
+    struct document_key where = key("a");
+    struct arena own;
+    arena_init(&own, "reader");
+    enum status status = store_get(store, &where, &own, &found);
+    arena_clear(&own);
+    return status == OK ? unused : NULL;
+}
+
+/* More readers than the process may have transactions wait for each other, and so does whoever lets the map grow. */
+static void readers_wait_for_their_turn(void **state)
+{
+    (void)state;
+    enum { WAITING = 8 };
+    MDB_txn *held[READ_TXNS_MAX];
+    pthread_t readers[WAITING];
+    void *good;
+    open_it();
+    assert_int_equal(put("a", "1"), OK);
+    for (int i = 0; i < READ_TXNS_MAX; i++)
+        assert_int_equal(lmdb_read_begin(lmdb_store_of(store), &held[i]), 0);
+    for (int i = 0; i < WAITING; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_in_turn, &good), 0);
+    assert_int_equal(put("a", "2"), OK); /* a writer waits for none of them */
+    for (int i = 0; i < READ_TXNS_MAX; i++)
+        lmdb_read_end(lmdb_store_of(store), held[i]);
+    for (int i = 0; i < WAITING; i++) {
+        assert_int_equal(pthread_join(readers[i], &good), 0);
+        assert_non_null(good);
+    }
+    assert_bytes("a", "2");
+}
+
 /* --- strangers
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -544,6 +579,7 @@ int main(int count, char **arguments)
         TEST(no_read_outlives_its_call),
         TEST(slots_of_killed_readers_are_used_again),
         TEST(without_a_free_slot_a_read_fails_and_later_works),
+        TEST(readers_wait_for_their_turn),
         TEST(a_network_file_system_is_refused),
         TEST(a_folder_that_another_machine_uses_is_refused),
         TEST(a_folder_that_is_being_restored_is_refused),

@@ -525,6 +525,20 @@ static void two_processes_write_at_once_without_loss(void **state)
     store_close(store);
 }
 
+static void the_newest_change_is_known_whoever_made_it(void **state)
+{
+    (void)state;
+    struct store *store = opened(folder);
+    for (uint64_t round = 1; round <= 3; round++) {
+        assert_ended_well(started("add", "a", STDERR_FILENO));
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(store_last_change(store), round * (PER_PROCESS + 1) - 1);
+        assert_int_equal(put(store, "own", TEXT("x")), OK);
+        assert_int_equal(store_last_change(store), round * (PER_PROCESS + 1));
+    }
+    store_close(store);
+}
+
 /* Kills a writer after it acknowledged `count`; gives the number of the last that it acknowledged. */
 static int number_when_killed(int count)
 {
@@ -648,6 +662,7 @@ int main(int count, char **arguments)
         TEST(a_backup_opens_as_a_store_with_the_same_documents),
         TEST(a_backup_into_a_folder_of_other_files_is_refused),
         TEST(two_processes_write_at_once_without_loss),
+        TEST(the_newest_change_is_known_whoever_made_it),
         TEST(a_killed_writer_loses_nothing_acknowledged),
         TEST(a_map_grown_by_another_process_is_followed),
         TEST(a_full_disk_refuses_what_does_not_fit_and_goes_on),

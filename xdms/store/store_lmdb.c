@@ -61,8 +61,8 @@ static void store_free(struct lmdb_store *store)
     if (store->folder_fd >= 0)
         close(store->folder_fd);
     arena_clear(&store->scratch);
-    pthread_cond_destroy(&store->released);
-    pthread_mutex_destroy(&store->lock);
+    lmdb_gate_clear(&store->gate);
+    pthread_mutex_destroy(&store->seen_lock);
     free(store->folder);
     free(store);
 }
@@ -71,7 +71,7 @@ static void lmdb_close(void *state)
 {
     struct lmdb_store *store = state;
     queue_free(store->queue);
-    assert(store->active == 0);
+    assert(lmdb_gate_empty(&store->gate));
     store_free(store);
 }
 
@@ -150,8 +150,8 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
     store->folder = text_keep(text_of(folder));
     store->folder_fd = -1;
     store->options = *options;
-    pthread_mutex_init(&store->lock, NULL);
-    pthread_cond_init(&store->released, NULL);
+    lmdb_gate_init(&store->gate);
+    pthread_mutex_init(&store->seen_lock, NULL);
     arena_init(&store->scratch, "commit");
 
     if (!registry_add(store, arena, error_out) || !store_start(store, arena, error_out)) {

@@ -129,6 +129,40 @@ extern const struct lmdb_formats lmdb_formats;
 bool format_open(struct lmdb_store *store, struct arena *arena, struct text *error_out);
 int format_reopen(struct lmdb_store *store); /* of a folder that was opened before: reads only */
 
+/* --- who is inside: store_lmdb_gate.c -------------------------------------------------------------------------- */
+
+struct lmdb_place {
+    atomic_bool taken;
+    _Atomic(MDB_txn *)
+        parked;     /* of this place: in use while it is taken, else reset. Saves the search for a reader slot */
+    char apart[48]; /* places of two threads share no cache line */
+};
+
+struct lmdb_gate {
+    struct lmdb_place places[READ_TXNS_MAX];
+    atomic_bool closed;   /* set under the lock: nobody may come in */
+    atomic_uint waiting;  /* set under the lock: who wants to be told of changes */
+    pthread_mutex_t lock; /* for what follows */
+    pthread_cond_t changed;
+    size_t others; /* inside without a place: the writer, backups */
+};
+
+void lmdb_gate_init(struct lmdb_gate *gate);
+void lmdb_gate_clear(struct lmdb_gate *gate);
+bool lmdb_gate_empty(struct lmdb_gate *gate);
+
+/* Readers; they wait while the gate is closed or all places are taken. */
+struct lmdb_place *lmdb_gate_enter(struct lmdb_gate *gate);
+void lmdb_gate_leave(struct lmdb_gate *gate, struct lmdb_place *place);
+struct lmdb_place *lmdb_gate_place(struct lmdb_gate *gate, const MDB_txn *txn); /* where it is in use */
+
+void lmdb_gate_enter_other(struct lmdb_gate *gate);
+void lmdb_gate_leave_other(struct lmdb_gate *gate);
+
+/* On return nobody is inside, and nobody comes in until it is opened again. */
+void lmdb_gate_close(struct lmdb_gate *gate);
+void lmdb_gate_open(struct lmdb_gate *gate);
+
 /* --- the store: store_lmdb.c ---------------------------------------------------------------------------------- */
 
 struct lmdb_options {
@@ -155,13 +189,12 @@ struct lmdb_store {
     MDB_dbi meta, heads, documents, claims, shared, tallies, changes;
     struct store_queue *queue;
 
-    pthread_mutex_t lock; /* for what follows */
-    pthread_cond_t released;
-    MDB_txn *parked[READ_TXNS_MAX]; /* reset, to be renewed: saves the search for a reader slot */
-    size_t parked_count;
-    size_t active;      /* transactions in use, the writer's too */
-    bool closed;        /* no transaction may start: the map changes */
-    int64_t renewed_ms; /* monotonic, of the last try to open a broken environment again */
+    struct lmdb_gate gate;
+    int64_t renewed_ms; /* inside the closed gate; monotonic, of the last try to open a broken environment again */
+
+    /* The newest change as a transaction of that number saw it, or one of a later change (lmdb_last_change). */
+    pthread_mutex_t seen_lock; /* for writing */
+    _Atomic uint64_t seen_txn, seen_change;
 
     atomic_bool unsynced;          /* what was found after a failure may not be on the disk */
     _Atomic int64_t sync_tried_ms; /* monotonic */

@@ -34,9 +34,9 @@ void lmdb_environment_close(struct lmdb_store *store)
 {
     if (!store->env)
         return;
-    for (size_t i = 0; i < store->parked_count; i++)
-        mdb_txn_abort(store->parked[i]);
-    store->parked_count = 0;
+    for (size_t i = 0; i < READ_TXNS_MAX; i++)
+        mdb_txn_abort(atomic_exchange(&store->gate.places[i].parked, NULL));
+    atomic_store(&store->seen_txn, 0); /* the next environment may give this number to another transaction */
     mdb_env_close(store->env);
     store->env = NULL;
 }
@@ -45,26 +45,6 @@ void lmdb_log(const struct lmdb_store *store, const char *what, int error)
 {
     log_error("store failed folder=%s call=%s error=%s", store->folder, what,
               error == LMDB_UNCERTAIN ? "it is not known whether it happened" : mdb_strerror(error));
-}
-
-/* The map may change while no transaction of this process is there. */
-static void gate_close(struct lmdb_store *store)
-{
-    pthread_mutex_lock(&store->lock);
-    while (store->closed)
-        pthread_cond_wait(&store->released, &store->lock);
-    store->closed = true;
-    while (store->active > 0)
-        pthread_cond_wait(&store->released, &store->lock);
-    pthread_mutex_unlock(&store->lock);
-}
-
-static void gate_open(struct lmdb_store *store)
-{
-    pthread_mutex_lock(&store->lock);
-    store->closed = false;
-    pthread_cond_broadcast(&store->released);
-    pthread_mutex_unlock(&store->lock);
 }
 
 static bool is_broken(struct lmdb_store *store)
@@ -106,9 +86,9 @@ static int map_set(struct lmdb_store *store, size_t size)
 
 void lmdb_map_set(struct lmdb_store *store, uint64_t bytes)
 {
-    gate_close(store);
+    lmdb_gate_close(&store->gate);
     map_set(store, bytes);
-    gate_open(store);
+    lmdb_gate_open(&store->gate);
 }
 
 bool lmdb_map_grow(struct lmdb_store *store)
@@ -116,7 +96,7 @@ bool lmdb_map_grow(struct lmdb_store *store)
     MDB_envinfo about;
     const struct store_settings *settings = &store->options.settings;
     bool grown = false;
-    gate_close(store);
+    lmdb_gate_close(&store->gate);
     if (!store->tight && store->env && mdb_env_info(store->env, &about) == 0 &&
         about.me_mapsize < settings->bytes_max) {
         size_t wanted = about.me_mapsize * 2;
@@ -125,7 +105,7 @@ bool lmdb_map_grow(struct lmdb_store *store)
         grown = map_set(store, wanted) == 0;
         log_info("map of the store %s folder=%s bytes=%zu", grown ? "grown" : "cannot grow", store->folder, wanted);
     }
-    gate_open(store);
+    lmdb_gate_open(&store->gate);
     return grown;
 }
 
@@ -134,55 +114,28 @@ static int mend(struct lmdb_store *store, int error)
 {
     if (error != MDB_MAP_RESIZED && error != MDB_PANIC)
         return error;
-    gate_close(store);
+    lmdb_gate_close(&store->gate);
     int left = 0;
     if (error == MDB_MAP_RESIZED)
         left = map_set(store, 0);
     else if (is_broken(store)) /* else another thread was here before */
         left = environment_renew(store);
-    gate_open(store);
+    lmdb_gate_open(&store->gate);
     return left;
-}
-
-/* Enters; a parked transaction, or NULL if none is there or none is wanted. */
-static MDB_txn *enter(struct lmdb_store *store, bool reading)
-{
-    MDB_txn *txn = NULL;
-    pthread_mutex_lock(&store->lock);
-    while (store->closed || (reading && store->active >= READ_TXNS_MAX))
-        pthread_cond_wait(&store->released, &store->lock);
-    store->active++;
-    if (reading && store->parked_count > 0)
-        txn = store->parked[--store->parked_count];
-    pthread_mutex_unlock(&store->lock);
-    return txn;
-}
-
-static void leave(struct lmdb_store *store, MDB_txn *parked)
-{
-    pthread_mutex_lock(&store->lock);
-    store->active--;
-    if (parked)
-        store->parked[store->parked_count++] = parked;
-    if (store->closed)
-        pthread_cond_broadcast(&store->released);
-    else
-        pthread_cond_signal(&store->released);
-    pthread_mutex_unlock(&store->lock);
 }
 
 bool lmdb_hold(struct lmdb_store *store)
 {
-    enter(store, false);
+    lmdb_gate_enter_other(&store->gate);
     if (store->env)
         return true;
-    leave(store, NULL);
+    lmdb_gate_leave_other(&store->gate);
     return false;
 }
 
 void lmdb_release(struct lmdb_store *store)
 {
-    leave(store, NULL);
+    lmdb_gate_leave_other(&store->gate);
 }
 
 void lmdb_readers_clean(struct lmdb_store *store)
@@ -229,12 +182,14 @@ int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out)
 {
     int error = 0;
     for (int i = 0; i < TRIES_MAX; i++) {
-        *txn_out = enter(store, true);
-        MDB_txn *renewed = *txn_out;
+        struct lmdb_place *place = lmdb_gate_enter(&store->gate);
+        *txn_out = atomic_load_explicit(&place->parked, memory_order_relaxed);
         error = read_start(store, txn_out);
-        if (!error)
+        if (!error) {
+            atomic_store_explicit(&place->parked, *txn_out, memory_order_relaxed);
             return 0;
-        leave(store, renewed);
+        }
+        lmdb_gate_leave(&store->gate, place);
         int left = mend(store, error);
         if (left) {
             error = left;
@@ -247,8 +202,9 @@ int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn_out)
 
 void lmdb_read_end(struct lmdb_store *store, MDB_txn *txn)
 {
+    struct lmdb_place *place = lmdb_gate_place(&store->gate, txn);
     mdb_txn_reset(txn);
-    leave(store, txn);
+    lmdb_gate_leave(&store->gate, place);
 }
 
 static int write_start(struct lmdb_store *store, MDB_txn **txn)
@@ -261,11 +217,11 @@ int lmdb_write_begin(struct lmdb_store *store, MDB_txn **txn_out)
 {
     int error = 0;
     for (int i = 0; i < TRIES_MAX; i++) {
-        enter(store, false);
+        lmdb_gate_enter_other(&store->gate);
         error = write_start(store, txn_out);
         if (!error)
             return 0;
-        leave(store, NULL);
+        lmdb_gate_leave_other(&store->gate);
         int left = mend(store, error);
         if (left)
             return left;
@@ -283,12 +239,12 @@ static int commit_outcome(struct lmdb_store *store, size_t txn_id, int error)
         mdb_txn_abort(txn);
     if (probe != MDB_PANIC)
         return error;
-    leave(store, NULL);
-    gate_close(store);
+    lmdb_gate_leave_other(&store->gate);
+    lmdb_gate_close(&store->gate);
     bool known =
         environment_renew(store) == 0 && !atomic_load(&store->unsynced) && mdb_env_info(store->env, &about) == 0;
-    gate_open(store);
-    enter(store, false);
+    lmdb_gate_open(&store->gate);
+    lmdb_gate_enter_other(&store->gate);
     /* Another process may have made a transaction of that number since. */
     return known && about.me_last_txnid < txn_id ? error : LMDB_UNCERTAIN;
 }
@@ -304,7 +260,7 @@ int lmdb_write_end(struct lmdb_store *store, MDB_txn *txn, bool commit)
     } else {
         mdb_txn_abort(txn);
     }
-    leave(store, NULL);
+    lmdb_gate_leave_other(&store->gate);
     return error;
 }
 

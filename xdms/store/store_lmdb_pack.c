@@ -26,7 +26,7 @@ bool lmdb_unpack(struct text stored, uint64_t size, struct arena *arena, struct 
     }
     if (stored.length > size || size > STORE_DOCUMENT_MAX)
         return false;
-    char *bytes = arena_alloc(arena, size);
+    char *bytes = arena_alloc_raw(arena, size);
     int length = LZ4_decompress_safe(stored.bytes, bytes, (int)stored.length, (int)size);
     *bytes_out = (struct text){bytes, size};
     return length >= 0 && (uint64_t)length == size;

@@ -268,14 +268,44 @@ enum status lmdb_changes(void *state, uint64_t after, size_t limit, struct arena
     return finish(store, txn, "changes", error);
 }
 
+/* Another process may commit at any time: what tells is the number of the newest transaction in the map itself. One
+ * that is being committed has its number there before readers get to see it, so numbers are kept as the transactions
+ * that read them had them; until then this is no use, and no harm. */
+static bool glance(struct lmdb_store *store, uint64_t *last_out)
+{
+    MDB_envinfo about;
+    struct lmdb_place *place = lmdb_gate_enter(&store->gate);
+    uint64_t seen = atomic_load(&store->seen_txn);
+    *last_out = atomic_load(&store->seen_change);
+    bool holds = seen && store->env && !atomic_load(&store->unsynced) && mdb_env_info(store->env, &about) == 0 &&
+                 about.me_last_txnid == seen;
+    lmdb_gate_leave(&store->gate, place);
+    return holds;
+}
+
+/* The change goes first: who reads the number of a transaction gets its change or a later one, which is as true. */
+static void note(struct lmdb_store *store, uint64_t seen, uint64_t last)
+{
+    pthread_mutex_lock(&store->seen_lock);
+    if (seen > atomic_load(&store->seen_txn)) {
+        atomic_store(&store->seen_change, last);
+        atomic_store(&store->seen_txn, seen);
+    }
+    pthread_mutex_unlock(&store->seen_lock);
+}
+
 uint64_t lmdb_last_change(void *state)
 {
     struct lmdb_store *store = state;
     uint64_t last;
     MDB_txn *txn;
+    if (glance(store, &last))
+        return last;
     if (lmdb_read_begin(store, &txn) != 0)
         return STORE_CHANGE_UNKNOWN;
     int error = lmdb_last(store, txn, &last);
+    if (!error)
+        note(store, mdb_txn_id(txn), last); /* before the end: the environment stays the same until then */
     finish(store, txn, "last_change", error);
     return error ? STORE_CHANGE_UNKNOWN : last;
 }
