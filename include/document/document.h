@@ -213,9 +213,15 @@ enum status document_owner(const struct documents *documents, struct text addres
 /* For monitoring, from any thread: can anything be read? */
 bool document_store_answers(const struct documents *documents, struct arena *arena);
 
-/* store_get, store_list and store_holders, for whoever knows no store. Asserts that the usage is an internal one. */
+/* Number of the newest change in the whole store: looked at before each use of what was kept (store_last_change). */
+uint64_t document_newest_change(const struct documents *documents);
+
+/* store_get, store_head, store_list and store_holders, for whoever knows no store. Asserts that the usage is an
+ * internal one. */
 enum status document_internal_read(const struct documents *documents, const struct document_key *key,
                                    struct arena *arena, struct stored *found_out);
+enum status document_internal_head(const struct documents *documents, const struct document_key *key,
+                                   struct stored *found_out);
 enum status document_internal_list(const struct documents *documents, const struct document_key *prefix,
                                    const struct document_key *after, size_t limit, struct arena *arena,
                                    struct key_page *page_out);

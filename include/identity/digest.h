@@ -58,7 +58,8 @@ struct digest_answer {
     bool begins_to_wait; /* WRONG: with this one too many */
 };
 
-/* Same work for unknown users as for wrong passwords. Everything in the answer is zero unless said above. */
+/* Same work for unknown users as for wrong passwords, but that the record of who logged in lately is kept: to measure
+ * such a difference takes more tries than the guard lets pass. Everything in the answer is zero unless said above. */
 enum digest_result digest_check(struct digest *digest, const struct documents *documents,
                                 const struct digest_request *request, int64_t now_ms, struct arena *arena,
                                 struct digest_answer *answer_out);

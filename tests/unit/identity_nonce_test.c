@@ -183,6 +183,25 @@ static void each_count_is_good_once_whatever_threads_do(void **state)
     assert_int_equal(good, ROUNDS);
 }
 
+/* What is known already need not prove itself again, but must be what it was. */
+static void a_known_nonce_with_another_proof_is_stale(void **state)
+{
+    (void)state;
+    struct digest_client client = fresh_client();
+    assert_int_equal(check(&client), DIGEST_GOOD);
+    struct text good = client.nonce;
+    for (size_t at = 0; at < good.length; at += 3) {
+        char *nonce = text_cstring(&arena, good);
+        nonce[at] = nonce[at] == '0' ? '1' : '0';
+        client.nonce = text_of(nonce);
+        client.count++;
+        assert_int_equal(check(&client), DIGEST_STALE);
+    }
+    client.nonce = good;
+    assert_int_equal(check(&client), DIGEST_GOOD);
+    assert_int_equal(check_on(digest, &client, NOW + DIGEST_NONCE_MS_MAX + 1, NULL), DIGEST_STALE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +210,7 @@ int main(void)
         TEST(requests_may_overtake_each_other_within_the_window),
         TEST(an_old_nonce_is_stale_and_a_wrong_password_stays_wrong),
         TEST(a_forged_nonce_is_stale),
+        TEST(a_known_nonce_with_another_proof_is_stale),
         TEST(nodes_that_share_a_key_take_each_others_nonces),
         TEST(forgotten_nonces_are_stale_and_new_ones_good),
         TEST(an_ageing_nonce_brings_the_next_one),

@@ -16,6 +16,18 @@ enum status document_internal_read(const struct documents *documents, const stru
     return store_get(documents->store, key, arena, found_out);
 }
 
+enum status document_internal_head(const struct documents *documents, const struct document_key *key,
+                                   struct stored *found_out)
+{
+    assert(documents_internal(key));
+    return store_head(documents->store, key, found_out);
+}
+
+uint64_t document_newest_change(const struct documents *documents)
+{
+    return store_last_change(documents->store);
+}
+
 bool document_store_answers(const struct documents *documents, struct arena *arena)
 {
     const struct document_key prefix = {.usage = TEXT(DOCUMENT_USERS)};

@@ -24,6 +24,7 @@ struct digest *digest_new(struct text realm, struct text domain, const uint8_t k
     digest->opaque = opaque_of(realm, &digest->arena);
     identity_key_init(&digest->key, key);
     digest->nonces = nonce_table_new();
+    digest->logins = logins_new();
     return digest;
 }
 
@@ -32,6 +33,7 @@ void digest_free(struct digest *digest)
     if (!digest)
         return;
     nonce_table_free(digest->nonces);
+    logins_free(digest->logins);
     arena_clear(&digest->arena);
     explicit_bzero(&digest->key, sizeof(digest->key));
     free(digest);

@@ -11,11 +11,12 @@ static enum digest_result find_secret(const struct digest *digest, const struct 
 static enum digest_result compare(struct digest *digest, const struct documents *documents,
                                   const struct digest_request *request, const struct digest_header *header,
                                   int64_t now_ms, struct arena *arena, struct digest_answer *answer_out,
-                                  struct text *secret_out);
-static struct text response_to(const struct digest_header *header, struct text secret, struct text method,
-                               const struct text *body, struct arena *arena);
+                                  struct identity_hashing *begun_out);
+static void response_begin(const struct digest_header *header, struct text secret, struct identity_hashing *begun_out);
+static struct text response_end(const struct digest_header *header, const struct identity_hashing *begun,
+                                struct text method, const struct text *body, struct arena *arena);
 static struct text authentication_info(const struct digest *digest, const struct digest_header *header,
-                                       const struct nonce *nonce, struct text secret, int64_t now_ms,
+                                       const struct nonce *nonce, const struct identity_hashing *begun, int64_t now_ms,
                                        struct arena *arena);
 
 enum digest_result digest_check(struct digest *digest, const struct documents *documents,
@@ -33,15 +34,17 @@ enum digest_result digest_check(struct digest *digest, const struct documents *d
         return DIGEST_BROKEN;
 
     struct digest_answer answer = {0};
-    struct text secret;
-    result = compare(digest, documents, request, &header, now_ms, arena, &answer, &secret);
+    struct identity_hashing begun;
+    result = compare(digest, documents, request, &header, now_ms, arena, &answer, &begun);
     if (result != DIGEST_GOOD) {
         *answer_out = answer;
         return result;
     }
     /* The password is right; what is wrong with the nonce costs the client a round trip, its user nothing. */
     struct nonce nonce;
-    if (!nonce_read(&digest->key, digest->realm, header.nonce, arena, &nonce) || !nonce_fresh(&nonce, now_ms))
+    bool ours = nonce_table_find(digest->nonces, header.nonce, &nonce) ||
+                nonce_read(&digest->key, digest->realm, header.nonce, arena, &nonce);
+    if (!ours || !nonce_fresh(&nonce, now_ms))
         return DIGEST_STALE;
     if (header.protection != PROTECT_NOTHING && !nonce_table_take(digest->nonces, &nonce, header.count_value))
         return DIGEST_STALE;
@@ -50,7 +53,7 @@ enum digest_result digest_check(struct digest *digest, const struct documents *d
     if (digest->guard)
         guard_succeeded(digest->guard, &source, now_ms);
     if (!request->without_info)
-        answer.info = authentication_info(digest, &header, &nonce, secret, now_ms, arena);
+        answer.info = authentication_info(digest, &header, &nonce, &begun, now_ms, arena);
     *answer_out = answer;
     return DIGEST_GOOD;
 }
@@ -68,10 +71,11 @@ struct text digest_claimed(const struct digest *digest, struct text username, co
 static enum digest_result compare(struct digest *digest, const struct documents *documents,
                                   const struct digest_request *request, const struct digest_header *header,
                                   int64_t now_ms, struct arena *arena, struct digest_answer *answer_out,
-                                  struct text *secret_out)
+                                  struct identity_hashing *begun_out)
 {
     struct user user = {0};
-    enum digest_result result = find_secret(digest, documents, header, arena, &user, secret_out);
+    struct text secret;
+    enum digest_result result = find_secret(digest, documents, header, arena, &user, &secret);
     if (result == DIGEST_FAILED)
         return result;
     const struct guard_source source = {digest_claimed(digest, header->username, &user, arena), request->address};
@@ -80,7 +84,8 @@ static enum digest_result compare(struct digest *digest, const struct documents 
         answer_out->claimed = source.user;
         return DIGEST_WAITING;
     }
-    struct text expected = response_to(header, *secret_out, request->method, &request->body, arena);
+    response_begin(header, secret, begun_out);
+    struct text expected = response_end(header, begun_out, request->method, &request->body, arena);
     bool equal = secret_equal(header->response, expected);
     if (result == DIGEST_GOOD && equal) {
         answer_out->user = user;
@@ -146,8 +151,7 @@ enum status digest_named_user(const struct digest *digest, const struct document
                               struct arena *arena, struct user *user_out, bool *full_out)
 {
     *full_out = text_find_char(username, '@') < username.length;
-    struct text address = user_address(username, digest->domain, arena);
-    enum status status = address.length ? user_get(documents, address, arena, user_out) : NOT_FOUND;
+    enum status status = logins_get(digest->logins, documents, username, digest->domain, arena, user_out);
     if (status != OK)
         return status;
     /* "sip:alice@…", "ALICE@…" and the like lead to a user but are no names that a hash is kept of. */
@@ -175,32 +179,37 @@ static enum digest_result find_secret(const struct digest *digest, const struct 
     return DIGEST_WRONG;
 }
 
-/* RFC 7616 §3.4.1 to §3.4.3; with an empty method and no body that of rspauth (§3.5). */
-static struct text response_to(const struct digest_header *header, struct text secret, struct text method,
-                               const struct text *body, struct arena *arena)
+/* RFC 7616 §3.4.1: what the answer to this request begins with, and that to the client, too (§3.5). */
+static void response_begin(const struct digest_header *header, struct text secret, struct identity_hashing *begun_out)
+{
+    const struct text parts[] = {secret, header->nonce, header->count, header->cnonce, header->qop};
+    identity_hash_begin(begun_out, header->algorithm);
+    identity_hash_add(begun_out, parts, header->protection == PROTECT_NOTHING ? 2 : 5); /* 2: RFC 2069 §2.1.2 */
+}
+
+/* RFC 7616 §3.4.3; with an empty method and no body that of rspauth. */
+static struct text response_end(const struct digest_header *header, const struct identity_hashing *begun,
+                                struct text method, const struct text *body, struct arena *arena)
 {
     struct text request[3] = {method, header->uri};
+    struct identity_hashing hashing = *begun;
     size_t request_count = 2;
     if (header->protection == PROTECT_BODY)
         request[request_count++] = identity_hash(header->algorithm, body, 1, arena);
     struct text request_hash = identity_hash(header->algorithm, request, request_count, arena);
-    if (header->protection == PROTECT_NOTHING) {
-        const struct text parts[] = {secret, header->nonce, request_hash}; /* RFC 2069 §2.1.2 */
-        return identity_hash(header->algorithm, parts, 3, arena);
-    }
-    const struct text parts[] = {secret, header->nonce, header->count, header->cnonce, header->qop, request_hash};
-    return identity_hash(header->algorithm, parts, 6, arena);
+    identity_hash_add(&hashing, &request_hash, 1);
+    return identity_hash_end(&hashing, arena);
 }
 
 /* With auth-int the answer's body would have to be known: then there is no rspauth, which is optional. */
 static struct text authentication_info(const struct digest *digest, const struct digest_header *header,
-                                       const struct nonce *nonce, struct text secret, int64_t now_ms,
+                                       const struct nonce *nonce, const struct identity_hashing *begun, int64_t now_ms,
                                        struct arena *arena)
 {
     struct text_builder info;
     builder_init(&info, arena);
     if (header->protection == PROTECT_REQUEST) {
-        struct text answer = response_to(header, secret, TEXT(""), NULL, arena);
+        struct text answer = response_end(header, begun, TEXT(""), NULL, arena);
         builder_add(&info, TEXT("rspauth=\""));
         builder_add(&info, answer);
         builder_add(&info, TEXT("\", qop=auth, cnonce=\""));

@@ -85,16 +85,17 @@ static bool closes(struct text text, size_t at)
 static bool read_quoted(struct text *rest, struct arena *arena, struct text *value_out)
 {
     /* as it stands there, in most cases */
-    size_t end = 0;
-    while (end < rest->length && rest->bytes[end] != '\\' && (rest->bytes[end] != '"' || !closes(*rest, end)))
-        end++;
-    struct text_builder value;
-    builder_init(&value, arena);
-    if (end < rest->length && rest->bytes[end] == '"') {
-        *value_out = text_slice(*rest, 0, end);
+    size_t end = text_find_char(*rest, '"');
+    while (end < rest->length && !closes(*rest, end))
+        end += 1 + text_find_char(text_slice(*rest, end + 1, rest->length), '"');
+    struct text as_it_is = text_slice(*rest, 0, end);
+    if (end < rest->length && text_find_char(as_it_is, '\\') == end) {
+        *value_out = as_it_is;
         *rest = text_slice(*rest, end + 1, rest->length);
         return true;
     }
+    struct text_builder value;
+    builder_init(&value, arena);
     for (size_t at = 0; at < rest->length; at++) {
         char character = rest->bytes[at];
         if (character == '\\' && at + 1 < rest->length) {
@@ -139,7 +140,7 @@ static bool read_pair(struct text *rest, struct arena *arena, struct text *name_
 static bool store_pair(const struct field *fields, size_t count, struct text name, struct text value)
 {
     for (size_t i = 0; i < count; i++)
-        if (text_equal_nocase(name, fields[i].name)) {
+        if (fields[i].name.length == name.length && text_equal_nocase(name, fields[i].name)) {
             if (*fields[i].seen)
                 return false;
             *fields[i].seen = true;

@@ -4,10 +4,9 @@
 
 #include "digest_parts.h"
 
-#define NONCE_MAC_LENGTH 32    /* 128 bits: not to be guessed within the life of a nonce */
-#define NONCE_AHEAD_MS   30000 /* clocks of nodes that share a key differ by less */
-#define COUNT_WINDOW     128 /* requests of one nonce that may overtake each other: pipelines on several connections */
-#define BUCKETS_COUNT    (2 * DIGEST_NONCES_MAX)
+#define NONCE_AHEAD_MS 30000 /* clocks of nodes that share a key differ by less */
+#define COUNT_WINDOW   128   /* requests of one nonce that may overtake each other: pipelines on several connections */
+#define BUCKETS_COUNT  (2 * DIGEST_NONCES_MAX)
 
 struct entry {
     struct nonce nonce;
@@ -71,6 +70,7 @@ bool nonce_read(const struct identity_key *key, struct text realm, struct text w
     if (!secret_equal(mac, nonce_mac(key, realm, id, arena)) || !text_hex_to_u64(text_slice(id, 0, 16), &made_ms))
         return false;
     memcpy(nonce_out->id, id.bytes, NONCE_ID_LENGTH);
+    memcpy(nonce_out->mac, mac.bytes, NONCE_MAC_LENGTH);
     nonce_out->made_ms = (int64_t)made_ms;
     return true;
 }
@@ -81,16 +81,16 @@ bool nonce_fresh(const struct nonce *nonce, int64_t now_ms)
     return age_ms <= DIGEST_NONCE_MS_MAX && age_ms >= -NONCE_AHEAD_MS;
 }
 
-static uint32_t *bucket_of(struct nonce_table *table, const struct nonce *nonce)
+static uint32_t *bucket_of(struct nonce_table *table, const char id_bytes[NONCE_ID_LENGTH])
 {
-    struct text id = {nonce->id, NONCE_ID_LENGTH};
+    struct text id = {id_bytes, NONCE_ID_LENGTH};
     return &table->buckets[text_hash(id, table->seed) % BUCKETS_COUNT];
 }
 
-static struct entry *table_find(struct nonce_table *table, const struct nonce *nonce)
+static struct entry *table_find(struct nonce_table *table, const char id[NONCE_ID_LENGTH])
 {
-    for (uint32_t at = *bucket_of(table, nonce); at; at = table->entries[at - 1].next)
-        if (memcmp(table->entries[at - 1].nonce.id, nonce->id, NONCE_ID_LENGTH) == 0)
+    for (uint32_t at = *bucket_of(table, id); at; at = table->entries[at - 1].next)
+        if (memcmp(table->entries[at - 1].nonce.id, id, NONCE_ID_LENGTH) == 0)
             return &table->entries[at - 1];
     return NULL;
 }
@@ -98,7 +98,7 @@ static struct entry *table_find(struct nonce_table *table, const struct nonce *n
 static void table_forget(struct nonce_table *table, uint32_t position)
 {
     struct entry *entry = &table->entries[position];
-    uint32_t *link = bucket_of(table, &entry->nonce);
+    uint32_t *link = bucket_of(table, entry->nonce.id);
     while (*link != position + 1)
         link = &table->entries[*link - 1].next;
     *link = entry->next;
@@ -119,7 +119,7 @@ static struct entry *table_add(struct nonce_table *table, const struct nonce *no
     } else {
         table->used++;
     }
-    uint32_t *bucket = bucket_of(table, nonce);
+    uint32_t *bucket = bucket_of(table, nonce->id);
     table->entries[position] = (struct entry){.nonce = *nonce, .highest = count, .next = *bucket};
     *bucket = position + 1;
     return &table->entries[position];
@@ -141,11 +141,25 @@ static void entry_advance(struct entry *entry, uint32_t count)
     entry->highest = count;
 }
 
+/* What was found to be ours once needs no proof again. */
+bool nonce_table_find(struct nonce_table *table, struct text written, struct nonce *nonce_out)
+{
+    if (written.length != NONCE_ID_LENGTH + NONCE_MAC_LENGTH)
+        return false;
+    pthread_mutex_lock(&table->lock);
+    const struct entry *entry = table_find(table, written.bytes);
+    if (entry)
+        *nonce_out = entry->nonce;
+    pthread_mutex_unlock(&table->lock);
+    return entry && secret_equal(text_slice(written, NONCE_ID_LENGTH, written.length),
+                                 (struct text){nonce_out->mac, NONCE_MAC_LENGTH});
+}
+
 bool nonce_table_take(struct nonce_table *table, const struct nonce *nonce, uint32_t count)
 {
     bool taken = false;
     pthread_mutex_lock(&table->lock);
-    struct entry *entry = table_find(table, nonce);
+    struct entry *entry = table_find(table, nonce->id);
     if (!entry)
         entry = table_add(table, nonce, count);
     if (entry) {

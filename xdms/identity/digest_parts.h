@@ -5,6 +5,8 @@
 #include <pthread.h>
 
 #include <nettle/hmac.h>
+#include <nettle/md5.h>
+#include <nettle/sha2.h>
 
 #include "arena.h"
 #include "digest.h"
@@ -16,6 +18,19 @@
 
 /* Lower-case hex of the hash over `parts` with ':' between them. */
 struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena);
+
+/* The same piece by piece: what has been added may be copied, and each copy be ended in its own way. */
+struct identity_hashing {
+    enum digest_algorithm algorithm;
+    bool begun;
+    union {
+        struct md5_ctx md5;
+        struct sha256_ctx sha256;
+    } context;
+};
+void identity_hash_begin(struct identity_hashing *hashing, enum digest_algorithm algorithm);
+void identity_hash_add(struct identity_hashing *hashing, const struct text *parts, size_t count);
+struct text identity_hash_end(struct identity_hashing *hashing, struct arena *arena);
 
 /* A key of HMAC-SHA-256, with the half of the work done that is the same for all messages. */
 struct identity_key {
@@ -45,10 +60,12 @@ enum digest_result digest_header_parse(struct text value, struct arena *arena, s
 
 /* --- digest_nonce.c --- */
 
-#define NONCE_ID_LENGTH 32 /* time and random part, in hex */
+#define NONCE_ID_LENGTH  32 /* time and random part, in hex */
+#define NONCE_MAC_LENGTH 32 /* 128 bits: not to be guessed within the life of a nonce */
 
 struct nonce {
     char id[NONCE_ID_LENGTH];
+    char mac[NONCE_MAC_LENGTH];
     int64_t made_ms;
 };
 
@@ -65,8 +82,21 @@ bool nonce_read(const struct identity_key *key, struct text realm, struct text w
                 struct nonce *nonce_out);
 bool nonce_fresh(const struct nonce *nonce, int64_t now_ms);
 
+/* nonce_read of one whose counts are kept. False: it is none, or was not written so. */
+bool nonce_table_find(struct nonce_table *table, struct text written, struct nonce *nonce_out);
+
 /* Takes a count once: false for one seen before, too far behind the highest, or of a nonce that was forgotten. */
 bool nonce_table_take(struct nonce_table *table, const struct nonce *nonce, uint32_t count);
+
+/* --- logins.c --- */
+
+struct logins;
+struct logins *logins_new(void);
+void logins_free(struct logins *logins);
+
+/* user_get of the address that a login name stands for in `domain`. NOT_FOUND, FAILED. */
+enum status logins_get(struct logins *logins, const struct documents *documents, struct text username,
+                       struct text domain, struct arena *arena, struct user *user_out);
 
 /* --- digest.c --- */
 
@@ -76,6 +106,7 @@ struct digest {
     bool md5_alone;
     struct arena arena; /* of the texts above */
     struct nonce_table *nonces;
+    struct logins *logins;
     struct guard *guard; /* NULL: nobody waits */
 };
 
@@ -101,6 +132,11 @@ struct text digest_claimed(const struct digest *digest, struct text username, co
 
 /* Both forms of a user's digest name: "alice" and "alice@example.com". */
 struct text user_full_name(const struct user *user, struct arena *arena);
+
+/* user_get, with the record that the texts of the user lie in; its version alone. */
+enum status user_get_record(const struct documents *documents, struct text address, struct arena *arena,
+                            struct user *user_out, struct text *record_out);
+enum status user_get_head(const struct documents *documents, struct text address, struct stored *found_out);
 
 /* The user who holds `hash` (RFC 7616 §3.4.4), of `domain` if there are several. NOT_FOUND, FAILED. */
 enum status user_find_hash(const struct documents *documents, struct text hash, struct text domain, struct arena *arena,

@@ -1,7 +1,6 @@
 /* The three hash functions of digest authentication, over parts with colons between them. Knows nettle, and nothing of
  * users or headers. */
 #include <nettle/hmac.h>
-#include <nettle/md5.h>
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
 
@@ -9,37 +8,51 @@
 
 #include "digest_parts.h"
 
-static struct text hash_md5(const struct text *parts, size_t count, struct arena *arena)
+static void hashing_update(struct identity_hashing *hashing, struct text bytes)
 {
-    struct md5_ctx context;
-    uint8_t hash[MD5_DIGEST_SIZE];
-    md5_init(&context);
-    for (size_t i = 0; i < count; i++) {
-        if (i)
-            md5_update(&context, 1, (const uint8_t *)":");
-        md5_update(&context, parts[i].length, (const uint8_t *)parts[i].bytes);
-    }
-    md5_digest(&context, sizeof(hash), hash);
-    return hex_encode(arena, hash, sizeof(hash));
+    if (hashing->algorithm == DIGEST_MD5)
+        md5_update(&hashing->context.md5, bytes.length, (const uint8_t *)bytes.bytes);
+    else
+        sha256_update(&hashing->context.sha256, bytes.length, (const uint8_t *)bytes.bytes);
 }
 
-static struct text hash_sha256(const struct text *parts, size_t count, struct arena *arena)
+void identity_hash_begin(struct identity_hashing *hashing, enum digest_algorithm algorithm)
 {
-    struct sha256_ctx context;
-    uint8_t hash[SHA256_DIGEST_SIZE];
-    sha256_init(&context);
+    hashing->algorithm = algorithm;
+    hashing->begun = false;
+    if (algorithm == DIGEST_MD5)
+        md5_init(&hashing->context.md5);
+    else
+        sha256_init(&hashing->context.sha256);
+}
+
+void identity_hash_add(struct identity_hashing *hashing, const struct text *parts, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
-        if (i)
-            sha256_update(&context, 1, (const uint8_t *)":");
-        sha256_update(&context, parts[i].length, (const uint8_t *)parts[i].bytes);
+        if (hashing->begun)
+            hashing_update(hashing, TEXT(":"));
+        hashing->begun = true;
+        hashing_update(hashing, parts[i]);
     }
-    sha256_digest(&context, sizeof(hash), hash);
-    return hex_encode(arena, hash, sizeof(hash));
+}
+
+struct text identity_hash_end(struct identity_hashing *hashing, struct arena *arena)
+{
+    uint8_t hash[SHA256_DIGEST_SIZE];
+    if (hashing->algorithm == DIGEST_MD5) {
+        md5_digest(&hashing->context.md5, MD5_DIGEST_SIZE, hash);
+        return hex_encode(arena, hash, MD5_DIGEST_SIZE);
+    }
+    sha256_digest(&hashing->context.sha256, SHA256_DIGEST_SIZE, hash);
+    return hex_encode(arena, hash, SHA256_DIGEST_SIZE);
 }
 
 struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena)
 {
-    return algorithm == DIGEST_MD5 ? hash_md5(parts, count, arena) : hash_sha256(parts, count, arena);
+    struct identity_hashing hashing;
+    identity_hash_begin(&hashing, algorithm);
+    identity_hash_add(&hashing, parts, count);
+    return identity_hash_end(&hashing, arena);
 }
 
 void identity_key_init(struct identity_key *key, const uint8_t bytes[32])

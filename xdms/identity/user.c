@@ -241,7 +241,20 @@ enum status user_delete(const struct documents *documents, struct text address, 
     return status;
 }
 
+enum status user_get_head(const struct documents *documents, struct text address, struct stored *found_out)
+{
+    const struct document_key key = key_of(address);
+    return document_internal_head(documents, &key, found_out);
+}
+
 enum status user_get(const struct documents *documents, struct text address, struct arena *arena, struct user *user_out)
+{
+    struct text record;
+    return user_get_record(documents, address, arena, user_out, &record);
+}
+
+enum status user_get_record(const struct documents *documents, struct text address, struct arena *arena,
+                            struct user *user_out, struct text *record_out)
 {
     const struct document_key key = key_of(address);
     struct stored found;
@@ -269,6 +282,7 @@ enum status user_get(const struct documents *documents, struct text address, str
     user.roles = read_roles(roles);
     read_aliases(aliases, arena, &user);
     *user_out = user;
+    *record_out = found.bytes;
     return OK;
 }
 
