@@ -17,6 +17,9 @@ int64_t clock_wall_ms(void);      /* since 1970-01-01T00:00:00Z; may jump */
 int64_t clock_monotonic_ms(void); /* never goes back */
 int64_t clock_monotonic_us(void); /* for measuring */
 
+/* clock_monotonic_ms, up to 10 ms late and several times cheaper: for deadlines that are moved all the time. */
+int64_t clock_monotonic_coarse_ms(void);
+
 /* "2026-01-05T10:00:00.123Z" and "Mon, 05 Jan 2026 10:00:00 GMT" (RFC 3339; RFC 9110 §5.6.7, RFC 3261 §20.17). */
 struct text clock_write_rfc3339(struct arena *arena, int64_t wall_ms);
 #define CLOCK_RFC3339_LENGTH 24

@@ -110,6 +110,47 @@ static void one_address_has_one_key(void **state)
     assert_canonical("nonsense", "");
 }
 
+/* In capitals no short way is taken: both ways lead to one key. */
+static void the_short_way_to_a_key_leads_where_the_long_one_does(void **state)
+{
+    (void)state;
+    static const char *const rest[] = {
+        "bob@example.net",
+        "b@x",
+        "Bob.B-1_2@x-1.y",
+        "b@x.",
+        "b@.x",
+        "b@x..y",
+        "b@-x-",
+        "b@",
+        "@x",
+        "bob",
+        "b@x:5060",
+        "b@x;a=b",
+        "b@x?a=b",
+        "b:p@x",
+        "b@X.net",
+        "b@x_y",
+        "b%62@x",
+        "b@127.0.0.1",
+        "b@[::1]",
+        "b@x@y",
+        "+49@x",
+        "b@x/y",
+        "b b@x",
+        "a@b.c.d.e",
+    };
+    struct arena arena;
+    arena_init(&arena, "test");
+    for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+        struct text short_way = uri_canonical(&arena, text_format(&arena, "sip:%s", rest[i]));
+        struct text long_way = uri_canonical(&arena, text_format(&arena, "SIP:%s", rest[i]));
+        if (!text_equal(short_way, long_way))
+            fail_msg("%s: %.*s and %.*s", rest[i], TEXT_ARG(short_way), TEXT_ARG(long_way));
+    }
+    arena_clear(&arena);
+}
+
 static void the_domain_is_the_host_of_the_key(void **state)
 {
     (void)state;
@@ -210,6 +251,7 @@ int main(void)
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(a_uri_over_the_limit_is_refused),
         cmocka_unit_test(one_address_has_one_key),
+        cmocka_unit_test(the_short_way_to_a_key_leads_where_the_long_one_does),
         cmocka_unit_test(the_domain_is_the_host_of_the_key),
         cmocka_unit_test(parameters_are_found_by_name_in_any_case),
         cmocka_unit_test(parameters_are_walked_as_they_are_written),

@@ -35,6 +35,11 @@ int64_t clock_monotonic_ms(void)
     return read_clock_ms(CLOCK_MONOTONIC);
 }
 
+int64_t clock_monotonic_coarse_ms(void)
+{
+    return read_clock_ms(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t clock_monotonic_us(void)
 {
     struct timespec now;

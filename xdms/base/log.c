@@ -46,10 +46,10 @@ static struct text level_name(enum log_level level)
  * UTF-8 would make a journal store the line as binary. */
 static void make_printable(char *line, size_t length)
 {
-    bool plain = true;
+    unsigned char odd = 0;
     for (size_t i = 0; i < length; i++)
-        plain &= line[i] >= 0x20 && line[i] < 0x7F;
-    if (plain)
+        odd |= (unsigned char)((line[i] < 0x20) | (line[i] == 0x7F)); /* those above are negative */
+    if (!odd)
         return;
     bool ascii_only = !utf8_valid((struct text){line, length});
     unsigned char previous = 0;

@@ -37,6 +37,8 @@ bool text_starts_with_nocase(struct text text, struct text prefix)
 {
     if (text.length < prefix.length)
         return false;
+    if (prefix.length && memcmp(text.bytes, prefix.bytes, prefix.length) == 0) /* as it is written by most */
+        return true;
     for (size_t i = 0; i < prefix.length; i++) {
         if (lower(text.bytes[i]) != lower(prefix.bytes[i]))
             return false;

@@ -156,14 +156,14 @@ struct text xml_escape(struct arena *arena, struct text text)
 
 struct text hex_encode(struct arena *arena, const void *bytes, size_t length)
 {
-    static const char digits[] = "0123456789abcdef";
     const unsigned char *source = bytes;
-    char *encoded = arena_alloc_raw(arena, 2 * length);
+    unsigned char *encoded = arena_alloc_raw(arena, 2 * length);
     for (size_t i = 0; i < length; i++) {
-        encoded[2 * i] = digits[source[i] >> 4];
-        encoded[2 * i + 1] = digits[source[i] & 15];
+        unsigned char high = source[i] >> 4, low = source[i] & 15;
+        encoded[2 * i] = (unsigned char)(high + (high > 9 ? 'a' - 10 : '0'));
+        encoded[2 * i + 1] = (unsigned char)(low + (low > 9 ? 'a' - 10 : '0'));
     }
-    return (struct text){encoded, 2 * length};
+    return (struct text){(char *)encoded, 2 * length};
 }
 
 struct text base64_encode(struct arena *arena, struct text text)

@@ -8,17 +8,17 @@
 #define GENERATIONS 2 /* the present one, and the one before while it is still in use */
 
 struct document_readers {
-    pthread_mutex_t lock; /* held for a few instructions, twice in a request */
-    uint64_t generation;
-    size_t inside[GENERATIONS];
-    bool retiring; /* a set was replaced and documents_retired has not told yet that it may go */
+    _Atomic uint64_t generation;
+    _Atomic size_t inside[GENERATIONS];
+    pthread_mutex_t lock; /* of those who replace */
+    bool retiring;        /* a set was replaced and documents_retired has not told yet that it may go */
 };
 
 struct document_readers *document_readers_new(void)
 {
     struct document_readers *readers = memory_new(sizeof(*readers));
     pthread_mutex_init(&readers->lock, NULL);
-    readers->generation = 1;
+    atomic_init(&readers->generation, 1);
     return readers;
 }
 
@@ -28,22 +28,22 @@ void document_readers_free(struct document_readers *readers)
     free(readers);
 }
 
+/* Counted first and looked at again then: who counted in a generation that had passed by has touched nothing of it. */
 uint64_t documents_enter(const struct documents *documents)
 {
     struct document_readers *readers = documents->readers;
-    pthread_mutex_lock(&readers->lock);
-    uint64_t generation = readers->generation;
-    readers->inside[generation % GENERATIONS]++;
-    pthread_mutex_unlock(&readers->lock);
-    return generation;
+    for (;;) {
+        uint64_t generation = atomic_load(&readers->generation);
+        atomic_fetch_add(&readers->inside[generation % GENERATIONS], 1);
+        if (generation == atomic_load(&readers->generation))
+            return generation;
+        documents_leave(documents, generation);
+    }
 }
 
 void documents_leave(const struct documents *documents, uint64_t generation)
 {
-    struct document_readers *readers = documents->readers;
-    pthread_mutex_lock(&readers->lock);
-    readers->inside[generation % GENERATIONS]--;
-    pthread_mutex_unlock(&readers->lock);
+    atomic_fetch_sub(&documents->readers->inside[generation % GENERATIONS], 1);
 }
 
 bool documents_replace(struct documents *documents, const struct usage_set *usages)
@@ -53,7 +53,7 @@ bool documents_replace(struct documents *documents, const struct usage_set *usag
     bool free = !readers->retiring;
     if (free) {
         atomic_store(&documents->usages, usages);
-        readers->generation++;
+        atomic_fetch_add(&readers->generation, 1);
         readers->retiring = true;
     }
     pthread_mutex_unlock(&readers->lock);
@@ -66,7 +66,8 @@ bool documents_retired(struct documents *documents)
 {
     struct document_readers *readers = documents->readers;
     pthread_mutex_lock(&readers->lock);
-    bool retired = readers->retiring && readers->inside[(readers->generation - 1) % GENERATIONS] == 0;
+    uint64_t before = atomic_load(&readers->generation) - 1;
+    bool retired = readers->retiring && atomic_load(&readers->inside[before % GENERATIONS]) == 0;
     if (retired)
         readers->retiring = false;
     pthread_mutex_unlock(&readers->lock);

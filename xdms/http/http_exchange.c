@@ -33,13 +33,27 @@ void http_exchanges_init(struct http_exchanges *exchanges)
 void http_exchanges_clear(struct http_exchanges *exchanges)
 {
     assert(!exchanges->first);
+    for (size_t i = 0; i < HTTP_SPARES_MAX; i++)
+        free(atomic_load(&exchanges->spares[i]));
     pthread_cond_destroy(&exchanges->changed);
     pthread_mutex_destroy(&exchanges->lock);
 }
 
+/* Each thread has its place, so that none waits for another. */
+static _Atomic(struct http_exchange *) *spare_place(struct http_exchanges *owner)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned number; /* from 1 on */
+    if (number == 0)
+        number = atomic_fetch_add(&threads, 1) % HTTP_SPARES_MAX + 1;
+    return &owner->spares[number - 1];
+}
+
 struct http_exchange *http_exchange_new(struct http_exchanges *owner, struct http_visitor *visitor)
 {
-    struct http_exchange *exchange = memory_new_raw(sizeof(*exchange));
+    struct http_exchange *exchange = atomic_exchange(spare_place(owner), NULL);
+    if (!exchange)
+        exchange = memory_new_raw(sizeof(*exchange));
     memset(exchange, 0, offsetof(struct http_exchange, storage));
     arena_init_in(&exchange->arena, "http request", exchange->storage, sizeof(exchange->storage));
     exchange->request.arena = &exchange->arena;
@@ -153,11 +167,19 @@ void http_resume(struct http_request *request)
     }
 }
 
+/* While the owner is sure to be there. */
+static void put_by(struct http_exchange *exchange)
+{
+    arena_clear(&exchange->arena);
+    free(exchange->body);
+    free(atomic_exchange(spare_place(exchange->owner), exchange));
+}
+
 void http_exchange_end(struct http_exchange *exchange)
 {
     struct http_exchanges *owner = exchange->owner;
     if (!exchange->listed) {
-        free_exchange(exchange);
+        put_by(exchange);
         return;
     }
     pthread_mutex_lock(&owner->lock);
@@ -168,7 +190,7 @@ void http_exchange_end(struct http_exchange *exchange)
         detach(exchange);
     } else {
         unlist(owner, exchange->previous, exchange->next);
-        free_exchange(exchange);
+        put_by(exchange);
     }
     pthread_mutex_unlock(&owner->lock);
 }

@@ -92,6 +92,8 @@ enum http_waiting {
     HTTP_ORPHANED       /* after that came the end of the connection: http_resume frees */
 };
 
+#define HTTP_SPARES_MAX 16 /* exchanges kept for the next request: a thread needs one at a time, while none waits */
+
 /* All requests in progress of one server. */
 struct http_exchanges {
     http_handler_fn *handler;
@@ -102,6 +104,7 @@ struct http_exchanges {
     pthread_cond_t changed;
     struct http_exchange *first; /* under the lock: from the end of the headers to the end of the response */
     atomic_bool closing;         /* set under the lock */
+    _Atomic(struct http_exchange *) spares[HTTP_SPARES_MAX];
 };
 
 #define EXCHANGE_STORAGE 6144 /* a request with its digest credentials and its answer, but for the documents */

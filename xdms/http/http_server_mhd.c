@@ -246,7 +246,7 @@ static void linger(struct http_server *server, const struct http_visitor *visito
 
 static void set_deadline(struct http_exchange *exchange, int64_t from_now_ms)
 {
-    int64_t deadline_ms = from_now_ms == HTTP_NEVER ? HTTP_NEVER : clock_monotonic_ms() + from_now_ms;
+    int64_t deadline_ms = from_now_ms == HTTP_NEVER ? HTTP_NEVER : clock_monotonic_coarse_ms() + from_now_ms;
     atomic_store(&exchange->visitor->deadline_ms, deadline_ms);
 }
 
@@ -470,8 +470,8 @@ static struct MHD_Response *new_reply(const struct http_server *server, struct h
         const struct http_header *header = &response->headers[i];
         if (header->value.length == 0) /* the library has no empty ones */
             continue;
-        const char *value = text_cstring(&exchange->arena, header->value);
-        added = added && MHD_add_response_header(reply, text_cstring(&exchange->arena, header->name), value) == MHD_YES;
+        const char *name = header->name.bytes; /* as http_response_header got it */
+        added = added && MHD_add_response_header(reply, name, text_cstring(&exchange->arena, header->value)) == MHD_YES;
     }
     if (added)
         return reply;

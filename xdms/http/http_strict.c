@@ -82,25 +82,22 @@ static bool token_valid(struct text text)
 
 static bool target_valid(struct text target)
 {
-    bool good = target.length > 0;
+    unsigned char bad = target.length == 0;
     for (size_t i = 0; i < target.length; i++) {
         unsigned char c = (unsigned char)target.bytes[i];
-        good &= c > ' ' && c != 0x7f;
+        bad |= (unsigned char)((c <= ' ') | (c == 0x7f));
     }
-    return good;
+    return bad == 0;
 }
 
 static bool value_valid(struct text value)
 {
-    static const bool is_bad[256] = {
-        [0 ... '\t' - 1] = true,
-        ['\t' + 1 ... ' ' - 1] = true,
-        [0x7f] = true,
-    };
-    bool bad = false;
-    for (size_t i = 0; i < value.length; i++)
-        bad |= is_bad[(unsigned char)value.bytes[i]];
-    return !bad;
+    unsigned char bad = 0; /* without jumps and tables, so that many bytes are looked at at once */
+    for (size_t i = 0; i < value.length; i++) {
+        unsigned char c = (unsigned char)value.bytes[i];
+        bad |= (unsigned char)(((c < ' ') & (c != '\t')) | (c == 0x7f));
+    }
+    return bad == 0;
 }
 
 /* Empty is allowed (RFC 9112 §3.2); what could not stand before a path or names two hosts is not. */

@@ -216,9 +216,35 @@ static void add_tel(struct text_builder *canonical, const struct uri *uri)
         add_host(canonical, context);
 }
 
+/* "sip:name@host" of letters, digits and dots that stand as the canonical form has them: nearly all that is compared.
+ * What is canonical but holds more is found so by the long way. */
+static bool is_plainly_canonical(struct text text)
+{
+    static const bool in_name[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true, ['.'] = true, ['_'] = true};
+    static const bool in_host[256] = {['0' ... '9'] = true, ['a' ... 'z'] = true, ['-'] = true};
+    size_t at = strlen("sip:");
+    if (text.length > HOST_MAX || !text_starts_with(text, TEXT("sip:")))
+        return false;
+    while (at < text.length && in_name[(unsigned char)text.bytes[at]])
+        at++;
+    if (at == strlen("sip:") || at == text.length || text.bytes[at] != '@')
+        return false;
+    bool label = false; /* has begun */
+    for (at++; at < text.length; at++) {
+        bool dot = text.bytes[at] == '.';
+        if (dot ? !label : !in_host[(unsigned char)text.bytes[at]])
+            return false;
+        label = !dot;
+    }
+    return label;
+}
+
 struct text uri_canonical(struct arena *arena, struct text text)
 {
     struct uri uri;
+    if (is_plainly_canonical(text))
+        return text_copy(arena, text);
     if (!uri_parse(text, &uri))
         return (struct text){0};
     struct text_builder canonical;

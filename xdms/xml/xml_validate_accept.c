@@ -120,8 +120,9 @@ static void on_start(void *context, const xmlChar *local, const xmlChar *prefix,
         return;
     }
     const struct xml_suspects *suspects = reading->suspects;
+    struct text name = text_of((const char *)local);
     for (size_t i = 0; i < suspects->present_count && !reading->suspect; i++)
-        reading->suspect = text_equal(suspects->present[i], text_of((const char *)local));
+        reading->suspect = text_equal(suspects->present[i], name);
     for (int i = 0; i < attributes_count && !reading->refused; i++)
         look_at_attribute(reading, &attributes[5 * (size_t)i]);
     reading->parents[reading->depth++] = ++reading->elements;

@@ -57,10 +57,11 @@ static enum status screen_bytes(struct screen *screen)
         return screen_refuse(screen, "not-utf-8", "the document is not UTF-8", 0);
     if (bytes.length == 0)
         return screen_refuse(screen, "not-well-formed", "the document is empty", 0);
-    bool doubtful = false;
+    unsigned char doubtful = 0; /* without jumps, so that many bytes are looked at at once */
     for (size_t i = 0; i < bytes.length; i++) {
         unsigned char byte = (unsigned char)bytes.bytes[i];
-        doubtful |= (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0xEF;
+        unsigned char control = (byte < 0x20) & (byte != '\t') & (byte != '\n') & (byte != '\r');
+        doubtful |= (unsigned char)(control | (byte == 0xEF));
     }
     for (size_t i = 0; i < bytes.length && doubtful; i++) {
         unsigned char byte = (unsigned char)bytes.bytes[i];
@@ -114,20 +115,21 @@ static enum status screen_declaration(struct screen *screen)
 static enum status screen_markup(struct screen *screen)
 {
     struct text rest = text_slice(screen->bytes, screen->at, screen->bytes.length);
+    char second = rest.length > 1 ? rest.bytes[1] : '\0';
+    if (second == '/')
+        return screen_end_tag(screen);
+    if (second != '!' && second != '?')
+        return screen_start_tag(screen);
     if (text_starts_with(rest, TEXT("<!--")))
         return screen_section(screen, TEXT("<!--"), TEXT("-->"));
     if (text_starts_with(rest, TEXT("<![CDATA[")))
         return screen_section(screen, TEXT("<![CDATA["), TEXT("]]>"));
-    if (text_starts_with(rest, TEXT("<?")))
+    if (second == '?')
         return screen_instruction(screen);
-    if (text_starts_with(rest, TEXT("</")))
-        return screen_end_tag(screen);
     if (text_starts_with(rest, TEXT("<!DOCTYPE")))
         return screen_refuse(screen, screen->fragment ? "not-xml-frag" : "constraint-failure",
                              "a document type declaration (DTD) is not accepted", screen->at);
-    if (text_starts_with(rest, TEXT("<!")))
-        return screen_refuse(screen, "not-well-formed", "unknown markup after '<!'", screen->at);
-    return screen_start_tag(screen);
+    return screen_refuse(screen, "not-well-formed", "unknown markup after '<!'", screen->at);
 }
 
 static enum status screen_start_tag(struct screen *screen)
