@@ -45,8 +45,8 @@ struct http_response {
     size_t headers_count;
 };
 
-/* `name` stays. A value with CR, LF or NUL is a bug of the caller (assert), so are Content-Length and Transfer-Encoding, which are
- * the server's. More than fit: assert. An empty value is not sent. */
+/* `name` stays. A value with CR, LF or NUL is a bug of the caller (assert), so are Content-Length and
+ * Transfer-Encoding, which are the server's. More than fit: assert. An empty value is not sent. */
 void http_response_header(struct http_response *response, const char *name, struct text value);
 
 enum http_progress {
