@@ -87,6 +87,21 @@ struct flow contact_flow(const struct contact *contact)
     return numeric ? flow : contact->source;
 }
 
+struct text contact_unknown_hop(const struct contact *contact)
+{
+    struct name_addr first;
+    struct uri uri;
+    struct flow host = contact->source;
+    struct arena arena;
+    if (!contact->path[0] || !flow_is_connected(&contact->source) || contact->source.connection ||
+        !name_addr_parse(text_of(contact->path), &first, NULL) || !uri_parse(first.uri, &uri))
+        return (struct text){0};
+    arena_init(&arena, "hop");
+    bool is_numeric = flow_set_peer(&host, text_cstring(&arena, uri.host), 0);
+    arena_clear(&arena);
+    return is_numeric ? (struct text){0} : first.uri;
+}
+
 static bool may_be_connected_to(const struct flow *flow)
 {
     return flow->kind == FLOW_UDP || flow->kind == FLOW_TCP;

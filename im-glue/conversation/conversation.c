@@ -204,7 +204,7 @@ static void take_response(struct branch *branch, struct sip_message *response)
     if (sip_status(response) >= 200 && branch->query)
         query_take_response(branch, response);
     else if (sip_status(response) >= 200 && branch->event)
-        events_take_response(branch, response);
+        event_take_response(branch, response);
     else if (sip_status(response) >= 200)
         delivery_take_response(branch, sip_status(response));
     sip_message_free(response);
@@ -215,7 +215,7 @@ static void take_failure(struct branch *branch, enum sip_failure failure)
     if (branch->query)
         query_take_failure(branch);
     else if (branch->event)
-        events_take_failure(branch, failure);
+        event_take_failure(branch, failure);
     else
         delivery_take_failure(branch, failure);
 }

@@ -321,6 +321,8 @@ bool served_is_behind(struct conversation *conversation, struct served *served);
 struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena);
 bool contact_read(const struct stored *stored, struct arena *arena, struct contact *contact_out); /* in the arena */
 struct flow contact_flow(const struct contact *contact);
+/* Its next hop, if that is a name and no connection leads there; empty: contact_flow knows the way. */
+struct text contact_unknown_hop(const struct contact *contact);
 /* Must what is for this address go where it came from? `parameters`: of its Contact. */
 bool contact_is_elsewhere(const struct flow *source, const struct uri *uri, struct text parameters,
                           struct arena *arena);
@@ -611,6 +613,9 @@ void domain_free_all(struct conversation *conversation);
 bool outbound_allows(const struct conversation *conversation, struct text address);
 bool outbound_may(struct incoming *incoming, struct text address); /* false: answered and freed */
 void outbound_send(struct delivery *delivery, const struct sip_message *stored);
+void outbound_search(struct branch *branch, struct text hop); /* sends it when the servers of the hop are known */
+/* What the certificate of that hop must name; NULL: its address. */
+const char *outbound_certificate_name(struct text hop, struct arena *arena);
 bool outbound_try_again(struct branch *branch); /* the target has failed: another way instead */
 void outbound_run(struct conversation *conversation);
 void outbound_prepare(const struct delivery *delivery, struct sip_message *message);

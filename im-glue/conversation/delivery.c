@@ -140,7 +140,7 @@ static struct sip_message *address_message(struct delivery *delivery, const stru
     /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
     struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");
-    if (branch->outbound && !branch->core)
+    if (delivery->recipient->domain && !branch->core)
         outbound_prepare(delivery, message);
     else if (!branch->core)
         prepare_for_client(delivery, stored, message, &delivery->arena);
@@ -259,6 +259,9 @@ static void send_to(struct delivery *delivery, const struct sip_message *stored,
     branch->contact = target_address(delivery->recipient, contact, stored, &delivery->arena);
     branch->path = text_copy(&delivery->arena, text_of(contact->path));
     branch->core = contact->core;
+    struct text hop = contact_unknown_hop(contact);
+    if (hop.length)
+        return outbound_search(branch, text_copy(&delivery->arena, hop));
     flow = delivery_flow_for_size(branch, &flow, contact);
     delivery_send_branch(branch, stored, &flow);
 }

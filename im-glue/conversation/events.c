@@ -6,18 +6,6 @@
 
 static const struct event_package *const packages[] = {&registration_event.package};
 
-/* A NOTIFY or SUBSCRIBE of ours on its way. */
-struct event_branch {
-    struct branch branch;
-    struct conversation *conversation;
-    bool notice; /* else a SUBSCRIBE */
-    uint64_t subscription;
-    struct sip_message *again; /* for another way, should the connection be gone; NULL: there is none */
-    struct contact peer;       /* where it goes; texts in the arena */
-    struct arena arena;
-    TAILQ_ENTRY(event_branch) all;
-};
-
 void events_open(struct conversation *conversation)
 {
     const struct conversation_settings *settings = &conversation->settings;
@@ -34,18 +22,9 @@ void events_open(struct conversation *conversation)
     arena_clear(&arena);
 }
 
-static void branch_free(struct event_branch *event)
-{
-    TAILQ_REMOVE(&event->conversation->event_branches, event, all);
-    sip_message_free(event->again);
-    arena_clear(&event->arena);
-    free(event);
-}
-
 void events_close(struct conversation *conversation)
 {
-    while (!TAILQ_EMPTY(&conversation->event_branches))
-        branch_free(TAILQ_FIRST(&conversation->event_branches));
+    event_sending_free_all(conversation);
     notifier_free(conversation->notifier);
     subscriber_free(conversation->subscriber);
 }
@@ -148,66 +127,33 @@ void events_notify(struct request *request)
 
 /* --- what leaves --- */
 
-static void send_over(struct event_branch *event, struct sip_message *message, const struct flow *flow)
-{
-    struct conversation *conversation = event->conversation;
-    event->branch.flow = *flow;
-    sip_agent_request(conversation->agent, message, flow, (uint64_t)(uintptr_t)&event->branch,
-                      conversation->now.monotonic_ms);
-}
-
-static struct event_branch *branch_new(struct conversation *conversation, uint64_t subscription)
-{
-    struct event_branch *event = memory_new(sizeof(*event));
-    arena_init(&event->arena, "event");
-    event->branch.event = event;
-    event->conversation = conversation;
-    event->subscription = subscription;
-    TAILQ_INSERT_TAIL(&conversation->event_branches, event, all);
-    return event;
-}
-
-/* As to a contact that registered from there. */
-static void send_to(struct event_branch *event, struct sip_message *message, struct text target, struct text route,
-                    const struct flow *source)
-{
-    struct uri uri;
-    event->peer = (struct contact){
-        .uri = text_cstring(&event->arena, target),
-        .path = text_cstring(&event->arena, route),
-        .source = *source,
-    };
-    event->peer.by_source =
-        flow_is_connected(source) ||
-        (route.length == 0 && /* a proxy is where it says it is */
-         (!uri_parse(target, &uri) || contact_is_elsewhere(source, &uri, (struct text){0}, &event->arena)));
-    struct flow flow = contact_flow(&event->peer);
-    event->again = flow.connection ? sip_message_clone(message) : NULL;
-    send_over(event, message, &flow);
-}
-
 static void send_notice(struct conversation *conversation, struct notice *notice)
 {
     const struct event_kind *kind = (const struct event_kind *)notice->package;
-    struct event_branch *event = branch_new(conversation, notice->subscription);
+    const struct event_way way = {notice->target, notice->route, notice->flow};
     struct sip_message *message = notice->message;
-    event->notice = true;
-    sip_header_set(message, "Contact", own_contact(conversation, &notice->flow, &event->arena));
+    struct arena arena;
+    arena_init(&arena, "notice");
+    sip_header_set(message, "Contact", own_contact(conversation, &notice->flow, &arena));
     sip_header_set(message, "User-Agent", TEXT(CONVERSATION_PRODUCT));
-    struct text body = kind->write(conversation, notice, &event->arena);
+    struct text body = kind->write(conversation, notice, &arena);
     if (body.length)
         sip_body_set(message, text_of(notice->package->type), body);
-    send_to(event, message, notice->target, notice->route, &notice->flow);
+    event_send(conversation, true, notice->subscription, message, &way);
+    arena_clear(&arena);
 }
 
 static void send_errand(struct conversation *conversation, struct errand *errand)
 {
-    const char *host = conversation->settings.agent.host;
-    struct event_branch *event = branch_new(conversation, errand->subscription);
-    sip_header_set(errand->message, "Contact", own_contact(conversation, &errand->flow, &event->arena));
-    sip_header_set(errand->message, "P-Asserted-Identity", text_format(&event->arena, "<sip:%s>", host));
-    sip_header_set(errand->message, "User-Agent", TEXT(CONVERSATION_PRODUCT));
-    send_to(event, errand->message, errand->target, errand->route, &errand->flow);
+    const struct event_way way = {errand->target, errand->route, errand->flow};
+    struct sip_message *message = errand->message;
+    struct arena arena;
+    arena_init(&arena, "errand");
+    sip_header_set(message, "Contact", own_contact(conversation, &errand->flow, &arena));
+    sip_header_set(message, "P-Asserted-Identity", text_format(&arena, "<sip:%s>", conversation->settings.agent.host));
+    sip_header_set(message, "User-Agent", TEXT(CONVERSATION_PRODUCT));
+    event_send(conversation, false, errand->subscription, message, &way);
+    arena_clear(&arena);
 }
 
 void events_run(struct conversation *conversation)
@@ -225,55 +171,4 @@ int64_t events_deadline(const struct conversation *conversation)
 {
     int64_t ours = notifier_deadline(conversation->notifier), theirs = subscriber_deadline(conversation->subscriber);
     return ours < theirs ? ours : theirs;
-}
-
-static uint32_t retry_after(const struct sip_message *answer, struct arena *arena)
-{
-    struct text value = {0};
-    uint64_t seconds = 0;
-    if (!sip_header(answer, "Retry-After", 0, arena, &value))
-        return 0;
-    text_to_u64(text_slice(value, 0, strspn(text_cstring(arena, value), "0123456789")), &seconds);
-    return seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
-}
-
-void events_take_response(struct branch *branch, const struct sip_message *answer)
-{
-    struct event_branch *event = branch->event;
-    struct conversation *conversation = event->conversation;
-    int64_t now_ms = conversation->now.monotonic_ms;
-    if (event->notice)
-        notifier_answered(conversation->notifier, event->subscription, sip_status(answer),
-                          retry_after(answer, &event->arena), now_ms);
-    else
-        subscriber_answered(conversation->subscriber, event->subscription, answer, now_ms);
-    branch_free(event);
-}
-
-/* The connection that it came over may be gone, and the peer still there. */
-static bool try_address(struct event_branch *event)
-{
-    struct sip_message *message = event->again;
-    event->again = NULL;
-    if (!message)
-        return false;
-    event->peer.source.connection = 0;
-    struct flow flow = contact_flow(&event->peer);
-    send_over(event, message, &flow);
-    return true;
-}
-
-void events_take_failure(struct branch *branch, enum sip_failure failure)
-{
-    struct event_branch *event = branch->event;
-    struct conversation *conversation = event->conversation;
-    int64_t now_ms = conversation->now.monotonic_ms;
-    if (failure == SIP_FAILURE_TRANSPORT && try_address(event))
-        return;
-    if (event->notice)
-        notifier_answered(conversation->notifier, event->subscription, failure == SIP_FAILURE_TIMEOUT ? 408 : 503, 0,
-                          now_ms);
-    else
-        subscriber_answered(conversation->subscriber, event->subscription, NULL, now_ms);
-    branch_free(event);
 }

@@ -26,8 +26,19 @@ bool events_watched(const struct conversation *conversation, const struct event_
 struct text events_allowed(const struct conversation *conversation, struct arena *arena); /* of Allow-Events */
 void events_run(struct conversation *conversation);                                       /* sends what is due */
 int64_t events_deadline(const struct conversation *conversation);
-void events_take_response(struct branch *branch, const struct sip_message *answer);
-void events_take_failure(struct branch *branch, enum sip_failure failure);
+
+/* event_sending.c: a NOTIFY or SUBSCRIBE of ours on its way, by one way after another */
+struct event_way {
+    struct text target, route; /* remote target; Route of the dialog, empty: none */
+    struct flow source;        /* over which we heard of the peer */
+};
+/* Takes the message over. */
+void event_send(struct conversation *conversation, bool notice, uint64_t subscription, struct sip_message *message,
+                const struct event_way *way);
+void event_located(struct branch *branch, const struct locator_result *result);
+void event_take_response(struct branch *branch, const struct sip_message *answer);
+void event_take_failure(struct branch *branch, enum sip_failure failure);
+void event_sending_free_all(struct conversation *conversation);
 
 /* registration_event.c: "reg" (RFC 3680) */
 extern const struct event_kind registration_event;

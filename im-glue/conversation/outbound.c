@@ -1,6 +1,6 @@
 /* Messages that leave for other domains: the next hop by a configured route or by DNS, one target after another until
  * somebody there answers (RFC 3263 §4.3), and what our users are told. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "log.h"
 #include "user.h"
 
@@ -56,7 +56,7 @@ static struct text request_uri_of(const struct delivery *delivery, const struct 
     return text_copy(arena, uri);
 }
 
-static const char *certificate_name(struct text hop, struct arena *arena)
+const char *outbound_certificate_name(struct text hop, struct arena *arena)
 {
     struct flow numeric;
     struct uri uri;
@@ -82,23 +82,29 @@ static struct text next_hop(const struct delivery *delivery)
     return domain_route(delivery->conversation, text_of(delivery->recipient->domain->name));
 }
 
+void outbound_search(struct branch *branch, struct text hop)
+{
+    struct delivery *delivery = branch->delivery;
+    branch->outbound = arena_new(&delivery->arena, struct outbound);
+    branch->outbound->name = outbound_certificate_name(hop, &delivery->arena);
+    delivery->branches++;
+    locator_find(delivery->conversation->locator, hop, (uint64_t)(uintptr_t)branch,
+                 delivery->conversation->now.monotonic_ms);
+}
+
 void outbound_send(struct delivery *delivery, const struct sip_message *stored)
 {
-    struct conversation *conversation = delivery->conversation;
     struct arena *arena = &delivery->arena;
     struct branch *branch = arena_new(arena, struct branch);
     struct text hop = next_hop(delivery);
     branch->delivery = delivery;
     branch->core = delivery->route.length > 0;
-    branch->outbound = arena_new(arena, struct outbound);
     branch->contact = request_uri_of(delivery, stored, arena);
     if (hop.length == 0)
         hop = branch->contact;
     else if (is_loose(hop))
         branch->path = branch->core ? delivery->route : text_format(arena, "<%.*s>", TEXT_ARG(hop));
-    branch->outbound->name = certificate_name(hop, arena);
-    delivery->branches++;
-    locator_find(conversation->locator, hop, (uint64_t)(uintptr_t)branch, conversation->now.monotonic_ms);
+    outbound_search(branch, hop);
 }
 
 /* True: it is on its way to the next target. Counts itself among the branches. */
@@ -131,6 +137,8 @@ static int status_of(enum locator_outcome outcome)
 static void located(const struct locator_result *result)
 {
     struct branch *branch = (struct branch *)(uintptr_t)result->cookie;
+    if (branch->event)
+        return event_located(branch, result);
     struct delivery *delivery = branch->delivery;
     memcpy(branch->outbound->targets, result->targets, result->count * sizeof(result->targets[0]));
     branch->outbound->count = result->count;
