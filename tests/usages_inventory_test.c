@@ -89,6 +89,7 @@ static const struct {
     {"poc", "urn:oma:xml:poc:poc-rules"},
     {"oxe", "urn:oma:xml:xdm:extensions"},
     {"x21", "urn:oma:xml:xdm:2.1extensions"},
+    {"search", "urn:oma:xml:xdm:search"},
     {"ocp", "urn:oma:xml:xdm:common-policy"},
     {"oru", "urn:oma:xml:xdm:resource-list:oma-uriusage"},
     {"ora", "urn:oma:xml:xdm:resource-list:oma-appusage"},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "document_index.h"
 #include "log.h"
 #include "service.h"
 #include "xdms_identities.h"
@@ -122,6 +123,8 @@ static void open_service(struct program *program)
         .target_bytes_max = (size_t)settings->target_bytes_max,
         .selector_steps_max = (size_t)settings->selector_steps_max,
         .gzip_bytes_min = (size_t)settings->gzip_bytes_min,
+        .search_documents_max = (size_t)settings->search_documents_max,
+        .search_results_max = (size_t)settings->search_results_max,
         .trailing_slash = settings->trailing_slash,
         .raw_attributes = settings->raw_attributes,
         .element_declarations = settings->element_declarations,
@@ -173,12 +176,27 @@ static void print_port(const char *name, const char *address, const struct http_
 }
 
 /* The next signal to act on. Frees what was replaced as soon as no request uses it; a reload waits until then. */
+/* What can be said to be complete at once is; the rest is for the operator to build. */
+static void open_indexes(struct program *program)
+{
+    size_t missing = 0;
+    enum status status = document_index_open(program->node.documents, &missing);
+    if (status != OK)
+        log_error("indexes cannot be read or written reason=%s", status_name(status));
+    if (missing)
+        log_warning("searches read documents one after another until xdmctl reindex has run indexes=%zu", missing);
+}
+
 static int wait_for_signal(struct program *program, const sigset_t *signals)
 {
     const struct timespec look = {.tv_nsec = RETIRE_LOOK_MS * 1000000L};
-    bool reload_wanted = false;
+    bool reload_wanted = false, opened = false;
     for (;;) {
         bool retired = node_retire(&program->node);
+        if (retired && !opened) { /* nobody writes by an older manifest any more */
+            open_indexes(program);
+            opened = true;
+        }
         if (reload_wanted && retired)
             return SIGHUP;
         int number = retired ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &look);

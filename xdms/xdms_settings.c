@@ -27,6 +27,10 @@ static const struct setting rows[] = {
     {"xcap.absent-first", SETTING_SWITCH, ROW(absent_first), "no", 0, 0, "",
      "Answers 404 for unknown services and users before it asks who wants to know, as RFC 4825 orders it; else "
      "strangers are told nothing but 401."},
+    {"search.documents-max", SETTING_NUMBER, ROW(search_documents_max), "20000", 100, 100000000, "",
+     "Documents that one search may read; one that needs more is refused, and told where it can go on."},
+    {"search.results-max", SETTING_NUMBER, ROW(search_results_max), "1000", 1, 10000, "",
+     "Results of one page of a search, whatever its max-results."},
     {"identity.servers", SETTING_TEXT, ROW(servers), "", 0, 0, "",
      "Users that are servers, separated by commas: they read what document services open to servers."},
     {"identity.operators", SETTING_TEXT, ROW(operators), "", 0, 0, "",

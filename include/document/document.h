@@ -195,6 +195,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_CONTENTS         "#contents"         /* no owner, name: of a message that #deferred refers to */
 #define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
 #define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
+#define DOCUMENT_INDEXES          "#indexes"          /* owner: AUID, name: tree; what its index is complete for */
 #define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
 #define DOCUMENT_ERASURES         "#erasures"         /* no owner, name: in the order of time, newest first */
 #define DOCUMENT_LOOKS            "#looks"            /* owner: canonical address, name: what im-glue is to look at */
@@ -241,6 +242,11 @@ enum status document_internal_commit(const struct documents *documents, struct c
 /* Finds the XCAP document that holds a unique claim ("group-uri"). NOT_FOUND. */
 enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,
                           struct arena *arena, struct stored *found_out);
+
+/* store_holders, of index entries (usage_search.h): documents of any usage. */
+enum status document_entries(const struct documents *documents, struct text kind, struct text value_prefix,
+                             const struct text *after_value, const struct document_key *after, size_t limit,
+                             struct arena *arena, struct key_page *page_out, struct text **values_out);
 
 /* All documents of one owner in one usage, oldest name first, at most `limit`. */
 enum status document_list(const struct documents *documents, const struct usage *usage, struct text owner,

@@ -44,6 +44,7 @@ enum search_kind {
     SEARCH_CONTAINS,
     SEARCH_STARTS_WITH,
     SEARCH_ENDS_WITH,
+    SEARCH_CONTAINS_TOKEN, /* a word between white space, as XPath 3.1 has it */
     SEARCH_EXISTS,
     SEARCH_EMPTY,
     SEARCH_TRUE,

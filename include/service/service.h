@@ -26,7 +26,7 @@ struct service_settings {
     struct guard *guard;       /* of the digest, for the admin token too; NULL: nobody waits */
     bool basic;                /* passwords may be told over TLS */
     /* as the settings of the same names; 0: the most there can be, and nothing is compressed */
-    size_t target_bytes_max, selector_steps_max, gzip_bytes_min;
+    size_t target_bytes_max, selector_steps_max, gzip_bytes_min, search_documents_max, search_results_max;
     bool trailing_slash, raw_attributes, element_declarations, absent_first;
 };
 

@@ -11,7 +11,7 @@
 
 #define STORE_PART_MAX     1024       /* bytes of one key part; longer is refused before it comes here */
 #define STORE_DOCUMENT_MAX (8u << 20) /* bytes of one document: bounds memory of a batch */
-#define STORE_CLAIMS_MAX   1024       /* claims of one document */
+#define STORE_CLAIMS_MAX   8192       /* claims of one document: an index entry for each member of the largest group */
 #define STORE_VALUE_MAX    8192       /* bytes of a claim's value: a URI with parameters; no NUL in it or in its kind */
 #define STORE_PAGE_MAX     1000       /* entries of one page */
 
@@ -53,6 +53,8 @@ struct commit {
     const struct claim *claims; /* replace those the document held before */
     size_t claims_count;
     struct text who; /* for the change record */
+    bool claims_only; /* a document that is there, CONFLICT if not, gets these claims and stays as it is, version and time
+                       * too; there is no change record, and `bytes` is not looked at. Not with `deletion` */
     /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:
      * whoever holds what. */
     const struct claim *unless_held;
@@ -96,7 +98,7 @@ struct store *store_open_lmdb(const char *folder, struct arena *arena, struct te
 
 /* Wrappers for tests, which own `inner`. */
 enum store_call {
-    STORE_CALL_READ,   /* store_get, store_head, store_tally */
+    STORE_CALL_READ,   /* store_get, store_get_claims, store_head, store_tally */
     STORE_CALL_COMMIT, /* store_commit, store_submit: all commits of the call */
     STORE_CALL_FIND,
     STORE_CALL_LIST,
@@ -135,6 +137,10 @@ void store_close(struct store *store); /* waits for what was submitted */
 /* NOT_FOUND or FAILED. */
 enum status store_get(struct store *store, const struct document_key *key, struct arena *arena,
                       struct stored *found_out);
+
+/* The same with its claims, in one state of the store. */
+enum status store_get_claims(struct store *store, const struct document_key *key, struct arena *arena,
+                             struct stored *found_out, struct claim **claims_out, size_t *count_out);
 
 /* Version and time alone, without the bytes: what a conditional GET needs. */
 enum status store_head(struct store *store, const struct document_key *key, struct stored *found_out);

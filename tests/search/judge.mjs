@@ -6,8 +6,15 @@ import path from "node:path";
 
 const [build, seedText, roundsText, modules] = process.argv.slice(2);
 const require = createRequire(path.resolve(modules, "any.js"));
-const { evaluateXPath } = require("fontoxpath");
+const { evaluateXPath, registerCustomXPathFunction } = require("fontoxpath");
 const slimdom = require("slimdom");
+
+// The one function that the engine lacks.
+registerCustomXPathFunction({ namespaceURI: "urn:judge", localName: "contains-token" }, ["xs:string?", "xs:string?"], "xs:boolean",
+    (_, text, token) => {
+        const wanted = (token ?? "").replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
+        return wanted !== "" && (text ?? "").split(/[ \t\r\n]+/).includes(wanted);
+    });
 
 // --- random, and the same for the same seed ---------------------------------------------------------------------
 let state = Number(seedText) >>> 0;
@@ -75,7 +82,7 @@ function condition(depth) {
         () => `${pick(single)} ${pick(["eq", "ne", "lt", "ge"])} ${literal()}`,
         () => `lower-case(${pick(single)}) = ${quoted(pick(words).toLowerCase())}`,
         () => `upper-case(${pick(single)}) ${operator()} ${quoted(pick(words).toUpperCase())}`,
-        () => `${pick(["contains", "starts-with", "fn:ends-with"])}(${text()}, ${chance(90) ? literal() : pick(single)})`,
+        () => `${pick(["contains", "starts-with", "fn:ends-with", "contains-token"])}(${text()}, ${chance(90) ? literal() : pick(single)})`,
         () => `$u/age ${operator()} ${pick(["9", "10", "7.5", "-1", "1e1"])}`,
         () => `${pick(["3", "10"])} ${operator()} $u/age`,
         () => `$u/open = ${pick(["true()", "false()"])}`,
@@ -102,7 +109,7 @@ function query() {
     const made = `${attributes()}${parts()}`;
     return {
         prolog: `${chance(30) ? 'xquery version "1.0"; ' : ""}declare default element namespace "${NAMESPACE}"; ` +
-            `declare namespace p="${OTHER}"; for $u in `,
+            `declare namespace p="${OTHER}"; declare namespace j="urn:judge"; for $u in `,
         where: "/user-profiles/user-profile " + (chance(90) ? `where ${condition(3)} ` : ""),
         keys: chance(50) ? Array.from({ length: 1 + random(3) }, key) : [],
         made: made || chance(50) ? `<${name}>${made}</${name}>` : `<${name}/>`,
@@ -139,7 +146,8 @@ function compare(a, b) {
 function judged(asked, documents) {
     const tree = slimdom.parseXmlDocument(`<all>${documents.map((one) => one.replace(/^<[?].*[?]>/, "")).join("")}</all>`);
     const keys = asked.keys.map(({ value }) => `<k>{exists(${value})}</k><k>{string(${value})}</k>`).join("");
-    const nodes = evaluateXPath(`${asked.prolog}$c/*${asked.where}return <judged>${keys}${asked.made}</judged>`, null, null,
+    const where = asked.where.replaceAll("contains-token(", "j:contains-token(");
+    const nodes = evaluateXPath(`${asked.prolog}$c/*${where}return <judged>${keys}${asked.made}</judged>`, null, null,
         { c: tree }, evaluateXPath.ALL_RESULTS_TYPE, { language: evaluateXPath.XQUERY_3_1_LANGUAGE, nodesFactory: tree });
     const found = nodes.map((node) => ({ made: canonical(node.lastChild),
         keys: [...node.childNodes].slice(0, -1).map((one) => one.textContent) }));

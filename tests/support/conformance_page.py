@@ -8,7 +8,7 @@ import sys
 
 def existing():
     names = {os.path.basename(path) for path in glob.glob("tests/replay/*.replay") + glob.glob("tests/wire/*.py")
-             + glob.glob("tests/*.c")}
+             + glob.glob("tests/*.c") + glob.glob("tests/search/*")}
     for path in glob.glob("schemas/*/examples/*/*.xml"):
         folder, _, _, name = path.split(os.sep)[1:]
         names.add(f"{folder}/{name}")

@@ -36,9 +36,9 @@ static struct text complaint_of(const char *written)
 /* The condition as it was understood, in brackets. */
 static void show(struct text_builder *out, const struct search_expression *e)
 {
-    static const char *const names[] = {"or",     "and",    "not",   "compare", "contains", "starts",
-                                        "ends",   "exists", "empty", "true",    "false",    "path",
-                                        "string", "number", "lower", "upper",   "string-of"};
+    static const char *const names[] = {"or",   "and",    "not",    "compare", "contains", "starts",
+                                        "ends", "token",  "exists", "empty",   "true",     "false",
+                                        "path", "string", "number", "lower",   "upper",    "string-of"};
     static const char *const operators[] = {"=", "!=", "<", "<=", ">", ">="};
     if (!e)
         return;
@@ -151,8 +151,8 @@ static void complaints_name_the_place(void **state)
         {LOOP "where $u/é = 'x' and $u/a[1] = 'y'" MADE,
          "query, line 1, column 56: predicates are not understood here: use where"},
         {LOOP "where matches($u/a, 'x')" MADE,
-         "query, line 1, column 37: the function 'matches' is not known here: contains, starts-with, ends-with, "
-         "lower-case, upper-case, string, not, exists, empty, true and false are"},
+         "query, line 1, column 37: the function 'matches' is not known here: contains, contains-token, "
+         "starts-with, ends-with, lower-case, upper-case, string, not, exists, empty, true and false are"},
         {LOOP "let $x := 1" MADE, "query, line 1, column 31: a query has one variable"},
         {LOOP "where display-name = 'x'" MADE,
          "query, line 1, column 37: 'display-name' is no value: paths begin with $u, texts stand in quotes"},

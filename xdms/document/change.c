@@ -1,6 +1,7 @@
 /* Changes documents: reads, works out the result outside any transaction, commits if nothing moved, else begins again.
  * The order in which a request can be refused is decided here and nowhere else. */
 #include "documents.h"
+#include "usage_search.h"
 #include "xcap_edit.h"
 
 static bool change_prepare(struct document_change *change);
@@ -196,19 +197,24 @@ static enum status make_bytes(struct document_change *change, const struct store
     return OK;
 }
 
-static enum status take_claims(struct document_change *change)
+static enum status take_claims(struct document_change *change, struct text bytes)
 {
-    if (change->claims_count > STORE_CLAIMS_MAX)
+    const struct usage_claim *entries;
+    size_t entries_count =
+        usage_index_entries(change->place.usage, change->place.tree, bytes, &change->round, &entries);
+    size_t count = change->claims_count + entries_count;
+    if (count > STORE_CLAIMS_MAX)
         return refuse_conflict(&change->refusal, "constraint-failure", TEXT("The document names too many addresses."));
-    struct claim *claims = arena_array(&change->round, struct claim, change->claims_count);
-    for (size_t i = 0; i < change->claims_count; i++) {
-        const struct usage_claim *claim = &change->claims[i];
+    struct claim *claims = arena_array(&change->round, struct claim, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct usage_claim *claim =
+            i < change->claims_count ? &change->claims[i] : &entries[i - change->claims_count];
         if (claim->value.length > STORE_VALUE_MAX)
             return refuse_conflict(&change->refusal, "constraint-failure", TEXT("An address is too long."));
         claims[i] = (struct claim){claim->kind, claim->value, claim->shared};
     }
     change->commit.claims = claims;
-    change->commit.claims_count = change->claims_count;
+    change->commit.claims_count = count;
     return OK;
 }
 
@@ -249,7 +255,7 @@ static enum status check_result(struct document_change *change, struct text byte
     if (status == OK && must_stand_apart(change))
         status = change_refuse_taken(change, TEXT(""), &change->round, &change->refusal);
     if (status == OK)
-        return take_claims(change);
+        return take_claims(change, bytes);
     struct refusal taken;
     if (status == REFUSED && change->refusal.kind == REFUSAL_CONFLICT &&
         strcmp(change->refusal.element, "constraint-failure") == 0 &&

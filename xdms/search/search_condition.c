@@ -2,6 +2,7 @@
  * evaluates a tree meets a pair that cannot. */
 #include "search_parser.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum value_type { TYPE_NODES, TYPE_TEXT, TYPE_NUMBER, TYPE_CONDITION };
@@ -25,6 +26,7 @@ static struct search_expression *expression_new(struct search_parser *parser, en
 
 static enum value_type type_of(const struct search_expression *expression)
 {
+    assert(expression);
     switch (expression->kind) {
     case SEARCH_PATH: return TYPE_NODES;
     case SEARCH_STRING:
@@ -217,6 +219,7 @@ static const struct function {
     {TEXT_INIT("contains"), SEARCH_CONTAINS, 2, ARGUMENT_TEXT},
     {TEXT_INIT("starts-with"), SEARCH_STARTS_WITH, 2, ARGUMENT_TEXT},
     {TEXT_INIT("ends-with"), SEARCH_ENDS_WITH, 2, ARGUMENT_TEXT},
+    {TEXT_INIT("contains-token"), SEARCH_CONTAINS_TOKEN, 2, ARGUMENT_TEXT},
     {TEXT_INIT("lower-case"), SEARCH_LOWER_CASE, 1, ARGUMENT_TEXT},
     {TEXT_INIT("upper-case"), SEARCH_UPPER_CASE, 1, ARGUMENT_TEXT},
     {TEXT_INIT("string"), SEARCH_STRING_OF, 1, ARGUMENT_TEXT},
@@ -259,10 +262,11 @@ static bool read_function(struct search_parser *parser, size_t at, struct text n
         return search_complain(parser, at, "'%.*s' is no value: paths begin with $%.*s, texts stand in quotes",
                                TEXT_ARG(search_shown(name)), TEXT_ARG(search_shown(parser->query->variable)));
     if (!function)
-        return search_complain(parser, at,
-                               "the function '%.*s' is not known here: contains, starts-with, ends-with, lower-case, "
-                               "upper-case, string, not, exists, empty, true and false are",
-                               TEXT_ARG(search_shown(name)));
+        return search_complain(
+            parser, at,
+            "the function '%.*s' is not known here: contains, contains-token, starts-with, ends-with, "
+            "lower-case, upper-case, string, not, exists, empty, true and false are",
+            TEXT_ARG(search_shown(name)));
     if (!search_expect(parser, "("))
         return false;
     for (size_t i = 0; i < function->arguments; i++)

@@ -166,11 +166,30 @@ static bool compare(const struct search_expression *comparison, struct search_su
     return compare_texts(comparison, subject);
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+static bool has_word(struct text text, struct text word)
+{
+    struct text wanted = text_trim(word);
+    for (size_t at = 0; wanted.length && at < text.length; at++) {
+        size_t begin = at;
+        while (at < text.length && !is_blank(text.bytes[at]))
+            at++;
+        if (text_equal(text_slice(text, begin, at), wanted))
+            return true;
+    }
+    return false;
+}
+
 static bool has_part(enum search_kind kind, struct text text, struct text part)
 {
     switch (kind) {
     case SEARCH_CONTAINS: return part.length == 0 || text_find(text, part) < text.length;
     case SEARCH_STARTS_WITH: return text_starts_with(text, part);
+    case SEARCH_CONTAINS_TOKEN: return has_word(text, part);
     default: return text_ends_with(text, part);
     }
 }
@@ -208,7 +227,8 @@ static bool holds(const struct search_expression *expression, struct search_subj
     case SEARCH_COMPARE: return compare(expression, subject);
     case SEARCH_CONTAINS:
     case SEARCH_STARTS_WITH:
-    case SEARCH_ENDS_WITH: return find_part(expression, subject);
+    case SEARCH_ENDS_WITH:
+    case SEARCH_CONTAINS_TOKEN: return find_part(expression, subject);
     case SEARCH_EXISTS: return !search_nodes(path, subject, stop_at, (void *)path);
     case SEARCH_EMPTY: return search_nodes(path, subject, stop_at, (void *)path);
     case SEARCH_TRUE: return true;

@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "erasure.h"
 #include "log.h"
-#include "service_own.h"
+#include "service_search.h"
 
 static const char *const method_names[METHODS] = {"GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "other"};
 
@@ -66,6 +66,8 @@ struct service *service_new(const struct service_settings *settings, const struc
         .basic = settings->basic,
         .target_bytes_max = settings->target_bytes_max ? settings->target_bytes_max : XCAP_TARGET_MAX,
         .selector_steps_max = settings->selector_steps_max ? settings->selector_steps_max : XCAP_STEPS_MAX,
+        .search_documents_max = settings->search_documents_max,
+        .search_results_max = settings->search_results_max,
         .gzip_bytes_min = settings->gzip_bytes_min ? settings->gzip_bytes_min : SIZE_MAX,
         .trailing_slash = settings->trailing_slash,
         .raw_attributes = settings->raw_attributes,
@@ -86,6 +88,7 @@ struct service *service_new(const struct service_settings *settings, const struc
     service->resume.run = resume;
     if (service->clerk)
         clerk_take(service->clerk, &service->resume);
+    service->searchers = searchers_new();
     return service;
 }
 
@@ -109,6 +112,7 @@ void service_job_end(struct service *service)
 void service_free(struct service *service)
 {
     clerk_free(service->clerk);
+    searchers_free(service->searchers);
     pthread_mutex_lock(&service->job_lock);
     while (service->job_runs)
         pthread_cond_wait(&service->job_ended, &service->job_lock);

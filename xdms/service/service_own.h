@@ -46,6 +46,7 @@ struct service {
     struct group_pool *groups;
     struct clerk *clerk;      /* NULL: workers do it themselves */
     struct clerk_task resume; /* at the start */
+    struct searchers *searchers;
     atomic_bool ready;
     struct service_metrics metrics;
     pthread_mutex_t job_lock; /* for what follows */
@@ -106,6 +107,8 @@ struct xcap_call {
     bool entered;        /* documents_enter has no documents_leave yet */
     bool changing;       /* `change` is filled in */
     struct document_change change;
+    bool posted;                /* something is sent to a usage as such: service_search.h */
+    struct search_call *search; /* NULL: not begun */
 };
 
 /* True if the response must be made from the whole body: the header section says nothing yet. */

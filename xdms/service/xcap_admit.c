@@ -3,7 +3,7 @@
  * xcap.absent-first wants that too). */
 #include "clock.h"
 #include "log.h"
-#include "service_own.h"
+#include "service_search.h"
 #include "user.h"
 
 static struct xcap_call *call_new(struct service *service, struct http_request *request);
@@ -50,6 +50,11 @@ enum http_progress service_xcap(void *service, struct http_request *request, str
     if (status == OK && call->method == METHOD_OPTIONS) {
         response->status = 200;
         http_response_header(response, "Allow", allowed_methods(call));
+    } else if (status == OK && call->posted) {
+        enum http_progress progress;
+        status = xcap_post(call, response, &progress, &refusal);
+        if (progress == HTTP_WAITING)
+            return HTTP_WAITING;
     } else if (status == OK && is_read(call->method)) {
         status = xcap_read(call, response, &refusal);
     } else if (status == OK) {
@@ -68,7 +73,7 @@ static void enter(struct xcap_call *call)
         return;
     uint64_t generation = documents_enter(call->service->documents);
     if (generation != call->generation)
-        call->admitted = call->changing = false;
+        call->admitted = call->changing = call->posted = false;
     call->generation = generation;
     call->entered = true;
 }
@@ -111,6 +116,8 @@ enum status xcap_admit(struct xcap_call *call, struct refusal *refusal)
 {
     struct refusal unplaced = {0};
     call->admitted = true;
+    if (xcap_post_find(call))
+        return xcap_post_admit(call, refusal);
     if (call->method == METHOD_OPTIONS)
         return options(call, refusal);
     enum status status = locate(call, refusal, &unplaced);
@@ -246,6 +253,8 @@ static enum status check_owner(const struct xcap_call *call, struct refusal *ref
 
 static struct text allowed_methods(const struct xcap_call *call)
 {
+    if (call->posted)
+        return TEXT("POST, OPTIONS");
     if (document_can_shrink(&call->place, call->selector))
         return TEXT(XCAP_ALLOW_DELETE);
     return is_fixed(call) ? TEXT(XCAP_ALLOW_READ) : TEXT(XCAP_ALLOW_ALL);

@@ -57,6 +57,15 @@ enum status store_get(struct store *store, const struct document_key *key, struc
     return store->engine->read(store->state, key, arena, found_out);
 }
 
+enum status store_get_claims(struct store *store, const struct document_key *key, struct arena *arena,
+                             struct stored *found_out, struct claim **claims_out, size_t *count_out)
+{
+    *found_out = (struct stored){0};
+    *claims_out = NULL;
+    *count_out = 0;
+    return store->engine->read_claims(store->state, key, arena, found_out, claims_out, count_out);
+}
+
 enum status store_head(struct store *store, const struct document_key *key, struct stored *found_out)
 {
     *found_out = (struct stored){0};
@@ -169,7 +178,7 @@ bool commit_within_limits(const struct commit *commit)
         !part_within_limits(key->owner, STORE_PART_MAX) || !part_within_limits(key->name, STORE_PART_MAX))
         return false;
     if (commit->who.length > STORE_PART_MAX || commit->bytes.length > STORE_DOCUMENT_MAX ||
-        commit->claims_count > STORE_CLAIMS_MAX)
+        commit->claims_count > STORE_CLAIMS_MAX || (commit->claims_only && commit->deletion))
         return false;
     for (size_t i = 0; i < commit->claims_count; i++)
         if ((commit->claims[i].shared && commit->claims[i].counted) ||

@@ -8,6 +8,8 @@
 struct store_engine {
     void (*close)(void *state);
     enum status (*read)(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out);
+    enum status (*read_claims)(void *state, const struct document_key *key, struct arena *arena,
+                               struct stored *found_out, struct claim **claims_out, size_t *count_out);
     void (*submit)(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context);
     enum status (*find)(void *state, struct text kind, struct text value, struct arena *arena,
                         struct document_key *key_out);

@@ -46,6 +46,14 @@ static enum status faulty_read(void *state, const struct document_key *key, stru
     return arena ? store_get(faulty->inner, key, arena, found_out) : store_head(faulty->inner, key, found_out);
 }
 
+static enum status faulty_read_claims(void *state, const struct document_key *key, struct arena *arena,
+                                      struct stored *found_out, struct claim **claims_out, size_t *count_out)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_READ);
+    return fault ? fault->status : store_get_claims(faulty->inner, key, arena, found_out, claims_out, count_out);
+}
+
 static void faulty_submit(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context)
 {
     struct faulty *faulty = state;
@@ -128,6 +136,7 @@ static enum status faulty_check(void *state, store_problem_fn *problem, void *co
 static const struct store_engine faulty_engine = {
     .close = faulty_close,
     .read = faulty_read,
+    .read_claims = faulty_read_claims,
     .submit = faulty_submit,
     .find = faulty_find,
     .tally = faulty_tally,

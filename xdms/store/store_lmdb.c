@@ -84,6 +84,7 @@ static void lmdb_submit(void *state, struct commit *commits, size_t count, commi
 static const struct store_engine lmdb_engine = {
     .close = lmdb_close,
     .read = lmdb_read,
+    .read_claims = lmdb_read_claims,
     .submit = lmdb_submit,
     .find = lmdb_find,
     .tally = lmdb_tally,

@@ -269,9 +269,16 @@ static inline struct text number_text(const struct number *number)
     return (struct text){number->bytes, sizeof(number->bytes)};
 }
 
+/* Takes what is new and lets go of what is no more, of claims as claims_write made them; what stays costs nothing. 0 or
+ * an LMDB error. store_lmdb_claims.c */
+int lmdb_claims_replace(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct text old,
+                        struct text now);
+
 /* --- calls of the engine: store_lmdb_read.c, store_lmdb_write.c ----------------------------------------------- */
 
 enum status lmdb_read(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out);
+enum status lmdb_read_claims(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out,
+                             struct claim **claims_out, size_t *count_out);
 enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
                       struct document_key *key_out);
 enum status lmdb_tally(void *state, struct text kind, struct text value, struct tally *tally_out);

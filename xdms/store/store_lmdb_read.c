@@ -60,6 +60,36 @@ enum status lmdb_read(void *state, const struct document_key *key, struct arena 
     return finish(store, txn, arena ? "get" : "head", read_document(store, txn, key, arena, found_out));
 }
 
+static int read_claims(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct arena *arena,
+                       struct claim **claims_out, size_t *count_out)
+{
+    struct head head;
+    struct claim claim;
+    int error = head_of(store, txn, key, &head);
+    if (error)
+        return error;
+    struct text rest = text_copy(arena, head.claims);
+    for (struct text left = rest; claims_next(&left, &claim);)
+        (*count_out)++;
+    *claims_out = arena_array(arena, struct claim, *count_out);
+    for (size_t i = 0; i < *count_out; i++)
+        claims_next(&rest, &(*claims_out)[i]);
+    return rest.length ? MDB_CORRUPTED : 0;
+}
+
+enum status lmdb_read_claims(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out,
+                             struct claim **claims_out, size_t *count_out)
+{
+    struct lmdb_store *store = state;
+    MDB_txn *txn;
+    if (lmdb_read_begin(store, &txn) != 0)
+        return FAILED;
+    int error = read_document(store, txn, key, arena, found_out);
+    if (!error)
+        error = read_claims(store, txn, key, arena, claims_out, count_out);
+    return finish(store, txn, "claims", error);
+}
+
 enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
                       struct document_key *key_out)
 {

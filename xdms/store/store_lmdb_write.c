@@ -26,6 +26,7 @@ struct step {
     struct head old;       /* in the scratch arena: the map changes under writes */
     bool exists;
     uint64_t number; /* of the change that this makes */
+    bool reclaimed;  /* something was written that is no change */
     int64_t now_ms;
 };
 
@@ -35,6 +36,7 @@ static int step_load(struct step *step);
 static bool step_allowed(struct step *step, struct text claims, int *error);
 static int is_held(struct step *step, bool *held_out);
 static int document_write(struct step *step, struct text claims);
+static int document_reclaim(struct step *step, struct text claims);
 static int document_delete(struct step *step);
 
 static struct store_metrics {
@@ -128,7 +130,7 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
     bool changed = step.number != before + 1;
     if (!error && changed)
         error = last_write(&step);
-    if (error || !changed) {
+    if (error || !(changed || step.reclaimed)) {
         lmdb_write_end(store, step.txn, false);
         return error;
     }
@@ -218,6 +220,10 @@ static int step_run(struct step *step)
         error = is_held(step, &kept);
     if (error || (commit->deletion && kept))
         return error;
+    if (commit->claims_only) {
+        commit->version = step->old.version;
+        return document_reclaim(step, claims);
+    }
     error = commit->deletion ? document_delete(step) : document_write(step, claims);
     if (!error)
         commit->version = step->number++;
@@ -272,7 +278,8 @@ static int claim_is_free(struct step *step, const struct claim *claim, bool *fre
 static bool step_allowed(struct step *step, struct text claims, int *error)
 {
     struct commit *commit = step->commit;
-    if (commit->expected != VERSION_ANY && commit->expected != step->old.version) {
+    bool missing = commit->claims_only && !step->exists;
+    if (missing || (commit->expected != VERSION_ANY && commit->expected != step->old.version)) {
         commit->status = CONFLICT;
         commit->version = step->old.version;
         return false;
@@ -307,33 +314,6 @@ static int value_delete(struct step *step, MDB_dbi database, struct text key)
     MDB_val key_val = val_of(key);
     int error = mdb_del(step->txn, database, &key_val, NULL);
     return error == MDB_NOTFOUND ? 0 : error;
-}
-
-static int claim_apply(struct step *step, const struct claim *claim, bool take)
-{
-    if (claim->counted)
-        return lmdb_tally_apply(step->store, step->txn, claim, take);
-    const struct document_key *key = &step->commit->key;
-    const struct text parts[SHARED_PARTS] = {claim->kind, claim->value, key->usage, key->owner, key->name};
-    MDB_dbi database = claim->shared ? step->store->shared : step->store->claims;
-    struct lmdb_key place;
-    size_t count = claim->shared ? SHARED_PARTS : CLAIM_PARTS;
-    lmdb_key_write(&place, parts, count, count);
-    if (!take)
-        return value_delete(step, database, key_text(&place));
-    struct text record = {0};
-    if (!claim->shared || place.hashed)
-        record = parts_write(&step->store->scratch, parts, SHARED_PARTS);
-    return value_put(step, database, key_text(&place), record, 0);
-}
-
-static int claims_apply(struct step *step, struct text claims, bool take)
-{
-    struct claim claim;
-    int error = 0;
-    while (!error && claims_next(&claims, &claim))
-        error = claim_apply(step, &claim, take);
-    return error;
 }
 
 /* One record too many, or too old; never the newest. */
@@ -410,12 +390,22 @@ static int document_write(struct step *step, struct text claims)
     if (!error)
         error =
             value_put(step, step->store->heads, key_text(&step->place), head_write(&step->store->scratch, &head), 0);
-    if (!error && !text_equal(claims, step->old.claims)) {
-        error = claims_apply(step, step->old.claims, false);
-        if (!error)
-            error = claims_apply(step, claims, true);
-    }
+    if (!error)
+        error = lmdb_claims_replace(step->store, step->txn, &commit->key, step->old.claims, claims);
     return error ? error : change_record(step);
+}
+
+/* Only what the document is found by: nobody who reads it sees a change, so there is no record of one. */
+static int document_reclaim(struct step *step, struct text claims)
+{
+    struct head head = step->old;
+    if (text_equal(claims, head.claims))
+        return 0;
+    head.claims = claims;
+    step->reclaimed = true;
+    int error =
+        value_put(step, step->store->heads, key_text(&step->place), head_write(&step->store->scratch, &head), 0);
+    return error ? error : lmdb_claims_replace(step->store, step->txn, &step->commit->key, step->old.claims, claims);
 }
 
 static int document_delete(struct step *step)
@@ -424,6 +414,6 @@ static int document_delete(struct step *step)
     if (!error)
         error = value_delete(step, step->store->heads, key_text(&step->place));
     if (!error)
-        error = claims_apply(step, step->old.claims, false);
+        error = lmdb_claims_replace(step->store, step->txn, &step->commit->key, step->old.claims, (struct text){0});
     return error ? error : change_record(step);
 }

@@ -263,6 +263,18 @@ static bool claims_are_free(const struct memory *memory, struct commit *commit, 
     return true;
 }
 
+/* The same document with other claims. */
+static enum status document_reclaim(struct memory *memory, struct commit *commit, struct document *old)
+{
+    struct commit again = *commit;
+    again.bytes = old->stored.bytes;
+    struct document *document = document_new(&again, old->stored.version, old->stored.modified_ms);
+    document_remove(memory, old);
+    document_add(memory, document);
+    commit->version = document->stored.version;
+    return OK;
+}
+
 static enum status commit_one(struct memory *memory, struct commit *commit)
 {
     if (!commit_within_limits(commit))
@@ -271,7 +283,7 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
         return commit->only_with->status;
     struct document *old = document_find(memory, &commit->key);
     uint64_t version = old ? old->stored.version : VERSION_ABSENT;
-    if (commit->expected != VERSION_ANY && commit->expected != version) {
+    if ((commit->claims_only && !old) || (commit->expected != VERSION_ANY && commit->expected != version)) {
         commit->version = version;
         return CONFLICT;
     }
@@ -281,6 +293,8 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
     if ((commit->deletion && !old) || (kept_by && counted_find(memory, kept_by->kind, kept_by->value)))
         return OK;
 
+    if (commit->claims_only)
+        return document_reclaim(memory, commit, old);
     int64_t now_ms = clock_wall_ms();
     if (old)
         document_remove(memory, old);
@@ -318,6 +332,28 @@ static enum status memory_read(void *state, const struct document_key *key, stru
         *found_out = document->stored;
         found_out->key = arena ? key_copy(arena, key) : *key;
         found_out->bytes = arena ? text_copy(arena, document->stored.bytes) : (struct text){0};
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return document ? OK : NOT_FOUND;
+}
+
+static enum status memory_read_claims(void *state, const struct document_key *key, struct arena *arena,
+                                      struct stored *found_out, struct claim **claims_out, size_t *count_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    const struct document *document = document_find(memory, key);
+    if (document) {
+        *found_out = document->stored;
+        found_out->key = key_copy(arena, key);
+        found_out->bytes = text_copy(arena, document->stored.bytes);
+        *count_out = document->claims_count;
+        *claims_out = arena_array(arena, struct claim, *count_out);
+        for (size_t i = 0; i < *count_out; i++) {
+            (*claims_out)[i] = document->claims[i];
+            (*claims_out)[i].kind = text_copy(arena, document->claims[i].kind);
+            (*claims_out)[i].value = text_copy(arena, document->claims[i].value);
+        }
     }
     pthread_mutex_unlock(&memory->lock);
     return document ? OK : NOT_FOUND;
@@ -464,6 +500,7 @@ static void memory_close(void *state)
 static const struct store_engine memory_engine = {
     .close = memory_close,
     .read = memory_read,
+    .read_claims = memory_read_claims,
     .submit = memory_submit,
     .find = memory_find,
     .tally = memory_tally,

@@ -14,8 +14,6 @@ struct gathering {
 };
 
 static enum status gather(struct gathering *gathering, const struct xml_element *element, struct refusal *refusal);
-static const struct xml_element *next_in_document(const struct xml_element *element);
-static bool path_selects(const struct usage_path *path, const struct xml_element *element, struct text *value_out);
 static struct text field_of(struct gathering *gathering, const struct usage_path *path,
                             const struct xml_element *element);
 static struct text in_form(struct arena *arena, enum usage_form form, struct text value);
@@ -35,7 +33,7 @@ enum status usage_claims_read(const struct usage_loaded *loaded, struct text byt
         return FAILED; /* libxml2 has read it before us */
     struct gathering gathering = {.loaded = loaded, .arena = arena};
     gathering.claims = arena_array(arena, struct usage_claim, USAGE_CLAIMS_MAX);
-    for (const struct xml_element *element = root; element; element = next_in_document(element)) {
+    for (const struct xml_element *element = root; element; element = usage_next_element(element)) {
         if (gather(&gathering, element, refusal) != OK)
             return REFUSED;
     }
@@ -51,7 +49,7 @@ static enum status gather(struct gathering *gathering, const struct xml_element 
     for (size_t i = 0; i < loaded->claims_count; i++) {
         const struct usage_claim_row *row = &loaded->claims[i];
         struct text value;
-        if (!path_selects(&row->path, element, &value))
+        if (!usage_path_finds(&row->path, element, NULL, &value))
             continue;
         struct usage_claim claim = {
             .kind = row->kind, .shared = row->shared, .apart = row->apart, .apart_count = row->apart_count};
@@ -69,7 +67,7 @@ static enum status gather(struct gathering *gathering, const struct xml_element 
     return OK;
 }
 
-static const struct xml_element *next_in_document(const struct xml_element *element)
+const struct xml_element *usage_next_element(const struct xml_element *element)
 {
     if (element->first_child)
         return element->first_child;
@@ -78,7 +76,8 @@ static const struct xml_element *next_in_document(const struct xml_element *elem
     return element ? element->next : NULL;
 }
 
-static bool path_selects(const struct usage_path *path, const struct xml_element *element, struct text *value_out)
+bool usage_path_finds(const struct usage_path *path, const struct xml_element *element,
+                      const struct xml_element *within, struct text *value_out)
 {
     const struct xml_element *at = element;
     for (size_t i = path->steps_count; i > 0; i--) {
@@ -86,7 +85,7 @@ static bool path_selects(const struct usage_path *path, const struct xml_element
             return false;
         at = at->parent;
     }
-    if (at && !path->anywhere)
+    if (at != within && !path->anywhere)
         return false;
     if (!path->has_attribute) {
         *value_out = element->text;

@@ -41,7 +41,7 @@ uint64_t usage_row_number(const struct xml_element *element, const char *name, u
     return text_to_u64(usage_row_value(element, name), &number) ? number : if_absent;
 }
 
-static enum xcap_tree tree_of(const struct xml_element *element)
+enum xcap_tree usage_row_tree(const struct xml_element *element)
 {
     return text_equal(usage_row_value(element, "scope"), TEXT("global")) ? XCAP_GLOBAL : XCAP_USERS;
 }
@@ -72,6 +72,8 @@ enum status usage_manifest_read(const struct xml_element *manifest, struct arena
             text_format(memory, "'%.*s' is no unique value of an attribute that stands at one place", TEXT_ARG(kind));
         return FAILED;
     }
+    if (usage_search_read(manifest, memory, loaded_out, error_out) != OK)
+        return FAILED;
     return usage_policy_read(manifest, memory, loaded_out, error_out);
 }
 
@@ -180,7 +182,7 @@ static enum status read_documents(const struct xml_element *manifest, struct are
             continue;
         loaded->computed[used].file = usage_row_value(row, "computed");
         documents[used].pattern = usage_row_value(row, "name");
-        documents[used].tree = tree_of(row);
+        documents[used].tree = usage_row_tree(row);
         documents[used].kind = loaded->computed[used].file.length ? USAGE_COMPUTED : USAGE_STORED;
         documents[used].source = source_of(usage_row_value(row, "from"));
         loaded->computed[used].by = usage_row_value(row, "by");
@@ -226,8 +228,8 @@ struct text usage_role_name(enum usage_role role)
 
 #define CHANGING_ROLES (~USAGE_ROLE_BIT(USAGE_AUDITOR))
 
-/* One role stands for itself and those after it; several for just these. The schema has no other names. */
-static unsigned roles_of(const struct xml_element *row, const char *attribute, unsigned if_absent)
+/* The schema has no other names. */
+unsigned usage_row_roles(const struct xml_element *row, const char *attribute, unsigned if_absent)
 {
     struct text rest = usage_row_value(row, attribute), name;
     if (rest.length == 0)
@@ -251,8 +253,9 @@ static void read_posts(const struct xml_element *manifest, struct arena *memory,
         posts[loaded->usage.posts_count++] = (struct usage_post){
             .mime = usage_row_value(row, "type"),
             .handler = usage_row_value(row, "handler"),
-            .tree = tree_of(row),
-            .roles = roles_of(row, "role", ROLES_FROM(tree_of(row) == XCAP_GLOBAL ? USAGE_USER : USAGE_OWNER)) &
+            .tree = usage_row_tree(row),
+            .roles = usage_row_roles(row, "role",
+                                     ROLES_FROM(usage_row_tree(row) == XCAP_GLOBAL ? USAGE_USER : USAGE_OWNER)) &
                      CHANGING_ROLES, /* what is posted may change something */
         };
     }
@@ -271,10 +274,10 @@ static void read_access(const struct xml_element *manifest, struct usage_loaded 
     for (const struct xml_element *row = manifest->first_child; row; row = row->next) {
         if (!usage_row_is(row, "access"))
             continue;
-        unsigned *roles = loaded->roles[tree_of(row)];
-        roles[USAGE_READ] = roles_of(row, "read", roles[USAGE_READ]);
-        roles[USAGE_WRITE] = roles_of(row, "write", roles[USAGE_WRITE]) & CHANGING_ROLES;
-        roles[USAGE_DELETE] = roles_of(row, "delete", roles[USAGE_WRITE]) & CHANGING_ROLES;
+        unsigned *roles = loaded->roles[usage_row_tree(row)];
+        roles[USAGE_READ] = usage_row_roles(row, "read", roles[USAGE_READ]);
+        roles[USAGE_WRITE] = usage_row_roles(row, "write", roles[USAGE_WRITE]) & CHANGING_ROLES;
+        roles[USAGE_DELETE] = usage_row_roles(row, "delete", roles[USAGE_WRITE]) & CHANGING_ROLES;
     }
 }
 

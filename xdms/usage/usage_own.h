@@ -2,11 +2,10 @@
 #ifndef USAGE_OWN_H
 #define USAGE_OWN_H
 
-#include "usage.h"
+#include "usage_search.h"
 #include "xml_tree.h"
 #include "xml_validate.h"
 
-#define USAGE_STEPS_MAX     8         /* of a claim path; documents are not deeper where it matters */
 #define USAGE_CLAIMS_MAX    256       /* of one document: all are written in its transaction */
 #define USAGE_FILE_MAX      (4 << 20) /* bytes of a file in schemas/; more is not ours */
 #define USAGE_BYTES_MAX     262144    /* of a document, when the manifest sets no limit */
@@ -18,19 +17,6 @@
 
 /* For what the server itself puts together: any document that was stored must fit with what stands around it. */
 #define USAGE_LIMITS_LISTING ((struct xml_limits){USAGE_LISTING_MAX, 204, 500000, 64})
-
-struct usage_step {
-    struct text namespace, local;
-};
-
-/* "//ls:list-service/@uri" or "/ls:group/ls:list-service": child steps, the first perhaps anywhere. */
-struct usage_path {
-    bool anywhere;
-    struct usage_step steps[USAGE_STEPS_MAX];
-    size_t steps_count;
-    bool has_attribute; /* else the text of the element */
-    struct text attribute_namespace, attribute;
-};
 
 enum usage_form {
     USAGE_AS_WRITTEN,
@@ -65,6 +51,7 @@ struct usage_loaded {
     unsigned roles[USAGE_TREES][USAGE_OPERATIONS]; /* bit 1 << role */
     const struct usage_claim_row *claims;
     size_t claims_count;
+    const struct usage_searchable *searchable[USAGE_TREES]; /* NULL: nothing */
     struct usage_computed *computed; /* one for each of usage.documents */
     bool has_suspects;               /* else the sheet looks at every document */
     struct xml_suspects suspects;
@@ -111,6 +98,14 @@ size_t usage_rows_count(const struct xml_element *parent, const char *name);
 enum status usage_policy_read(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                               struct text *error_out);
 
+/* The <searchable> rows of a manifest. */
+enum status usage_search_read(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
+                              struct text *error_out);
+
+/* The attribute names one role, which stands for itself and those after it, or several, for just these. */
+unsigned usage_row_roles(const struct xml_element *row, const char *attribute, unsigned if_absent);
+enum xcap_tree usage_row_tree(const struct xml_element *row);
+
 enum status usage_manifest_read(const struct xml_element *manifest, struct arena *memory,
                                 struct usage_loaded *loaded_out, struct text *error_out);
 
@@ -130,6 +125,11 @@ enum status usage_computed_check(const struct usage_loaded *loaded, struct text 
 enum status usage_page_make(const struct xml_sheet *sheet, const struct usage *usage,
                             const struct usage_subject *subject, struct text bytes, struct arena *arena,
                             struct text *page_out);
+
+/* What a path of a manifest finds at an element that is its last step; `within`: the path begins below that one. */
+bool usage_path_finds(const struct usage_path *path, const struct xml_element *element,
+                      const struct xml_element *within, struct text *value_out);
+const struct xml_element *usage_next_element(const struct xml_element *element); /* in the whole document */
 
 bool usage_path_parse(const struct usage_loaded *loaded, struct text written, struct usage_path *path_out);
 

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""The search service of the real daemon: people and groups are found as far as the asker may know of them, pages follow one
+another, what the query language does not have is refused with its place, and limits end in an answer."""
+import concurrent.futures
+import html
+import re
+import subprocess
+import xml.etree.ElementTree as tree
+
+import harness
+
+TYPE = "application/vnd.oma.search+xml"
+PROFILES = "org.openmobilealliance.user-profile"
+GROUPS = "org.openmobilealliance.groups"
+LISTS = "resource-lists"
+PROFILE_TYPE = "application/vnd.oma.user-profile+xml"
+SEARCH = "{urn:oma:xml:xdm:search}"
+PEOPLE = 30
+
+
+def profile(user, name, extra=""):
+    return (f'<user-profiles xmlns="urn:oma:xml:xdm:user-profile"><user-profile uri="sip:{user}@example.com">'
+            f"<display-name>{name}</display-name>{extra}</user-profile></user-profiles>")
+
+
+def group(name, title, members, searchable):
+    entries = "".join(f'<entry uri="sip:{one}@example.com"/>' for one in members)
+    return (f'<group xmlns="urn:oma:xml:poc:list-service" xmlns:oxe="urn:oma:xml:xdm:extensions"><list-service '
+            f'uri="sip:{name}@example.com"><display-name>{title}</display-name><list>{entries}</list>'
+            f"<oxe:searchable>{searchable}</oxe:searchable></list-service></group>")
+
+
+class Searcher:
+    def __init__(self, server):
+        self.server = server
+
+    def post(self, user, target, query, most=None, after=None, headers=()):
+        attribute = f' max-results="{most}"' if most else ""
+        body = (f'<?xml version="1.0"?><search-set xmlns="urn:oma:xml:xdm:search"><search id="q"{attribute}><request>'
+                f"<query><![CDATA[{query}]]></query></request></search></search-set>")
+        url = (f"http://127.0.0.1:{self.server.ports['http']}/xcap-root/org.openmobilealliance.search?target={target}"
+               + (f"&after={after}" if after else ""))
+        status, text = self.server.curl("POST", url, user, body, TYPE, [*headers])
+        return status, html.unescape(text) if status == 409 else text
+
+    def find(self, user, target, rest, most=None, after=None):
+        """Attributes and texts of what is found."""
+        path = {PROFILES: "user-profiles/user-profile", GROUPS: "group/list-service", LISTS: "resource-lists/list"}
+        status, text = self.post(user, target, f'for $x in collection("{target}")/{path[target.split("/")[0]]} {rest}', most,
+                                 after)
+        assert status == 200, f"{rest}: {status} {text}"
+        root = tree.fromstring(text)
+        assert root.tag == SEARCH + "search-set" and root[0].get("id") == "q" and root[0][0].tag == SEARCH + "response"
+        return [{**one.attrib, **{child.tag.rpartition("}")[2]: child.text for child in one}} for one in root[0][0]]
+
+
+def fill(server):
+    for i in range(PEOPLE):
+        server.ctl("user", "add", f"p{i:02}", f"p{i:02}")
+    people = [(f"p{i:02}", profile(f"p{i:02}", f"{'Anna' if i % 3 else 'Bert'} Müller {i:02}",
+                                   f"<address><locality>{'Berlin' if i % 2 else 'Paris'}</locality></address>"))
+              for i in range(PEOPLE)]
+    people.append(("carol", profile("carol", "Anna Hidden", '<oxe:searchable xmlns:oxe="urn:oma:xml:xdm:extensions">false'
+                                    "</oxe:searchable>")))
+    for user, document in people:
+        status, text = server.curl("PUT", server.url(PROFILES, user, "user-profile"), user, document, PROFILE_TYPE)
+        assert status == 201, text
+    for owner, name, title, members, searchable in [
+            ("alice", "hikers", "Sunday Hikers", ["alice", "bob"], "true"), ("alice", "secret", "Secret Hikers", ["bob"], "false"),
+            ("bob", "bikers", "Bikers", ["bob", "carol"], "true")]:
+        status, text = server.curl("PUT", server.url(GROUPS, owner, name), owner, group(name, title, members, searchable),
+                                   "application/vnd.oma.poc.groups+xml")
+        assert status == 201, text
+    lists = ('<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="friends"><entry '
+             'uri="sip:{}@example.com"><display-name>{}</display-name></entry></list></resource-lists>')
+    for user, friend in (("alice", "bob"), ("bob", "carol")):
+        server.curl("PUT", server.url(LISTS, user, "index"), user, lists.format(friend, friend.title()),
+                    "application/resource-lists+xml")
+
+
+def check_people(searcher):
+    users = PROFILES + "/users/"
+    found = searcher.find("alice", users, 'where contains(lower-case($x/display-name), "müller 0") '
+                          "return <user-profile>{$x/@uri}{$x/display-name}</user-profile>")
+    assert [one["uri"] for one in found] == [f"sip:p{i:02}@example.com" for i in range(10)], found
+    assert found[0]["display-name"] == "Bert Müller 00"
+    found = searcher.find("alice", users, 'where $x/display-name = "Anna Hidden" return <r>{$x/@uri}</r>')
+    assert found == [], "who does not want to be found"
+    found = searcher.find("alice", users, 'where starts-with($x/display-name, "Anna") and $x/address/locality = "Berlin" '
+                          "order by $x/display-name descending return <r>{$x/@uri}</r>")
+    assert [one["uri"] for one in found] == [f"sip:p{i:02}@example.com" for i in range(PEOPLE - 1, 0, -1) if i % 2 and i % 3]
+    one = searcher.find("alice", PROFILES + "/users/sip:p07@example.com/", "return <r>{$x/display-name}</r>")
+    assert one == [{"display-name": "Anna Müller 07"}], one
+
+
+def check_groups(searcher):
+    users = GROUPS + "/users/"
+    found = searcher.find("carol", users, 'where contains($x/display-name, "ikers") return <g>{$x/@uri}</g>')
+    assert sorted(one["uri"] for one in found) == ["sip:bikers@example.com", "sip:hikers@example.com"], found
+    status, text = searcher.post("carol", users, f'for $x in collection("{users}")/group/list-service where '
+                                 '$x/ruleset = "x" return <g/>')
+    assert status == 409 and "'ruleset' cannot be asked for here; these can: @uri, display-name" in text, text
+    found = searcher.find("alice", users, 'where $x/list/entry/@uri = "sip:bob@example.com" return <g>{$x/@uri}</g>')
+    assert [one["uri"] for one in found] == ["sip:hikers@example.com"], f"members are known to the owner alone: {found}"
+    found = searcher.find("carol", users, "return <g>{$x/@uri}{$x/list}</g>")
+    assert found == [], found
+
+
+def check_own(searcher):
+    users = LISTS + "/users/"
+    found = searcher.find("alice", users, "return <l>{$x/@name}{$x/entry/@uri}</l>")
+    assert found == [{"name": "friends", "uri": "sip:bob@example.com"}], found
+    query = f'for $x in collection("{LISTS}/users/sip:bob@example.com/")/resource-lists/list return <l>{{$x/@name}}</l>'
+    assert searcher.post("alice", LISTS + "/users/sip:bob@example.com/", query)[0] == 403
+    assert searcher.post(None, users, query)[0] == 401
+
+
+def check_pages(searcher, server):
+    users = PROFILES + "/users/"
+    for order in ("", "order by $x/address/locality, $x/display-name descending "):
+        query = f'for $x in collection("{users}")/user-profiles/user-profile {order}return <r>{{$x/@uri}}</r>'
+        whole = re.findall('uri="([^"]*)', searcher.post("alice", users, query)[1])
+        pages, after = [], None
+        while after != "":
+            status, text = searcher.post("alice", users, query, 7, after, ["Accept: */*"])
+            url = (f"http://127.0.0.1:{server.ports['http']}/xcap-root/org.openmobilealliance.search")
+            status, head = link_of(server, url, users, query, 7, after)
+            assert status == 200, (status, after)
+            page = re.findall('uri="([^"]*)', text)
+            assert len(page) == 7 or not head, (page, head)
+            pages += page
+            after = re.search("after=([^&>]*)", head).group(1) if head else ""
+        assert pages == whole and len(whole) == PEOPLE, (pages, whole)
+
+
+def link_of(server, url, target, query, most, after):
+    """Status and Link of one page."""
+    body = (f'<search-set xmlns="urn:oma:xml:xdm:search"><search id="q" max-results="{most}"><request><query><![CDATA[{query}]]>'
+            "</query></request></search></search-set>")
+    done = subprocess.run(["curl", "-sS", "-g", "-o", "/dev/null", "-D", "-", "--digest", "-u", "alice:alice", "-H",
+                           f"Content-Type: {TYPE}", "--data-binary", body, f"{url}?target={target}" +
+                           (f"&after={after}" if after else "")], capture_output=True, text=True, timeout=60, check=True)
+    last = done.stdout.strip().split("\n\n")[-1]
+    link = re.search("(?im)^link: (.*)$", last)
+    return int(last.split()[1]), link.group(1).strip() if link else ""
+
+
+def check_refusals(searcher, server):
+    users = PROFILES + "/users/"
+    for query, place in [('for $x in collection("%s")/user-profiles/user-profile\nwhere matches($x/@uri, "a") return <r/>' % users,
+                          "query, line 2, column 7: the function 'matches' is not known here"),
+                         ('for $x in collection("other/users/")/a return <r/>', "query, line 1, column 22: the collection must be"),
+                         ('for $x in collection("%s")/user-profiles return <r/>' % users, "what is found here is /user-profiles")]:
+        status, text = searcher.post("alice", users, query)
+        assert status == 409 and "<constraint-failure" in text and place in text, text
+    for target, expected in (("unknown/users/", 404), ("org.openmobilealliance.pres-rules/users/", 404), (PROFILES, 400),
+                             (PROFILES + "/global/", 404)):
+        status, text = searcher.post("alice", target, f'for $x in collection("{target}")/a return <r/>')
+        assert status == expected, (target, status, text)
+    url = f"http://127.0.0.1:{server.ports['http']}/xcap-root/org.openmobilealliance.search"
+    assert server.curl("GET", url, "alice")[0] == 405
+    assert server.curl("POST", url + "?target=" + users, "alice", "<x/>", "text/xml")[0] == 415
+    status, text = server.curl("POST", url + "?target=" + users, "alice", "<x/>", TYPE)
+    assert status == 409 and "schema-validation-error" in text, text
+    status, text = server.curl("POST", url, "alice", "<x/>", TYPE)
+    assert status == 400 and "target" in text, text
+
+
+def check_limits(searcher, server):
+    """Long searches of many at once neither stop others nor are lost."""
+    users = PROFILES + "/users/"
+    query = f'for $x in collection("{users}")/user-profiles/user-profile where $x/display-name != "" return <r>{{$x/@uri}}</r>'
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(searcher.post, "alice", users, query) for _ in range(24)]
+        assert server.curl("GET", server.url(PROFILES, "p00", "user-profile"), "alice")[0] == 200
+        assert all(answer.result()[0] == 200 and answer.result()[1].count("uri=") == PEOPLE for answer in answers)
+
+
+def test(server):
+    fill(server)
+    searcher = Searcher(server)
+    check_people(searcher)
+    check_groups(searcher)
+    check_own(searcher)
+    check_pages(searcher, server)
+    check_refusals(searcher, server)
+    check_limits(searcher, server)
+
+
+if __name__ == "__main__":
+    harness.main(test)

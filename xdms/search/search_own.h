@@ -1,0 +1,66 @@
+/* What the files of a search share. */
+#ifndef SEARCH_OWN_H
+#define SEARCH_OWN_H
+
+#include "search_run.h"
+#include "search_match.h"
+#include "usage_search.h"
+
+/* Which entries of indexes lead to all documents that can fit. */
+enum search_plan_kind { SEARCH_PLAN_LOOKUP, SEARCH_PLAN_ANY, SEARCH_PLAN_ALL };
+
+struct search_plan {
+    enum search_plan_kind kind;
+    struct text claim, value;        /* of a look-up */
+    bool whole;                      /* the value itself; else all that begin with it */
+    const struct search_plan *a, *b; /* either leads to some (any), or each to all (all) */
+};
+
+/* NULL: no index helps. search_plan.c */
+const struct search_plan *search_plan(const struct usage_searchable *searchable,
+                                      const struct search_expression *condition, struct arena *arena);
+
+/* Without SEARCH_PLAN_ALL: of two that both lead to all, the one that leads to fewer. `count_out`: documents, counted
+ * as far as some thousand. FAILED. */
+enum status search_plan_choose(const struct documents *documents, const struct search_plan *plan, struct arena *arena,
+                               const struct search_plan **chosen_out, size_t *count_out);
+
+/* Which field of the manifest a path of a query stands for, or lies in; NULL: none. search_fields.c */
+const struct usage_field *search_field(const struct usage_searchable *searchable, const struct search_path *path,
+                                       bool exactly);
+
+/* Refuses paths that are no fields. Adds the roles that each field wants to `masks`, once each; there is room for
+ * SEARCH_MASKS_MAX. */
+#define SEARCH_MASKS_MAX 65
+enum status search_fields_check(const struct usage_searchable *searchable, const struct search_query *query,
+                                const struct search_order *order, struct arena *arena, unsigned *masks,
+                                size_t *masks_count, struct refusal *refusal);
+
+/* Where documents come from: one after another by key, along an index entry, or a list of keys. search_source.c */
+struct search_source {
+    const struct documents *documents;
+    const struct usage *usage;
+    enum xcap_tree tree;
+    struct text owner;              /* of one home; no bytes: all */
+    const struct search_plan *plan; /* NULL: one after another */
+    bool listed;                    /* `list` holds all keys, in order */
+    struct document_key *list;
+    size_t list_count, list_at;
+    struct key_page page;
+    size_t page_at;
+    struct arena page_arena;
+    struct document_key after; /* in `after_arena` */
+    struct arena after_arena;
+    bool has_after, ended;
+};
+
+/* With the plan that search_plan_choose gave, and what stands before `after`, if given, left out. FULL: the plan leads
+ * to more than SEARCH_CANDIDATES_MAX: without one, then. */
+enum status search_source_open(struct search_source *source, struct text kind_all, struct arena *arena,
+                               const struct document_key *after);
+/* Is it of the usage, the tree and the home that is looked through? */
+bool search_source_has(const struct search_source *source, const struct document_key *key);
+enum status search_source_next(struct search_source *source, struct document_key *key_out); /* NOT_FOUND: no more */
+void search_source_close(struct search_source *source);
+
+#endif

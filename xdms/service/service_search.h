@@ -1,0 +1,39 @@
+/* Searches of both ports: run in slices beside the workers, so that none of these is held by one. */
+#ifndef SERVICE_SEARCH_H
+#define SERVICE_SEARCH_H
+
+#include "search_run.h"
+#include "service_own.h"
+
+#define SEARCHER_THREADS     2 /* half of the work of a small machine at most; each search has its turn after a slice */
+#define SEARCHES_WAITING_MAX 256 /* of all clients; more are asked to come again */
+
+struct searchers; /* threads and those that wait for them */
+
+struct search_task {
+    struct search *search;
+    struct http_request *request; /* resumed when the search has ended */
+    bool handed, ended;
+    struct search_task *next; /* the searchers' */
+};
+
+struct searchers *searchers_new(void);
+void searchers_free(struct searchers *searchers); /* after those that were taken */
+
+/* The first slice is run here; most searches end in it. HTTP_WAITING: the rest is run by others, call again when
+ * resumed. REFUSED: too many wait. */
+enum status search_task_run(struct searchers *searchers, struct search_task *task, enum http_progress *progress_out,
+                            struct refusal *refusal);
+
+struct search_limits service_search_limits(const struct service *service);
+
+/* Value of "name=value" in a raw query, percent-decoded. False: it is not there, or no UTF-8 without NUL. */
+bool service_parameter(struct arena *arena, struct text query, const char *name, struct text *value_out);
+
+/* A request for a usage as such, named by its AUID alone (usage_post). False: it is none. */
+bool xcap_post_find(struct xcap_call *call);
+enum status xcap_post_admit(struct xcap_call *call, struct refusal *refusal);
+enum status xcap_post(struct xcap_call *call, struct http_response *response, enum http_progress *progress_out,
+                      struct refusal *refusal);
+
+#endif

@@ -1,0 +1,206 @@
+/* The search service (OMA XDM 2.0): POST to the AUID of the usage whose manifest has a <post handler="search">, with a
+ * query in the body and what is searched in the request target. */
+#include "service_search.h"
+#include "xml_tree.h"
+
+#define POST_ALLOW "POST, OPTIONS"
+#define WAIT_MS    1000 /* until a client that met too many others comes again */
+#define NAMESPACE  TEXT(SEARCH_NAMESPACE)
+
+/* What lies in the arena of a request for a search. */
+struct search_call {
+    struct search_task task;
+    struct search_order order;
+    struct text id;
+};
+
+bool service_parameter(struct arena *arena, struct text query, const char *name, struct text *value_out)
+{
+    struct text pair, key, value;
+    while (query.length) {
+        text_cut(query, '&', &pair, &query);
+        text_cut(pair, '=', &key, &value);
+        if (text_equal(key, text_of(name)))
+            return percent_decode(arena, value, value_out) && utf8_valid(*value_out) &&
+                   text_find_char(*value_out, '\0') == value_out->length;
+    }
+    return false;
+}
+
+bool xcap_post_find(struct xcap_call *call)
+{
+    const struct service_settings *settings = &call->service->settings;
+    struct text path, query, name;
+    text_cut(call->request->target, '?', &path, &query);
+    for (size_t i = 0; i < settings->roots_count; i++) {
+        if (!text_starts_with(path, settings->roots[i]))
+            continue;
+        struct text rest = text_slice(path, settings->roots[i].length, path.length);
+        if (text_ends_with(rest, TEXT("/")))
+            rest.length--;
+        if (rest.length == 0 || rest.length > 3 * XCAP_AUID_MAX || text_find_char(rest, '/') < rest.length ||
+            !percent_decode(call->request->arena, rest, &name))
+            continue;
+        const struct usage *usage = usage_find(documents_usages(call->service->documents), name);
+        if (!usage || usage->posts_count == 0)
+            continue;
+        call->place = (struct document_place){.usage = usage, .tree = XCAP_GLOBAL};
+        call->posted = true;
+        return true;
+    }
+    return false;
+}
+
+static struct text posted_type(const struct xcap_call *call)
+{
+    struct text type, parameters;
+    text_cut(http_header_joined(call->request, "Content-Type"), ';', &type, &parameters);
+    return text_lower(call->request->arena, text_trim(type));
+}
+
+enum status xcap_post_admit(struct xcap_call *call, struct refusal *refusal)
+{
+    const struct usage *usage = call->place.usage;
+    call->admitted = true;
+    if (call->method == METHOD_OPTIONS)
+        return OK;
+    if (!call->authenticated) {
+        enum status status = service_identify(call->service, call->request, &call->caller, refusal);
+        if (status != OK)
+            return status;
+        call->authenticated = true;
+    }
+    if (call->method != METHOD_POST) {
+        refuse(refusal, REFUSAL_METHOD, "This is not read or changed, but asked: POST alone is allowed here.");
+        refusal->allow = TEXT(POST_ALLOW);
+        return REFUSED;
+    }
+    const struct usage_post *post = usage_post_find(usage, XCAP_GLOBAL, posted_type(call));
+    if (!post || content_fit(call->request, post->mime) != CONTENT_FITS) {
+        refuse(refusal, REFUSAL_MEDIA_TYPE, "");
+        refusal->phrase =
+            text_format(call->request->arena, "The content type must be %.*s, in UTF-8.", TEXT_ARG(usage->mime));
+        return REFUSED;
+    }
+    if (!(post->roles & call->caller.requester.roles))
+        return refuse(refusal, REFUSAL_FORBIDDEN, "You may not do this here.");
+    if (!text_equal(post->handler, TEXT("search")))
+        return refuse(refusal, REFUSAL_ABSENT, "This server does not know what to do with this.");
+    return OK;
+}
+
+/* The schema has said yes: there is one search, with an id, and a request or an answer. */
+static enum status read_body(struct xcap_call *call, struct search_call *search, struct refusal *refusal)
+{
+    struct arena *arena = call->request->arena;
+    const struct usage_subject subject = {TEXT(""), TEXT("index"), call->service->settings.root_uri};
+    const struct usage_claim *claims;
+    const struct xml_element *root;
+    struct text max;
+    uint64_t results_max = 0;
+    size_t count;
+    enum status status = usage_check(call->place.usage, &subject, call->request->body, arena, &claims, &count, refusal);
+    if (status != OK)
+        return status;
+    if (xml_tree_read(call->request->body, arena, &root) != OK)
+        return FAILED;
+    const struct xml_element *asked = xml_child(root, NAMESPACE, TEXT("search"));
+    const struct xml_element *query = xml_child(xml_child(asked, NAMESPACE, TEXT("request")), NAMESPACE, TEXT("query"));
+    if (!query)
+        return refuse_conflict(refusal, "constraint-failure", TEXT("There is no query in it."));
+    xml_attribute(asked, TEXT("id"), &search->id);
+    if (xml_attribute(asked, TEXT("max-results"), &max) && !text_to_u64(text_trim(max), &results_max))
+        results_max = UINT32_MAX; /* more digits than any number of ours */
+    search->order.query = query->text;
+    search->order.results_max = (size_t)results_max;
+    return OK;
+}
+
+static enum status read_order(struct xcap_call *call, struct search_call *search, struct refusal *refusal)
+{
+    struct arena *arena = call->request->arena;
+    const struct requester *requester = &call->caller.requester;
+    struct text path, query, domain;
+    text_cut(call->request->target, '?', &path, &query);
+    search->order.asker = (struct search_asker){.identities = requester->identities,
+                                                .identities_count = requester->identities_count,
+                                                .roles = requester->roles};
+    search->order.limits = service_search_limits(call->service);
+    if (!service_parameter(arena, query, "target", &search->order.target))
+        return refuse(refusal, REFUSAL_SYNTAX, "The query of the request names no target=AUID/users/ to search.");
+    service_parameter(arena, query, "after", &search->order.after);
+    if (service_parameter(arena, query, "domain", &domain) && !text_equal(domain, TEXT("home")) &&
+        !text_equal(domain, TEXT("all")))
+        return refuse(refusal, REFUSAL_SYNTAX, "This server searches domain=home alone.");
+    return read_body(call, search, refusal);
+}
+
+static bool is_admin(const struct requester *requester)
+{
+    return requester->roles &
+           (USAGE_ROLE_BIT(USAGE_OPERATOR) | USAGE_ROLE_BIT(USAGE_ADMIN) | USAGE_ROLE_BIT(USAGE_AUDITOR));
+}
+
+static void add_headers(const struct xcap_call *call, const struct search_call *search,
+                        const struct search_outcome *outcome, struct http_response *response)
+{
+    struct arena *arena = call->request->arena;
+    if (outcome->next.length)
+        http_response_header(response, "Link",
+                             text_format(arena, "<?target=%.*s&after=%.*s>; rel=\"next\"",
+                                         TEXT_ARG(percent_encode(arena, search->order.target, "/:@")),
+                                         TEXT_ARG(percent_encode(arena, outcome->next, "/:@"))));
+    if (is_admin(&call->caller.requester))
+        http_response_header(
+            response, "X-XDM-Search",
+            text_format(arena, "%s; documents=%zu", outcome->indexed ? "indexed" : "not-indexed", outcome->documents));
+}
+
+static void respond_found(const struct xcap_call *call, const struct search_call *search,
+                          const struct search_outcome *outcome, struct http_response *response)
+{
+    struct arena *arena = call->request->arena;
+    struct text_builder body;
+    builder_init(&body, arena);
+    builder_add(&body, TEXT("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<search-set xmlns=\"" SEARCH_NAMESPACE
+                            "\"><search id=\""));
+    builder_add(&body, xml_escape(arena, search->id));
+    builder_add(&body, TEXT("\"><response>"));
+    for (size_t i = 0; i < outcome->results_count; i++)
+        builder_add(&body, outcome->results[i]);
+    builder_add(&body, TEXT("</response></search></search-set>\n"));
+    respond_document(response, 200, text_copy(arena, call->place.usage->mime), builder_text(&body));
+    http_response_header(response, "Cache-Control", TEXT("no-store"));
+}
+
+enum status xcap_post(struct xcap_call *call, struct http_response *response, enum http_progress *progress_out,
+                      struct refusal *refusal)
+{
+    struct search_call *search = call->search;
+    enum status status = OK;
+    *progress_out = HTTP_DONE;
+    if (!search) {
+        search = call->search = arena_new(call->request->arena, struct search_call);
+        search->task.request = call->request;
+        status = read_order(call, search, refusal);
+        if (status == OK)
+            status = search_new(call->service->documents, &search->order, call->request->arena, &search->task.search,
+                                refusal);
+    }
+    if (status == OK)
+        status = search_task_run(call->service->searchers, &search->task, progress_out, refusal);
+    if (status == OK && *progress_out == HTTP_WAITING)
+        return OK;
+    if (status == REFUSED && refusal->kind == REFUSAL_TOO_MANY)
+        call->caller.wait_ms = WAIT_MS;
+    if (status == OK) {
+        const struct search_outcome *outcome = search_outcome(search->task.search);
+        status = outcome->status;
+        *refusal = outcome->refusal;
+        add_headers(call, search, outcome, response);
+        if (status == OK)
+            respond_found(call, search, outcome, response);
+    }
+    search_free(search->task.search);
+    return status;
+}

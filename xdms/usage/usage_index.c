@@ -1,0 +1,168 @@
+/* The entries that a document has in the indexes of its usage. Looks at no store. */
+#include <stdlib.h>
+
+#include "unicode.h"
+#include "uri.h"
+#include "usage_own.h"
+
+#define ENTRIES_START 16 /* a profile has about so many */
+
+struct entries {
+    const struct usage_searchable *searchable;
+    struct text document;
+    struct arena *arena;
+    struct usage_claim *list;
+    size_t count, capacity;
+    bool overflow;
+};
+
+static void add_record(struct entries *entries, const struct xml_element *record);
+static int entry_order(const void *a, const void *b);
+
+size_t usage_index_entries(const struct usage *usage, enum xcap_tree tree, struct text bytes, struct arena *arena,
+                           const struct usage_claim **entries_out)
+{
+    struct entries entries = {.searchable = usage_searchable(usage, tree), .document = bytes, .arena = arena};
+    const struct xml_element *root = NULL;
+    struct text ignored;
+    *entries_out = NULL;
+    if (!entries.searchable || xml_tree_read(bytes, arena, &root) != OK)
+        return 0;
+    for (const struct xml_element *element = root; element; element = usage_next_element(element))
+        if (usage_path_finds(&entries.searchable->element, element, NULL, &ignored))
+            add_record(&entries, element);
+    if (entries.overflow) {
+        entries.list[0] = (struct usage_claim){.kind = entries.searchable->kind_all, .shared = true};
+        entries.count = 1;
+    }
+    if (entries.count)
+        qsort(entries.list, entries.count, sizeof(entries.list[0]), entry_order);
+    size_t kept = 0;
+    for (size_t i = 0; i < entries.count; i++)
+        if (kept == 0 || entry_order(&entries.list[kept - 1], &entries.list[i]) != 0)
+            entries.list[kept++] = entries.list[i];
+    *entries_out = entries.list;
+    return kept;
+}
+
+static int entry_order(const void *a, const void *b)
+{
+    const struct usage_claim *left = a, *right = b;
+    int order = text_compare(left->kind, right->kind);
+    return order ? order : text_compare(left->value, right->value);
+}
+
+/* Not within a character: a fold of what was cut is the beginning of the whole fold. */
+static struct text cut(struct text text, size_t most)
+{
+    if (text.length <= most)
+        return text;
+    size_t end = most;
+    while (end > 0 && ((unsigned char)text.bytes[end] & 0xc0) == 0x80)
+        end--;
+    return text_slice(text, 0, end);
+}
+
+struct text usage_index_spell(enum usage_index index, struct text value, struct arena *arena)
+{
+    if (index == USAGE_INDEX_ADDRESS) {
+        struct text address = uri_canonical(arena, text_trim(value));
+        if (address.length)
+            return cut(address, USAGE_INDEX_VALUE_MAX);
+    }
+    /* what is behind a multiple of the limit cannot reach into it: a fold is at most three times as long, or short */
+    return cut(unicode_fold(arena, cut(text_trim(value), 4 * USAGE_INDEX_VALUE_MAX)), USAGE_INDEX_VALUE_MAX);
+}
+
+static void add(struct entries *entries, struct text kind, struct text value)
+{
+    if (entries->count == USAGE_INDEX_ENTRIES_MAX) {
+        entries->overflow = true;
+        return;
+    }
+    if (entries->count == entries->capacity) {
+        size_t capacity = entries->capacity ? 2 * entries->capacity : ENTRIES_START;
+        struct usage_claim *list = arena_array(entries->arena, struct usage_claim, capacity);
+        if (entries->count)
+            memcpy(list, entries->list, entries->count * sizeof(list[0]));
+        entries->list = list;
+        entries->capacity = capacity;
+    }
+    entries->list[entries->count++] = (struct usage_claim){.kind = kind, .value = value, .shared = true};
+}
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+static void add_parts(struct entries *entries, struct text kind, struct text word)
+{
+    size_t letters = 0, seen = 0;
+    for (size_t i = 0; i < word.length; i++)
+        letters += ((unsigned char)word.bytes[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < word.length && seen + USAGE_INDEX_PART_MIN <= letters; i++) {
+        if (((unsigned char)word.bytes[i] & 0xc0) == 0x80)
+            continue;
+        seen++;
+        add(entries, kind, cut(text_slice(word, i, word.length), USAGE_INDEX_VALUE_MAX));
+    }
+}
+
+static void add_words(struct entries *entries, const struct usage_field *field, struct text value)
+{
+    struct text words = field->kinds[USAGE_INDEX_WORDS], parts = field->kinds[USAGE_INDEX_PARTS];
+    struct text folded = unicode_fold(entries->arena, value);
+    for (size_t at = 0; at < folded.length && !entries->overflow;) {
+        size_t begin = at;
+        while (at < folded.length && !is_blank(folded.bytes[at]))
+            at++;
+        struct text word = text_slice(folded, begin, at);
+        if (word.length && words.length)
+            add(entries, words, cut(word, USAGE_INDEX_VALUE_MAX));
+        if (word.length && parts.length)
+            add_parts(entries, parts, word);
+        at++;
+    }
+}
+
+static void add_value(struct entries *entries, const struct usage_field *field, struct text value)
+{
+    for (int i = 0; i < 2; i++) {
+        enum usage_index index = i ? USAGE_INDEX_ADDRESS : USAGE_INDEX_VALUE;
+        if (field->kinds[index].length)
+            add(entries, field->kinds[index], usage_index_spell(index, value, entries->arena));
+    }
+    if (field->kinds[USAGE_INDEX_WORDS].length || field->kinds[USAGE_INDEX_PARTS].length)
+        add_words(entries, field, value);
+}
+
+static bool is_indexed(const struct usage_field *field)
+{
+    for (size_t i = 0; i < USAGE_INDEXES; i++)
+        if (field->kinds[i].length)
+            return true;
+    return false;
+}
+
+static void add_field(struct entries *entries, const struct usage_field *field, const struct xml_element *record,
+                      const struct xml_element *element)
+{
+    struct text value;
+    if (!is_indexed(field) || !usage_path_finds(&field->path, element, record, &value))
+        return;
+    if (!field->path.has_attribute)
+        value = xml_element_text(entries->document, element, entries->arena);
+    add_value(entries, field, value);
+}
+
+/* `record` and all that is in it. */
+static void add_record(struct entries *entries, const struct xml_element *record)
+{
+    const struct xml_element *element = record;
+    while (element && element->begin < record->end) {
+        for (size_t i = 0; i < entries->searchable->fields_count; i++)
+            add_field(entries, &entries->searchable->fields[i], record, element);
+        element = usage_next_element(element);
+    }
+}
