@@ -105,6 +105,10 @@ static const struct setting rows[] = {
      "The same for their conversation histories, the newest or those that a list names."},
     {"im.delete-address", SETTING_TEXT, ROW(delete_address), "delete", 0, 0, "",
      "Address to which users send lists of messages that are to be deleted."},
+    {"im.waiting-notice", SETTING_SWITCH, ROW(waiting_notice), "no", 0, 0, "",
+     "Users who register and leave what waits to be fetched get a message that says how much it is; for clients that "
+     "do "
+     "not subscribe to message-summary."},
     {"im.history-days", SETTING_NUMBER, ROW(history_days), "90", 0, 36500, "days",
      "Messages stay so long in the conversation histories of users whose clients ask for one; 0: nobody has one."},
     {"im.history-messages-max", SETTING_NUMBER, ROW(history_messages_max), "10000", 1, 1000000, "",

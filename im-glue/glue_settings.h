@@ -21,6 +21,7 @@ struct glue_settings {
     char *transports, *dns_servers;
     int64_t dns_timeout_ms, dns_tries, dns_ttl_s_max, dns_entries_max;
     int64_t recipients_max, report_window_s, message_bytes_max;
+    bool waiting_notice;
     char *deferred_address, *history_address, *delete_address;
     int64_t history_days, history_messages_max, history_mib_max;
 };

@@ -249,6 +249,7 @@ static bool open_sip(struct program *program)
         .sha256_first = program->settings.sha256_first,
         .md5_clients = text_of(program->settings.md5_clients),
         .exploder = address_of(program, program->settings.exploder),
+        .waiting_notice = program->settings.waiting_notice,
         .deferred_address = address_of(program, program->settings.deferred_address),
         .history_address = address_of(program, program->settings.history_address),
         .delete_address = address_of(program, program->settings.delete_address),

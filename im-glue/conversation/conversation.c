@@ -30,6 +30,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
     TAILQ_INIT(&conversation->waiting);
+    TAILQ_INIT(&conversation->summaries);
     TAILQ_INIT(&conversation->domains_ready);
     TAILQ_INIT(&conversation->queries);
     TAILQ_INIT(&conversation->queries_answered);
@@ -116,9 +117,10 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     queue_run_waiting(conversation);
     reports_run_deadlines(conversation);
     query_run_deadlines(conversation);
-    events_run(conversation);
     expiry_run(conversation);
     looks_run(conversation);
+    summary_run_deadlines(conversation);
+    events_run(conversation);
     if (work_deadline(conversation) <= now.monotonic_ms)
         work_submit_records(conversation);
     if (now.monotonic_ms >= conversation->sweep_at_ms) {
@@ -145,6 +147,7 @@ int64_t conversation_deadline(const struct conversation *conversation)
                               events_deadline(conversation),
                               expiry_deadline(conversation),
                               looks_deadline(conversation),
+                              summary_deadline(conversation),
                               locator_deadline(conversation->locator)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;

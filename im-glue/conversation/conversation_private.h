@@ -71,6 +71,9 @@ struct served {
     size_t arriving_bytes;
     bool fetching;                /* he asked for something that waits, also if nobody else is to see him */
     bool fetching_all;            /* also for what he leaves there else */
+    uint64_t summary_told;        /* what he who watches how much waits was told last */
+    int64_t summary_at_ms;        /* monotonic: then he is told anew; 0: nothing is new */
+    TAILQ_ENTRY(served) summary;  /* while that is so */
     bool trimming;                /* some of his history is on its way out, since it was too much */
     uint64_t core_version;        /* of what a core has told of him; 0: nothing, else one more */
     struct ended_contacts *ended; /* that watchers have not been told of; NULL: none since the start */
@@ -238,6 +241,7 @@ struct conversation {
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
     uint64_t last_order;                                     /* of what was stored: deferred_order */
     struct expiry expiry;
+    struct served_list summaries;     /* in the order of summary_at_ms, as the delay is one */
     int64_t looks_at_ms;              /* monotonic: the next look for what xdms left to be looked at */
     bool looking;                     /* the last is on its way to the disk */
     struct deferred_figures deferred; /* at the last look, for monitoring */
@@ -472,6 +476,9 @@ struct report_message {
     const struct text *reports; /* documents of message/imdn+xml */
     size_t count;
 };
+/* A MESSAGE without a body; NULL: `to` is no URI. */
+struct sip_message *message_of_server(const struct conversation *conversation, struct text from, struct text to,
+                                      struct text id, struct arena *arena);
 struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
                                  struct arena *arena);
 
@@ -586,6 +593,13 @@ void expiry_sweep(struct conversation *conversation);
 #define ENDED_PAGE    100 /* in one transaction */
 #define ENDED_COMMITS 4   /* most that is added for one */
 void ended_tell(struct work *work, const struct deferred *ended);
+
+/* summary_event.c: how much waits is told to whom it waits for */
+void summary_changed(struct conversation *conversation, struct text address);
+void summary_written(struct conversation *conversation, const struct work *work); /* it may have changed that */
+void summary_came(struct conversation *conversation, struct served *served);      /* he was not there before */
+void summary_run_deadlines(struct conversation *conversation);
+int64_t summary_deadline(const struct conversation *conversation);
 
 /* services.c: the addresses at which users ask for what is kept for them */
 bool services_are(const struct conversation *conversation, struct text target);

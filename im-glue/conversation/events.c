@@ -4,7 +4,7 @@
 #include "log.h"
 #include "user.h"
 
-static const struct event_package *const packages[] = {&registration_event.package};
+static const struct event_package *const packages[] = {&registration_event.package, &summary_event.package};
 
 void events_open(struct conversation *conversation)
 {

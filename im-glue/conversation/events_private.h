@@ -40,6 +40,8 @@ void event_take_response(struct branch *branch, const struct sip_message *answer
 void event_take_failure(struct branch *branch, enum sip_failure failure);
 void event_sending_free_all(struct conversation *conversation);
 
+extern const struct event_kind summary_event; /* "message-summary" (RFC 3842) */
+
 /* registration_event.c: "reg" (RFC 3680) */
 extern const struct event_kind registration_event;
 /* This contact is about to go; `event` is why, as the document says it. */

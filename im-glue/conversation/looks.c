@@ -17,6 +17,8 @@ static void look(struct conversation *conversation, const struct deferred_asked 
     struct served *served = served_find(conversation, asked->owner);
     if (served && asked->look == DEFERRED_LOOK_RETRY)
         queue_registered(conversation, served);
+    if (asked->look == DEFERRED_LOOK_CHANGED)
+        summary_changed(conversation, asked->owner);
 }
 
 /* Two reads, however much waits. */

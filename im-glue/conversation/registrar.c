@@ -100,6 +100,7 @@ static void registration_done(struct conversation *conversation, struct work *wo
     struct registration *registration = work->details;
     struct request *request = work->request;
     struct served *served = work->served;
+    bool was_here = served_is_here(conversation, served);
     work->request = NULL;
     served->registering--;
     if (work_status(work) != OK)
@@ -121,6 +122,8 @@ static void registration_done(struct conversation *conversation, struct work *wo
         registration_changed(conversation, served);
     if (registration->set_count)
         queue_registered(conversation, served);
+    if (registration->set_count && !was_here)
+        summary_came(conversation, served);
 }
 
 /* Without a Contact it is a query. RFC 3261 §10.2.4: all bindings, each with what is left of its time. */

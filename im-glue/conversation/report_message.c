@@ -33,22 +33,31 @@ static struct text envelope(const struct conversation *conversation, const struc
 }
 
 /* A message without a Via does not parse; the one here goes before it is sent. */
-struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
-                                 struct arena *arena)
+struct sip_message *message_of_server(const struct conversation *conversation, struct text from, struct text to,
+                                      struct text id, struct arena *arena)
 {
     const char *host = conversation->settings.agent.host;
-    struct sip_message *message = sip_request_new(TEXT("MESSAGE"), letter->to);
+    struct sip_message *message = sip_request_new(TEXT("MESSAGE"), to);
     if (!message)
-        return (struct text){0};
+        return NULL;
     sip_header_add(message, "Via",
                    text_format(arena, "SIP/2.0/UDP %s;branch=z9hG4bK%.*s", host, TEXT_ARG(random_hex(arena, 16))));
     sip_header_add(message, "Max-Forwards", TEXT("70"));
     sip_header_add(message, "From",
-                   text_format(arena, "<%.*s>;tag=%.*s", TEXT_ARG(letter->from), TEXT_ARG(random_hex(arena, 16))));
-    sip_header_add(message, "To", text_format(arena, "<%.*s>", TEXT_ARG(letter->to)));
-    sip_header_add(message, "Call-ID", text_format(arena, "%.*s@%s", TEXT_ARG(letter->id), host));
+                   text_format(arena, "<%.*s>;tag=%.*s", TEXT_ARG(from), TEXT_ARG(random_hex(arena, 16))));
+    sip_header_add(message, "To", text_format(arena, "<%.*s>", TEXT_ARG(to)));
+    sip_header_add(message, "Call-ID", text_format(arena, "%.*s@%s", TEXT_ARG(id), host));
     sip_header_add(message, "CSeq", TEXT("1 MESSAGE"));
     sip_header_add(message, "Date", clock_write_http_date(arena, conversation->now.wall_ms));
+    return message;
+}
+
+struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
+                                 struct arena *arena)
+{
+    struct sip_message *message = message_of_server(conversation, letter->from, letter->to, letter->id, arena);
+    if (!message)
+        return (struct text){0};
     sip_body_set(message, TEXT("message/cpim"), envelope(conversation, letter, arena));
     struct text bytes = sip_message_write(message, arena);
     sip_message_free(message);

@@ -97,6 +97,7 @@ void work_run_completed(struct conversation *conversation)
         conversation->pending--;
         work->then(conversation, work);
         recording_done(conversation, work);
+        summary_written(conversation, work);
         work_drop(work);
     }
 }

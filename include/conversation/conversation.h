@@ -61,6 +61,7 @@ struct conversation_settings {
     struct text domain; /* served here; also the digest realm's users */
     /* Canonical: where users ask for what waits, for what they said before, and to be rid of either; empty: nowhere. */
     struct text deferred_address, history_address, delete_address;
+    bool waiting_notice;  /* who comes and has nothing handed over gets a message that says how much waits */
     struct text exploder; /* canonical: takes messages with a list of recipients (RFC 5365); empty: nobody does */
     /* Event package and media type of IM service settings by PUBLISH; empty: nobody publishes. */
     struct text settings_event, settings_type;

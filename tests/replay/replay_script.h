@@ -60,6 +60,7 @@ struct world {
     struct text root;
     struct trust trust;
     unsigned messages_per_user, registers_per_user; /* limits; 0: none */
+    bool waiting_notice;
     size_t bytes_max;
     struct deferral_settings deferral;
     enum list_senders list_senders;

@@ -30,6 +30,7 @@ static void open_conversation(struct world *world)
         .deferred_address = TEXT("sip:deferred@example.com"),
         .history_address = TEXT("sip:history@example.com"),
         .delete_address = TEXT("sip:delete@example.com"),
+        .waiting_notice = world->waiting_notice,
         .types_refused = TEXT("application/x-msdownload, video/*"),
         .message_bytes_max = 30000,
         .recipients_max = 8,
