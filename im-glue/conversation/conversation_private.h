@@ -16,6 +16,7 @@
 #include "imsettings.h"
 #include "recipients.h"
 #include "uri.h"
+#include "user.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
 #define CONVERSATION_ANSWER_MS_MAX                                                                                     \
@@ -69,6 +70,7 @@ struct served {
     TAILQ_ENTRY(served) wait;
     unsigned arriving; /* copies on their way to the disk */
     size_t arriving_bytes;
+    int64_t keep_ms_max;          /* as his account said last; 0: as the house says */
     bool fetching;                /* he asked for something that waits, also if nobody else is to see him */
     bool fetching_all;            /* also for what he leaves there else */
     uint64_t summary_told;        /* what he who watches how much waits was told last */
@@ -304,6 +306,7 @@ void work_ignore(struct conversation *conversation, struct work *work); /* `then
 
 /* served.c */
 struct served *served_get(struct conversation *conversation, struct text address);
+struct served *served_of(struct conversation *conversation, const struct user *user); /* with what his account says */
 struct served *served_find(const struct conversation *conversation, struct text address); /* NULL: nothing is known */
 void served_free(struct conversation *conversation, struct served *served);
 void served_free_all(struct conversation *conversation);

@@ -66,6 +66,8 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     enum deferred_priority place = conversation->settings.deferral.urgent_first ? deferred->priority : DEFERRED_NORMAL;
     deferred->content = *content;
     deferred->reference = deferred_reference(order, place, &work->arena);
+    if (served->keep_ms_max && deferred->expires_ms - deferred->received_ms > served->keep_ms_max)
+        deferred->expires_ms = deferred->received_ms + served->keep_ms_max;
     deferred->away = !deferred->again && !served_reachable(conversation, served);
     served->arriving++;
     served->arriving_bytes += deferred->size;

@@ -80,7 +80,7 @@ static void plan_user(struct fan_out *fan_out, struct plan plan, const struct us
             fan_out, plan.group, address, FATE_REFUSED,
             text_format(&fan_out->work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
     plan.may_store = decision.may_store;
-    plan_copy(fan_out, &plan, served_get(conversation, address));
+    plan_copy(fan_out, &plan, served_of(conversation, user));
 }
 
 void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text headers)

@@ -20,6 +20,13 @@ struct served *served_get(struct conversation *conversation, struct text address
     return served;
 }
 
+struct served *served_of(struct conversation *conversation, const struct user *user)
+{
+    struct served *served = served_get(conversation, user->address);
+    served->keep_ms_max = (int64_t)(user->keep_s < USER_KEEP_S_MAX ? user->keep_s : USER_KEEP_S_MAX) * 1000;
+    return served;
+}
+
 static void contact_clear(struct contact *contact)
 {
     free(contact->name);

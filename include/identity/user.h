@@ -23,8 +23,11 @@ struct user {
     const struct text *aliases; /* canonical further addresses: "tel:+15550100", in the order they were given */
     size_t aliases_count;
     unsigned roles;   /* USAGE_ROLE_BIT of server, operator, admin, auditor: what this account is beside a user */
+    uint64_t keep_s;  /* messages for him wait so long at most; 0: as the house says */
     uint64_t version; /* of the record that was read, for user_put */
 };
+
+#define USER_KEEP_S_MAX UINT64_C(3155760000) /* 100 years: nobody means more, and sums of it are still times */
 
 /* Makes the record of a new password. `address` as typed: "alice", "alice@example.com", "sip:alice@example.com"
  * (completed with `domain`). REFUSED: not an address, not of `domain`, empty or overlong parts. */

@@ -67,6 +67,18 @@ static void word_alias(struct world *world, struct text line, struct text block)
         world_fail(world, "alias %.*s: %.*s", TEXT_ARG(alias), TEXT_ARG(refusal.phrase));
 }
 
+/* "keep bob 60": messages wait for him a minute at most. */
+static void word_keep(struct world *world, struct text line, struct text block)
+{
+    struct text address = script_address(world, script_word(&line));
+    struct user user;
+    (void)block;
+    if (user_get(world->documents, address, &world->arena, &user) != OK ||
+        !text_to_u64(text_trim(line), &user.keep_s) ||
+        user_put(world->documents, &user, user.version, TEXT("test")) != OK)
+        world_fail(world, "no limit: %.*s", TEXT_ARG(line));
+}
+
 /* "trust 192.0.2.3": whose P-Asserted-Identity is believed from now on. */
 static void word_trust(struct world *world, struct text line, struct text block)
 {
@@ -518,6 +530,7 @@ static const struct {
     {TEXT_INIT("fail"), word_fail},
     {TEXT_INIT("heal"), word_heal},
     {TEXT_INIT("alias"), word_alias},
+    {TEXT_INIT("keep"), word_keep},
     {TEXT_INIT("trust"), word_trust},
     {TEXT_INIT("password"), word_password},
     {TEXT_INIT("overhear"), word_overhear},

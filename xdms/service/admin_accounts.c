@@ -1,4 +1,4 @@
-/* What a JSON body says of a user's aliases and roles, and how they are shown. Knows nothing of passwords. */
+/* What a JSON body says of a user's aliases, roles and limits, and how they are shown. Knows nothing of passwords. */
 #include "service_admin.h"
 
 #define WORDS_MAX 64 /* of one array: many more than can be good, to say so rather than to stop reading */
@@ -75,10 +75,25 @@ static enum status set_roles(const json_t *body, struct user *user, struct refus
     return OK;
 }
 
+/* How long messages wait for him; null or 0: as the house says. */
+static enum status set_keep(const json_t *body, struct user *user, struct refusal *refusal)
+{
+    const json_t *seconds = json_object_get(body, "keepSeconds");
+    if (!seconds)
+        return OK;
+    if (!json_is_null(seconds) && (!json_is_integer(seconds) || json_integer_value(seconds) < 0 ||
+                                   (uint64_t)json_integer_value(seconds) > USER_KEEP_S_MAX))
+        return refuse(refusal, REFUSAL_SYNTAX, "keepSeconds is a number of seconds of up to 100 years, or null.");
+    user->keep_s = (uint64_t)json_integer_value(seconds);
+    return OK;
+}
+
 enum status admin_account_apply(struct admin_call *call, const json_t *body, struct user *user, struct refusal *refusal)
 {
     enum status status = set_aliases(call, body, user, refusal);
-    return status == OK ? set_roles(body, user, refusal) : status;
+    if (status == OK)
+        status = set_roles(body, user, refusal);
+    return status == OK ? set_keep(body, user, refusal) : status;
 }
 
 void admin_account_show(struct admin_call *call, const struct user *user, json_t *shown)
@@ -91,4 +106,6 @@ void admin_account_show(struct admin_call *call, const struct user *user, json_t
             json_array_append_new(roles, admin_string(call, usage_role_name((enum usage_role)role)));
     json_object_set_new(shown, "aliases", aliases);
     json_object_set_new(shown, "roles", roles);
+    if (user->keep_s)
+        json_object_set_new(shown, "keepSeconds", json_integer((json_int_t)user->keep_s));
 }
