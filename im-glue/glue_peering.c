@@ -26,6 +26,7 @@ bool glue_peering(const struct glue_settings *settings, struct glue_means means,
         .domains_out = text_of(settings->domains_out),
         .domains_in = text_of(settings->domains_in),
         .domains_asserted = text_of(settings->domains_asserted),
+        .peers = text_of(settings->peers),
         .by_certificate = settings->by_certificate,
         .routes = text_of(settings->routes),
         .in_flight_max = (size_t)settings->in_flight_max,
@@ -40,6 +41,8 @@ bool glue_peering(const struct glue_settings *settings, struct glue_means means,
             text_format(arena, "peering.transports: none of tls, tcp, udp that can be used: %.*s", TEXT_ARG(bad));
     else if (!conversation_routes_valid(peering_out->routes, &bad))
         *error_out = text_format(arena, "peering.routes: not DOMAIN=URI: %.*s", TEXT_ARG(bad));
+    else if (!conversation_peers_valid(peering_out->peers, &bad))
+        *error_out = text_format(arena, "peering.peers: not DOMAIN=ADDRESS: %.*s", TEXT_ARG(bad));
     else
         return true;
     return false;

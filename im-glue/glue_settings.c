@@ -51,10 +51,13 @@ static const struct setting rows[] = {
      "empty: "
      "none."},
     {"peering.domains-in", SETTING_TEXT, ROW(domains_in), "*", 0, 0, "",
-     "Other domains whose users may send to ours, when a trusted peer asserts them (identity.trusted-peers, "
-     "identity.trusted-names)."},
+     "Other domains whose users may send to ours, when somebody vouches for them: a trusted peer "
+     "(identity.trusted-peers, identity.trusted-names), or the domain itself as the next two settings say."},
+    {"peering.peers", SETTING_TEXT, ROW(peers), "", 0, 0, "",
+     "Addresses from which other domains speak for their own users, separated by commas, as example.net=192.0.2.20, "
+     "example.org=198.51.100.0/28; for networks in which nobody else can send from these."},
     {"peering.by-certificate", SETTING_SWITCH, ROW(by_certificate), "no", 0, 0, "",
-     "Also when the certificate of a peer on listen.sips names their domain (RFC 5922); needs tls.client-ca and "
+     "A peer whose certificate names a domain speaks for its users (RFC 5922); needs listen.sips, tls.client-ca and "
      "tls.clients."},
     {"peering.domains-asserted", SETTING_TEXT, ROW(domains_asserted), "", 0, 0, "",
      "Other domains that are trusted with P-Asserted-Identity (RFC 3325)."},

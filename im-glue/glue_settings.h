@@ -15,7 +15,7 @@ struct glue_settings {
     bool sha256_first, management_tls;
     char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
     char *list_senders;
-    char *domains_out, *domains_in, *domains_asserted, *routes;
+    char *domains_out, *domains_in, *peers, *domains_asserted, *routes;
     bool by_certificate;
     int64_t in_flight_max, messages_per_domain;
     char *transports, *dns_servers;

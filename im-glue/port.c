@@ -13,7 +13,7 @@
 #define THREADS       1     /* monitoring asks a few times a minute */
 #define STUCK_MS      15000 /* the loop turns once a second: a disk or a list holds it, and what comes in waits */
 #define NEVER_TURNED  0
-#define FIGURES_COUNT 13
+#define FIGURES_COUNT 16
 
 struct port {
     struct http_server *server;
@@ -56,6 +56,9 @@ static void register_metrics(struct port *port)
         {"im_deferred_messages", "Messages on disk that wait for their recipients."},
         {"im_deferred_bytes", "Size of these."},
         {"im_deferred_oldest_seconds", "Age of the oldest of them."},
+        {"im_glue_other_domains", "Other domains that are sent to, or wait to be."},
+        {"im_glue_searches_in_progress", "Messages that wait for DNS."},
+        {"im_glue_dns_answers", "Answers of DNS that are remembered."},
         {"im_glue_queued_bytes", "Bytes that peers have not read yet."},
     };
     for (size_t i = 0; i < FIGURES_COUNT; i++)
@@ -117,6 +120,9 @@ void port_tell(struct port *port, const struct conversation *conversation, const
         (size_t)figures.deferred_count,
         (size_t)figures.deferred_bytes,
         (size_t)figures.deferred_oldest_s,
+        figures.domains,
+        figures.searches,
+        figures.dns_answers,
         transport_queued_bytes(transport),
     };
     for (size_t i = 0; i < FIGURES_COUNT; i++)

@@ -134,7 +134,7 @@ struct request {
     struct visit visit;
     struct text auth_info;  /* for Authentication-Info of a 2xx; empty: none */
     struct text domain;     /* of a sender who is not ours; empty: ours, or not known */
-    bool certified;         /* his domain vouches for him by its certificate, and for nobody else */
+    bool vouched;           /* his domain speaks for him, and for nobody else */
     struct sender *sender;  /* NULL until he is known */
     size_t held;            /* bytes counted for it */
     struct text message_id; /* of a MESSAGE that could be read; for the log */

@@ -1,5 +1,5 @@
-/* Messages that come from other domains: who may vouch for their senders (a trusted peer, or the certificate of the
- * domain itself), and which domains may come in at all. */
+/* Messages that come from other domains: who may vouch for their senders (a trusted peer, or the domain itself by its
+ * certificate or address), and which domains may come in at all. */
 #include "conversation_private.h"
 #include "log.h"
 #include "user.h"
@@ -53,20 +53,68 @@ static struct text certified_domain(struct request *request, struct text wanted)
     return found;
 }
 
+/* The domain that whoever connects from this address may speak for. Empty: none. */
+static struct text domain_of_address(struct request *request, struct text wanted)
+{
+    const struct conversation_settings *settings = &request->conversation->settings;
+    struct text rest = settings->peering.peers, one, domain, range, bad, found = {0};
+    struct trust_address address;
+    struct trust_ranges ranges;
+    if (!trust_address_of((const struct sockaddr *)&request->flow.peer, &address))
+        return found;
+    for (bool more = rest.length > 0; more && found.length == 0;) {
+        more = text_cut(rest, ',', &one, &rest);
+        text_cut(one, '=', &domain, &range);
+        domain = text_trim(domain);
+        bool fits = wanted.length == 0 || text_equal_nocase(domain, wanted);
+        if (fits && is_listed(request, domain) && trust_ranges_parse(text_trim(range), &ranges, &bad) &&
+            trust_ranges_have(&ranges, &address))
+            found = text_lower(&request->arena, domain);
+    }
+    return found;
+}
+
+bool conversation_peers_valid(struct text peers, struct text *bad_out)
+{
+    struct text one, domain, range, bad;
+    struct trust_ranges ranges;
+    for (bool more = text_trim(peers).length > 0; more;) {
+        more = text_cut(peers, ',', &one, &peers);
+        *bad_out = text_trim(one);
+        if (!text_cut(one, '=', &domain, &range) || text_trim(domain).length == 0 || text_trim(range).length == 0 ||
+            !trust_ranges_parse(text_trim(range), &ranges, &bad))
+            return false;
+    }
+    return true;
+}
+
 static bool has_credentials(struct request *request)
 {
     return request_header(request, "Authorization").length || request_header(request, "Proxy-Authorization").length;
 }
 
+/* Who it really is where From does not say: a domain knows its own users (RFC 3325 §5). */
+static struct text asserted_of(struct request *request, struct text domain)
+{
+    struct name_addr asserted;
+    struct text address = {0};
+    if (name_addr_parse(request_header(request, "P-Asserted-Identity"), &asserted, NULL))
+        address = uri_canonical(&request->arena, asserted.uri);
+    return text_equal(uri_domain(address), domain) ? address : (struct text){0};
+}
+
 /* The domain itself speaks for its user. */
-static bool take_certified(struct request *request, struct text address, struct text domain)
+static bool take_vouched(struct request *request, struct text address, struct text domain)
 {
     struct conversation *conversation = request->conversation;
+    struct text asserted = asserted_of(request, domain);
+    if (asserted.length)
+        address = asserted;
     if (requester_of_assertion(conversation->documents, &address, 1, &request->arena, &request->who) != OK)
         return request_answer_with(request, 500, "Users Not Readable", "Retry-After", TEXT("5")), false;
     request->user = request->who.address;
     request->domain = domain;
-    request->certified = true;
+    request->vouched = true;
     return true;
 }
 
@@ -87,9 +135,19 @@ static bool check_asserted(struct request *request)
     return true;
 }
 
+/* False: answered and freed. From is of another domain, or of nobody (`domain` is empty). */
+static bool take_stranger(struct request *request, struct text address, struct text domain)
+{
+    struct text vouched = certified_domain(request, domain);
+    if (vouched.length == 0)
+        vouched = domain_of_address(request, domain);
+    if (vouched.length)
+        return take_vouched(request, address, vouched);
+    return domain.length == 0 || refuse_domain(request, domain, "Nobody vouches for this domain");
+}
+
 bool inbound_take(struct request *request)
 {
-    struct conversation *conversation = request->conversation;
     struct name_addr from;
     if (!text_equal(sip_method(request->message), TEXT("MESSAGE")))
         return true;
@@ -98,17 +156,13 @@ bool inbound_take(struct request *request)
     if (has_credentials(request) || !name_addr_parse(request_header(request, "From"), &from, NULL))
         return true;
     struct text address = uri_canonical(&request->arena, from.uri), domain = uri_domain(address);
-    bool nobody = incoming_is_nobody(address);
-    if (domain.length == 0 || domain_is_ours(conversation, domain))
+    if (domain.length == 0 || domain_is_ours(request->conversation, domain))
         return true;
-    struct text certified = certified_domain(request, nobody ? (struct text){0} : domain);
-    if (certified.length)
-        return take_certified(request, address, certified);
-    if (nobody)
-        return true;
-    switch (find_user(request, address)) {
+    if (incoming_is_nobody(address))
+        return take_stranger(request, address, (struct text){0});
+    switch (find_user(request, address)) { /* one of ours proves that himself, whoever speaks for the domain */
     case OK: return true;
-    case NOT_FOUND: return refuse_domain(request, domain, "Nobody vouches for this domain");
+    case NOT_FOUND: return take_stranger(request, address, domain);
     default: return request_answer_with(request, 500, "Users Not Readable", "Retry-After", TEXT("5")), false;
     }
 }

@@ -112,7 +112,7 @@ bool incoming_is_own(const struct incoming *incoming, struct text canonical)
     const struct requester *who = &incoming->request->who;
     if (incoming_is_nobody(canonical) || requester_is(who, canonical))
         return true;
-    if (incoming->request->certified)
+    if (incoming->request->vouched)
         return text_equal(uri_domain(canonical), incoming->request->domain);
     return who->proof == REQUESTER_ASSERTED;
 }

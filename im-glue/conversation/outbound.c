@@ -127,11 +127,21 @@ static bool try_next(struct branch *branch)
 static int status_of(enum locator_outcome outcome)
 {
     switch (outcome) {
-    case LOCATOR_FOUND: return 480; /* a target for which the message is too large: that has been noted */
+    case LOCATOR_FOUND: return 480; /* but for none of them is the message, which has been noted; or none has TLS */
     case LOCATOR_NOWHERE: return 404;
     case LOCATOR_UNKNOWN: break;
     }
     return 503;
+}
+
+/* RFC 5630 §5.3: what is for a sips address leaves by TLS or not at all, whatever the route says. */
+static void take_targets(struct branch *branch, const struct locator_result *result)
+{
+    struct outbound *outbound = branch->outbound;
+    bool by_tls_only = text_starts_with_nocase(branch->contact, TEXT("sips:"));
+    for (size_t i = 0; i < result->count; i++)
+        if (!by_tls_only || flow_is_secure(&result->targets[i]))
+            outbound->targets[outbound->count++] = result->targets[i];
 }
 
 static void located(const struct locator_result *result)
@@ -140,8 +150,7 @@ static void located(const struct locator_result *result)
     if (branch->event)
         return event_located(branch, result);
     struct delivery *delivery = branch->delivery;
-    memcpy(branch->outbound->targets, result->targets, result->count * sizeof(result->targets[0]));
-    branch->outbound->count = result->count;
+    take_targets(branch, result);
     delivery->nowhere = result->outcome == LOCATOR_NOWHERE;
     if (!try_next(branch))
         return delivery_take_final(branch, status_of(result->outcome));

@@ -40,6 +40,7 @@ struct conversation_peering {
     struct text domains_out;      /* that our users may send to; empty: none */
     struct text domains_in;       /* whose users may send to ours, when somebody vouches for them */
     struct text domains_asserted; /* that are told who sends: the trust domain of RFC 3325 beside ours */
+    struct text peers;            /* "example.net=192.0.2.0/28, …": who connects from there speaks for that domain */
     bool by_certificate;          /* a peer whose certificate names a domain vouches for it (RFC 5922) */
     /* "example.net=sip:192.0.2.1;transport=tcp, *=sip:sbc.example.com;lr": next hops, with "lr" as a Route; others by
      * DNS. */
@@ -51,6 +52,7 @@ struct conversation_peering {
 
 /* False: `bad_out` is the first part that is no route. */
 bool conversation_routes_valid(struct text routes, struct text *bad_out);
+bool conversation_peers_valid(struct text peers, struct text *bad_out);
 
 /* Who may send to the address of a list (RFC 4826 §4), which says nothing about that itself. */
 enum list_senders { LIST_SENDERS_OWNER, LIST_SENDERS_MEMBERS, LIST_SENDERS_NOBODY };
