@@ -23,7 +23,12 @@ void message_count(struct text group, enum message_outcome outcome)
 
 void conversation_figures(const struct conversation *conversation, struct conversation_figures *figures_out)
 {
+    struct locator_figures locator;
+    locator_figures(conversation->locator, &locator);
     *figures_out = (struct conversation_figures){
+        .domains = HASH_COUNT(conversation->domains),
+        .searches = locator.searches,
+        .dns_answers = locator.entries,
         .users = HASH_COUNT(conversation->served),
         .bindings = conversation->bindings,
         .requests = conversation->requests,

@@ -2,6 +2,7 @@
  * somebody there answers (RFC 3263 §4.3), and what our users are told. */
 #include "events_private.h"
 #include "log.h"
+#include "metrics.h"
 #include "user.h"
 
 /* Where a branch may go; it is at the target before `next`. */
@@ -10,6 +11,10 @@ struct outbound {
     size_t count, next;
     const char *name; /* that the certificate of the next hop must hold; NULL: its address */
 };
+
+enum hop_result { HOP_SENT, HOP_FAILED, HOP_NOWHERE, HOP_UNKNOWN };
+
+static void count(enum hop_result result);
 
 /* --- may it leave? --- */
 
@@ -119,6 +124,8 @@ static bool try_next(struct branch *branch)
         target.name = outbound->name;
         target = delivery_flow_for_size(branch, &target, NULL);
         sent = delivery_send_branch(branch, stored, &target);
+        if (sent)
+            count(HOP_SENT);
     }
     sip_message_free(stored);
     return sent;
@@ -144,6 +151,17 @@ static void take_targets(struct branch *branch, const struct locator_result *res
             outbound->targets[outbound->count++] = result->targets[i];
 }
 
+static void count(enum hop_result result)
+{
+    static const char *const labels[] = {"result=\"sent\"", "result=\"failed\"", "result=\"nowhere\"",
+                                         "result=\"unknown\""};
+    static struct metric *counters[sizeof(labels) / sizeof(labels[0])]; /* of the one thread of this module */
+    if (!counters[result])
+        counters[result] = metric_counter("im_glue_hops_total", labels[result],
+                                          "Messages to other domains, by what became of the next hop.");
+    metric_add(counters[result], 1);
+}
+
 static void located(const struct locator_result *result)
 {
     struct branch *branch = (struct branch *)(uintptr_t)result->cookie;
@@ -152,6 +170,8 @@ static void located(const struct locator_result *result)
     struct delivery *delivery = branch->delivery;
     take_targets(branch, result);
     delivery->nowhere = result->outcome == LOCATOR_NOWHERE;
+    if (result->outcome != LOCATOR_FOUND)
+        count(delivery->nowhere ? HOP_NOWHERE : HOP_UNKNOWN);
     if (!try_next(branch))
         return delivery_take_final(branch, status_of(result->outcome));
     delivery->branches--; /* that of the search */
@@ -189,6 +209,7 @@ bool outbound_try_again(struct branch *branch)
         return false;
     if (try_datagram(branch))
         return true;
+    count(HOP_FAILED);
     locator_mark_failed(conversation->locator, &branch->flow, conversation->now.monotonic_ms);
     log_info("next hop failed to=%s peer=%.*s", delivery->recipient->address,
              TEXT_ARG(flow_peer_text(&branch->flow, &delivery->arena)));

@@ -138,6 +138,9 @@ struct conversation_figures {
     size_t commits;    /* on their way to the disk */
     size_t transaction_bytes;
     size_t held_bytes;                       /* by requests, counted for bytes_max */
+    size_t domains;                          /* other ones, of which somebody is known */
+    size_t searches;                         /* messages that wait for DNS */
+    size_t dns_answers;                      /* remembered */
     size_t waiting;                          /* users whose stored messages wait for room in memory */
     uint64_t deferred_count, deferred_bytes; /* messages that wait on the disk; as of a few seconds ago */
     int64_t deferred_oldest_s;               /* how long the oldest has */
