@@ -60,6 +60,7 @@ class Http:
 
 class Sip:
     """One UDP socket of one user."""
+    TAKEN = ("MESSAGE ",)  # requests that are answered 200, and their bodies kept
 
     def __init__(self, port, user, address="127.0.0.1", domain="example.com"):
         self.server = (address, port)
@@ -114,7 +115,7 @@ class Sip:
     def take(self):
         """One datagram; a MESSAGE is answered 200 and its body kept."""
         message = self.socket.recv(65536).decode()
-        if not message.startswith("MESSAGE "):
+        if not message.startswith(self.TAKEN):
             return message
         head, _, body = message.partition("\r\n\r\n")
         self.received.append(body)

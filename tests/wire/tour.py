@@ -134,4 +134,5 @@ def tour(system):
     assert os.listdir(system.path("backup"))
 
 
-harness.main(tour)
+if __name__ == "__main__":
+    harness.main(tour)
