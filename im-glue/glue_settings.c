@@ -35,6 +35,9 @@ static const struct setting rows[] = {
      "Messages that a user may send in a minute; more are refused with 480 and Retry-After; 0: any number."},
     {"sip.registers-per-user", SETTING_NUMBER, ROW(registers_per_user), "0", 0, 1000000, "",
      "REGISTER requests of a user in a minute, as above."},
+    {"sip.queue-max", SETTING_NUMBER, ROW(queue_max), "2048", 16, 1000000, "",
+     "Requests that wait for their turn; of what is more, those of who sent most are refused with 503 and "
+     "Retry-After."},
     {"sip.queued-mib-max", SETTING_NUMBER, ROW(queued_mib_max), "256", 8, 1048576, "MiB",
      "What all peers together may leave unread on their connections; a connection that needs more is cut."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",

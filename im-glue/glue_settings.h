@@ -11,7 +11,7 @@ struct glue_settings {
     char *sip, *sips, *ws, *wss, *host, *management;
     char *service_route, *registration_watchers, *registrars_watched;
     int64_t datagram_bytes_max;
-    int64_t queued_mib_max, memory_mib_max, messages_per_user, registers_per_user;
+    int64_t queued_mib_max, queue_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
     char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
     char *list_senders;

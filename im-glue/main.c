@@ -60,6 +60,7 @@ static void send_outputs(struct program *program)
     do
         send_all(program);
     while (ask_questions(program));
+    transport_flush(program->transport);
     if (program->stopping && conversation_pending(program->conversation) == 0)
         loop_stop(program->loop);
 }
@@ -309,6 +310,7 @@ static bool open_sip(struct program *program)
         return false;
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
+    settings.agent.queue_max = (size_t)program->settings.queue_max;
     settings.agent.bytes_max = (size_t)program->settings.memory_mib_max << 19;
     settings.agent.tls_port = transport_port_of(program->transport, FLOW_TLS);
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,

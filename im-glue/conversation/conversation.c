@@ -3,7 +3,17 @@
 #include "events_private.h"
 #include "uri.h"
 
+#define TURNS_MAX                                                                                                      \
+    64 /* requests between two looks at the sockets: some milliseconds, in which their buffers do not fill */
+
 static void take_events(struct conversation *conversation);
+
+/* Who is believed speaks for many. */
+static bool is_trusted(void *context, const struct flow *flow)
+{
+    const struct trust *trust = ((const struct conversation *)context)->settings.trust;
+    return trust && trust_believes(trust, (const struct sockaddr *)&flow->peer, NULL, 0);
+}
 
 struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
                                       struct digest *digest, struct groups *groups, void (*wake)(void *),
@@ -18,7 +28,10 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->documents = documents;
     conversation->digest = digest;
     conversation->groups = groups;
-    conversation->agent = sip_agent_new(&settings->agent);
+    struct sip_agent_settings agent = settings->agent;
+    agent.is_shared = is_trusted;
+    agent.is_shared_context = conversation;
+    conversation->agent = sip_agent_new(&agent);
     if (settings->peering.locator.transports_count == 0)
         conversation->settings.peering.locator = LOCATOR_SETTINGS_STANDARD;
     conversation->locator = locator_new(&conversation->settings.peering.locator);
@@ -112,6 +125,9 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     locator_tick(conversation->locator, now.monotonic_ms);
     sip_agent_tick(conversation->agent, now.monotonic_ms);
     take_events(conversation);
+    for (int i = 0; i < TURNS_MAX && sip_agent_turn(conversation->agent, now.monotonic_ms); i++)
+        take_events(conversation);
+    sender_count_turned_away(conversation);
     delivery_run_deadlines(conversation);
     queue_run_deadlines(conversation);
     queue_run_waiting(conversation);
@@ -138,6 +154,8 @@ void conversation_tick(struct conversation *conversation, struct instant now)
 int64_t conversation_deadline(const struct conversation *conversation)
 {
     int64_t deadline = conversation->sweep_at_ms;
+    if (sip_agent_waiting(conversation->agent) > 0)
+        return conversation->now.monotonic_ms;
     const int64_t others[] = {sip_agent_deadline(conversation->agent),
                               work_deadline(conversation),
                               delivery_deadline(conversation),

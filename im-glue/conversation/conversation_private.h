@@ -254,6 +254,7 @@ struct conversation {
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
+    uint64_t turned_away;       /* by the agent, as far as they are counted */
     size_t held_bytes;          /* by requests in progress */
     size_t delivery_bytes;      /* by messages that were read from the store to be delivered */
     struct served_list waiting; /* for room to read the next one */
@@ -359,6 +360,7 @@ bool sender_admit(struct request *request);
 /* The request holds so many copies of so many bytes, until it is freed. False: as above. */
 bool sender_charge_copies(struct request *request, size_t count, size_t bytes);
 void sender_release(struct request *request);
+void sender_count_turned_away(struct conversation *conversation); /* those that got no turn */
 void sender_sweep(struct conversation *conversation);
 void sender_free_all(struct conversation *conversation);
 

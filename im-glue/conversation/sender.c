@@ -13,19 +13,27 @@
 #define THOUSANDTHS       1000
 #define RETRY_MS_PER_REST 60 /* a minute for 1000 thousandths */
 
-enum excess { EXCESS_ALL, EXCESS_SHARE, EXCESS_RATE };
+enum excess { EXCESS_ALL, EXCESS_SHARE, EXCESS_RATE, EXCESS_QUEUE };
 
-static void count_excess(enum excess excess)
+static void count_excess(enum excess excess, uint64_t count)
 {
-    static const char *const labels[] = {"reason=\"full\"", "reason=\"share\"", "reason=\"rate\""};
+    static const char *const labels[] = {"reason=\"full\"", "reason=\"share\"", "reason=\"rate\"", "reason=\"queue\""};
     metric_add(metric_counter("im_glue_turned_away_total", labels[excess],
                               "Requests refused because all, or one of them, sent too much."),
-               1);
+               (int64_t)count);
+}
+
+void sender_count_turned_away(struct conversation *conversation)
+{
+    uint64_t count = sip_agent_turned_away(conversation->agent) - conversation->turned_away;
+    conversation->turned_away += count;
+    if (count > 0)
+        count_excess(EXCESS_QUEUE, count);
 }
 
 static bool turn_away(struct request *request, enum excess excess)
 {
-    count_excess(excess);
+    count_excess(excess, 1);
     request_answer_with(request, 503, NULL, "Retry-After", TEXT(RETRY_AFTER_S));
     return false;
 }
@@ -94,7 +102,7 @@ static bool slow_down(struct request *request, int64_t missing, unsigned per_min
     sip_header_add(
         response, "Warning",
         text_format(arena, "399 %s \"More than %u a minute\"", request->conversation->settings.agent.host, per_minute));
-    count_excess(EXCESS_RATE);
+    count_excess(EXCESS_RATE, 1);
     request_send(request, response);
     return false;
 }

@@ -27,6 +27,8 @@ struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)
     agent->end_ms = 64 * settings->t1_ms;
     agent->seed = text_hash_seed();
     arena_init(&agent->scratch, "sip agent");
+    if (settings->queue_max > 0)
+        agent->intake = intake_new(agent);
     return agent;
 }
 
@@ -41,6 +43,7 @@ void sip_agent_free(struct sip_agent *agent)
     for (struct sip_output output; sip_agent_output(agent, &output);)
         continue;
     link_free_all(agent);
+    intake_free(agent);
     free(agent->keys.buckets);
     free(agent->merges.buckets);
     free(agent->slots);
@@ -136,7 +139,35 @@ bool sip_agent_output(struct sip_agent *agent, struct sip_output *output_out)
 
 /* --- input ------------------------------------------------------------------------------------------------------ */
 
+/* Answers end what is in progress, and an ACK wants nothing: both make room. */
+static bool waits_its_turn(struct text bytes)
+{
+    return !text_starts_with_nocase(bytes, TEXT("SIP/")) && !text_starts_with(bytes, TEXT("ACK "));
+}
+
 void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    if (agent->intake && waits_its_turn(bytes))
+        intake_add(agent, bytes, flow, now_ms);
+    else
+        agent_request(agent, bytes, flow, now_ms);
+}
+
+void agent_refuse(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    struct sip_message *message;
+    struct sip_fault fault;
+    if (refusal_send(agent, bytes, flow))
+        return;
+    if (sip_message_parse(bytes, &message, &fault) == OK && sip_is_request(message)) {
+        sip_via_stamp(message, flow_address_text(flow, &agent->scratch), flow_port(flow));
+        return server_turn_away(agent, message, flow);
+    }
+    sip_message_free(message); /* what is broken is answered as ever: that costs no more */
+    agent_request(agent, bytes, flow, now_ms);
+}
+
+void agent_request(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
 {
     struct sip_message *message;
     struct sip_fault fault;

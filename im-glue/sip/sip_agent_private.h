@@ -3,6 +3,8 @@
 #ifndef SIP_AGENT_PRIVATE_H
 #define SIP_AGENT_PRIVATE_H
 
+#include <sys/queue.h>
+
 #include "sip_agent.h"
 #include "sip_message_private.h"
 
@@ -63,6 +65,20 @@ struct link {
     bool dead;       /* framing lost; what still comes is ignored until the connection is closed */
 };
 
+#define INTAKE_LINES 1024 /* sources share one by chance: few beside so many, and who they are cannot be chosen */
+
+struct intake_line {
+    TAILQ_HEAD(waiting_list, waiting) requests;
+    TAILQ_ENTRY(intake_line) turn; /* while there are some */
+    size_t count;
+};
+
+struct intake {
+    struct intake_line lines[INTAKE_LINES];
+    TAILQ_HEAD(, intake_line) turns; /* whose turn is next */
+    size_t count;
+};
+
 struct output {
     struct flow flow;
     char *bytes;
@@ -102,7 +118,9 @@ struct sip_agent {
     uint32_t free_slot; /* index + 1 */
     struct transaction **heap;
     size_t heap_count, heap_capacity;
-    size_t bytes; /* of transactions and of unfinished messages */
+    size_t bytes; /* of transactions, of unfinished messages and of requests that wait */
+    uint64_t turned_away;
+    struct intake *intake; /* NULL: requests are worked off as they come */
     struct event_queue events;
     struct output_queue outputs;
     char *given; /* bytes of the output handed out last */
@@ -118,6 +136,10 @@ void agent_close(struct sip_agent *agent, const struct flow *flow);
 /* RFC 3261 §8.2.2.2, §16.3: the same for one request by two ways, or when it comes back. Under another Request-URI it
  * is for somebody else: not merged, and no loop but a spiral. */
 uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena);
+
+/* A request whose turn it is; or that gets none: 503, unless it is one that is repeated. */
+void agent_request(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
+void agent_refuse(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
 
 /* One whole message from that flow. */
 void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
@@ -158,6 +180,19 @@ void link_free_all(struct sip_agent *agent);
 void link_attach(struct sip_agent *agent, struct transaction *transaction, const struct flow *flow);
 void link_detach(struct sip_agent *agent, struct transaction *transaction);
 
+uint64_t link_hash(const struct sip_agent *agent, const struct flow *flow); /* the same for all from that flow */
+
+/* --- sip_intake.c --- */
+
+struct intake *intake_new(const struct sip_agent *agent);
+void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
+void intake_free(struct sip_agent *agent);
+
+/* --- sip_refusal.c --- */
+
+/* 503 for a request that is written plainly, or what was answered to it before; false: it is not. */
+bool refusal_send(struct sip_agent *agent, struct text bytes, const struct flow *flow);
+
 /* --- sip_stream.c --- */
 
 void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
@@ -172,6 +207,12 @@ void stun_input(struct sip_agent *agent, struct text bytes, const struct flow *f
 /* Take the message over. */
 void server_request(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);
 void client_response(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);
+
+/* True: it is known, and was answered again if it was answered before. */
+bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via);
+
+/* Of an overload: what is known already is absorbed, the rest refused. Takes the message over. */
+void server_turn_away(struct sip_agent *agent, struct sip_message *message, const struct flow *flow);
 
 /* Answers without a transaction; nothing for an ACK. */
 void server_refuse(struct sip_agent *agent, const struct sip_message *request, int status, const char *reason,

@@ -42,6 +42,12 @@ static uint64_t hash_of(const struct sip_agent *agent, const struct small_flow *
     return text_hash((struct text){bytes, sizeof(bytes)}, agent->seed);
 }
 
+uint64_t link_hash(const struct sip_agent *agent, const struct flow *flow)
+{
+    struct small_flow identity = identity_of(flow);
+    return hash_of(agent, &identity);
+}
+
 static struct link *find(const struct sip_agent *agent, const struct small_flow *identity, uint64_t hash)
 {
     struct link *link = agent->links.bucket_count ? agent->links.buckets[hash & (agent->links.bucket_count - 1)] : NULL;

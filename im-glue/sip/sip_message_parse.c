@@ -134,8 +134,7 @@ static void read_field(struct reading *reading, struct text line)
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
-/* Nothing but lines that end with CRLF, printable, none folded: as nearly all messages are. */
-static bool is_plain(struct text section)
+bool sip_section_is_plain(struct text section)
 {
     size_t odd = 0, ends = 0;
     for (size_t i = 0; i < section.length; i++)
@@ -188,7 +187,7 @@ static struct text next_line(struct text *rest, bool *more_out)
 static bool read_section(struct reading *reading, char *section, size_t length)
 {
     struct text rest = {section, length};
-    reading->printable = is_plain(rest);
+    reading->printable = sip_section_is_plain(rest);
     if (!reading->printable)
         rest.length = unfold(reading, section, length);
     bool more, is_sip = read_start_line(reading, next_line(&rest, &more));

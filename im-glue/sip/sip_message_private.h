@@ -113,6 +113,9 @@ bool sip_request_uri_valid(struct text uri);
 
 /* --- the short way (sip_plain.c) --- */
 
+/* A header section: nothing but lines that end with CRLF, printable, none folded. */
+bool sip_section_is_plain(struct text section);
+
 /* Values as nearly all programs write them. What these take, libosip2 takes too, so that it need not be asked; they
  * know less than the RFC and say no to whatever they do not know. */
 bool sip_plain_uri(struct text uri);

@@ -34,15 +34,24 @@ struct flow server_response_flow(const struct sip_message *request, const struct
 /* --- keys ------------------------------------------------------------------------------------------------------- */
 
 /* RFC 3261 §17.2.3; without the cookie a peer of RFC 2543 is recognised by the rest of the request. */
+static bool has_cookie(struct text branch)
+{
+    return branch.length > 7 && text_starts_with_nocase(branch, TEXT("z9hG4bK"));
+}
+
+static struct text via_key(struct sip_agent *agent, struct text method, struct text host, uint16_t port,
+                           struct text branch)
+{
+    struct arena *scratch = &agent->scratch;
+    return TEXT_CONCAT(scratch, TEXT("S"), method, TEXT("\n"), text_lower(scratch, host), TEXT(":"),
+                       text_number(scratch, port ? port : SIP_PORT), TEXT("\n"), branch);
+}
+
 static struct text key_of(struct sip_agent *agent, const struct sip_message *request, struct text method)
 {
-    struct text branch = sip_branch(request);
-    bool has_cookie = branch.length > 7 && text_starts_with_nocase(branch, TEXT("z9hG4bK"));
-    unsigned port = sip_via_port(request) ? sip_via_port(request) : SIP_PORT;
     struct arena *scratch = &agent->scratch;
-    struct text key = TEXT_CONCAT(scratch, TEXT("S"), method, TEXT("\n"), text_lower(scratch, sip_via_host(request)),
-                                  TEXT(":"), text_number(scratch, port), TEXT("\n"), branch);
-    if (has_cookie)
+    struct text key = via_key(agent, method, sip_via_host(request), sip_via_port(request), sip_branch(request));
+    if (has_cookie(sip_branch(request)))
         return key;
     return TEXT_CONCAT(scratch, key, TEXT("\n"), sip_call_id(request, scratch), TEXT("\n"), sip_from_tag(request),
                        TEXT("\n"), text_number(scratch, sip_cseq(request)));
@@ -103,6 +112,17 @@ static void absorb(struct sip_agent *agent, const struct transaction *transactio
 {
     if (transaction->bytes && transaction->state != CONFIRMED)
         transaction_send(agent, transaction);
+}
+
+bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via)
+{
+    struct text branch;
+    sip_parameter(via->parameters, "branch", &branch);
+    const struct transaction *transaction =
+        has_cookie(branch) ? transaction_find(agent, via_key(agent, method, via->host, via->port, branch)) : NULL;
+    if (transaction)
+        absorb(agent, transaction);
+    return transaction != NULL;
 }
 
 static void take_ack(struct sip_agent *agent, struct sip_message *ack, const struct flow *flow, int64_t now_ms)
@@ -187,6 +207,17 @@ static bool refused(struct sip_agent *agent, struct text key, const struct sip_m
     else
         return false;
     return true;
+}
+
+void server_turn_away(struct sip_agent *agent, struct sip_message *message, const struct flow *flow)
+{
+    const struct transaction *transaction = transaction_find(agent, key_of(agent, message, sip_method(message)));
+    if (transaction)
+        absorb(agent, transaction);
+    else
+        server_refuse(agent, message, 503, NULL, flow);
+    agent->turned_away += !transaction;
+    sip_message_free(message);
 }
 
 void server_request(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms)

@@ -274,6 +274,11 @@ void transport_send(struct transport *transport, const struct flow *flow, struct
         tcp_send(transport, flow, bytes);
 }
 
+void transport_flush(struct transport *transport)
+{
+    udp_flush(transport);
+}
+
 void transport_disconnect(struct transport *transport, uint64_t connection)
 {
     tcp_disconnect(transport, connection);

@@ -68,6 +68,7 @@ struct transport {
     size_t queued_bytes;            /* room of the queues of all connections */
     size_t queued_bytes_max;
     struct udp_batch *batch;
+    struct udp_outbox *outbox;
     struct notice *notices;
     size_t notice_count, notice_capacity;
     char *buffer; /* of one read; handlers are done with it when they return */
@@ -85,7 +86,8 @@ socklen_t peer_for_family(const struct flow *flow, sa_family_t family, struct so
 /* udp.c */
 bool udp_open(struct transport *transport, const struct flow *address);
 void udp_close(struct transport *transport);
-void udp_send(struct transport *transport, const struct flow *flow, struct text bytes);
+void udp_send(struct transport *transport, const struct flow *flow, struct text bytes); /* at udp_flush at the latest */
+void udp_flush(struct transport *transport);
 
 /* channel.c: the bytes of a connection, through TLS or not, as recv and send have them. */
 ssize_t channel_read(struct connection *connection, char *bytes, size_t size);

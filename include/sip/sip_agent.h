@@ -23,7 +23,15 @@ struct sip_agent_settings {
     /* Of transactions and unfinished messages: beyond, new requests get 503 with Retry-After, and a stream whose
      * message needs more is closed. What is repeated is still absorbed, and what is ours to send is sent. */
     size_t bytes_max;
+    /* Requests that wait for sip_agent_turn, each source having its turn after the others; of what is more, or would
+     * wait long, 503 with Retry-After for who has most of them. 0: none waits. */
+    size_t queue_max;
+    /* Do many users send through that peer? Then each of them is a source. NULL: no. */
+    bool (*is_shared)(void *context, const struct flow *flow);
+    void *is_shared_context;
 };
+
+#define SIP_QUEUE_MAX 2048 /* a fifth of a second when each costs 100 us: long before its sender repeats one (T1) */
 
 #define SIP_AGENT_SETTINGS_STANDARD                                                                                    \
     ((struct sip_agent_settings){"127.0.0.1", 5060, 0, 500, 4000, 5000, SIP_BODY_MAX, SIP_BYTES_MAX})
@@ -38,6 +46,11 @@ void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct fl
 /* A connection ended, or could not be made: its client transactions fail. */
 void sip_agent_closed(struct sip_agent *agent, uint64_t connection, int64_t now_ms);
 void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int64_t now_ms);
+
+/* Works off one of the requests that wait; false: none does. */
+bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms);
+size_t sip_agent_waiting(const struct sip_agent *agent);
+uint64_t sip_agent_turned_away(const struct sip_agent *agent); /* so far, because the queue was full */
 
 void sip_agent_tick(struct sip_agent *agent, int64_t now_ms); /* runs what is due */
 int64_t sip_agent_deadline(const struct sip_agent *agent);    /* INT64_MAX: none */

@@ -46,7 +46,7 @@ static void on_input(void *context, const struct flow *flow, struct text bytes)
     mine->inputs++;
     builder_add(&mine->bytes, bytes);
     if (echoes)
-        transport_send(transport, flow, bytes);
+        transport_send(transport, flow, bytes), transport_flush(transport);
     if (disconnects)
         transport_disconnect(transport, flow->connection);
     stop_when_all_is_there();
@@ -179,6 +179,7 @@ static void datagrams_go_both_ways(void **state)
     assert_int_equal(seen.flow.kind, FLOW_UDP);
     assert_string_equal(text_cstring(&arena, flow_address_text(&seen.flow, &arena)), "127.0.0.1");
     transport_send(transport, &seen.flow, TEXT("two"));
+    transport_flush(transport);
     peer_expect(peer, "two");
     close(peer);
 }
@@ -216,6 +217,7 @@ static void a_datagram_that_cannot_be_sent_is_told(void **state)
     static char huge[70000];
     assert_true(flow_set_peer(&flow, "127.0.0.1", 9));
     transport_send(transport, &flow, (struct text){huge, sizeof(huge)});
+    transport_flush(transport);
     assert_int_equal(seen.unreachable, 0);
     run_until(0, 0, 0, 1);
     assert_int_equal(flow_port(&seen.flow), 9);
