@@ -1,8 +1,8 @@
 /* A message that is kept, for one user or many: its copies and records go to the disk together, then its sender hears
  * 202, then they are on their way. */
-#include "conversation_private.h"
 #include "history.h"
 #include "log.h"
+#include "own_report.h"
 
 /* Whose queue gets a copy: `commit` is the place of its record in the work, the fate stands behind it. */
 struct copy {
@@ -17,7 +17,11 @@ struct acceptance {
     struct delivery **passing; /* never kept; each sends or frees itself */
     size_t count, passing_count;
     struct text content; /* of all copies; empty before the first */
-    size_t recording;    /* place of the sender's history entry in the work, behind all else; the count: none */
+    struct text *failed; /* who does not get it: some are told as failures */
+    size_t failed_count;
+    bool kept; /* for somebody who is away */
+    struct own_report report;
+    size_t recording; /* place of the sender's history entry in the work, behind all else; the count: none */
 };
 
 static void acceptance_done(struct conversation *conversation, struct work *work);
@@ -25,11 +29,13 @@ static void acceptance_done(struct conversation *conversation, struct work *work
 struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 {
     size_t each = incoming->recipients ? 3 : 2; /* entries of a list may have bytes of their own */
-    struct work *work = work_new(incoming->request->conversation,
-                                 recipients * each + DEFERRAL_COMMITS + RECORDING_COMMITS, acceptance_done);
+    struct work *work =
+        work_new(incoming->request->conversation,
+                 recipients * each + DEFERRAL_COMMITS + OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS, acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
+    acceptance->failed = arena_array(&work->arena, struct text, recipients);
     work->details = acceptance;
     work->request = incoming->request;
     return work;
@@ -43,6 +49,7 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     struct acceptance *acceptance = work->details;
     int64_t now_ms = conversation->now.wall_ms;
     fate = fate_with(&fate, FATE_RECEIVED, now_ms, TEXT(""), &work->arena);
+    acceptance->kept = acceptance->kept || !served_reachable(conversation, served);
     if (!served_reachable(conversation, served))
         fate = fate_with(&fate, FATE_STORED, now_ms, TEXT("recipient is away"), &work->arena);
     struct deferred deferred = deferral_of(incoming, &fate);
@@ -68,9 +75,34 @@ void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_k
     work_add_fate(work, &fate);
 }
 
+void acceptance_note_failed(struct work *work, struct text recipient)
+{
+    struct acceptance *acceptance = work->details;
+    acceptance->failed[acceptance->failed_count++] = text_copy(&work->arena, recipient);
+}
+
+/* One for the whole list that it was handed out or is kept, and one for each who does not get it (RFC 5438 §8.3). */
+static struct own_report report(struct work *work, const struct incoming *incoming, struct text group)
+{
+    struct acceptance *acceptance = work->details;
+    const struct wanted *wanted = &incoming->wanted;
+    const struct copy *copy = acceptance->count ? &acceptance->copies[0] : NULL;
+    struct text about = group.length || !copy ? group : copy->fate.recipient;
+    struct fate fate = incoming_fate(incoming, about, group);
+    struct own_report_draft draft = own_report_draft(work, &fate, about, wanted->route, acceptance->failed_count + 1);
+    bool named =
+        wanted->failures && acceptance->failed_count && own_report_may_name(work->conversation, group, fate.sender);
+    if (wanted->processing && (group.length || (copy && !copy->served->domain)))
+        own_report_say(&draft, about, true, TEXT("processing"), acceptance->kept ? TEXT("stored") : TEXT("processed"));
+    for (size_t i = 0; wanted->failures && i < acceptance->failed_count; i++)
+        own_report_say(&draft, acceptance->failed[i], named, TEXT("delivery"), TEXT("failed"));
+    return own_report_add(&draft);
+}
+
 void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group)
 {
     struct acceptance *acceptance = work->details;
+    acceptance->report = report(work, incoming, group);
     acceptance->recording = work->count;
     recording_add_sent(work, incoming, group);
     work_submit(work);
@@ -85,7 +117,10 @@ static bool may_be_there(const struct commit *commit)
 static void undo(struct conversation *conversation, const struct work *failed)
 {
     const struct acceptance *acceptance = failed->details;
-    struct work *work = work_new(conversation, acceptance->count * 3 + RECORDING_COMMITS, work_ignore);
+    struct work *work =
+        work_new(conversation,
+                 acceptance->count * 3 + RECORDING_COMMITS + acceptance->report.last - acceptance->report.first + 1,
+                 work_ignore);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
         const struct commit *commit = &failed->commits[copy->commit];
@@ -94,6 +129,7 @@ static void undo(struct conversation *conversation, const struct work *failed)
         if (may_be_there(commit + 1))
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
     }
+    own_report_take_back(work, failed, &acceptance->report);
     for (size_t i = acceptance->recording; i < failed->count; i++) {
         const struct document_key *key = &failed->commits[i].key;
         struct text name = text_copy(&work->arena, key->name);
@@ -112,6 +148,8 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     for (size_t i = 0; i < acceptance->count; i++)
         deferral_arrived(acceptance->copies[i].served, acceptance->copies[i].deferred.size);
     if (work_status(work) != OK) {
+        if (acceptance->report.addressee)
+            deferral_arrived(acceptance->report.addressee, acceptance->report.deferred.size);
         for (size_t i = 0; i < acceptance->passing_count; i++)
             delivery_free(acceptance->passing[i]);
         log_error("message not stored status=%s", status_name(work_status(work)));
@@ -127,4 +165,5 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     }
     for (size_t i = 0; i < acceptance->passing_count; i++)
         delivery_send(acceptance->passing[i]);
+    own_report_done(work, &acceptance->report);
 }

@@ -5,7 +5,8 @@
 #include "cpim.h"
 #include "mime.h"
 
-#define DEPTH_MAX 3 /* multiparts within multiparts that are looked into */
+#define IMDN_NAMESPACE "urn:ietf:params:imdn"
+#define DEPTH_MAX      3 /* multiparts within multiparts that are looked into */
 
 static bool check_part(struct incoming *incoming, struct text type, struct text body, unsigned depth);
 
@@ -69,6 +70,20 @@ static void note_type(struct incoming *incoming, struct text type)
         incoming->report = true;
 }
 
+/* RFC 5438 §6.4 and §7.1.1.2; who is anonymous cannot be told anything (§14). */
+static void note_wanted(struct wanted *wanted, const struct cpim_message *cpim, struct arena *arena)
+{
+    struct text_builder route;
+    builder_init(&route, arena);
+    for (size_t i = 0; i < cpim->headers_count; i++)
+        if (text_equal(cpim->headers[i].prefix_uri, TEXT(IMDN_NAMESPACE)) &&
+            text_equal(cpim->headers[i].name, TEXT("IMDN-Record-Route")))
+            builder_add_format(&route, "%s%.*s", route.length ? "\n" : "", TEXT_ARG(cpim->headers[i].value));
+    wanted->processing = text_find(cpim->disposition, TEXT("processing")) < cpim->disposition.length;
+    wanted->failures = text_find(cpim->disposition, TEXT("negative-delivery")) < cpim->disposition.length;
+    wanted->route = builder_text(&route);
+}
+
 /* Of the outermost that says it. */
 static void note_envelope(struct incoming *incoming, const struct cpim_message *cpim)
 {
@@ -76,8 +91,8 @@ static void note_envelope(struct incoming *incoming, const struct cpim_message *
         cpim_header(cpim, TEXT(""), TEXT("Subject"), &incoming->subject);
     if (cpim->content_type.length)
         incoming->type = cpim->content_type;
-    if (text_find(cpim->disposition, TEXT("negative-delivery")) < cpim->disposition.length)
-        incoming->wants_failures = true;
+    if (cpim->message_id.length && cpim->message_id.length <= INCOMING_ID_MAX && !incoming->anonymous)
+        note_wanted(&incoming->wanted, cpim, &incoming->request->arena);
 }
 
 /* --- what the house lets through --- */

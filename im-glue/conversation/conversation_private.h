@@ -178,6 +178,7 @@ struct delivery {
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
     bool late;               /* was stored after a silence, and may still be answered */
+    bool wants_processing;   /* as struct wanted; the rest is in `deferred` */
     bool choosy;             /* its sender meant other contacts than are there */
     bool nowhere;            /* the domain of the recipient does not exist */
     bool untold;             /* no record: it says only that somebody writes */
@@ -296,6 +297,8 @@ struct work *work_new(struct conversation *conversation, size_t commits_max, wor
 void work_submit(struct work *work);
 /* A record that nobody waits for goes to the disk with others, at most settings.records_ms later. */
 void work_note_fate(struct conversation *conversation, const struct fate *fate);
+void work_note_report(struct conversation *conversation, const struct fate *about, struct text kind,
+                      struct text status);
 void work_submit_records(struct conversation *conversation);
 int64_t work_deadline(const struct conversation *conversation);
 void work_run_completed(struct conversation *conversation);
@@ -421,6 +424,13 @@ void pager_receive(struct request *request);
 /* incoming.c: a MESSAGE, read and checked */
 #define INCOMING_ID_MAX 256 /* of our records; a longer Call-ID is cut there, a longer Message-ID not used */
 
+/* What its sender wants to hear from the server (RFC 5438 §6.4): nothing, if nobody can be told. */
+struct wanted {
+    bool processing;   /* that it was passed on, or is kept */
+    bool failures;     /* that it was not delivered after all */
+    struct text route; /* IMDN-Record-Route, one a line: the way that reports take; empty: none */
+};
+
 struct incoming {
     struct request *request;
     struct text message; /* ready to be stored and sent on */
@@ -435,8 +445,8 @@ struct incoming {
     bool deferrable;           /* worth keeping for later */
     struct text subject, type; /* type: of what is in the envelopes */
     enum deferred_priority priority;
-    bool is_own;         /* for one recipient alone: shares its bytes with no other copy */
-    bool wants_failures; /* its sender asks to be told if it is not delivered (RFC 5438) */
+    bool is_own; /* for one recipient alone: shares its bytes with no other copy */
+    struct wanted wanted;
     int64_t expires_ms;
     struct group_sender sender;
 };
@@ -477,7 +487,10 @@ void exploder_send(struct incoming *incoming, struct text address, const struct 
 
 /* report_message.c: a MESSAGE that carries reports about others */
 struct report_message {
-    struct text from, to, id;
+    struct text from, to;
+    struct text hop;   /* who gets it: `to`, or who wants to see it before */
+    struct text route; /* IMDN-Route, one a line, with that one; empty: none */
+    struct text id;
     const struct text *reports; /* documents of message/imdn+xml */
     size_t count;
 };
@@ -488,6 +501,8 @@ struct text report_message_write(const struct conversation *conversation, const 
                                  struct arena *arena);
 
 /* reports.c: what recipients say about messages to many */
+/* It is a step of what it speaks of. */
+void reports_note(const struct incoming *incoming, struct text sender);
 /* Who gets a report that was sent to the address of a group: false when it speaks of nothing from there. In the arena
  * of the request. */
 bool reports_addressee(struct incoming *incoming, struct text group, struct text *address_out);
@@ -525,6 +540,8 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
 void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served,
                             struct fate fate);
 void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail);
+void acceptance_note_failed(struct work *work,
+                            struct text recipient); /* he does not get it; his sender may want to know */
 void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group); /* empty: to one user */
 
 /* relay.c: the sender waits for what the contacts say */
@@ -597,7 +614,9 @@ void expiry_sweep(struct conversation *conversation);
 /* ended.c: tells senders of messages that were not delivered, if they asked for it; see expiry.c */
 #define ENDED_PAGE    100 /* in one transaction */
 #define ENDED_COMMITS 4   /* most that is added for one */
-void ended_tell(struct work *work, const struct deferred *ended);
+/* What is added to the work is committed together with the removal of the records. */
+void ended_tell(struct work *work, const struct deferred *items, size_t count);
+void ended_told(const struct work *work);
 
 /* summary_event.c: how much waits is told to whom it waits for */
 void summary_changed(struct conversation *conversation, struct text address);

@@ -27,7 +27,8 @@ struct deferred deferral_of(const struct incoming *incoming, const struct fate *
         .priority = incoming->priority,
         .received_ms = incoming->request->conversation->now.wall_ms,
         .expires_ms = incoming->expires_ms,
-        .told = incoming->wants_failures && !incoming->anonymous,
+        .told = incoming->wanted.failures,
+        .route = incoming->wanted.route,
     };
 }
 

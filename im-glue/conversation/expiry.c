@@ -120,6 +120,7 @@ static void told(struct conversation *conversation, struct work *work)
 {
     struct expiry *expiry = &conversation->expiry;
     expiry->telling = false;
+    ended_told(work);
     bool again = work_status(work) == OK || work_status(work) == CONFLICT;
     expiry->ended_at_ms = conversation->now.monotonic_ms + (again ? 0 : ENDED_LOOK_MS);
 }
@@ -133,11 +134,11 @@ static void run_ended(struct conversation *conversation)
         return;
     expiry->ended_at_ms = conversation->now.monotonic_ms + ENDED_LOOK_MS;
     struct work *work = work_new(conversation, ENDED_PAGE * (DEFERRED_END_COMMITS + ENDED_COMMITS), told);
-    if (deferred_ended(conversation->documents, NULL, ENDED_PAGE, &work->arena, &page) == OK)
-        for (size_t i = 0; i < page.count; i++) {
-            ended_tell(work, &page.items[i]);
+    if (deferred_ended(conversation->documents, NULL, ENDED_PAGE, &work->arena, &page) == OK) {
+        ended_tell(work, page.items, page.count);
+        for (size_t i = 0; i < page.count; i++)
             work->count += deferred_forget(&page.items[i], &work->arena, &work->commits[work->count]);
-        }
+    }
     if (work->count == 0)
         return work_drop(work);
     expiry->telling = true;

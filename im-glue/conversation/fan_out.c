@@ -40,6 +40,8 @@ void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipi
                   struct text detail)
 {
     acceptance_add_record(fan_out->work, incoming_fate(fan_out->incoming, recipient, group), kind, detail);
+    if (kind != FATE_RECEIVED && !text_equal(recipient, fan_out->address)) /* a list of it that was not found */
+        acceptance_note_failed(fan_out->work, recipient);
 }
 
 struct plan {

@@ -164,6 +164,8 @@ static void to_user(struct incoming *incoming, struct text address)
                                "100 Function not allowed due to user authorisation",
                                text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
     struct served *served = served_of(conversation, &user);
+    if (incoming->report)
+        reports_note(incoming, address);
     if (incoming->report && reports_collect(incoming, served))
         return;
     pass_on(incoming, served, decision.may_store && incoming->deferrable, decision.verdict == GROUP_DEFER);

@@ -1,11 +1,12 @@
 /* A message to one user who can be reached: its sender hears what the contacts say. When they are silent, or none takes
  * it now, it is kept after all and he hears 202. */
-#include "conversation_private.h"
+#include "own_report.h"
 
 /* Its record on the way to the disk: it is that of the delivery when it is there. */
 struct keeping {
     struct deferred deferred;
     size_t commit; /* its place in the work */
+    struct own_report report;
 };
 
 static void keep_done(struct conversation *conversation, struct work *work);
@@ -27,6 +28,8 @@ static struct delivery *new_delivery(const struct incoming *incoming, struct ser
     delivery->deferred.to = text_copy(&delivery->arena, delivery->deferred.to);
     delivery->deferred.subject = text_copy(&delivery->arena, delivery->deferred.subject);
     delivery->deferred.type = text_copy(&delivery->arena, delivery->deferred.type);
+    delivery->deferred.route = text_copy(&delivery->arena, delivery->deferred.route);
+    delivery->wants_processing = incoming->wanted.processing && !served->domain; /* its own server says so */
     delivery->untold = incoming->composing;
     delivery->again = incoming->request->visit.again;
     return delivery;
@@ -73,6 +76,45 @@ static void record(struct delivery *delivery)
     work_submit(work);
 }
 
+static struct own_report report(struct work *work, const struct delivery *delivery, const char *status)
+{
+    struct own_report_draft draft =
+        own_report_draft(work, &delivery->fate, delivery->fate.recipient, delivery->deferred.route, 1);
+    if (delivery->wants_processing)
+        own_report_say(&draft, delivery->fate.recipient, true, TEXT("processing"), text_of(status));
+    return own_report_add(&draft);
+}
+
+struct processed {
+    struct own_report report;
+    int told;
+};
+
+static void processed(struct conversation *conversation, struct work *work)
+{
+    const struct processed *processed = work->details;
+    struct request *request = work->request;
+    (void)conversation;
+    work->request = NULL;
+    request_answer(request, processed->told, NULL);
+    own_report_done(work, &processed->report);
+}
+
+/* The report that a message was passed on is on the disk before its sender hears of it, so that he is told once. What
+ * is being stored is told as that. */
+static bool answer_with_report(struct delivery *delivery, struct request *request, int told)
+{
+    if (!delivery->wants_processing || delivery->storing || delivery->onward)
+        return false;
+    struct work *work = work_new(delivery->conversation, OWN_REPORT_COMMITS + 1, processed);
+    struct processed *details = arena_new(&work->arena, struct processed);
+    *details = (struct processed){report(work, delivery, "processed"), told};
+    work->details = details;
+    work->request = request;
+    work_submit(work);
+    return true;
+}
+
 static void answer(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
@@ -99,7 +141,8 @@ static void answer(struct delivery *delivery, int status)
         return request_answer_with(
             request, told, NULL, "Warning",
             text_format(&request->arena, "399 %s \"No such domain\"", conversation->settings.agent.host));
-    request_answer(request, told, NULL);
+    if (told >= 300 || !answer_with_report(delivery, request, told))
+        request_answer(request, told, NULL);
 }
 
 /* The outcome goes to the sender; what can be tried again later is kept instead. */
@@ -117,7 +160,8 @@ void relay_finished(struct delivery *delivery, int status)
 void relay_keep(struct delivery *delivery)
 {
     struct conversation *conversation = delivery->conversation;
-    struct work *work = work_new(conversation, DEFERRAL_COMMITS + 1 + RECORDING_COMMITS, keep_done);
+    struct work *work =
+        work_new(conversation, DEFERRAL_COMMITS + 1 + OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS, keep_done);
     struct keeping *keeping = arena_new(&work->arena, struct keeping);
     struct text content = {0};
     delivery->fate = fate_with(&delivery->fate, FATE_STORED, conversation->now.wall_ms,
@@ -129,6 +173,7 @@ void relay_keep(struct delivery *delivery)
     work->delivery = delivery;
     keeping->commit = deferral_add(work, delivery->recipient, &keeping->deferred, delivery->message, &content);
     work_add_fate(work, &delivery->fate);
+    keeping->report = report(work, delivery, "stored");
     recording_add_relayed(work, delivery);
     work_submit(work);
 }
@@ -148,6 +193,15 @@ static void take_back(struct delivery *delivery, const struct deferred *deferred
     work_submit(work);
 }
 
+static void forget_report(const struct work *failed, const struct own_report *report)
+{
+    struct work *work = work_new(failed->conversation, OWN_REPORT_COMMITS + 1, work_ignore);
+    if (report->addressee)
+        deferral_arrived(report->addressee, report->deferred.size);
+    own_report_take_back(work, failed, report);
+    work_submit(work);
+}
+
 static void keep_done(struct conversation *conversation, struct work *work)
 {
     struct delivery *delivery = work->delivery;
@@ -158,7 +212,9 @@ static void keep_done(struct conversation *conversation, struct work *work)
     deferral_arrived(served, keeping->deferred.size);
     if (delivery->finished) { /* a contact answered meanwhile, and so was the sender */
         take_back(delivery, &keeping->deferred);
+        own_report_done(work, &keeping->report);
     } else if (work_status(work) != OK) { /* whatever the contacts still say is the answer */
+        forget_report(work, &keeping->report);
         delivery->may_store = false;
         delivery->store_failed = true;
         take_back(delivery, &keeping->deferred);
@@ -172,6 +228,7 @@ static void keep_done(struct conversation *conversation, struct work *work)
         message_count((struct text){0}, MESSAGE_STORED);
         expiry_note(conversation, keeping->deferred.expires_ms);
         request_answer(request, 202, NULL);
+        own_report_done(work, &keeping->report);
     }
     delivery_settle(delivery);
 }

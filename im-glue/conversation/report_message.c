@@ -21,15 +21,28 @@ static struct text enclosed(const struct report_message *letter, struct arena *a
                        TEXT_ARG(boundary), TEXT_ARG(builder_text(&parts)));
 }
 
+/* RFC 5438 §7.1.2: in the order of the IMDN-Record-Route. */
+static struct text route_of(const struct report_message *letter, struct arena *arena)
+{
+    struct text_builder lines;
+    struct text line, rest = letter->route;
+    builder_init(&lines, arena);
+    for (bool more = rest.length > 0; more;) {
+        more = text_cut(rest, '\n', &line, &rest);
+        builder_add_format(&lines, "imdn.IMDN-Route: %.*s\r\n", TEXT_ARG(line));
+    }
+    return builder_text(&lines);
+}
+
 static struct text envelope(const struct conversation *conversation, const struct report_message *letter,
                             struct arena *arena)
 {
     return text_format(arena,
                        "From: <%.*s>\r\nTo: <%.*s>\r\nDateTime: %.*s\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
-                       "imdn.Message-ID: %.*s\r\n\r\n%.*s",
+                       "imdn.Message-ID: %.*s\r\n%.*s\r\n%.*s",
                        TEXT_ARG(letter->from), TEXT_ARG(letter->to),
                        TEXT_ARG(clock_write_rfc3339(arena, conversation->now.wall_ms)), TEXT_ARG(letter->id),
-                       TEXT_ARG(enclosed(letter, arena)));
+                       TEXT_ARG(route_of(letter, arena)), TEXT_ARG(enclosed(letter, arena)));
 }
 
 /* A message without a Via does not parse; the one here goes before it is sent. */
@@ -55,7 +68,7 @@ struct sip_message *message_of_server(const struct conversation *conversation, s
 struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
                                  struct arena *arena)
 {
-    struct sip_message *message = message_of_server(conversation, letter->from, letter->to, letter->id, arena);
+    struct sip_message *message = message_of_server(conversation, letter->from, letter->hop, letter->id, arena);
     if (!message)
         return (struct text){0};
     sip_body_set(message, TEXT("message/cpim"), envelope(conversation, letter, arena));

@@ -229,6 +229,20 @@ static bool find_original(struct incoming *incoming, struct imdn *imdn_out, stru
                OK;
 }
 
+void reports_note(const struct incoming *incoming, struct text sender)
+{
+    struct request *request = incoming->request;
+    struct text document, kind, rest;
+    struct imdn imdn;
+    if (!find_report(request_header(request, "Content-Type"), incoming->body, &request->arena, &document) ||
+        imdn_read(document, &request->arena, &imdn) != OK || imdn.message_id.length > INCOMING_ID_MAX ||
+        imdn.status.length == 0)
+        return;
+    text_cut(imdn.kind, '-', &kind, &rest);
+    const struct fate about = {.message_id = imdn.message_id, .sender = sender, .recipient = request->user};
+    work_note_report(request->conversation, &about, kind, imdn.status);
+}
+
 bool reports_addressee(struct incoming *incoming, struct text group, struct text *address_out)
 {
     struct imdn imdn;
@@ -353,8 +367,11 @@ static struct text aggregate(const struct conversation *conversation, const stru
                              struct text id, struct arena *arena)
 {
     struct text *reports = arena_array(arena, struct text, collection->count);
-    struct report_message letter = {
-        .from = text_of(collection->group), .to = text_of(collection->sender->address), .id = id, .reports = reports};
+    struct report_message letter = {.from = text_of(collection->group),
+                                    .to = text_of(collection->sender->address),
+                                    .hop = text_of(collection->sender->address),
+                                    .id = id,
+                                    .reports = reports};
     for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next)
         letter.count += report_of(waiting, arena, &reports[letter.count]);
     return report_message_write(conversation, &letter, arena);

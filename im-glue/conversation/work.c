@@ -63,13 +63,31 @@ int64_t work_deadline(const struct conversation *conversation)
     return conversation->records ? conversation->records_at_ms + conversation->settings.records_ms : INT64_MAX;
 }
 
-void work_note_fate(struct conversation *conversation, const struct fate *fate)
+static struct work *records_of(struct conversation *conversation)
 {
     if (!conversation->records)
         conversation->records = work_new(conversation, RECORDS_MAX, work_ignore);
-    work_add_fate(conversation->records, fate);
+    return conversation->records;
+}
+
+static void submit_due_records(struct conversation *conversation)
+{
     if (conversation->records->count == RECORDS_MAX || work_deadline(conversation) <= conversation->now.monotonic_ms)
         work_submit_records(conversation);
+}
+
+void work_note_fate(struct conversation *conversation, const struct fate *fate)
+{
+    work_add_fate(records_of(conversation), fate);
+    submit_due_records(conversation);
+}
+
+void work_note_report(struct conversation *conversation, const struct fate *about, struct text kind, struct text status)
+{
+    struct work *records = records_of(conversation);
+    records->commits[records->count++] =
+        fate_report_commit(about, kind, status, conversation->now.wall_ms, &records->arena);
+    submit_due_records(conversation);
 }
 
 void work_drop(struct work *work)

@@ -46,3 +46,14 @@ struct text imdn_with_recipient(struct text document, struct text recipient, str
                        (int)before->end, document.bytes, TEXT_ARG(IMDN), TEXT_ARG(uri), TEXT_ARG(IMDN), TEXT_ARG(uri),
                        TEXT_ARG(text_slice(document, before->end, document.length)));
 }
+
+struct text imdn_write(const struct imdn *imdn, struct text recipient, struct text when, struct arena *arena)
+{
+    struct text document =
+        text_format(arena,
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<imdn xmlns=\"%.*s\"><message-id>%.*s</message-id>"
+                    "<datetime>%.*s</datetime><%.*s-notification><status><%.*s/></status></%.*s-notification></imdn>",
+                    TEXT_ARG(IMDN), TEXT_ARG(xml_escape(arena, imdn->message_id)), TEXT_ARG(when), TEXT_ARG(imdn->kind),
+                    TEXT_ARG(imdn->status), TEXT_ARG(imdn->kind));
+    return recipient.length ? imdn_with_recipient(document, recipient, arena) : document;
+}

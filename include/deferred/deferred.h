@@ -37,7 +37,8 @@ struct deferred {
     struct text reference; /* "history-reference": nobody guesses it; in byte order of delivery */
     struct text content;   /* deferred_content_get gives the bytes */
     struct text message_id, call_id, sender, group;
-    struct text from, to;      /* as its recipient sees them, also where its sender is anonymous; may be empty */
+    struct text from, to; /* as its recipient sees them, also where its sender is anonymous; may be empty */
+    struct text route;    /* that reports about it take, as its sender wrote it (IMDN-Record-Route); may be empty */
     struct text subject, type; /* as its sender wrote them; may be empty */
     uint64_t size;             /* bytes of the whole message */
     enum deferred_kind kind;

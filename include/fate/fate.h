@@ -15,7 +15,9 @@ enum fate_step_kind {
     FATE_STORED,    /* kept for later */
     FATE_FAILED,    /* an attempt failed: detail says how; others may follow */
     FATE_EXPIRED,
-    FATE_DELETED /* before it was delivered: detail says by whom */
+    FATE_DELETED,  /* before it was delivered: detail says by whom */
+    FATE_REPORTED, /* a report came (IMDN): detail says what */
+    FATE_DISPLAYED /* a report says that it was shown to its recipient */
 };
 
 const char *fate_step_name(enum fate_step_kind kind); /* "received" */
@@ -46,7 +48,16 @@ struct fate fate_with(const struct fate *fate, enum fate_step_kind kind, int64_t
 enum status fate_get(const struct documents *documents, struct text message_id, struct text recipient,
                      struct arena *arena, struct fate *fate_out);
 
-/* Records of one message, or the newest of one user (as sender or recipient), oldest first, at most `limit`. */
+/* A report about the message of `fate`, of each kind one: "delivery", "display" or "processing", with its status. It
+ * has a record of its own, which is written without a look at the other: they may be on their way at once. */
+struct commit fate_report_commit(const struct fate *fate, struct text kind, struct text status, int64_t when_ms,
+                                 struct arena *arena);
+/* Is there one of that kind, about this message of this sender? NOT_FOUND, FAILED. */
+enum status fate_report_get(const struct documents *documents, const struct fate *fate, struct text kind,
+                            struct arena *arena, struct text *status_out);
+
+/* Records of one message, or the newest of one user (as sender or recipient), oldest first, at most `limit`, with what
+ * was reported about them as steps. */
 enum status fate_of_message(const struct documents *documents, struct text message_id, size_t limit,
                             struct arena *arena, struct fate **fates_out, size_t *count_out);
 enum status fate_of_user(const struct documents *documents, struct text address, size_t limit, struct arena *arena,

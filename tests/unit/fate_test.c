@@ -63,6 +63,39 @@ static void all_recipients_of_a_message_are_found_oldest_first(void **state)
     assert_true(text_equal(fates[1].recipient, bob.recipient));
 }
 
+static void reports_are_steps_of_what_they_speak_of(void **state)
+{
+    (void)state;
+    struct fate fate = example(TEXT("m1"), TEXT("sip:bob@example.com"), 1000), *fates;
+    struct fate other = fate, unknown = fate;
+    struct text said;
+    size_t count;
+    fate = fate_with(&fate, FATE_DELIVERED, 1020, TEXT("200"), &arena);
+    struct commit commits[] = {
+        fate_report_commit(&fate, TEXT("display"), TEXT("displayed"), 1030, &arena),
+        fate_report_commit(&fate, TEXT("delivery"), TEXT("delivered"), 1010, &arena),
+        fate_commit(&fate, &arena), /* the later commit overwrites neither */
+    };
+    assert_int_equal(document_internal_commit(documents, commits, 3), OK);
+    assert_int_equal(fate_of_message(documents, TEXT("m1"), 10, &arena, &fates, &count), OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(fates[0].steps_count, 4);
+    assert_int_equal(fates[0].steps[1].kind, FATE_REPORTED);
+    assert_true(text_equal(fates[0].steps[1].detail, TEXT("delivered")));
+    assert_int_equal(fates[0].steps[2].kind, FATE_DELIVERED);
+    assert_string_equal(fate_step_name(fates[0].steps[3].kind), "displayed");
+    assert_int_equal(fate_of_user(documents, TEXT("sip:bob@example.com"), 10, &arena, &fates, &count), OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(fates[0].steps_count, 4);
+    assert_int_equal(fate_report_get(documents, &fate, TEXT("display"), &arena, &said), OK);
+    assert_true(text_equal(said, TEXT("displayed")));
+    assert_int_equal(fate_report_get(documents, &fate, TEXT("processing"), &arena, &said), NOT_FOUND);
+    other.sender = TEXT("sip:mallory@example.com");
+    assert_int_equal(fate_report_get(documents, &other, TEXT("display"), &arena, &said), NOT_FOUND);
+    unknown.recipient = TEXT("sip:carol@example.com");
+    assert_int_equal(fate_report_get(documents, &unknown, TEXT("display"), &arena, &said), NOT_FOUND);
+}
+
 static void a_user_finds_the_newest_of_many_oldest_first(void **state)
 {
     (void)state;
@@ -193,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_became_of_a_message_is_read_back, begin, end),
         cmocka_unit_test_setup_teardown(all_recipients_of_a_message_are_found_oldest_first, begin, end),
+        cmocka_unit_test_setup_teardown(reports_are_steps_of_what_they_speak_of, begin, end),
         cmocka_unit_test_setup_teardown(a_user_finds_the_newest_of_many_oldest_first, begin, end),
         cmocka_unit_test_setup_teardown(more_than_one_page_is_found, begin, end),
         cmocka_unit_test_setup_teardown(a_message_to_oneself_is_listed_once, begin, end),

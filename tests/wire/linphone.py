@@ -56,7 +56,15 @@ class Phone:
         self.log.close()
 
 
-def two_chat(alice, bob):
+def wait_for_steps(system, user, wanted):
+    """Of the messages of a user; records that nobody waits for are a moment late."""
+    deadline = time.monotonic() + PATIENCE
+    while not wanted <= {line.split()[1] for line in system.ctl("trace", user).splitlines() if line.startswith("    ")}:
+        assert time.monotonic() < deadline, system.ctl("trace", user)
+        time.sleep(0.05)
+
+
+def two_chat(system, alice, bob):
     alice.say("compose sip:bob@example.com")
     bob.wait_for("composing yes")
     alice.say("send sip:bob@example.com grüße")
@@ -65,6 +73,7 @@ def two_chat(alice, bob):
     assert not any(line.startswith("state displayed") for line in alice.told), alice.told
     bob.say("read sip:alice@example.com")
     alice.wait_for("state displayed grüße")
+    wait_for_steps(system, "bob", {"received", "delivered", "reported", "displayed"})
     bob.say("send sip:alice@example.com hello yourself")
     alice.wait_for("message sip:bob@example.com text/plain hello yourself")
     bob.wait_for("state delivered hello yourself")
@@ -115,7 +124,7 @@ def test(system):
 
     try:
         alice, bob, carol = phone("alice", "tls"), phone("bob", "udp"), phone("carol", "tcp")
-        two_chat(alice, bob)
+        two_chat(system, alice, bob)
         a_group_chats(alice, bob, carol)
         what_comes_while_a_phone_is_off_is_reported_when_it_is_on(alice, carol, lambda: phone("carol", "tcp"))
         what_is_refused_is_told(alice)

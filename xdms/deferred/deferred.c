@@ -81,6 +81,7 @@ static struct text record_of(const struct deferred *deferred, struct arena *aren
     record_add(&record, "group", deferred->group);
     record_add(&record, "from", deferred->from);
     record_add(&record, "to", deferred->to);
+    record_add(&record, "route", deferred->route);
     record_add(&record, "subject", deferred->subject);
     record_add(&record, "type", deferred->type);
     record_add(&record, "error", cut_error(deferred->error));
@@ -120,6 +121,7 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
         {TEXT("group"), &found.group},
         {TEXT("from"), &found.from},
         {TEXT("to"), &found.to},
+        {TEXT("route"), &found.route},
         {TEXT("subject"), &found.subject},
         {TEXT("type"), &found.type},
         {TEXT("error"), &found.error},

@@ -1,5 +1,5 @@
 /* Message fates as internal documents: one record per message and recipient. Knows nothing of SIP. */
-#include "fate.h"
+#include "fate_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,18 +10,22 @@
 #define FATE_DETAIL_MAX 512       /* bytes: a line for people; what peers wrote may be in it */
 #define ID_KEPT         512       /* bytes of an overlong message id that stay readable in the key */
 
-static const char *const step_names[] = {"received", "refused", "sent",    "delivered",
-                                         "stored",   "failed",  "expired", "deleted"};
+static const char *const step_names[] = {"received", "refused", "sent",    "delivered", "stored",
+                                         "failed",   "expired", "deleted", "reported",  "displayed"};
 #define STEP_KINDS (sizeof(step_names) / sizeof(step_names[0]))
 
 static struct document_key key_of(struct text message_id, struct text recipient, struct arena *arena);
 static struct text record_of(const struct fate *fate, struct arena *arena);
-static void add_claims(const struct fate *fate, struct arena *arena, struct commit *commit);
 static bool fate_read(struct text record, struct arena *arena, struct fate *fate_out);
 
 const char *fate_step_name(enum fate_step_kind kind)
 {
     return (size_t)kind < STEP_KINDS ? step_names[kind] : "unknown";
+}
+
+static int64_t first_ms(const struct fate *fate)
+{
+    return fate->steps_count ? fate->steps[0].when_ms : 0;
 }
 
 struct commit fate_commit(const struct fate *fate, struct arena *arena)
@@ -32,12 +36,11 @@ struct commit fate_commit(const struct fate *fate, struct arena *arena)
         .bytes = record_of(fate, arena),
         .who = text_copy(arena, fate->sender),
     };
-    add_claims(fate, arena, &commit);
+    fate_add_claims(fate, first_ms(fate), arena, &commit);
     return commit;
 }
 
-/* The same text as a key part: what peers choose may be too long for one, or hold what none may hold. */
-static struct text key_part(struct text text, struct arena *arena)
+struct text fate_key_part(struct text text, struct arena *arena)
 {
     bool fits = text.length <= STORE_PART_MAX && text_find_char(text, '\0') == text.length;
     if (fits)
@@ -51,7 +54,8 @@ static struct text key_part(struct text text, struct arena *arena)
 
 static struct document_key key_of(struct text message_id, struct text recipient, struct arena *arena)
 {
-    return (struct document_key){TEXT(DOCUMENT_FATES), key_part(message_id, arena), key_part(recipient, arena)};
+    return (struct document_key){TEXT(DOCUMENT_FATES), fate_key_part(message_id, arena),
+                                 fate_key_part(recipient, arena)};
 }
 
 static struct text cut_detail(struct text detail)
@@ -84,11 +88,6 @@ static struct text record_of(const struct fate *fate, struct arena *arena)
     return builder_text(&record);
 }
 
-static int64_t first_ms(const struct fate *fate)
-{
-    return fate->steps_count ? fate->steps[0].when_ms : 0;
-}
-
 /* Claims are read in byte order: with the time counting backwards the first page has the newest. */
 static struct text claim_value(struct text address, int64_t when_ms, struct arena *arena)
 {
@@ -100,13 +99,13 @@ static struct text claim_value(struct text address, int64_t when_ms, struct aren
     return text_join(arena, address, (struct text){backwards, sizeof(backwards)});
 }
 
-static void add_claims(const struct fate *fate, struct arena *arena, struct commit *commit)
+void fate_add_claims(const struct fate *fate, int64_t when_ms, struct arena *arena, struct commit *commit)
 {
     struct claim *claims = arena_array(arena, struct claim, 2);
-    const struct text addresses[] = {key_part(fate->sender, arena), key_part(fate->recipient, arena)};
+    const struct text addresses[] = {fate_key_part(fate->sender, arena), fate_key_part(fate->recipient, arena)};
     size_t count = text_equal(addresses[0], addresses[1]) ? 1 : 2; /* a note to oneself is one record */
     for (size_t i = 0; i < count; i++)
-        claims[i] = (struct claim){TEXT(FATE_CLAIM), claim_value(addresses[i], first_ms(fate), arena), true};
+        claims[i] = (struct claim){TEXT(FATE_CLAIM), claim_value(addresses[i], when_ms, arena), true};
     commit->claims = claims;
     commit->claims_count = count;
 }
@@ -190,8 +189,13 @@ static enum status list_add(const struct documents *documents, const struct key_
             continue;
         if (status != OK)
             return status;
+        if (fate_is_report(found.bytes)) /* it is shown with what it speaks of */
+            continue;
         if (!fate_read(found.bytes, arena, &list->fates[list->count]))
             return FAILED;
+        status = fate_add_reports(documents, arena, &list->fates[list->count]);
+        if (status != OK)
+            return status;
         list->count++;
     }
     return OK;
@@ -236,7 +240,7 @@ enum status fate_of_message(const struct documents *documents, struct text messa
 enum status fate_of_user(const struct documents *documents, struct text address, size_t limit, struct arena *arena,
                          struct fate **fates_out, size_t *count_out)
 {
-    struct text prefix = text_join(arena, key_part(address, arena), TEXT(" "));
+    struct text prefix = text_join(arena, fate_key_part(address, arena), TEXT(" "));
     struct fate_list list = {.fates = arena_array(arena, struct fate, limit)};
     struct key_page page = {.more = true};
     struct text *values = NULL;
@@ -266,7 +270,7 @@ enum status fate_of_user(const struct documents *documents, struct text address,
 enum status fate_removals(const struct documents *documents, struct text address, size_t limit, struct text who,
                           struct arena *arena, struct commit **commits_out, size_t *count_out)
 {
-    struct text prefix = text_join(arena, key_part(address, arena), TEXT(" "));
+    struct text prefix = text_join(arena, fate_key_part(address, arena), TEXT(" "));
     struct key_page page = {0};
     enum status status = document_internal_holders(documents, TEXT(FATE_CLAIM), prefix, NULL, NULL, page_size(limit, 0),
                                                    arena, &page, NULL);
