@@ -231,6 +231,27 @@ static bool addresses_of(struct program *program, const char *setting, const cha
     return true;
 }
 
+static bool take_addresses(struct program *program, struct conversation_settings *settings)
+{
+    const struct {
+        const char *setting, *value;
+        struct text *address_out;
+    } addresses[] = {
+        {"im.exploder", program->settings.exploder, &settings->exploder},
+        {"im.deferred-address", program->settings.deferred_address, &settings->deferred_address},
+        {"im.history-address", program->settings.history_address, &settings->history_address},
+        {"im.delete-address", program->settings.delete_address, &settings->delete_address},
+    };
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        *addresses[i].address_out = address_of(program, addresses[i].value);
+        if (addresses[i].value[0] && addresses[i].address_out->length == 0)
+            return start_failed(
+                text_format(&program->node.arena, "%s: no address: %s", addresses[i].setting, addresses[i].value));
+    }
+    return addresses_of(program, "sip.registration-watchers", program->settings.registration_watchers,
+                        &settings->registration_watchers);
+}
+
 static bool open_sip(struct program *program)
 {
     struct text error = {0};
@@ -249,11 +270,7 @@ static bool open_sip(struct program *program)
         .domain = text_of(program->settings.node.domain),
         .sha256_first = program->settings.sha256_first,
         .md5_clients = text_of(program->settings.md5_clients),
-        .exploder = address_of(program, program->settings.exploder),
         .waiting_notice = program->settings.waiting_notice,
-        .deferred_address = address_of(program, program->settings.deferred_address),
-        .history_address = address_of(program, program->settings.history_address),
-        .delete_address = address_of(program, program->settings.delete_address),
         .deferral =
             {
                 .count_max = (uint64_t)program->settings.node.deferred_messages_max,
@@ -292,21 +309,7 @@ static bool open_sip(struct program *program)
     const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
     if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
         return start_failed(error);
-    const struct {
-        const char *setting, *value;
-        struct text address;
-    } addresses[] = {
-        {"im.exploder", program->settings.exploder, settings.exploder},
-        {"im.deferred-address", program->settings.deferred_address, settings.deferred_address},
-        {"im.history-address", program->settings.history_address, settings.history_address},
-        {"im.delete-address", program->settings.delete_address, settings.delete_address},
-    };
-    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
-        if (addresses[i].value[0] && addresses[i].address.length == 0)
-            return start_failed(
-                text_format(&program->node.arena, "%s: no address: %s", addresses[i].setting, addresses[i].value));
-    if (!addresses_of(program, "sip.registration-watchers", program->settings.registration_watchers,
-                      &settings.registration_watchers))
+    if (!take_addresses(program, &settings))
         return false;
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;

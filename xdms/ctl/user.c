@@ -110,8 +110,6 @@ enum ctl_exit ctl_user_erase(struct ctl *ctl, int count, char **arguments)
 {
     struct ctl_request request = {.method = "DELETE", .may_take_long = true};
     struct ctl_answer answer;
-    const char *kind;
-    json_t *number;
     if (!ctl_option(&count, &arguments, "--yes", NULL) || count != 1)
         return CTL_USAGE;
     request.path = text_format(&ctl->arena, "users/%.*s?everything=true", TEXT_ARG(ctl_segment(ctl, arguments[0])));
@@ -121,8 +119,9 @@ enum ctl_exit ctl_user_erase(struct ctl *ctl, int count, char **arguments)
     fputs("erased ", stdout);
     ctl_print(ctl_string(answer.json, "address"));
     printf(" record %s\n", ctl_string(answer.json, "id"));
-    json_object_foreach(json_object_get(answer.json, "erased"), kind, number)
-        printf("  %-10s %lld\n", kind, (long long)json_integer_value(number));
+    json_t *counts = json_object_get(answer.json, "erased");
+    for (void *at = json_object_iter(counts); at; at = json_object_iter_next(counts, at))
+        printf("  %-10s %lld\n", json_object_iter_key(at), (long long)json_integer_value(json_object_iter_value(at)));
     return CTL_OK;
 }
 
