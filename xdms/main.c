@@ -19,6 +19,7 @@ struct program {
     struct service *service;
     struct http_server *http, *https, *management, *admin, *policy;
     struct xdms_identities identities;
+    bool reloaded; /* document services, and indexes have not been looked at since */
 };
 
 static bool start_failed(struct text error)
@@ -190,12 +191,12 @@ static void open_indexes(struct program *program)
 static int wait_for_signal(struct program *program, const sigset_t *signals)
 {
     const struct timespec look = {.tv_nsec = RETIRE_LOOK_MS * 1000000L};
-    bool reload_wanted = false, opened = false;
+    bool reload_wanted = false;
     for (;;) {
         bool retired = node_retire(&program->node);
-        if (retired && !opened) { /* nobody writes by an older manifest any more */
+        if (retired && program->reloaded) { /* nobody writes by an older manifest any more */
             open_indexes(program);
-            opened = true;
+            program->reloaded = false;
         }
         if (reload_wanted && retired)
             return SIGHUP;
@@ -210,6 +211,7 @@ static int wait_for_signal(struct program *program, const sigset_t *signals)
 static void serve(struct program *program, const sigset_t *signals)
 {
     int signal_number;
+    open_indexes(program);
     service_set_ready(program->service, true);
     printf("xdms ready");
     print_port("http", program->settings.http, program->http);
@@ -222,7 +224,7 @@ static void serve(struct program *program, const sigset_t *signals)
     log_info("started data=%s usages=%zu", program->settings.node.folder, usage_count(program->node.usages));
     while ((signal_number = wait_for_signal(program, signals)) == SIGHUP) {
         node_reload_tls(&program->node);
-        node_reload(&program->node);
+        program->reloaded = node_reload(&program->node) || program->reloaded;
     }
     log_info("stopping signal=%d", signal_number);
     service_set_ready(program->service, false);

@@ -41,6 +41,7 @@ struct usage_field {
     struct usage_path path;           /* below the element that is found */
     bool anything;                    /* all that is in it, and the element itself */
     unsigned roles;                   /* USAGE_ROLE_BIT: who may see it, or ask for it */
+    bool self;                        /* whoever searches may ask for his own address there */
     struct text kinds[USAGE_INDEXES]; /* of claims; empty: no such index */
 };
 

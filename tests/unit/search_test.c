@@ -341,6 +341,26 @@ static void only_what_may_be_found_is_found(void **state)
     assert_text(found_by(order, &outcome),
                 "<r xmlns=\"urn:oma:xml:poc:list-service\" uri=\"sip:mine@example.com\"></r>"
                 "<r xmlns=\"urn:oma:xml:poc:list-service\" uri=\"sip:theirs@example.com\"></r>");
+    order.asker.roles = USAGE_ROLE_BIT(USAGE_USER);
+    const struct text member[] = {TEXT("sip:x@example.com"), TEXT("sip:m1@example.com")};
+    order.asker.identities = member;
+    order.asker.identities_count = 2;
+    assert_text(found_by(order, &outcome),
+                "<r xmlns=\"urn:oma:xml:poc:list-service\" uri=\"sip:mine@example.com\"></r>"
+                "<r xmlns=\"urn:oma:xml:poc:list-service\" uri=\"sip:theirs@example.com\"></r>");
+    static const char *const indirect[] = {
+        "where $u/list/entry/@uri != 'sip:m1@example.com' return <r/>",
+        "where $u/list/entry/@uri = 'sip:m2@example.com' return <r/>",
+        "where $u/list/entry/@uri = 'sip:m1@example.com' or $u/@uri = 'x' return <r/>",
+        "where not($u/list/entry/@uri = 'sip:m1@example.com') return <r/>",
+        "where $u/list/entry/@uri = 'sip:m1@example.com' return <r>{$u/list/entry/@uri}</r>",
+        "where $u/list/entry/@uri = 'sip:m1@example.com' and $u/list/entry/@uri = 'sip:m2@example.com' return <r/>",
+    };
+    for (size_t i = 0; i < sizeof(indirect) / sizeof(indirect[0]); i++) {
+        struct search_order other = order_of(GROUPS "/users/", indirect[i]);
+        other.asker = order.asker;
+        assert_text(found_by(other, &outcome), "");
+    }
     order.asker.roles = USAGE_ROLE_BIT(USAGE_ANYONE);
     order.asker.identities_count = 0;
     assert_int_equal(refused_by(order, &refusal), REFUSED);

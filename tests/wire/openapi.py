@@ -58,6 +58,16 @@ def admin_exchanges(ask, folder):
     ask("PUT", TEAM, document, {"Content-Type": "text/plain"}, expect=415)
     ask("GET", "/api/v1/groups", expect=200)
     ask("GET", TEAM, expect=200)
+    ask("GET", "/api/v1/users/bob/groups", expect=200)
+    ask("GET", "/api/v1/users/%20/groups", expect=404)
+    search = {"target": "org.openmobilealliance.groups/users/", "max": 1,
+              "query": 'for $g in collection("org.openmobilealliance.groups/users/")/group/list-service return <g>{$g/@uri}</g>'}
+    ask("POST", "/api/v1/search", json.dumps(search), expect=200)
+    ask("POST", "/api/v1/search", json.dumps({**search, "query": "for"}), expect=409)
+    ask("POST", "/api/v1/search", json.dumps({**search, "target": "unknown/users/"}), expect=404)
+    ask("POST", "/api/v1/search", json.dumps({"target": "x"}), expect=400)
+    ask("POST", "/api/v1/reindex", "{}", expect=200)
+    ask("POST", "/api/v1/reindex", json.dumps({"usage": "unknown"}), expect=400)
     line = json.dumps({"user": "dave", "password": "dave"})
     ask("POST", "/api/v1/import?existing=keep", line + "\n{}\n", {"Content-Type": "application/x-ndjson"}, expect=200)
     ask("POST", "/api/v1/backup", json.dumps({"folder": os.path.join(folder, "backup")}), expect=200)

@@ -3,7 +3,9 @@
 another, what the query language does not have is refused with its place, and limits end in an answer."""
 import concurrent.futures
 import html
+import os
 import re
+import shutil
 import subprocess
 import xml.etree.ElementTree as tree
 
@@ -176,6 +178,59 @@ def check_limits(searcher, server):
         assert all(answer.result()[0] == 200 and answer.result()[1].count("uri=") == PEOPLE for answer in answers)
 
 
+NESTED = """<group xmlns="urn:oma:xml:poc:list-service"><list-service uri="sip:{}@example.com"><list>{}</list></list-service>
+</group>"""
+
+
+def check_memberships(server):
+    """Himself, through a list, through a group inside, and through both."""
+    anchor = f"http://127.0.0.1:{server.ports['http']}/xcap-root/resource-lists/users/sip:alice@example.com/index/~~/resource-lists"
+    for name, members in [("outer", '<entry uri="sip:bikers@example.com"/>'), ("outest", '<entry uri="sip:outer@example.com"/>'),
+                          ("listed", f'<external anchor="{anchor}"/>'), ("above", '<entry uri="sip:listed@example.com"/>')]:
+        status, text = server.curl("PUT", server.url(GROUPS, "alice", name), "alice", NESTED.format(name, members),
+                                   "application/vnd.oma.poc.groups+xml")
+        assert status == 201, text
+    lines = server.ctl("user", "groups", "bob").splitlines()
+    found = {line.split()[0][4:].split("@")[0]: line.partition("through ")[2] for line in lines}
+    assert found == {"hikers": "", "secret": "", "bikers": "", "listed": "external list", "outer": "sip:bikers@example.com",
+                     "outest": "sip:outer@example.com", "above": "sip:listed@example.com"}, found
+    assert server.ctl("user", "groups", "dave") == ""
+
+
+def check_admin(server):
+    assert server.ctl("find", "people", "anna", "MÜLLER", "07").split() == ["sip:p07@example.com", "Anna", "Müller", "07"]
+    assert server.ctl("find", "people", "hidden").split()[0] == "sip:carol@example.com", "admins find everybody"
+    assert len(server.ctl("find", "groups", "hikers").splitlines()) == 2
+    found = server.ctl("find", "--target", LISTS + "/users/", f'for $l in collection("{LISTS}/users/")/resource-lists/list where '
+                       '$l/entry/display-name = "Carol" return <list>{$l/@name}</list>')
+    assert found == '<list xmlns="urn:ietf:params:xml:ns:resource-lists" name="friends"></list>\n', found
+    assert re.fullmatch(r"indexes built: \d+ documents, 0 changed\n", server.ctl("reindex")), "they were right"
+    assert server.ctl("reindex", PROFILES) == f"indexes built: {PEOPLE + 1} documents, 0 changed\n"
+    server.ctl("check", "--schemas", "schemas", "--data", server.path("data"))
+
+
+def check_new_index(server):
+    """A manifest with another index: searches find all before it is built, and after, while documents change."""
+    schemas = server.path("schemas")
+    shutil.copytree(os.path.join(harness.SOURCE, "schemas"), schemas)
+    manifest = os.path.join(schemas, PROFILES, "manifest.xml")
+    text = open(manifest, encoding="utf-8").read()
+    with open(manifest, "w", encoding="utf-8") as file:
+        file.write(text.replace('<field path="up:gender"/>', '<field path="up:gender" index="value"/>'))
+    server.xdms.stop()
+    server.xdms = harness.Program([os.path.join(server.build, "xdms"), "--data", server.path("data"), "--schemas", schemas,
+                                   "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0"],
+                                  server.path("xdms2.log"))
+    for name, (_, port) in server.xdms.addresses.items():
+        server.ports[name] = port
+    log = open(server.path("xdms2.log"), encoding="utf-8").read()
+    assert "until xdmctl reindex has run" in log, log
+    before = server.ctl("find", "people", "anna")
+    assert server.ctl("reindex", PROFILES) == f"indexes built: {PEOPLE + 1} documents, 0 changed\n"
+    assert server.ctl("find", "people", "anna") == before and len(before.splitlines()) == 21
+    server.ctl("check", "--schemas", schemas, "--data", server.path("data"))
+
+
 def test(server):
     fill(server)
     searcher = Searcher(server)
@@ -185,6 +240,9 @@ def test(server):
     check_pages(searcher, server)
     check_refusals(searcher, server)
     check_limits(searcher, server)
+    check_memberships(server)
+    check_admin(server)
+    check_new_index(server)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "document_index.h"
 #include "store.h"
+#include "xml_validate.h"
 
 void ctl_print_problem(void *context, struct text line)
 {
@@ -27,15 +29,38 @@ struct store *ctl_open_store(struct ctl *ctl, const char *folder)
     return store;
 }
 
+/* Entries of indexes against the documents that they are of. */
+static enum status check_indexes(struct ctl *ctl, struct store *store, const char *schemas)
+{
+    struct usage_set *set = NULL;
+    struct text error;
+    xml_open();
+    enum status status = usage_set_load(schemas, &set, &ctl->arena, &error);
+    if (status == OK) {
+        struct documents *documents = documents_new(store, set);
+        status = document_index_check(documents, ctl_print_problem, ctl);
+        documents_free(documents);
+        usage_set_free(set);
+    } else {
+        ctl_error("%.*s", TEXT_ARG(error));
+    }
+    xml_close();
+    return status;
+}
+
 enum ctl_exit ctl_check(struct ctl *ctl, int count, char **arguments)
 {
-    const char *folder = NULL;
-    if (!ctl_option(&count, &arguments, "--data", &folder) || count)
+    const char *folder = NULL, *schemas = NULL;
+    while (ctl_option(&count, &arguments, "--data", &folder) || ctl_option(&count, &arguments, "--schemas", &schemas))
+        ;
+    if (count || !folder)
         return CTL_USAGE;
     struct store *store = ctl_open_store(ctl, folder);
     if (!store)
         return CTL_REFUSED;
     enum status status = store_check(store, ctl_print_problem, ctl);
+    if (status == OK && schemas)
+        status = check_indexes(ctl, store, schemas);
     store_close(store);
     if (status == FAILED)
         return ctl_error("%s: could not be read to its end", folder);

@@ -63,6 +63,7 @@ typedef enum ctl_exit ctl_command_fn(struct ctl *ctl, int count, char **argument
 ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list, ctl_user_alias, ctl_user_role;
 ctl_command_fn ctl_group_put, ctl_group_show, ctl_group_del, ctl_group_list;
 ctl_command_fn ctl_user_erase, ctl_queue, ctl_queue_drop, ctl_queue_retry;
+ctl_command_fn ctl_find, ctl_user_groups, ctl_reindex;
 ctl_command_fn ctl_trace, ctl_backup, ctl_restore, ctl_check, ctl_import, ctl_export;
 
 /* Takes "--name VALUE" (or a flag, when `value_out` is NULL) at the front of the arguments; false if there is none. */

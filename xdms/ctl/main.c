@@ -27,11 +27,16 @@ static const struct command commands[] = {
     {"user", "alias", ctl_user_alias, "add|del NAME ADDRESS", "give a user one more address, or take one back"},
     {"user", "role", ctl_user_role, "NAME [server|operator|admin|auditor]…",
      "set what a user may be beside a user; without roles: nothing"},
+    {"user", "groups", ctl_user_groups, "NAME",
+     "print the groups that a user is in, himself or through a list or a group"},
     {"group", "put", ctl_group_put, "[--owner NAME] [--name DOC] FILE",
      "make or replace the group that FILE (- for standard input) describes"},
     {"group", "show", ctl_group_show, "URI", "print the document of a group"},
     {"group", "del", ctl_group_del, "URI", "delete a group"},
     {"group", "list", ctl_group_list, "", "print all groups: URI, owner, document"},
+    {"find", NULL, ctl_find, "people|groups WORD… | --target TARGET QUERY",
+     "print who has all words in the name shown, or the elements that a query (- for standard input) finds"},
+    {"reindex", NULL, ctl_reindex, "[AUID]", "build the indexes of searches anew while the server is in use"},
     {"trace", NULL, ctl_trace, "MESSAGE-ID|USER", "tell what became of a message, or of the newest of a user"},
     {"queue", "drop", ctl_queue_drop, "USER REFERENCE|--all", "drop a message that waits for a user, or all of them"},
     {"queue", "retry", ctl_queue_retry, "USER", "try now to hand over what waits for a user"},
@@ -45,7 +50,8 @@ static const struct command commands[] = {
      "copy the data of the running server into a new or empty folder, and with --check read the copy"},
     {"restore", NULL, ctl_restore, "[--replace] --data DIR BACKUP",
      "make a data folder of a backup; the programs that use the folder must be stopped"},
-    {"check", NULL, ctl_check, "--data DIR", "read a whole data folder and print what contradicts itself"},
+    {"check", NULL, ctl_check, "[--schemas DIR] --data DIR",
+     "read a whole data folder and print what contradicts itself, or with --schemas the manifests there"},
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -46,6 +46,7 @@ const struct usage_field *search_field(const struct usage_searchable *searchable
 
 struct check {
     const struct usage_searchable *searchable;
+    const struct search_query *query;
     const struct search_order *order;
     struct arena *arena;
     struct refusal *refusal;
@@ -70,6 +71,31 @@ static struct text field_names(const struct usage_searchable *searchable, struct
     return builder_text(&names);
 }
 
+static bool is_own(const struct check *check, struct text address)
+{
+    const struct search_asker *asker = &check->order->asker;
+    struct text canonical = uri_canonical(check->arena, address);
+    for (size_t i = 0; canonical.length && i < asker->identities_count; i++)
+        if (text_equal(asker->identities[i], canonical))
+            return true;
+    return false;
+}
+
+/* `path = "own address"`, as a condition that has to hold in any case. */
+static bool asks_for_self(const struct check *check, const struct search_expression *condition,
+                          const struct search_path *path)
+{
+    if (!condition)
+        return false;
+    if (condition->kind == SEARCH_AND)
+        return asks_for_self(check, condition->left, path) || asks_for_self(check, condition->right, path);
+    if (condition->kind != SEARCH_COMPARE || condition->operator!= SEARCH_EQUAL)
+        return false;
+    const struct search_expression *left = condition->left, *right = condition->right;
+    return (&left->path == path && right->kind == SEARCH_STRING && is_own(check, right->string)) ||
+           (&right->path == path && left->kind == SEARCH_STRING && is_own(check, left->string));
+}
+
 static bool check_path(void *context, const struct search_path *path, bool returned)
 {
     struct check *check = context;
@@ -81,6 +107,8 @@ static bool check_path(void *context, const struct search_path *path, bool retur
         search_query_refuse(check->order->query, path->offset, complaint, check->arena, check->refusal);
         return false;
     }
+    if (field->self && asks_for_self(check, check->query->where, path))
+        return true;
     for (size_t i = 0; i < *check->masks_count; i++)
         if (check->masks[i] == field->roles)
             return true;
@@ -111,7 +139,7 @@ enum status search_fields_check(const struct usage_searchable *searchable, const
                                 const struct search_order *order, struct arena *arena, unsigned *masks,
                                 size_t *masks_count, struct refusal *refusal)
 {
-    struct check check = {searchable, order, arena, refusal, masks, masks_count};
+    struct check check = {searchable, query, order, arena, refusal, masks, masks_count};
     masks[0] = searchable->roles;
     *masks_count = 1;
     if (!path_is(&query->path, &searchable->element)) {

@@ -13,6 +13,8 @@
 
 struct admin_route;
 struct import;
+struct admin_search;
+struct reindex;
 struct backup;
 
 struct admin_call {
@@ -26,12 +28,14 @@ struct admin_call {
     struct text query;    /* raw */
     bool changing;
     struct document_change change;
-    struct import *import;      /* admin_import's own */
-    struct backup *backup;      /* admin_backup's own */
-    struct clerk_task task;     /* while the clerk has the request */
-    struct http_response apart; /* what the clerk made of it */
-    bool answered;              /* it did */
-    uint64_t generation;        /* of the usages that were in force when the handler began; 0: not yet */
+    struct admin_search *search; /* admin_search's own */
+    struct reindex *reindex;     /* admin_reindex's own */
+    struct import *import;       /* admin_import's own */
+    struct backup *backup;       /* admin_backup's own */
+    struct clerk_task task;      /* while the clerk has the request */
+    struct http_response apart;  /* what the clerk made of it */
+    bool answered;               /* it did */
+    uint64_t generation;         /* of the usages that were in force when the handler began; 0: not yet */
 };
 
 typedef enum http_progress admin_handler_fn(struct admin_call *call);
@@ -42,6 +46,7 @@ admin_handler_fn admin_message_show, admin_user_messages;
 admin_handler_fn admin_user_erase, admin_erasures;
 admin_handler_fn admin_queue, admin_user_queue, admin_queue_drop, admin_queue_retry;
 admin_handler_fn admin_backup, admin_import;
+admin_handler_fn admin_search, admin_user_groups, admin_reindex;
 admin_handler_fn decide_get, decide_post, explain_get, admin_openapi;
 
 /* All answer and return HTTP_DONE. `body` is taken over. */

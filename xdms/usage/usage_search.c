@@ -91,6 +91,7 @@ static enum status read_field(const struct xml_element *row, struct arena *memor
     field->roles = usage_row_roles(row, "role", searchable->roles);
     if (!field->anything && !read_path(loaded, path, false, memory, &field->path))
         return complain(memory, path, error_out);
+    field->self = text_equal(usage_row_value(row, "self"), TEXT("true"));
     field->name = usage_row_value(row, "name");
     if (field->name.length == 0 && !field->anything)
         field->name = last_name(&field->path);
