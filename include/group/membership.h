@@ -5,10 +5,10 @@
 #include "group.h"
 
 #define MEMBERSHIPS_MAX 1000 /* groups of one user that are told */
-#define EXTERNALS_MAX   5000 /* groups with external lists that are looked into: each lists people that no index knows \
-                              */
+#define EXTERNALS_MAX   5000 /* groups with external lists that are looked into: no index knows who is in those */
+* /
 
-struct group_membership {
+    struct group_membership {
     struct text uri;         /* as written in the group */
     struct text owner, name; /* of its document */
     struct text through;     /* empty: a member himself; else the group inside that he is in, or "external list" */
