@@ -6,9 +6,8 @@
 
 #define MEMBERSHIPS_MAX 1000 /* groups of one user that are told */
 #define EXTERNALS_MAX   5000 /* groups with external lists that are looked into: no index knows who is in those */
-* /
 
-    struct group_membership {
+struct group_membership {
     struct text uri;         /* as written in the group */
     struct text owner, name; /* of its document */
     struct text through;     /* empty: a member himself; else the group inside that he is in, or "external list" */
