@@ -10,7 +10,8 @@ import sys
 
 import bench_run
 
-BENCHES = ("store", "http", "element", "policy", "scale", "compression", "transactions", "sip", "deferred")
+BENCHES = ("store", "http", "element", "policy", "scale", "compression", "transactions", "sip", "deferred",
+           "instructions")
 
 
 def arguments():

@@ -1,13 +1,15 @@
 """Bars of a bench's data as SVG: one group per case, one bar for each one compared, relative to the best of its case."""
 from html import escape
 
+import bench_table
+
 COLOURS = ["#2f6f9f", "#9fb8c8", "#c9a24b", "#b0574f", "#7a9a5b", "#84709b"]
 BAR, GAP, LEFT, WIDTH, RIGHT = 14, 12, 300, 520, 130
 
 
 def bars(data):
     unit = data["unit"]
-    smaller_is_better = unit.endswith("us")
+    smaller_is_better = bench_table.smaller_is_better(unit)
     everybody = []
     for case in data["cases"]:
         everybody += [who for who in case["figures"] if who not in everybody]

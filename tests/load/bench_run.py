@@ -26,7 +26,7 @@ class Bench:
         self.seconds, self.rounds, self.only, self.long = seconds, rounds, only, long
         self.samples = {}  # case -> who -> [figures of round 0, 1, …]
         self.goals = []
-        self.unit = "per_second"  # the figure that ratios are made of; larger is better, unless it ends in us
+        self.unit = "per_second"  # the figure that ratios are made of; larger is better, unless bench_table knows better
         self.notes = []
         self.closers = []
         self.folder = tempfile.mkdtemp(prefix=f"xdm-bench-{name}-")
@@ -78,7 +78,7 @@ class Bench:
         if not ratios:
             return None
         ratio = statistics.median(ratios)
-        return 1 / ratio if figure.endswith("us") else ratio
+        return 1 / ratio if bench_table.smaller_is_better(figure) else ratio
 
     def goal(self, text, ratio, least=None, most=None):
         """`ratio` None: not measured in this run."""

@@ -90,18 +90,24 @@ class Ready(Server):
         self.port = self.ports[first]
 
 
-def xdms(bench, users):
-    """xdms with users u0, u1, …, each with its name as password."""
-    server = Ready(bench, "xdms", [bench.program("xdms"), "--data", bench.path("xdms-data", ""), "--schemas", "schemas",
-                                   "--http", "127.0.0.1:0", "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+def counted(profile):
+    """The beginning of a command that callgrind counts, once it is told to."""
+    return ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={profile}"] if profile else []
+
+
+def xdms(bench, users, profile=None):
+    """xdms with users u0, u1, …, each with its name as password. Under callgrind, if it is to write a profile."""
+    small = ["--set", "store.map-mib=256"] if profile else []  # valgrind gives no larger map
+    server = Ready(bench, "xdms", counted(profile) + [bench.program("xdms"), "--data", bench.path("xdms-data", ""), "--schemas", "schemas",
+                                   "--http", "127.0.0.1:0", "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"] + small)
     for user in range(users):
         subprocess.run([bench.program("xdmctl"), "--admin", f"127.0.0.1:{server.ports['admin']}", "user", "add",
                         f"u{user}", f"u{user}"], check=True, capture_output=True, timeout=60)
     return server
 
 
-def bare_http(bench, size):
-    return Ready(bench, "bare MHD", [bench.program("bare_http"), str(size)])
+def bare_http(bench, size, profile=None):
+    return Ready(bench, "bare MHD", counted(profile) + [bench.program("bare_http"), str(size)])
 
 
 def bare_store(bench):
@@ -152,4 +158,4 @@ def load(bench, server, target, connections, *, method="GET", seconds=None, user
     figures = json.loads(done.stdout)
     total = figures["all_answers"]
     figures["cpu_us"] = (server.cpu_seconds() - before) * 1e6 / total if total else 0
-    return {name: figures[name] for name in ("per_second", "p50_us", "p99_us", "cpu_us", "statuses")}
+    return {name: figures[name] for name in ("per_second", "p50_us", "p99_us", "cpu_us", "statuses", "all_answers")}

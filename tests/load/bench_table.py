@@ -9,7 +9,12 @@ HEADINGS = {"per_second": "per second", "p50_us": "p50 µs", "p99_us": "p99 µs"
             "batch": "commits per fsync", "us": "µs", "seconds": "seconds", "ms": "ms", "mb": "MB",
             "kb": "kB", "read_us": "read CPU µs", "file_to_text": "file to text",
             "bytes": "bytes", "polite": "503 with Retry-After", "refused": "other refusals", "unanswered": "no answer",
-            "lost": "accepted, lost"}
+            "lost": "accepted, lost", "instructions": "instructions", "clearing_instructions": "clearing memory",
+            "hashing_instructions": "hashing", "other_instructions": "all else"}
+
+
+def smaller_is_better(unit):
+    return unit.endswith(("us", "instructions"))
 
 
 def number(value):

@@ -55,10 +55,8 @@ void http_response_header(struct http_response *response, const char *name, stru
 
 static bool value_clean(struct text value)
 {
-    unsigned char bad = 0;
-    for (size_t i = 0; i < value.length; i++)
-        bad |= (unsigned char)((value.bytes[i] == '\r') | (value.bytes[i] == '\n') | (value.bytes[i] == '\0'));
-    return bad == 0;
+    return text_find_char(value, '\r') == value.length && text_find_char(value, '\n') == value.length &&
+           text_find_char(value, '\0') == value.length;
 }
 
 bool http_peer_is_loopback(const struct sockaddr *peer)

@@ -107,7 +107,7 @@ struct http_exchanges {
     _Atomic(struct http_exchange *) spares[HTTP_SPARES_MAX];
 };
 
-#define EXCHANGE_STORAGE 6144 /* a request with its digest credentials and its answer, but for the documents */
+#define EXCHANGE_STORAGE 10240 /* a request with its digest credentials, and its answer with a document of 2 KB */
 
 struct http_exchange {
     struct http_request request; /* first: http_resume gets its address */
