@@ -52,13 +52,14 @@ struct commit {
     struct text bytes;
     const struct claim *claims; /* replace those the document held before */
     size_t claims_count;
-    struct text who; /* for the change record */
-    bool claims_only; /* a document that is there, CONFLICT if not, gets these claims and stays as it is, version and time
-                       * too; there is no change record, and `bytes` is not looked at. Not with `deletion` */
+    struct text who;  /* for the change record */
+    bool claims_only; /* a document that is there, CONFLICT if not, gets these claims and stays as it is, version and
+                       * time too; there is no change record, and `bytes` is not looked at. Not with `deletion` */
     /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:
      * whoever holds what. */
     const struct claim *unless_held;
-    /* An earlier commit of the same call: this one takes place only if that is OK, and gets its status else. NULL: not so.
+    /* An earlier commit of the same call: this one takes place only if that is OK, and gets its status else. NULL: not
+     * so.
      */
     const struct commit *only_with;
 
