@@ -45,6 +45,7 @@ void served_free(struct conversation *conversation, struct served *served)
         contact_clear(&served->contacts[i]);
     free(served->contacts);
     publication_free_all(served);
+    registration_forget(served);
     free(served->flush_after);
     free(served->address);
     free(served);
