@@ -13,7 +13,7 @@
 #define THREADS       1     /* monitoring asks a few times a minute */
 #define STUCK_MS      15000 /* the loop turns once a second: a disk or a list holds it, and what comes in waits */
 #define NEVER_TURNED  0
-#define FIGURES_COUNT 16
+#define FIGURES_COUNT 18
 
 struct port {
     struct http_server *server;
@@ -46,6 +46,8 @@ static void register_metrics(struct port *port)
     static const char *const figures[FIGURES_COUNT][2] = {
         {"im_glue_users", "Users who have or had contacts or messages since the start."},
         {"im_glue_bindings", "Contacts of users."},
+        {"im_glue_watchers", "Subscriptions to events of our users."},
+        {"im_glue_watched", "Subscriptions of ours with cores."},
         {"im_glue_requests_in_progress", "Requests that have not been answered yet."},
         {"im_glue_deliveries_in_progress", "Messages on their way to somebody."},
         {"im_glue_commits_in_progress", "Writes on their way to the disk."},
@@ -110,6 +112,8 @@ void port_tell(struct port *port, const struct conversation *conversation, const
     const size_t values[FIGURES_COUNT] = {
         figures.users,
         figures.bindings,
+        figures.watchers,
+        figures.watched,
         figures.requests,
         figures.deliveries,
         figures.commits,

@@ -59,6 +59,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     outbound_run(conversation);
     reports_load(conversation);
     core_load(conversation);
+    events_load(conversation);
     return conversation;
 }
 

@@ -100,7 +100,10 @@ void events_subscribe(struct request *request)
     const struct event_kind *kind = (const struct event_kind *)read.package;
     switch (user_find(conversation->documents, target, &request->arena, &user)) {
     case OK: break;
-    case NOT_FOUND: return request_answer(request, 404, "No Such User");
+    case NOT_FOUND:
+        if (read.known)
+            notifier_end(conversation->notifier, read.package, target, "noresource");
+        return request_answer(request, 404, "No Such User");
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
     if (!kind->may_watch(request, &user))
@@ -127,6 +130,14 @@ void events_notify(struct request *request)
 
 /* --- what leaves --- */
 
+/* He may have been erased: what is left is to say so. */
+static void end_if_gone(struct conversation *conversation, const struct notice *notice, struct arena *arena)
+{
+    struct user user;
+    if (user_find(conversation->documents, notice->resource, arena, &user) == NOT_FOUND)
+        notifier_end(conversation->notifier, notice->package, notice->resource, "noresource");
+}
+
 static void send_notice(struct conversation *conversation, struct notice *notice)
 {
     const struct event_kind *kind = (const struct event_kind *)notice->package;
@@ -140,6 +151,7 @@ static void send_notice(struct conversation *conversation, struct notice *notice
     if (body.length)
         sip_body_set(message, text_of(notice->package->type), body);
     event_send(conversation, true, notice->subscription, message, &way);
+    end_if_gone(conversation, notice, &arena);
     arena_clear(&arena);
 }
 
@@ -156,6 +168,62 @@ static void send_errand(struct conversation *conversation, struct errand *errand
     arena_clear(&arena);
 }
 
+/* --- over a restart --- */
+
+#define COMMITS_MAX 64 /* of one write */
+#define SPREAD_MS   5  /* between two NOTIFYs when the server starts */
+
+static bool add_change(struct work *work)
+{
+    struct conversation *conversation = work->conversation;
+    struct notifier_change change;
+    if (!notifier_change_next(conversation->notifier, conversation->now, &work->arena, &change))
+        return false;
+    if (change.gone)
+        work_add_deletion(work, DOCUMENT_SUBSCRIPTIONS, change.resource, change.name);
+    else
+        work->commits[work->count++] = (struct commit){
+            .key = {TEXT(DOCUMENT_SUBSCRIPTIONS), change.resource, change.name},
+            .expected = VERSION_ANY,
+            .bytes = change.record,
+            .who = TEXT("im-glue"),
+        };
+    return true;
+}
+
+/* What is lost with a crash before it is on disk, its watcher asks for again. */
+static void write_changes(struct conversation *conversation)
+{
+    for (bool more = true; more;) {
+        struct work *work = work_new(conversation, COMMITS_MAX, work_ignore);
+        while (work->count < COMMITS_MAX && (more = add_change(work)))
+            ;
+        if (work->count) {
+            work_submit(work);
+            continue;
+        }
+        arena_clear(&work->arena);
+        free(work);
+    }
+}
+
+static void load_one(struct conversation *conversation, const struct document_key *key, struct arena *arena)
+{
+    struct stored stored;
+    int64_t at_ms = conversation->now.monotonic_ms + (int64_t)notifier_count(conversation->notifier) * SPREAD_MS;
+    if (document_internal_read(conversation->documents, key, arena, &stored) == OK &&
+        !notifier_restore(conversation->notifier, stored.bytes, conversation->now, at_ms)) {
+        struct work *work = work_new(conversation, 1, work_ignore);
+        work_add_deletion(work, DOCUMENT_SUBSCRIPTIONS, stored.key.owner, stored.key.name);
+        work_submit(work);
+    }
+}
+
+void events_load(struct conversation *conversation)
+{
+    served_load_records(conversation, DOCUMENT_SUBSCRIPTIONS, load_one);
+}
+
 void events_run(struct conversation *conversation)
 {
     int64_t now_ms = conversation->now.monotonic_ms;
@@ -165,6 +233,7 @@ void events_run(struct conversation *conversation)
         send_errand(conversation, &errand);
     while (notifier_next(conversation->notifier, now_ms, &notice))
         send_notice(conversation, &notice);
+    write_changes(conversation);
 }
 
 int64_t events_deadline(const struct conversation *conversation)

@@ -17,6 +17,7 @@ struct event_kind {
 
 /* events.c */
 void events_open(struct conversation *conversation);
+void events_load(struct conversation *conversation); /* those of before the start */
 void events_close(struct conversation *conversation);
 void events_subscribe(struct request *request); /* SUBSCRIBE */
 void events_notify(struct request *request);    /* NOTIFY */

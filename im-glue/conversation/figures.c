@@ -1,5 +1,5 @@
 /* What monitoring is told: what became of messages, and how much is in progress. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "metrics.h"
 
 void message_count(struct text group, enum message_outcome outcome)
@@ -31,6 +31,8 @@ void conversation_figures(const struct conversation *conversation, struct conver
         .dns_answers = locator.entries,
         .users = HASH_COUNT(conversation->served),
         .bindings = conversation->bindings,
+        .watchers = notifier_count(conversation->notifier),
+        .watched = subscriber_count(conversation->subscriber),
         .requests = conversation->requests,
         .deliveries = conversation->deliveries_count,
         .commits = conversation->pending,

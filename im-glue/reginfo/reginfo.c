@@ -46,6 +46,8 @@ static void write_contact(struct text_builder *document, const struct reginfo_co
     add_attribute(document, "event", contact->event);
     add_number(document, "duration-registered", contact->registered_s);
     add_number(document, "expires", contact->expires_s);
+    if (uri_parameter(contact->features, TEXT("q"), &value))
+        add_attribute(document, "q", value);
     add_attribute(document, "callid", contact->call_id);
     add_number(document, "cseq", contact->cseq);
     builder_add_format(document, "><uri>%.*s</uri>", TEXT_ARG(xml_escape(arena, contact->uri)));
@@ -152,6 +154,9 @@ static enum status read_contact(const struct xml_element *element, struct arena 
     for (; one; one = xml_next_same(one))
         if (!add_feature(&features, one))
             return REFUSED;
+    struct text q = attribute(element, TEXT("q"));
+    if (q.length)
+        builder_add_format(&features, "%sq=%.*s", features.length ? ";" : "", TEXT_ARG(q));
     contact->features = builder_text(&features);
     return OK;
 }

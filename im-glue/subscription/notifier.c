@@ -13,6 +13,8 @@ struct notifier *notifier_new(const struct notifier_settings *settings)
     notifier->settings = *settings;
     if (settings->subscriptions_max == 0)
         notifier->settings.subscriptions_max = NOTIFIER_SUBSCRIPTIONS_MAX;
+    TAILQ_INIT(&notifier->to_write);
+    STAILQ_INIT(&notifier->to_remove);
     if (settings->of_one_max == 0)
         notifier->settings.of_one_max = NOTIFIER_OF_ONE_MAX;
     return notifier;
@@ -25,6 +27,7 @@ void notifier_free(struct notifier *notifier)
         forget(notifier, notifier->subscriptions);
         release_ended(notifier);
     }
+    notifier_records_free(notifier);
     due_clear(&notifier->due);
     free(notifier);
 }
@@ -118,6 +121,7 @@ struct subscription *subscription_add(struct notifier *notifier, const struct no
 static void forget(struct notifier *notifier, struct subscription *subscription)
 {
     release_ended(notifier);
+    subscription_never_written(notifier, subscription);
     due_remove(&notifier->due, &subscription->due);
     HASH_DEL(notifier->subscriptions, subscription);
     LIST_REMOVE(subscription, of_watched);

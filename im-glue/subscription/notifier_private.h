@@ -30,6 +30,15 @@ struct subscription {
     uint32_t version;
     uint64_t mark;
     LIST_ENTRY(subscription) of_watched;
+    bool written, unwritten; /* there is a record of it; there has to be another */
+    TAILQ_ENTRY(subscription) to_write;
+};
+
+/* One whose record is to go. */
+struct unsubscribed {
+    uint64_t number;
+    char *resource;
+    STAILQ_ENTRY(unsubscribed) entry;
 };
 
 LIST_HEAD(subscription_list, subscription);
@@ -54,6 +63,8 @@ struct notifier {
     struct watched *watched;            /* hash by key */
     struct subscriber_count *subscribers;
     struct due_heap due;
+    TAILQ_HEAD(unwritten_list, subscription) to_write;
+    STAILQ_HEAD(unsubscribed_list, unsubscribed) to_remove;
     struct subscription *ended; /* its last NOTIFY was given out: its texts are good until the next call */
 };
 
@@ -64,6 +75,10 @@ struct watched *watched_find(const struct notifier *notifier, const struct event
 size_t subscriber_holds(const struct notifier *notifier, struct text address);
 struct subscription *subscription_add(struct notifier *notifier, const struct notifier_request *read,
                                       const struct notifier_watch *watch, const struct sip_dialog *dialog);
+void notifier_records_free(struct notifier *notifier);
+void subscription_write_later(struct notifier *notifier, struct subscription *subscription);
+void subscription_never_written(struct notifier *notifier, struct subscription *subscription); /* it ends */
+const struct event_package *package_of(const struct notifier *notifier, struct text name);
 void subscription_plan(struct notifier *notifier, struct subscription *subscription);
 
 #endif

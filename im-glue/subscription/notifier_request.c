@@ -24,7 +24,7 @@ struct text notifier_packages(const struct notifier *notifier, struct arena *are
     return builder_text(&names);
 }
 
-static const struct event_package *package_of(const struct notifier *notifier, struct text name)
+const struct event_package *package_of(const struct notifier *notifier, struct text name)
 {
     for (size_t i = 0; i < notifier->settings.packages_count; i++)
         if (text_equal(text_of(notifier->settings.packages[i]->name), name))
@@ -157,6 +157,7 @@ enum status notifier_accept(struct notifier *notifier, const struct sip_message 
     subscription->changed = true; /* RFC 6665 §4.2.1.2: the state at once, whether it is new or not */
     subscription->earliest_ms = now_ms;
     subscription_plan(notifier, subscription);
+    subscription_write_later(notifier, subscription);
     size_t length = text_write_number(read->seconds, seconds);
     sip_header_set(response, "Expires", (struct text){seconds + TEXT_DIGITS_MAX - length, length});
     return OK;

@@ -144,6 +144,7 @@ struct conversation_figures {
     size_t waiting;                          /* users whose stored messages wait for room in memory */
     uint64_t deferred_count, deferred_bytes; /* messages that wait on the disk; as of a few seconds ago */
     int64_t deferred_oldest_s;               /* how long the oldest has */
+    size_t watchers, watched;                /* subscriptions to events of our users; of ours, with cores */
     size_t transactions;                     /* of SIP, those that only absorb repetitions among them */
 };
 

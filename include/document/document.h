@@ -197,6 +197,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
 #define DOCUMENT_INDEXES          "#indexes"          /* owner: AUID, name: tree; what its index is complete for */
 #define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
+#define DOCUMENT_SUBSCRIPTIONS    "#subscriptions"    /* owner: canonical address that is watched, name: random */
 #define DOCUMENT_ERASURES         "#erasures"         /* no owner, name: in the order of time, newest first */
 #define DOCUMENT_LOOKS            "#looks"            /* owner: canonical address, name: what im-glue is to look at */
 #define DOCUMENT_HISTORY          "#history"          /* owner: canonical address, name: reference of an entry */

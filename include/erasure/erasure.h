@@ -9,7 +9,7 @@
 enum erasure_kind {
     ERASURE_ACCOUNT,
     ERASURE_BINDINGS, /* contacts that were registered */
-    ERASURE_SETTINGS, /* what clients published */
+    ERASURE_SETTINGS, /* what clients published, and what watches the user */
     ERASURE_DOCUMENTS,
     ERASURE_MESSAGES, /* that waited for the user; their senders are told like those of expired ones */
     ERASURE_REPORTS,  /* that waited for the user */

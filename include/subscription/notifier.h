@@ -8,6 +8,7 @@
 #ifndef SUBSCRIPTION_NOTIFIER_H
 #define SUBSCRIPTION_NOTIFIER_H
 
+#include "clock.h"
 #include "flow.h"
 #include "sip_message.h"
 
@@ -97,6 +98,18 @@ bool notifier_next(struct notifier *notifier, int64_t now_ms, struct notice *not
 /* What the NOTIFY was answered; 408: nothing, 503: it could not be sent. `retry_after_s`: of the answer, or 0. */
 void notifier_answered(struct notifier *notifier, uint64_t subscription, int status, uint32_t retry_after_s,
                        int64_t now_ms);
+
+/* What is to be written down so that subscriptions survive a restart: a record, or that there is none any more. */
+struct notifier_change {
+    struct text resource, name; /* what is watched; of the subscription */
+    bool gone;
+    struct text record;
+};
+bool notifier_change_next(struct notifier *notifier, struct instant now, struct arena *arena,
+                          struct notifier_change *change_out); /* until false */
+
+/* What was written down. A NOTIFY with the state as it is now is due at `at_ms`. False: it has expired, or is none. */
+bool notifier_restore(struct notifier *notifier, struct text record, struct instant now, int64_t at_ms);
 
 int64_t notifier_deadline(const struct notifier *notifier); /* INT64_MAX: none */
 size_t notifier_count(const struct notifier *notifier);     /* of subscriptions */

@@ -24,8 +24,8 @@ bool uri_parse(struct text text, struct uri *uri_out);
  * a quoted value comes without its quotes but with its escapes. */
 bool uri_parameter(struct text parameters, struct text name, struct text *value_out);
 
-/* The next of such a list, and what is left of it: its value as it is written, quotes among it. False: there is none, or a
- * quoted string that does not end. */
+/* The next of such a list, and what is left of it: its value as it is written, quotes among it. False: there is none,
+ * or a quoted string that does not end. */
 bool uri_parameter_next(struct text *rest, struct text *name_out, struct text *value_out);
 
 /* The key under which an address of record is stored and compared (RFC 3261 §10.3 step 5): "sip:" for sip, sips, im and

@@ -24,7 +24,7 @@ static const struct reginfo_contact contacts[] = {
      .cseq = 3,
      .expires_s = 600,
      .registered_s = 7,
-     .features = TEXT_INIT("+g.oma.sip-im;+sip.instance=\"<urn:uuid:bb22;x>\";expires=600;audio"),
+     .features = TEXT_INIT("+g.oma.sip-im;+sip.instance=\"<urn:uuid:bb22;x>\";expires=600;audio;q=0.7"),
      .gruu = TEXT_INIT("sip:bob@example.com;gr=urn:uuid:bb22")},
     {.id = TEXT_INIT("c2"), .uri = TEXT_INIT("sip:bob@192.0.2.8"), .event = TEXT_INIT("expired")},
 };
@@ -67,7 +67,7 @@ static void what_is_written_is_read_back(void **state)
     assert_int_equal(bob->contacts_count, 2);
     const struct reginfo_contact *one = &bob->contacts[0];
     assert_text(one->uri, "sip:bob@192.0.2.7:5060;x=\"<&");
-    assert_text(one->features, "+g.oma.sip-im;+sip.instance=\"<urn:uuid:bb22;x>\";audio");
+    assert_text(one->features, "+g.oma.sip-im;+sip.instance=\"<urn:uuid:bb22;x>\";audio;q=0.7");
     assert_text(one->gruu, "sip:bob@example.com;gr=urn:uuid:bb22");
     assert_text(one->call_id, "88a1@b");
     assert_true(one->active && one->cseq == 3 && one->expires_s == 600 && one->registered_s == 7);
@@ -93,7 +93,7 @@ static void documents_of_others_are_read(void **state)
                      OK);
     assert_false(read.full);
     assert_text(read.registrations[0].contacts[0].uri, "sip:bob@192.0.2.7");
-    assert_text(read.registrations[0].contacts[0].features, "+g.oma.sip-im");
+    assert_text(read.registrations[0].contacts[0].features, "+g.oma.sip-im;q=0.5");
 }
 
 static void what_is_no_such_document_is_refused(void **state)

@@ -8,8 +8,9 @@ static char tag[32]; /* ours, of the last dialog */
 static int ask_as(const char *who, struct sip_message *request, struct text *granted)
 {
     struct notifier_request read;
-    const struct notifier_watch watch = {TEXT("sip:sea@example.com"), text_of(who), {0}};
+    struct notifier_watch watch = {TEXT("sip:sea@example.com"), text_of(who), {0}};
     int status = 200;
+    assert_true(flow_set_peer(&watch.flow, "192.0.2.1", 5062));
     if (notifier_read(notifier, request, &arena, &read, &refusal) != OK)
         status = refusal.status;
     struct sip_message *response = sip_response_new(request, 200, NULL, random_hex(&arena, 16));
@@ -227,6 +228,57 @@ static void the_way_back_is_that_of_the_request(void **state)
     sip_message_free(notice.message);
 }
 
+/* All that is to be written down; how many records and how many removals. */
+static unsigned changes(struct text *record_out)
+{
+    struct notifier_change change;
+    unsigned count = 0;
+    while (notifier_change_next(notifier, (struct instant){now_ms, 1000000 + now_ms}, &arena, &change)) {
+        assert_text(change.resource, "sip:sea@example.com");
+        assert_text(change.name, tag);
+        count += change.gone ? 100 : 1;
+        if (!change.gone)
+            *record_out = change.record;
+    }
+    return count;
+}
+
+static void what_was_written_goes_on_after_a_restart(void **state)
+{
+    (void)state;
+    const struct notifier_settings settings = {both_packages, 2, 5, 3};
+    struct text record = {0};
+    struct notice notice;
+    assert_int_equal(ask("Event: weather;id=7\r\nRecord-Route: <sip:a.example.com;lr>\r\n", "", 1), 200);
+    assert_int_equal(changes(&record), 1);
+    assert_int_equal(changes(&record), 0);
+    notifier_free(notifier);
+    notifier = notifier_new(&settings);
+    now_ms = 50; /* another boot; ten seconds have passed */
+    struct instant now = {now_ms, 1000000 + 11000};
+    assert_false(notifier_restore(notifier, TEXT("damage"), now, 70));
+    assert_true(notifier_restore(notifier, record, now, 70));
+    assert_false(notifier_restore(notifier, record, now, 70));
+    assert_int_equal(notifier_deadline(notifier), 70);
+    now_ms = 70;
+    assert_true(notifier_next(notifier, now_ms, &notice));
+    assert_text(field(notice.message, "Subscription-State"), "active;expires=3590");
+    assert_text(field(notice.message, "Event"), "weather;id=7");
+    assert_text(notice.route, "<sip:a.example.com;lr>");
+    assert_text(notice.subscriber, "sip:bob@example.com");
+    assert_true(notice.version >= 10);
+    sip_message_free(notice.message);
+    notifier_answered(notifier, notice.subscription, 200, 0, now_ms);
+    assert_int_equal(ask("Event: weather;id=7\r\n", tag, 2), 200);
+    assert_int_equal(changes(&record), 1);
+    assert_true(notifier_next(notifier, now_ms, &notice));
+    sip_message_free(notice.message);
+    notifier_answered(notifier, notice.subscription, 481, 0, now_ms);
+    assert_int_equal(changes(&record), 100);
+    now.wall_ms += 100000000;
+    assert_false(notifier_restore(notifier, record, now, 70));
+}
+
 static void random_moments_come_in_order(void **state)
 {
     (void)state;
@@ -271,6 +323,7 @@ int main(void)
         ROW(who_is_busy_hears_it_later),
         ROW(nobody_has_more_subscriptions_than_allowed),
         ROW(the_way_back_is_that_of_the_request),
+        ROW(what_was_written_goes_on_after_a_restart),
         ROW(random_moments_come_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

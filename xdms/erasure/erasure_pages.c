@@ -45,6 +45,16 @@ static enum status history_page(const struct documents *documents, const struct 
     return status;
 }
 
+/* And who watches the user, mostly those same clients. */
+static enum status settings_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
+                                 struct erasure_page *page)
+{
+    enum status status = own_page(documents, DOCUMENT_SETTINGS, erasure, arena, page);
+    if (status != OK || page->items)
+        return status;
+    return own_page(documents, DOCUMENT_SUBSCRIPTIONS, erasure, arena, page);
+}
+
 static enum status document_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
                                  struct erasure_page *page)
 {
@@ -69,7 +79,7 @@ enum status erasure_page_of(const struct documents *documents, const struct eras
     switch (kind) {
     case ERASURE_ACCOUNT: return own_page(documents, DOCUMENT_USERS, erasure, arena, page_out);
     case ERASURE_BINDINGS: return own_page(documents, DOCUMENT_BINDINGS, erasure, arena, page_out);
-    case ERASURE_SETTINGS: return own_page(documents, DOCUMENT_SETTINGS, erasure, arena, page_out);
+    case ERASURE_SETTINGS: return settings_page(documents, erasure, arena, page_out);
     case ERASURE_DOCUMENTS: return document_page(documents, erasure, arena, page_out);
     case ERASURE_MESSAGES: return message_page(documents, erasure, now_ms, arena, page_out);
     case ERASURE_REPORTS: return own_page(documents, DOCUMENT_REPORTS, erasure, arena, page_out);
