@@ -95,6 +95,8 @@ static const struct setting rows[] = {
     {"im.types-allowed", SETTING_TEXT, ROW(types_allowed), "", 0, 0, "",
      "Media types of content that messages may have, separated by commas, as text/*, image/png; others are answered "
      "415; empty: all."},
+    {"im.block-politely", SETTING_SWITCH, ROW(block_politely), "no", 0, 0, "",
+     "Who is blocked by the rules of a recipient is told 200 or 202, as if his message had arrived; else 403."},
     {"im.types-refused", SETTING_TEXT, ROW(types_refused), "", 0, 0, "",
      "Media types that messages may not have, whatever is allowed."},
     {"im.message-bytes-max", SETTING_NUMBER, ROW(message_bytes_max), "1048576", 500, SIP_BODY_MAX, "bytes",

@@ -285,6 +285,7 @@ static bool open_sip(struct program *program)
         .history_bytes_max = (uint64_t)program->settings.history_mib_max << 20,
         .report_window_ms = program->settings.report_window_s * 1000,
         .types_allowed = text_of(program->settings.types_allowed),
+        .block_politely = program->settings.block_politely,
         .types_refused = text_of(program->settings.types_refused),
         .message_bytes_max = (size_t)program->settings.message_bytes_max,
         .settings_event = text_of(program->settings.settings_event),

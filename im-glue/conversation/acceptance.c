@@ -16,6 +16,7 @@ struct acceptance {
     struct copy *copies;
     struct delivery **passing; /* never kept; each sends or frees itself */
     size_t count, passing_count;
+    enum message_content message;
     struct text content; /* of all copies; empty before the first */
     struct text *failed; /* who does not get it: some are told as failures */
     size_t failed_count;
@@ -36,6 +37,7 @@ struct work *acceptance_new(struct incoming *incoming, size_t recipients)
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
     acceptance->failed = arena_array(&work->arena, struct text, recipients);
+    acceptance->message = incoming_content(incoming);
     work->details = acceptance;
     work->request = incoming->request;
     return work;
@@ -69,9 +71,10 @@ void acceptance_add_passing(struct work *work, const struct incoming *incoming, 
 
 void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail)
 {
+    const struct acceptance *acceptance = work->details;
     fate = fate_with(&fate, kind, work->conversation->now.wall_ms, detail, &work->arena);
     if (kind == FATE_REFUSED)
-        message_count(fate.group, MESSAGE_REFUSED);
+        message_count(fate.group, acceptance->message, MESSAGE_REFUSED);
     work_add_fate(work, &fate);
 }
 
@@ -152,14 +155,16 @@ static void acceptance_done(struct conversation *conversation, struct work *work
             deferral_arrived(acceptance->report.addressee, acceptance->report.deferred.size);
         for (size_t i = 0; i < acceptance->passing_count; i++)
             delivery_free(acceptance->passing[i]);
-        log_error("message not stored status=%s", status_name(work_status(work)));
+        log_error("message not stored call-id=%.*s message-id=%.*s status=%s",
+                  TEXT_ARG(sip_call_id(request->message, &request->arena)), TEXT_ARG(request->message_id),
+                  status_name(work_status(work)));
         undo(conversation, work); /* before the request goes: the fates refer to it */
         return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
     }
     request_answer(request, 202, NULL);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
-        message_count(copy->fate.group, MESSAGE_STORED);
+        message_count(copy->fate.group, acceptance->message, MESSAGE_STORED);
         expiry_note(conversation, copy->deferred.expires_ms);
         queue_flush(conversation, copy->served);
     }

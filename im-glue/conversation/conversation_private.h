@@ -343,6 +343,8 @@ void connection_closed(struct conversation *conversation, uint64_t number);
 void connection_forget_all(struct conversation *conversation);
 
 /* figures.c */
+enum message_content { CONTENT_TEXT, CONTENT_REPORT, CONTENT_COMPOSING, CONTENT_OTHER };
+
 enum message_outcome {
     MESSAGE_RECEIVED,
     MESSAGE_RELAYED,   /* taken by a contact while the sender waited */
@@ -353,7 +355,8 @@ enum message_outcome {
     MESSAGE_DROPPED, /* a stored copy that no contact will ever take */
 };
 /* `group`: which it came out of; empty: it is to one user. */
-void message_count(struct text group, enum message_outcome outcome);
+void message_count(struct text group, enum message_content content, enum message_outcome outcome);
+enum message_content message_content_of(const struct deferred *deferred);
 
 /* sender.c: what requests hold in memory, and whose they are */
 /* Before anybody knows who sent it. False: answered 503 and freed. */
@@ -453,6 +456,7 @@ struct incoming {
 
 /* False: answered and freed. `exploder`: its address when it is meant for that. */
 bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out);
+enum message_content incoming_content(const struct incoming *incoming);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
 bool incoming_is_nobody(struct text canonical);                               /* RFC 3323 §4.1.1.3 */
 bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
@@ -472,6 +476,16 @@ enum status content_body(const struct sip_message *message, struct arena *arena,
 bool content_put(struct sip_message *message, struct text headers, struct text content, struct arena *arena);
 /* The same content with one wrapping less, for who does not read that. False: there is none to take off. */
 bool content_make_plainer(struct sip_message *message, struct arena *arena);
+
+/* list_part.c: the list of recipients among the parts of a body */
+struct mime_part;
+/* How many there are; the last. */
+size_t list_part_find(struct text type, struct text body, unsigned depth, struct arena *arena,
+                      const struct mime_part **list_out);
+/* The message is left with the other parts, one alone without the multipart, and `history` (a whole part, or empty) in
+ * the place of the list. False: nothing else is there. */
+bool list_part_take_out(struct sip_message *message, struct text type, struct text body, const struct mime_part *list,
+                        struct text history, struct arena *arena);
 
 /* exploder.c: messages with a list of their recipients (RFC 5365) */
 #define EXPLODER_EXTENSION "recipient-list-message"

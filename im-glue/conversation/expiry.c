@@ -51,7 +51,7 @@ static void expire(struct work *work, const struct deferred *deferred)
     work->count += deferred_end(deferred, DEFERRED_EXPIRED, TEXT(""), now_ms, &work->arena, end);
     work_add_fate(work, &fate);
     work->commits[work->count - 1].only_with = end;
-    message_count(deferred->group, MESSAGE_EXPIRED);
+    message_count(deferred->group, message_content_of(deferred), MESSAGE_EXPIRED);
 }
 
 /* One transaction of those that are due; an empty one: there are none. */

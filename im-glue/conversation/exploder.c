@@ -29,20 +29,6 @@ static bool asks_for_explosion(struct request *request)
     return false;
 }
 
-/* Where the list stands among the parts; multipart->count when there is none or more than one. */
-static size_t find_list(const struct mime_multipart *multipart)
-{
-    size_t found = multipart->count;
-    for (size_t i = 0; i < multipart->count; i++) {
-        if (!mime_is(multipart->parts[i].disposition, TEXT("recipient-list")))
-            continue;
-        if (found < multipart->count)
-            return multipart->count;
-        found = i;
-    }
-    return found;
-}
-
 static void refuse_many(struct incoming *incoming)
 {
     incoming_refuse(incoming, incoming->exploder, 403, "102 Too many participants", TEXT("too many recipients"));
@@ -66,34 +52,11 @@ static bool read_recipients(struct incoming *incoming, const struct mime_part *p
     return true;
 }
 
-/* What is left when the list is out: one part by itself, or the same parts with the list for everybody's eyes. */
-static bool rebuild_body(struct incoming *incoming, const struct mime_multipart *multipart, size_t list)
-{
-    struct request *request = incoming->request;
-    struct text type = request_header(request, "Content-Type");
-    struct text history = recipients_history(incoming->recipients, &request->arena);
-    struct text_builder body;
-    const struct mime_part *other = &multipart->parts[list == 0 ? 1 : 0];
-    if (multipart->count < 2)
-        return bad(incoming, "Nothing But A List");
-    if (multipart->count == 2 && history.length == 0 &&
-        content_put(request->message, other->headers, other->content, &request->arena))
-        return true;
-    builder_init(&body, &request->arena);
-    for (size_t i = 0; i < multipart->count; i++)
-        if (i != list)
-            mime_add_part(&body, multipart->boundary, multipart->parts[i].bytes);
-    if (history.length)
-        mime_add_part(&body, multipart->boundary, text_join(&request->arena, TEXT(HISTORY_HEADERS), history));
-    mime_end(&body, multipart->boundary);
-    sip_body_set(request->message, type, builder_text(&body));
-    return true;
-}
-
 bool exploder_read(struct incoming *incoming)
 {
     struct request *request = incoming->request;
     struct mime_multipart *multipart = arena_new(&request->arena, struct mime_multipart);
+    const struct mime_part *list;
     struct text type = request_header(request, "Content-Type");
     if (!asks_for_explosion(request))
         return bad(incoming, "Require: " EXPLODER_EXTENSION " Is Missing");
@@ -105,11 +68,15 @@ bool exploder_read(struct incoming *incoming)
     sip_header_remove(request->message, "Content-Encoding");
     if (mime_parse(type, body, multipart) != OK)
         return bad(incoming, "Malformed Multipart");
-    size_t list = find_list(multipart);
-    if (list == multipart->count)
+    if (list_part_find(type, body, 0, &request->arena, &list) != 1)
         return bad(incoming, "There Must Be One Recipient List");
-    if (!read_recipients(incoming, &multipart->parts[list]) || !rebuild_body(incoming, multipart, list))
+    if (!read_recipients(incoming, list))
         return false;
+    struct text history = recipients_history(incoming->recipients, &request->arena);
+    if (history.length)
+        history = text_join(&request->arena, TEXT(HISTORY_HEADERS), history);
+    if (!list_part_take_out(request->message, type, body, list, history, &request->arena))
+        return bad(incoming, "Nothing But A List");
     sip_header_remove(request->message, "Require");
     return true;
 }
@@ -200,7 +167,8 @@ static void add_list(struct explosion *explosion, struct text anchor)
     for (size_t i = 0; i < count && !explosion->too_many; i++)
         add_address(explosion, members[i], (struct text){0});
     if (status == NOT_FOUND) {
-        log_info("list of a message not followed user=%.*s list=%.*s", TEXT_ARG(incoming->request->user),
+        log_info("list of a message not followed call-id=%.*s message-id=%.*s user=%.*s list=%.*s",
+                 TEXT_ARG(incoming->call_id), TEXT_ARG(incoming->message_id), TEXT_ARG(incoming->request->user),
                  TEXT_ARG(anchor));
         add_target(explosion,
                    (struct target){.address = incoming->exploder,

@@ -68,6 +68,18 @@ static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct s
     acceptance_add_copy(fan_out->work, incoming, served, incoming_fate(incoming, address, group), may_store);
 }
 
+/* Where people are blocked politely, nobody is told. */
+static void note_blocked(struct fan_out *fan_out, struct text group, struct text address,
+                         const struct group_decision *decision)
+{
+    struct text detail =
+        text_format(&fan_out->work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision->rule));
+    if (fan_out->work->conversation->settings.block_politely)
+        acceptance_add_record(fan_out->work, incoming_fate(fan_out->incoming, address, group), FATE_REFUSED, detail);
+    else
+        fan_out_note(fan_out, group, address, FATE_REFUSED, detail);
+}
+
 /* Whoever it is has an account here, and his rules let it through or say why not. */
 static void plan_user(struct fan_out *fan_out, struct plan plan, const struct user *user)
 {
@@ -78,9 +90,7 @@ static void plan_user(struct fan_out *fan_out, struct plan plan, const struct us
     if (group_decide(conversation->groups, address, &incoming->sender, &incoming->request->arena, &decision) != OK)
         return fan_out_note(fan_out, plan.group, address, FATE_FAILED, TEXT("500 rules not readable"));
     if (decision.verdict == GROUP_BLOCK)
-        return fan_out_note(
-            fan_out, plan.group, address, FATE_REFUSED,
-            text_format(&fan_out->work->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
+        return note_blocked(fan_out, plan.group, address, &decision);
     plan.may_store = decision.may_store;
     plan_copy(fan_out, &plan, served_of(conversation, user));
 }

@@ -1,24 +1,37 @@
 /* What monitoring is told: what became of messages, and how much is in progress. */
+#include <stdio.h>
+
 #include "events_private.h"
 #include "metrics.h"
 
-void message_count(struct text group, enum message_outcome outcome)
+#define OUTCOMES (MESSAGE_DROPPED + 1)
+#define CONTENTS (CONTENT_OTHER + 1)
+
+void message_count(struct text group, enum message_content content, enum message_outcome outcome)
 {
-    static const char *const labels[][2] = {
-        [MESSAGE_RECEIVED] = {"to=\"user\",outcome=\"received\"", "to=\"group\",outcome=\"received\""},
-        [MESSAGE_RELAYED] = {"to=\"user\",outcome=\"relayed\"", "to=\"group\",outcome=\"relayed\""},
-        [MESSAGE_STORED] = {"to=\"user\",outcome=\"stored\"", "to=\"group\",outcome=\"stored\""},
-        [MESSAGE_DELIVERED] = {"to=\"user\",outcome=\"delivered\"", "to=\"group\",outcome=\"delivered\""},
-        [MESSAGE_REFUSED] = {"to=\"user\",outcome=\"refused\"", "to=\"group\",outcome=\"refused\""},
-        [MESSAGE_EXPIRED] = {"to=\"user\",outcome=\"expired\"", "to=\"group\",outcome=\"expired\""},
-        [MESSAGE_DROPPED] = {"to=\"user\",outcome=\"dropped\"", "to=\"group\",outcome=\"dropped\""},
-    };
-    static struct metric *counters[sizeof(labels) / sizeof(labels[0])][2]; /* of the one thread of this module */
-    struct metric **counter = &counters[outcome][group.length > 0];
-    if (!*counter)
-        *counter = metric_counter("im_glue_messages_total", labels[outcome][group.length > 0],
-                                  "Messages and copies of them, by what became of them.");
+    static const char *const contents[] = {"text", "imdn", "composing", "other"};
+    static const char *const outcomes[] = {
+        [MESSAGE_RECEIVED] = "received",   [MESSAGE_RELAYED] = "relayed", [MESSAGE_STORED] = "stored",
+        [MESSAGE_DELIVERED] = "delivered", [MESSAGE_REFUSED] = "refused", [MESSAGE_EXPIRED] = "expired",
+        [MESSAGE_DROPPED] = "dropped"};
+    static struct metric *counters[OUTCOMES][CONTENTS][2]; /* of the one thread of this module */
+    struct metric **counter = &counters[outcome][content][group.length > 0];
+    if (!*counter) {
+        char labels[METRICS_LABELS_MAX];
+        snprintf(labels, sizeof(labels), "to=\"%s\",content=\"%s\",outcome=\"%s\"", group.length ? "group" : "user",
+                 contents[content], outcomes[outcome]);
+        *counter = metric_counter("im_glue_messages_total", labels,
+                                  "Messages and copies of them, by what is in them and what became of them.");
+    }
     metric_add(*counter, 1);
+}
+
+enum message_content message_content_of(const struct deferred *deferred)
+{
+    struct text type = text_trim(deferred->type);
+    if (deferred->kind == DEFERRED_REPORT)
+        return CONTENT_REPORT;
+    return type.length == 0 || text_starts_with_nocase(type, TEXT("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
 }
 
 void conversation_figures(const struct conversation *conversation, struct conversation_figures *figures_out)

@@ -9,7 +9,8 @@ static bool refuse_domain(struct request *request, struct text domain, const cha
     struct sip_message *response = request_response(request, 403, NULL);
     sip_header_add(response, "Warning",
                    text_format(&request->arena, "399 %s \"%s\"", request->conversation->settings.agent.host, warning));
-    log_info("sender refused domain=%.*s reason=%s peer=%.*s", TEXT_ARG(domain), warning,
+    log_info("sender refused call-id=%.*s domain=%.*s reason=%s peer=%.*s",
+             TEXT_ARG(sip_call_id(request->message, &request->arena)), TEXT_ARG(domain), warning,
              TEXT_ARG(flow_peer_text(&request->flow, &request->arena)));
     request_send(request, response);
     return false;

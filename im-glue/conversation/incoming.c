@@ -40,6 +40,16 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
     return check_onward(incoming);
 }
 
+enum message_content incoming_content(const struct incoming *incoming)
+{
+    struct text type = text_trim(incoming->type);
+    if (incoming->composing)
+        return CONTENT_COMPOSING;
+    if (incoming->report)
+        return CONTENT_REPORT;
+    return type.length == 0 || text_starts_with_nocase(type, TEXT("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
+}
+
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group)
 {
     return (struct fate){
@@ -56,7 +66,7 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
 {
     struct request *request = incoming->request;
     struct conversation *conversation = request->conversation;
-    message_count((struct text){0}, MESSAGE_REFUSED);
+    message_count((struct text){0}, incoming_content(incoming), MESSAGE_REFUSED);
     struct fate fate = incoming_fate(incoming, recipient, (struct text){0});
     fate = fate_with(&fate, FATE_REFUSED, conversation->now.wall_ms,
                      text_format(&request->arena, "%d %.*s", status, TEXT_ARG(detail)), &request->arena);

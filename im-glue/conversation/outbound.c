@@ -211,7 +211,8 @@ bool outbound_try_again(struct branch *branch)
         return true;
     count(HOP_FAILED);
     locator_mark_failed(conversation->locator, &branch->flow, conversation->now.monotonic_ms);
-    log_info("next hop failed to=%s peer=%.*s", delivery->recipient->address,
+    log_info("next hop failed call-id=%.*s message-id=%.*s to=%s peer=%.*s", TEXT_ARG(delivery->fate.call_id),
+             TEXT_ARG(delivery->fate.message_id), delivery->recipient->address,
              TEXT_ARG(flow_peer_text(&branch->flow, &delivery->arena)));
     return try_next(branch);
 }

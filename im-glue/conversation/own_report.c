@@ -74,7 +74,8 @@ struct own_report own_report_add(const struct own_report_draft *draft)
                                           id,          draft->parts,        draft->count};
     message = report.addressee ? report_message_write(conversation, &letter, &work->arena) : content;
     if (message.length == 0 || !deferral_has_room(conversation, report.addressee, message.length)) {
-        log_info("report not sent message-id=%.*s to=%.*s", TEXT_ARG(draft->about.message_id), TEXT_ARG(hop));
+        log_info("report not sent call-id=%.*s message-id=%.*s to=%.*s", TEXT_ARG(draft->about.call_id),
+                 TEXT_ARG(draft->about.message_id), TEXT_ARG(hop));
         work->count = draft->first;
         return (struct own_report){0};
     }

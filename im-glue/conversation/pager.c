@@ -23,7 +23,7 @@ void pager_receive(struct request *request)
     if (with_list && delivery_is_ours(request, NULL))
         return request_answer(request, 482, NULL);
     if (with_list) {
-        message_count(target, MESSAGE_RECEIVED);
+        message_count(target, incoming_content(&incoming), MESSAGE_RECEIVED);
         return exploder_receive(&incoming);
     }
     if (target.length == 0)
@@ -34,11 +34,11 @@ void pager_receive(struct request *request)
         return;
     switch (group_find(conversation->groups, target, &group)) {
     case OK:
-        message_count(target, MESSAGE_RECEIVED);
+        message_count(target, incoming_content(&incoming), MESSAGE_RECEIVED);
         to_group(&incoming, group);
         break;
     case NOT_FOUND:
-        message_count((struct text){0}, MESSAGE_RECEIVED);
+        message_count((struct text){0}, incoming_content(&incoming), MESSAGE_RECEIVED);
         if (request->visit.originating && request->visit.route.length)
             isc_go_on(&incoming, target);
         else
@@ -93,7 +93,9 @@ static void to_group(struct incoming *incoming, const struct group *group)
     default: return request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
     }
     for (size_t i = 0; i < missing_count; i++)
-        log_warning("list of a group not found group=%.*s list=%.*s", TEXT_ARG(address), TEXT_ARG(missing[i]));
+        log_warning("list of a group not found call-id=%.*s message-id=%.*s group=%.*s list=%.*s",
+                    TEXT_ARG(incoming->call_id), TEXT_ARG(incoming->message_id), TEXT_ARG(address),
+                    TEXT_ARG(missing[i]));
     fan_out(incoming, address, members, count);
 }
 
@@ -141,6 +143,22 @@ static void to_foreigner(struct incoming *incoming, struct text address)
             false);
 }
 
+/* A polite answer is the one that he would hear if he were not blocked. */
+static void refuse_blocked(struct incoming *incoming, const struct user *user, const struct group_decision *decision)
+{
+    struct request *request = incoming->request;
+    struct conversation *conversation = request->conversation;
+    struct text detail = text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision->rule));
+    if (conversation->settings.block_politely && !incoming->anonymous) {
+        int kept = decision->may_store && incoming->deferrable ? 202 : 480;
+        return incoming_refuse(incoming, user->address,
+                               served_reachable(conversation, served_of(conversation, user)) ? 200 : kept, NULL,
+                               detail);
+    }
+    incoming_refuse(incoming, user->address, incoming->anonymous ? 433 : 403,
+                    "100 Function not allowed due to user authorisation", detail);
+}
+
 static void to_user(struct incoming *incoming, struct text address)
 {
     struct request *request = incoming->request;
@@ -160,9 +178,7 @@ static void to_user(struct incoming *incoming, struct text address)
     if (group_decide(conversation->groups, address, &incoming->sender, &request->arena, &decision) != OK)
         return request_answer_with(request, 500, "Rules Not Readable", "Retry-After", TEXT("5"));
     if (decision.verdict == GROUP_BLOCK)
-        return incoming_refuse(incoming, address, incoming->anonymous ? 433 : 403,
-                               "100 Function not allowed due to user authorisation",
-                               text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision.rule)));
+        return refuse_blocked(incoming, &user, &decision);
     struct served *served = served_of(conversation, &user);
     if (incoming->report)
         reports_note(incoming, address);

@@ -166,7 +166,7 @@ static void send_stored(struct conversation *conversation, struct served *served
         return delivery_send(delivery);
     delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
     delivery->best = EXPIRED;
-    message_count(delivery->fate.group, MESSAGE_EXPIRED);
+    message_count(delivery->fate.group, message_content_of(&delivery->deferred), MESSAGE_EXPIRED);
     delivery_settle(delivery);
 }
 
@@ -205,7 +205,8 @@ static void add_end(struct work *work, struct delivery *delivery, int status)
             fate_with(&delivery->fate, FATE_REFUSED, now_ms, text_format(arena, "%d given up", status), arena);
     }
     if (outcome != DEFERRED_EXPIRED)
-        message_count(delivery->fate.group, status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
+        message_count(delivery->fate.group, message_content_of(&delivery->deferred),
+                      status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
     work->count += deferred_end(&delivery->deferred, outcome, why, now_ms, &work->arena, &work->commits[work->count]);
 }
 

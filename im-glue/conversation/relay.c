@@ -1,5 +1,6 @@
 /* A message to one user who can be reached: its sender hears what the contacts say. When they are silent, or none takes
  * it now, it is kept after all and he hears 202. */
+#include "log.h"
 #include "own_report.h"
 
 /* Its record on the way to the disk: it is that of the delivery when it is there. */
@@ -76,6 +77,11 @@ static void record(struct delivery *delivery)
     work_submit(work);
 }
 
+static enum message_content content_of(const struct delivery *delivery)
+{
+    return delivery->untold ? CONTENT_COMPOSING : message_content_of(&delivery->deferred);
+}
+
 static struct own_report report(struct work *work, const struct delivery *delivery, const char *status)
 {
     struct own_report_draft draft =
@@ -123,7 +129,7 @@ static void answer(struct delivery *delivery, int status)
     int told = is_ours ? answer_for(status) : outbound_answer_for(status);
     if (delivery->store_failed && queue_may_try_again(status))
         told = 500;
-    message_count(delivery->fate.group, told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
+    message_count(delivery->fate.group, content_of(delivery), told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
     if (told >= 300)
         delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
                                    text_format(&delivery->arena, "%d", told), &delivery->arena);
@@ -214,6 +220,8 @@ static void keep_done(struct conversation *conversation, struct work *work)
         take_back(delivery, &keeping->deferred);
         own_report_done(work, &keeping->report);
     } else if (work_status(work) != OK) { /* whatever the contacts still say is the answer */
+        log_error("message not stored call-id=%.*s message-id=%.*s status=%s", TEXT_ARG(delivery->fate.call_id),
+                  TEXT_ARG(delivery->fate.message_id), status_name(work_status(work)));
         forget_report(work, &keeping->report);
         delivery->may_store = false;
         delivery->store_failed = true;
@@ -225,7 +233,7 @@ static void keep_done(struct conversation *conversation, struct work *work)
         delivery->deferred.reference = text_copy(&delivery->arena, keeping->deferred.reference);
         delivery->deferred.version = work->commits[keeping->commit].version;
         delivery->late = true;
-        message_count((struct text){0}, MESSAGE_STORED);
+        message_count((struct text){0}, content_of(delivery), MESSAGE_STORED);
         expiry_note(conversation, keeping->deferred.expires_ms);
         request_answer(request, 202, NULL);
         own_report_done(work, &keeping->report);

@@ -323,7 +323,9 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
     struct collection *collection = late ? NULL : collection_of(conversation, imdn.message_id, sender, original.group);
     struct text key = reported_key(request->user, imdn.kind, &request->arena);
     if (late || !note_reported(collection, key)) {
-        log_info("report dropped from=%.*s id=%.*s late=%d", TEXT_ARG(request->user), TEXT_ARG(imdn.message_id), late);
+        log_info("report dropped call-id=%.*s message-id=%.*s from=%.*s about=%.*s late=%d",
+                 TEXT_ARG(incoming->call_id), TEXT_ARG(incoming->message_id), TEXT_ARG(request->user),
+                 TEXT_ARG(imdn.message_id), late);
         request_answer(request, 202, NULL);
         return true;
     }
@@ -392,7 +394,7 @@ static void sent_on(struct conversation *conversation, struct work *work)
     collection->leaving = 0;
     deferral_arrived(collection->sender, sending->deferred.size);
     if (status != OK) { /* they are still there, and tried again */
-        log_error("reports not sent on status=%s", status_name(status));
+        log_error("reports not sent on about=%s status=%s", collection->key, status_name(status));
         return set_due(conversation, collection,
                        conversation->now.monotonic_ms + conversation->settings.report_window_ms);
     }

@@ -39,7 +39,8 @@ static void send_to(struct incoming *incoming, struct text address, struct text 
         return incoming_refuse(incoming, address, 403, "100 Function not allowed due to policy",
                                TEXT("a report of no message from here"));
     if (missing)
-        log_info("lists of a list not followed list=%.*s missing=%zu", TEXT_ARG(address), missing);
+        log_info("lists of a list not followed call-id=%.*s message-id=%.*s list=%.*s missing=%zu",
+                 TEXT_ARG(incoming->call_id), TEXT_ARG(incoming->message_id), TEXT_ARG(address), missing);
     exploder_send(incoming, address, members, count, missing);
 }
 

@@ -70,7 +70,8 @@ struct world {
     struct actor actors[REPLAY_ACTORS_MAX];
     size_t actors_count;
     uint64_t connections; /* made so far */
-    bool held;            /* what comes in has no consequences yet */
+    bool block_politely;
+    bool held; /* what comes in has no consequences yet */
     struct crash crash;
     char problem[512]; /* why the script failed; empty while it is good */
 };

@@ -102,6 +102,8 @@ static void word_limit(struct world *world, struct text line, struct text block)
         world->registers_per_user = (unsigned)most;
     else if (text_equal(what, TEXT("memory")))
         world->bytes_max = (size_t)most << 10;
+    else if (text_equal(what, TEXT("polite")))
+        world->block_politely = most != 0;
     else if (text_equal(what, TEXT("notices")))
         world->waiting_notice = most != 0;
     else if (text_equal(what, TEXT("waiting")))

@@ -34,6 +34,7 @@ static void open_conversation(struct world *world)
         .types_refused = TEXT("application/x-msdownload, video/*"),
         .message_bytes_max = 30000,
         .recipients_max = 8,
+        .block_politely = world->block_politely,
         .md5_clients = TEXT("baresip v0, baresip v1"),
         .settings_event = TEXT("im-service-settings"),
         .settings_type = TEXT("application/vnd.oma.im.service-settings+xml"),

@@ -38,8 +38,8 @@ class Port:
             time.sleep(0.05)
 
 
-def outcome(name, to="user"):
-    return f'im_glue_messages_total{{to="{to}",outcome="{name}"}}'
+def outcome(name, to="user", content="text"):
+    return f'im_glue_messages_total{{to="{to}",content="{content}",outcome="{name}"}}'
 
 
 def the_port_answers(port):
@@ -63,6 +63,11 @@ def each_fate_is_counted(system, port, alice, bob):
     carol.listen(1)
     assert carol.received == ["for later"], carol.received
     port.wait_for(outcome("delivered"), 1)
+    for content, name, body in (("imdn", "message/imdn+xml", "<imdn/>"), ("other", "image/png", "x"),
+                                ("composing", "application/im-iscomposing+xml", "<isComposing/>")):
+        status = send_while(alice, bob, "sip:bob@example.com", f"Content-Type: {name}\r\n", body)
+        assert status == 200, status
+        port.wait_for(outcome("relayed", content=content), 1)
     port.wait_for("im_glue_bindings", 2)
     assert carol.register(0) == 200
     port.wait_for("im_glue_bindings", 1)
