@@ -215,6 +215,26 @@ static void domains_may_be_written_with_their_letters(void **state)
     "<cp:ruleset><cp:rule id=\"members\"><cp:conditions><is-list-member/></cp:conditions><cp:actions>"                 \
     "<join-handling>true</join-handling></cp:actions></cp:rule></cp:ruleset>"
 
+static void a_person_with_two_addresses_in_a_group_is_one_member(void **state)
+{
+    (void)state;
+    struct user user;
+    struct refusal refusal;
+    struct text alias = TEXT("tel:+15550100");
+    assert_int_equal(user_get(fixture->documents, TEXT("sip:bob@example.com"), &fixture->arena, &user), OK);
+    assert_int_equal(user_set_aliases(&user, &alias, 1, TEXT("example.com"), &fixture->arena, &refusal), OK);
+    assert_int_equal(user_put(fixture->documents, &user, VERSION_ANY, TEXT("test")), OK);
+    put_team("<list><entry uri=\"sip:alice@example.com\"/><entry uri=\"sip:bob@example.com\"/>"
+             "<entry uri=\"tel:+1-555-0100\"/><entry uri=\"sip:eve@example.net\"/></list>" MEMBERS_JOIN);
+    struct answer answer = get(DECIDE "?from=alice&to=team", NULL);
+    assert_member(&answer, "limits.members", "3");
+    assert_member(&answer, "members.0.uri", "sip:bob@example.com");
+    assert_member(&answer, "members.1.uri", "sip:eve@example.net");
+    assert_member(&answer, "members.2", "");
+    answer = get(DECIDE "?from=alice&to=team&members=no", NULL);
+    assert_member(&answer, "limits.members", "3");
+}
+
 static void a_group_answers_for_the_sender_and_for_each_member(void **state)
 {
     (void)state;
@@ -520,6 +540,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_is_not_a_user_and_other_domains_are_not_ours, begin, end),
         cmocka_unit_test_setup_teardown(questions_carry_what_conditions_ask_for, begin, end),
         cmocka_unit_test_setup_teardown(domains_may_be_written_with_their_letters, begin, end),
+        cmocka_unit_test_setup_teardown(a_person_with_two_addresses_in_a_group_is_one_member, begin, end),
         cmocka_unit_test_setup_teardown(a_group_answers_for_the_sender_and_for_each_member, begin, end),
         cmocka_unit_test_setup_teardown(many_questions_are_answered_in_their_order, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_question_is_refused_with_a_sentence, begin, end),

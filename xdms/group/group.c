@@ -111,6 +111,12 @@ struct group_limits group_limits(const struct group *group)
     return group->limits;
 }
 
+const struct text *group_members(const struct group *group, size_t *count_out)
+{
+    *count_out = group->members.count;
+    return group->members.addresses;
+}
+
 bool group_is_member(const struct group *group, const struct group_sender *sender)
 {
     for (size_t i = 0; i < sender->identities_count; i++)

@@ -121,6 +121,31 @@ static bool answer_user(struct admin_call *call, struct groups *groups, const st
 
 /* --- a group --- */
 
+/* A person may stand in a list by several addresses. False: he has been counted. */
+static bool count_person(struct admin_call *call, struct text member, json_t *counted)
+{
+    struct arena *arena = call->request->arena;
+    struct user user;
+    if (user_find(call->service->documents, member, arena, &user) == OK)
+        member = user.address;
+    const char *name = text_cstring(arena, member);
+    if (json_object_get(counted, name))
+        return false;
+    json_object_set_new(counted, name, json_true());
+    return true;
+}
+
+static size_t count_persons(struct admin_call *call, const struct group *group)
+{
+    json_t *counted = json_object();
+    size_t count, persons = 0;
+    const struct text *members = group_members(group, &count);
+    for (size_t i = 0; i < count; i++)
+        persons += count_person(call, members[i], counted);
+    json_decref(counted);
+    return persons;
+}
+
 static json_t *limits_json(struct admin_call *call, const struct group_limits *limits)
 {
     json_t *object = json_object();
@@ -174,8 +199,11 @@ static void add_members(struct admin_call *call, struct groups *groups, const st
         return;
     }
     json_t *array = json_array();
+    json_t *counted = json_object();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, member_json(call, groups, question, members[i], until_ms));
+        if (count_person(call, members[i], counted))
+            json_array_append_new(array, member_json(call, groups, question, members[i], until_ms));
+    json_decref(counted);
     json_object_set_new(answer, "members", array);
 }
 
@@ -187,6 +215,7 @@ static void answer_group(struct admin_call *call, struct groups *groups, const s
     struct group_ruling ruling;
     struct text rule;
     struct group_limits limits = group_limits(group);
+    limits.members = count_persons(call, group);
     group_ruling_of(groups, group, &question->sender, &ruling);
     *until_ms = ruling.until_ms;
     bool may = group_may_send(groups, group, &question->sender, &rule);
