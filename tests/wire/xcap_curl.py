@@ -303,7 +303,7 @@ def attributes(server):
     expect(server.put(ROOT + "/list[1]/entry[1]/@y:note?xmlns(y=urn:x)", '"m"', ATT), 201)
     expect(server.get(ROOT + "/list[1]/entry[1]"), 200, '<entry uri="sip:bob@example.com" x:note="m"/>')
     conflict(server, server.put(ROOT + "/list[1]/entry[1]/@y:note?xmlns(y=urn:y)", '"m"', ATT),
-             "cannot-insert", "no prefix")
+             "cannot-insert", "No prefix")
     for attribute in ("@xmlns", "@xmlns:x?xmlns(x=urn:x)", "@xmlns:z"):
         answer = server.put(ROOT + "/list[1]/" + attribute, '"urn:z"', ATT)
         conflict(server, answer, "cannot-insert", what=attribute)
@@ -365,16 +365,16 @@ def errors(server):
         (ROOT + "/list[1]", "<list>\n<entry></list>", EL,
          report("not-xml-frag", "line 2: Opening and ending tag mismatch: entry line 2 and list")),
         (ROOT + "/list[1]/@name", '"a"b"', ATT,
-         report("not-xml-att-value", "the body must be the value of an attribute in quotes, with '<' and '&' as references")),
+         report("not-xml-att-value", "The body must be the value of an attribute in quotes, with '<' and '&' as references.")),
         (ROOT + "/list[@name='%22%3C']/x/y", "<y/>", EL,
-         report("no-parent", "there is not exactly one parent: look at step 'list[@name='\"<']'", "<ancestor>resource-lists</ancestor>")),
+         report("no-parent", "There is not exactly one parent: look at step 'list[@name='\"<']'.", "<ancestor>resource-lists</ancestor>")),
         (INDEX + "/~~/r:resource-lists/r:list[@name=%22%C3%A9t%C3%A9%22]/r:x/y?xmlns(r=urn:ietf:params:xml:ns:resource-lists)", "<y/>", EL,
-         report("no-parent", "there is not exactly one parent: look at step 'r:x'",
+         report("no-parent", "There is not exactly one parent: look at step 'r:x'.",
                 "<ancestor>r:resource-lists/r:list%5B@name=%22%C3%A9t%C3%A9%22%5D?xmlns(r=urn:ietf:params:xml:ns:resource-lists)</ancestor>")),
         (HOME + "/none/~~/resource-lists/list", "<list/>", EL,
          report("no-parent", "The document does not exist.",
                 "<ancestor>http://xcap.example.com/xcap-root/resource-lists/users/sip:alice@example.com/</ancestor>")),
-        (ROOT + "/list[7]", "<list/>", EL, report("cannot-insert", "there is no place for a new element at this position")),
+        (ROOT + "/list[7]", "<list/>", EL, report("cannot-insert", "There is no place for a new element at this position.")),
         (INDEX, OPEN + "\n <list>\n  <entry/>\n </list></resource-lists>", TYPE,
          report("schema-validation-error", "line 3: element 'entry': The attribute 'uri' is required but missing.")),
         (INDEX, "<resource-lists/>", TYPE,
@@ -389,7 +389,7 @@ def errors(server):
         assert answer.text == wanted, f"{path}\n{answer.text}\n{wanted}"
     answer = server.delete(ROOT + "/list[1]")
     conflict(server, answer, "cannot-delete")
-    assert answer.text == report("cannot-delete", "the URI would select another node afterwards"), answer.text
+    assert answer.text == report("cannot-delete", "The URI would select another node afterwards."), answer.text
     services = '<rls-services xmlns="urn:ietf:params:xml:ns:rls-services"><service uri="{}"><list/></service></rls-services>'
     put = lambda user, uri: server.put(SERVICES.format(user), services.format(uri), "application/rls-services+xml", user=user)
     expect(put("alice", "sip:team@example.com"), 201)

@@ -114,7 +114,7 @@ static bool find_parent(struct xcap_finder *finder, struct text document, const 
 static enum status refuse_no_parent(const struct xcap_finder *finder, const struct xcap_selector *selector,
                                     struct arena *arena, struct refusal *refusal)
 {
-    struct text phrase = text_format(arena, "there is not exactly one parent: look at step '%.*s'",
+    struct text phrase = text_format(arena, "There is not exactly one parent: look at step '%.*s'.",
                                      TEXT_ARG(selector->steps[finder->steps_done].written));
     refuse_conflict(refusal, "no-parent", phrase);
     if (finder->steps_done) {
@@ -126,7 +126,7 @@ static enum status refuse_no_parent(const struct xcap_finder *finder, const stru
 
 static enum status refuse_method(struct refusal *refusal)
 {
-    refuse(refusal, REFUSAL_METHOD, "namespace bindings can only be read");
+    refuse(refusal, REFUSAL_METHOD, "Namespace bindings can only be read.");
     refusal->allow = TEXT(XCAP_ALLOW_READ);
     return REFUSED;
 }
@@ -155,7 +155,7 @@ enum status xcap_put(struct text document, const struct xcap_selector *selector,
     if (text_starts_with(body, mark))
         body = text_slice(body, mark.length, body.length);
     if (!utf8_valid(body))
-        return refuse_conflict(refusal, "not-utf-8", TEXT("the body is not UTF-8"));
+        return refuse_conflict(refusal, "not-utf-8", TEXT("The body is not UTF-8."));
     struct splice splice = {0};
     enum status status = selector->terminal == XCAP_ATTRIBUTE
                              ? put_attribute(&finder, selector, body, arena, &splice, refusal)
@@ -181,7 +181,7 @@ static enum status refuse_mismatch(const struct xcap_finder *finder, const struc
     const struct xcap_step *step = &selector->steps[at];
     return refuse_conflict(
         refusal, "cannot-insert",
-        text_format(arena, "the URI would not select what was put: look at step '%.*s'", TEXT_ARG(step->written)));
+        text_format(arena, "The URI would not select what was put: look at step '%.*s'.", TEXT_ARG(step->written)));
 }
 
 /* Why a body is no element: the parser of whole documents says more than the reader of trees. */
@@ -190,12 +190,12 @@ static enum status refuse_fragment(struct text document, const struct xcap_selec
 {
     struct xcap_finder finder;
     if (fragment.length == 0)
-        return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is empty"));
+        return refuse_conflict(refusal, "not-xml-frag", TEXT("The body is empty."));
     xcap_find_place(&finder, document, selector, selector->steps_count - 1, arena);
     struct text scope = xml_scope_declarations(&finder.scope, arena);
     if (xml_check_fragment(fragment, scope, &XML_LIMITS_STANDARD, arena, refusal) == REFUSED)
         return REFUSED;
-    return refuse_conflict(refusal, "not-xml-frag", TEXT("the body is not one well-formed element"));
+    return refuse_conflict(refusal, "not-xml-frag", TEXT("The body is not one well-formed element."));
 }
 
 static struct text or_none(struct text namespace)
@@ -211,12 +211,12 @@ static enum status check_name(const struct xcap_step *step, const struct xml_ele
     if (step->any_name)
         return OK;
     if (!text_equal(step->local, element->local))
-        phrase = text_format(arena, "the URI names an element '%.*s', but the body is a '%.*s'", TEXT_ARG(step->local),
+        phrase = text_format(arena, "The URI names an element '%.*s', but the body is a '%.*s'.", TEXT_ARG(step->local),
                              TEXT_ARG(element->local));
     else if (!text_equal(step->namespace, element->namespace) &&
              (step->also.length == 0 || !text_equal(step->also, element->namespace)))
         phrase =
-            text_format(arena, "the URI names a '%.*s' of %.*s, but the body is one of %.*s", TEXT_ARG(step->local),
+            text_format(arena, "The URI names a '%.*s' of %.*s, but the body is one of %.*s.", TEXT_ARG(step->local),
                         TEXT_ARG(or_none(step->namespace)), TEXT_ARG(or_none(element->namespace)));
     else
         return OK;
@@ -233,14 +233,14 @@ static enum status put_element(struct xcap_finder *finder, const struct xcap_sel
         return refuse_fragment(finder->document, selector, fragment, arena, refusal);
     if (element->begin != 0 || element->end != fragment.length)
         return refuse_conflict(refusal, "not-xml-frag",
-                               TEXT("the body must be one element, without a declaration or comment beside it"));
+                               TEXT("The body must be one element, without a declaration or comment beside it."));
     if (check_name(last_step(selector), element, arena, refusal) != OK)
         return REFUSED;
     switch (xcap_find_children(finder, last_step(selector), &target)) {
     case 0:
         if (!xcap_insert_element(finder, last_step(selector), element, fragment, splice))
             return refuse_conflict(refusal, "cannot-insert",
-                                   TEXT("there is no place for a new element at this position"));
+                                   TEXT("There is no place for a new element at this position."));
         return OK;
     case 1:
         *splice = (struct splice){.begin = target.begin,
@@ -248,7 +248,7 @@ static enum status put_element(struct xcap_finder *finder, const struct xcap_sel
                                   .node = fragment,
                                   .created = false};
         return OK;
-    default: return refuse_conflict(refusal, "cannot-insert", TEXT("the URI selects several elements"));
+    default: return refuse_conflict(refusal, "cannot-insert", TEXT("The URI selects several elements."));
     }
 }
 
@@ -259,15 +259,15 @@ static enum status put_attribute(struct xcap_finder *finder, const struct xcap_s
     struct text value;
     if (!xcap_attribute_value(body, arena, &value))
         return refuse_conflict(refusal, "not-xml-att-value",
-                               TEXT("the body must be the value of an attribute in quotes, with '<' and '&' as "
-                                    "references"));
+                               TEXT("The body must be the value of an attribute in quotes, with '<' and '&' as "
+                                    "references."));
     if (xcap_find_attribute(finder, selector->attribute_namespace, selector->attribute_local, &attribute)) {
         *splice = (struct splice){.begin = attribute.value_begin - 1, .end = attribute.value_end + 1, .node = value};
         return OK;
     }
     if (!xcap_insert_attribute(finder, selector, value, arena, splice))
         return refuse_conflict(refusal, "cannot-insert",
-                               TEXT("no prefix of the attribute's namespace is known where the element stands"));
+                               TEXT("No prefix of the attribute's namespace is known where the element stands."));
     return OK;
 }
 
@@ -297,10 +297,10 @@ enum status xcap_delete(struct text document, const struct xcap_selector *select
     if (selector->terminal == XCAP_ATTRIBUTE)
         splice.begin = attribute_begin_with_space(&selected);
     else if (selector->steps_count == 1)
-        return refuse_conflict(refusal, "schema-validation-error", TEXT("a document needs its root element"));
+        return refuse_conflict(refusal, "schema-validation-error", TEXT("A document needs its root element."));
     struct text result = apply(document, &splice, arena);
     if (select_node(result, selector, arena, &finder, &selected))
-        return refuse_conflict(refusal, "cannot-delete", TEXT("the URI would select another node afterwards"));
+        return refuse_conflict(refusal, "cannot-delete", TEXT("The URI would select another node afterwards."));
     *document_out = result;
     return OK;
 }

@@ -39,7 +39,7 @@ enum status xcap_selector_parse(struct text node, struct text query, struct text
             return REFUSED;
     } while (node.bytes);
     if (selector_out->steps_count == 0)
-        return refuse(refusal, REFUSAL_SYNTAX, "the node selector names no element");
+        return refuse(refusal, REFUSAL_SYNTAX, "The node selector names no element.");
     return OK;
 }
 
@@ -58,7 +58,7 @@ static enum status broken(struct parser *parser, const char *phrase)
 
 static enum status unknown(struct parser *parser)
 {
-    return refuse(parser->refusal, REFUSAL_ABSENT, "the node selector uses an extension that is not known here");
+    return refuse(parser->refusal, REFUSAL_ABSENT, "The node selector uses an extension that is not known here.");
 }
 
 /* A slash in a quoted value ought to be escaped twice, but clients send it as it is. */
@@ -72,24 +72,24 @@ static enum status cut_step(struct parser *parser, struct text *rest, struct tex
         if (inside && (character == '"' || character == '\'')) {
             size_t quoted = text_find_char(text_slice(text, at + 1, text.length), character);
             if (at + 1 + quoted == text.length)
-                return broken(parser, "a quoted value in the node selector does not end");
+                return broken(parser, "A quoted value in the node selector does not end.");
             at += quoted + 1;
         } else if (character == '[' || character == ']') {
             inside = character == '[';
         }
     }
     if (inside)
-        return broken(parser, "a bracket in the node selector is not closed");
+        return broken(parser, "A bracket in the node selector is not closed.");
     *written_out = text_slice(text, 0, at);
     *rest = at < text.length ? text_slice(text, at + 1, text.length) : (struct text){0};
-    return written_out->length ? OK : broken(parser, "the node selector has an empty step");
+    return written_out->length ? OK : broken(parser, "The node selector has an empty step.");
 }
 
 static enum status read_part(struct parser *parser, struct text written)
 {
     struct xcap_selector *selector = parser->selector;
     if (selector->terminal != XCAP_ELEMENT)
-        return broken(parser, "the node selector goes on after an attribute or namespace");
+        return broken(parser, "The node selector goes on after an attribute or namespace.");
     if (text_equal(written, TEXT("namespace::*"))) {
         selector->terminal = XCAP_NAMESPACES;
         return OK;
@@ -97,7 +97,7 @@ static enum status read_part(struct parser *parser, struct text written)
     if (text_starts_with(written, TEXT("@")))
         return read_attribute_terminal(parser, written);
     if (selector->steps_count == XCAP_STEPS_MAX)
-        return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "the node selector has too many steps");
+        return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "The node selector has too many steps.");
     return read_step(parser, written);
 }
 
@@ -111,7 +111,7 @@ static enum status read_name(struct parser *parser, struct text name, struct tex
     if (text_cut(name, ':', &prefix, local_out))
         return xcap_bindings_find(parser->bindings, prefix, namespace_out)
                    ? OK
-                   : broken(parser, "a prefix in the node selector is not bound by the query");
+                   : broken(parser, "A prefix in the node selector is not bound by the query.");
     *local_out = name;
     return OK;
 }
@@ -120,7 +120,7 @@ static enum status read_attribute_terminal(struct parser *parser, struct text wr
 {
     struct text name = text_slice(written, 1, written.length);
     if (name.length == 0)
-        return broken(parser, "the attribute in the node selector has no name");
+        return broken(parser, "The attribute in the node selector has no name.");
     if (!xml_qname_valid(name))
         return unknown(parser);
     parser->selector->terminal = XCAP_ATTRIBUTE;
@@ -135,7 +135,7 @@ static enum status read_step(struct parser *parser, struct text written)
     struct xcap_step *step = &parser->selector->steps[parser->selector->steps_count];
     *step = (struct xcap_step){.written = written, .any_name = text_equal(name, TEXT("*"))};
     if (text_find_char(name, ']') < name.length)
-        return broken(parser, "a bracket in the node selector is not opened");
+        return broken(parser, "A bracket in the node selector is not opened.");
     if (!step->any_name && !xml_qname_valid(name))
         return unknown(parser);
     if (!step->any_name && read_name(parser, name, parser->standard_namespace, &step->namespace, &step->local) != OK)
@@ -183,17 +183,17 @@ static enum status read_predicates(struct parser *parser, struct text predicates
     while (predicates.length) {
         size_t length = predicate_length(predicates);
         if (length < 3)
-            return broken(parser, "a predicate in the node selector is broken");
+            return broken(parser, "A predicate in the node selector is broken.");
         struct text inside = text_slice(predicates, 1, length - 1);
         predicates = text_slice(predicates, length, predicates.length);
         if (is_digit(inside.bytes[0])) {
             if (step->position || step->has_attribute || !read_position(inside, &step->position))
-                return broken(parser, "a position in the node selector is broken or not in its place");
+                return broken(parser, "A position in the node selector is broken or not in its place.");
         } else if (inside.bytes[0] == '@') {
             if (read_attribute_test(parser, inside, step) != OK)
                 return REFUSED;
         } else if (strchr(" \t\r\n\"'=", inside.bytes[0])) {
-            return broken(parser, "a predicate in the node selector is broken");
+            return broken(parser, "A predicate in the node selector is broken.");
         } else {
             return unknown(parser); /* "[last()]", "[name]": XPath, but not RFC 4825 */
         }
@@ -231,7 +231,7 @@ static struct text expand(struct parser *parser, struct text raw)
 static enum status read_attribute_test(struct parser *parser, struct text test, struct xcap_step *step)
 {
     struct text name, value;
-    const char *const phrase = "an attribute test in the node selector is broken";
+    const char *const phrase = "An attribute test in the node selector is broken.";
     if (step->has_attribute || !text_cut(text_slice(test, 1, test.length), '=', &name, &value) ||
         !xml_qname_valid(name))
         return broken(parser, phrase);

@@ -26,16 +26,16 @@ enum status xcap_target_parse(struct text raw, const struct text *roots, size_t 
     struct text query;
     *target_out = (struct xcap_target){0};
     if (raw.length > XCAP_TARGET_MAX)
-        return refuse(refusal, REFUSAL_URI_TOO_LONG, "the request target is too long");
+        return refuse(refusal, REFUSAL_URI_TOO_LONG, "The request target is too long.");
     text_cut(origin_form(raw), '?', &parser.path, &query);
     if (!find_root(&parser, roots, roots_count))
-        return refuse(refusal, REFUSAL_ABSENT, "there is no XCAP root at this path");
+        return refuse(refusal, REFUSAL_ABSENT, "There is no XCAP root at this path.");
     target_out->rooted = true;
     if (find_separator(&parser) != OK || read_document(&parser) != OK)
         return REFUSED;
     target_out->document_path = text_slice(parser.path, 0, parser.document_end);
     if (target_out->has_node && target_out->name.length == 0)
-        return refuse(refusal, REFUSAL_ABSENT, "a directory has no nodes");
+        return refuse(refusal, REFUSAL_ABSENT, "A directory has no nodes.");
     return decode(&parser, query, &target_out->query);
 }
 
@@ -79,11 +79,11 @@ static enum status bad_request(struct parser *parser, const char *phrase)
 static enum status decode(struct parser *parser, struct text raw, struct text *decoded_out)
 {
     if (!percent_decode(parser->arena, raw, decoded_out))
-        return bad_request(parser, "the request target holds a broken escape");
+        return bad_request(parser, "The request target holds a broken escape.");
     if (!utf8_valid(*decoded_out))
-        return bad_request(parser, "the request target is not UTF-8");
+        return bad_request(parser, "The request target is not UTF-8.");
     if (text_find_char(*decoded_out, '\0') < decoded_out->length)
-        return bad_request(parser, "the request target holds a zero byte");
+        return bad_request(parser, "The request target holds a zero byte.");
     return OK;
 }
 
@@ -111,7 +111,7 @@ static enum status find_separator(struct parser *parser)
         parser->document_end = (size_t)(segment.bytes - parser->path.bytes) - 1;
         if (decode(parser, rest, &parser->target->node) != OK)
             return REFUSED;
-        return parser->target->node.length ? OK : bad_request(parser, "the node selector is empty");
+        return parser->target->node.length ? OK : bad_request(parser, "The node selector is empty.");
     }
     return OK;
 }
@@ -122,10 +122,10 @@ static enum status read_segment(struct parser *parser, struct text segment, stru
     if (decode(parser, segment, decoded_out) != OK)
         return REFUSED;
     if (text_equal(*decoded_out, TEXT(".")) || text_equal(*decoded_out, TEXT("..")))
-        return bad_request(parser, "the path holds a dot segment");
+        return bad_request(parser, "The path holds a dot segment.");
     for (size_t i = 0; i < decoded_out->length; i++) {
         if ((unsigned char)decoded_out->bytes[i] < 0x20 || decoded_out->bytes[i] == 0x7f)
-            return bad_request(parser, "the path holds a control character");
+            return bad_request(parser, "The path holds a control character.");
     }
     return OK;
 }
@@ -135,12 +135,12 @@ static enum status add_name(struct parser *parser, struct text segment)
     struct text *name = &parser->target->name;
     /* "a%2Fb" and "a/b" would be one key, but two documents to whoever wrote the access rules */
     if (text_find_char(segment, '/') < segment.length)
-        return bad_request(parser, "a document name holds an escaped slash");
+        return bad_request(parser, "A document name holds an escaped slash.");
     if (name->length)
         segment = text_join(parser->arena, text_join(parser->arena, *name, TEXT("/")), segment);
     *name = segment;
     if (name->length > XCAP_NAME_MAX)
-        return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "the document name is too long");
+        return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "The document name is too long.");
     return OK;
 }
 
@@ -150,15 +150,15 @@ static enum status take_segment(struct parser *parser, unsigned place, struct te
     if (place == 0) {
         target->auid = segment;
         if (segment.length > XCAP_AUID_MAX)
-            return refuse(parser->refusal, REFUSAL_ABSENT, "there is no such application usage");
+            return refuse(parser->refusal, REFUSAL_ABSENT, "There is no such application usage.");
     } else if (place == DOCUMENT_TREE) {
         target->tree = text_equal(segment, TEXT("users")) ? XCAP_USERS : XCAP_GLOBAL;
         if (target->tree == XCAP_GLOBAL && !text_equal(segment, TEXT("global")))
-            return refuse(parser->refusal, REFUSAL_ABSENT, "there is no such tree");
+            return refuse(parser->refusal, REFUSAL_ABSENT, "There is no such tree.");
     } else if (place == DOCUMENT_XUI && target->tree == XCAP_USERS) {
         target->xui = segment;
         if (segment.length > XCAP_XUI_MAX)
-            return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "the user identifier is too long");
+            return refuse(parser->refusal, REFUSAL_URI_TOO_LONG, "The user identifier is too long.");
     } else {
         return add_name(parser, segment);
     }
@@ -176,7 +176,7 @@ static enum status read_document(struct parser *parser)
     unsigned place = 0;
     for (; next_segment(&rest, &raw); place++) {
         if (raw.length == 0 && rest.bytes)
-            return bad_request(parser, "the path holds an empty segment");
+            return bad_request(parser, "The path holds an empty segment.");
         if (raw.length == 0)
             break;
         if (read_segment(parser, raw, &segment) != OK || take_segment(parser, place, segment) != OK)
@@ -184,8 +184,8 @@ static enum status read_document(struct parser *parser)
     }
     bool ends_with_slash = place > 0 && raw.length == 0;
     if (place <= DOCUMENT_TREE || (target->tree == XCAP_USERS && target->xui.length == 0))
-        return refuse(parser->refusal, REFUSAL_ABSENT, "this path names no document and no directory of a user");
+        return refuse(parser->refusal, REFUSAL_ABSENT, "This path names no document and no directory of a user.");
     if (ends_with_slash && target->name.length)
-        return refuse(parser->refusal, REFUSAL_ABSENT, "no document name ends with a slash");
+        return refuse(parser->refusal, REFUSAL_ABSENT, "No document name ends with a slash.");
     return OK;
 }
