@@ -86,9 +86,14 @@ void request_add_assertion(struct request *request, struct sip_message *message)
 
 void request_remove_core_headers(struct sip_message *message)
 {
-    static const char *const of_core[] = {
-        "P-Asserted-Service",   "P-Served-User",   "P-Charging-Vector", "P-Charging-Function-Addresses",
-        "P-Visited-Network-ID", "P-User-Database", "P-Profile-Key"};
+    static const char *const of_core[] = {"P-Asserted-Service",
+                                          "P-Preferred-Service",
+                                          "P-Served-User",
+                                          "P-Charging-Vector",
+                                          "P-Charging-Function-Addresses",
+                                          "P-Visited-Network-ID",
+                                          "P-User-Database",
+                                          "P-Profile-Key"};
     for (size_t i = 0; i < sizeof(of_core) / sizeof(of_core[0]); i++)
         sip_header_remove(message, of_core[i]);
 }

@@ -417,6 +417,8 @@ struct text terms_name(const struct device *device, struct text uri, struct aren
 struct text terms_contact(const struct terms *terms, const struct contact *contact, struct text address, int64_t left_s,
                           struct arena *arena);
 void terms_answer(struct request *request, const struct terms *terms, struct sip_message *response);
+/* What the client said of itself, whose REGISTER a trusted server has put into its own; empty: nothing. */
+struct text terms_embedded_features(struct request *request);
 /* Is it a trusted server that registers the user `address` with us? */
 bool terms_third_party(struct request *request, struct text address);
 

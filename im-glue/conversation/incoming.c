@@ -104,16 +104,23 @@ bool incoming_is_nobody(struct text canonical)
     return text_ends_with(uri_domain(canonical), TEXT("anonymous.invalid"));
 }
 
-/* RFC 3325 §9.3. */
-static bool asks_for_privacy(struct request *request)
+/* RFC 3323 §4.2, RFC 3325 §9.3. */
+static bool asks_for_privacy(struct request *request, struct text wanted)
 {
     struct text rest = request_header(request, "Privacy"), value;
     for (bool more = true; more;) {
         more = text_cut(rest, ';', &value, &rest);
-        if (text_equal_nocase(text_trim(value), TEXT("id")))
+        if (text_equal_nocase(text_trim(value), wanted))
             return true;
     }
     return false;
+}
+
+/* RFC 3323 §5: who he is can be hidden, and by which hops it came; what he himself wrote into his request cannot. */
+static bool is_too_private(struct request *request)
+{
+    return asks_for_privacy(request, TEXT("critical")) &&
+           (asks_for_privacy(request, TEXT("user")) || asks_for_privacy(request, TEXT("history")));
 }
 
 /* The user himself, or nobody. A trusted peer has looked at that before it said who it is. */
@@ -134,9 +141,11 @@ static bool check_sender(struct incoming *incoming)
     if (!name_addr_parse(request_header(request, "From"), &from, NULL))
         return request_answer(request, 400, "Bad From"), false;
     struct text address = uri_canonical(&request->arena, from.uri);
-    incoming->anonymous = incoming_is_nobody(address) || asks_for_privacy(request);
+    incoming->anonymous = incoming_is_nobody(address) || asks_for_privacy(request, TEXT("id"));
     if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
+    if (is_too_private(request))
+        return request_answer(request, 500, "Privacy Not Possible"), false;
     return true;
 }
 

@@ -15,6 +15,7 @@ struct registration {
     size_t bindings;         /* that there will be */
     struct terms terms;      /* its path is in the arena of the request */
     struct text third_party; /* the user whom a trusted server registers; empty: he comes himself */
+    struct text features;    /* of his client, as that server tells; in the arena of the request */
     bool watched;            /* and that server is asked what it knows of him */
 };
 
@@ -55,6 +56,7 @@ static void bind_contacts(struct request *request, struct served *served, bool t
     if (third_party) {
         registration->third_party = text_of(served->address);
         registration->watched = core_is_watched(request);
+        registration->features = terms_embedded_features(request);
     }
     drop_expired(conversation, served, registration);
     if (!terms_read(request, &registration->terms) || !take_contacts(request, served, registration)) { /* answered */
@@ -268,7 +270,8 @@ static bool set_contact(struct request *request, const struct name_addr *address
         .instance = text_cstring(arena, device.instance),
         .reg_id = device.reg_id,
         .call_id = text_cstring(arena, sip_call_id(request->message, &request->arena)),
-        .features = text_cstring(arena, address->parameters),
+        .features =
+            text_cstring(arena, registration->third_party.length ? registration->features : address->parameters),
         .cseq = sip_cseq(request->message),
         .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
         .since_ms = known ? known->since_ms : request->conversation->now.wall_ms,

@@ -1,6 +1,7 @@
 /* What a REGISTER says beside its contacts: the way through proxies (RFC 3327), flows of clients that have several (RFC
  * 5626), addresses of single devices (RFC 5627), and REGISTERs of a trusted server for its users. */
 #include "conversation_private.h"
+#include "mime.h"
 #include "uri.h"
 
 #define PATH_BYTES_MAX     2048  /* some ten proxies; it is stored and sent with each message */
@@ -46,14 +47,20 @@ static bool flow_is_known(struct request *request, const struct terms *terms, bo
     return !sip_header(request->message, "Via", 1, &request->arena, &via);
 }
 
-static bool asks_for_flow(struct request *request)
+/* That are to be there afterwards, or also those that end. */
+static size_t count_flows(struct request *request, bool ending_too)
 {
-    struct text value, ignored;
+    struct text value, expires, ignored, all = text_trim(request_header(request, "Expires"));
     struct name_addr contact;
-    for (size_t i = 0; sip_header(request->message, "Contact", i, &request->arena, &value); i++)
-        if (name_addr_parse(value, &contact, NULL) && uri_parameter(contact.parameters, TEXT("reg-id"), &ignored))
-            return true;
-    return false;
+    size_t count = 0;
+    for (size_t i = 0; sip_header(request->message, "Contact", i, &request->arena, &value); i++) {
+        if (!name_addr_parse(value, &contact, NULL) || !uri_parameter(contact.parameters, TEXT("reg-id"), &ignored))
+            continue;
+        if (!uri_parameter(contact.parameters, TEXT("expires"), &expires))
+            expires = all;
+        count += ending_too || !text_equal(text_trim(expires), TEXT("0"));
+    }
+    return count;
 }
 
 bool terms_read(struct request *request, struct terms *terms_out)
@@ -61,9 +68,11 @@ bool terms_read(struct request *request, struct terms *terms_out)
     bool last_has_flow;
     *terms_out = (struct terms){.path = read_path(request, &last_has_flow),
                                 .gruu = request_supports(request, "gruu"),
-                                .flows = request_supports(request, "outbound") && asks_for_flow(request)};
+                                .flows = request_supports(request, "outbound") && count_flows(request, true)};
     if (terms_out->path.length > PATH_BYTES_MAX)
         return request_answer(request, 400, "Path Too Long"), false;
+    if (terms_out->flows && count_flows(request, false) > 1) /* RFC 5626 §6: a flow is where its REGISTER came from */
+        return request_answer(request, 400, "More Than One Flow"), false;
     if (!terms_out->flows || flow_is_known(request, terms_out, last_has_flow))
         return true;
     return request_answer(request, 439, NULL), false;
@@ -168,4 +177,33 @@ bool terms_third_party(struct request *request, struct text address)
         return false;
     struct text sender = uri_canonical(&request->arena, from.uri);
     return sender.length && !text_equal(sender, address);
+}
+
+/* The REGISTER of a client in the body of another, or in a part of it; empty: there is none. */
+static struct text embedded(struct request *request)
+{
+    struct text type = request_header(request, "Content-Type"), body = sip_body(request->message);
+    struct mime_multipart multipart;
+    if (mime_is(type, TEXT("message/sip")))
+        return body;
+    if (!text_starts_with_nocase(type, TEXT("multipart/")) || mime_parse(type, body, &multipart) != OK)
+        return (struct text){0};
+    for (size_t i = 0; i < multipart.count; i++)
+        if (mime_is(multipart.parts[i].type, TEXT("message/sip")) &&
+            text_starts_with(multipart.parts[i].content, TEXT("REGISTER ")))
+            return multipart.parts[i].content;
+    return (struct text){0};
+}
+
+struct text terms_embedded_features(struct request *request)
+{
+    struct text bytes = embedded(request), value, features = {0};
+    struct sip_message *message = NULL;
+    struct sip_fault fault;
+    struct name_addr contact;
+    if (bytes.length && sip_message_parse(bytes, &message, &fault) == OK && sip_is_request(message) &&
+        sip_header(message, "Contact", 0, &request->arena, &value) && name_addr_parse(value, &contact, NULL))
+        features = text_copy(&request->arena, contact.parameters);
+    sip_message_free(message);
+    return features;
 }
