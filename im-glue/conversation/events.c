@@ -39,6 +39,12 @@ void events_changed(struct conversation *conversation, const struct event_kind *
     notifier_changed(conversation->notifier, &kind->package, address);
 }
 
+void events_end(struct conversation *conversation, struct text address)
+{
+    for (size_t i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
+        notifier_end(conversation->notifier, packages[i], address, "noresource");
+}
+
 bool events_watched(const struct conversation *conversation, const struct event_kind *kind, struct text address)
 {
     return notifier_watched(conversation->notifier, &kind->package, address);

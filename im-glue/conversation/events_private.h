@@ -23,6 +23,7 @@ void events_subscribe(struct request *request); /* SUBSCRIBE */
 void events_notify(struct request *request);    /* NOTIFY */
 /* The state of that user is another one: who watches it is told. */
 void events_changed(struct conversation *conversation, const struct event_kind *kind, struct text address);
+void events_end(struct conversation *conversation, struct text address); /* there is no such user any more */
 bool events_watched(const struct conversation *conversation, const struct event_kind *kind, struct text address);
 struct text events_allowed(const struct conversation *conversation, struct arena *arena); /* of Allow-Events */
 void events_run(struct conversation *conversation);                                       /* sends what is due */

@@ -1,6 +1,7 @@
 /* What xdms leaves to be looked at (deferred.h): messages that an owner or an admin deleted, or that are to be tried
  * now. */
-#include "conversation_private.h"
+#include "events_private.h"
+#include "log.h"
 
 #define LOOKS_MS   2000 /* an admin who asks for a try, or an owner with two devices, waits so long at most */
 #define LOOKS_PAGE 100  /* the next follows when it is on the disk */
@@ -12,11 +13,24 @@ static void looked(struct conversation *conversation, struct work *work)
     conversation->looks_at_ms = conversation->now.monotonic_ms + (more ? 0 : LOOKS_MS);
 }
 
+/* Contacts and settings have left the store; what they are here for ends with them. */
+static void forget(struct conversation *conversation, struct served *served)
+{
+    log_info("user is gone user=%s contacts=%zu", served->address, served->contacts_count);
+    while (served->contacts_count)
+        served_remove_contact(conversation, served, text_of(served->contacts[0].name));
+    publication_free_all(served);
+    queue_forget_retry(conversation, served);
+    events_end(conversation, text_of(served->address));
+}
+
 static void look(struct conversation *conversation, const struct deferred_asked *asked)
 {
     struct served *served = served_find(conversation, asked->owner);
     if (served && asked->look == DEFERRED_LOOK_RETRY)
         queue_registered(conversation, served);
+    if (served && asked->look == DEFERRED_LOOK_GONE)
+        forget(conversation, served);
     if (asked->look == DEFERRED_LOOK_CHANGED)
         summary_changed(conversation, asked->owner);
 }

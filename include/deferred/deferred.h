@@ -144,6 +144,7 @@ extern const struct document_records deferred_records;
 enum deferred_look {
     DEFERRED_LOOK_CHANGED, /* what waits for the owner is not what it was */
     DEFERRED_LOOK_RETRY,   /* it is to be tried now, whatever was planned */
+    DEFERRED_LOOK_GONE,    /* the owner has no account any more: whatever is remembered of him is to be forgotten */
     DEFERRED_LOOKS
 };
 

@@ -5,12 +5,13 @@
 
 #define ENTRIES_MAX 100 /* of a history that is looked at */
 
-/* "look bob retry": as xdms leaves it for im-glue. */
+/* "look bob retry|gone": as xdms leaves it for im-glue. */
 void word_look(struct world *world, struct text line, struct text block)
 {
     struct text address = script_address(world, script_word(&line));
-    bool retry = text_equal(script_word(&line), TEXT("retry"));
-    struct commit commit = deferred_look(address, retry ? DEFERRED_LOOK_RETRY : DEFERRED_LOOK_CHANGED, &world->arena);
+    struct text what = script_word(&line);
+    enum deferred_look look = text_equal(what, TEXT("retry")) ? DEFERRED_LOOK_RETRY : DEFERRED_LOOK_GONE;
+    struct commit commit = deferred_look(address, look, &world->arena);
     (void)block;
     if (document_internal_commit(world->documents, &commit, 1) != OK)
         world_fail(world, "nothing can be left to be looked at");

@@ -127,6 +127,7 @@ static void all_about_a_user_goes_and_nothing_of_others(void **state)
     fill(BOB, 3);
     erase(ALICE);
     nothing_is_left(ALICE);
+    assert_int_equal(count_of(DOCUMENT_LOOKS, ALICE), 1); /* im-glue is to forget */
     assert_int_equal(count_of(DOCUMENT_USERS, BOB), 1);
     assert_int_equal(count_of(DOCUMENT_DEFERRED, BOB), 3);
     assert_int_equal(count_of(DOCUMENT_HISTORY, BOB), 3);

@@ -1,7 +1,7 @@
 /* What xdms leaves for im-glue to look at: a document for each owner and kind, which im-glue deletes when it has. */
 #include "deferred.h"
 
-static const char *const look_names[DEFERRED_LOOKS] = {"changed", "retry"};
+static const char *const look_names[DEFERRED_LOOKS] = {"changed", "retry", "gone"};
 
 struct commit deferred_look(struct text owner, enum deferred_look look, struct arena *arena)
 {
@@ -10,6 +10,15 @@ struct commit deferred_look(struct text owner, enum deferred_look look, struct a
         .expected = VERSION_ANY,
         .who = TEXT("xdms"),
     };
+}
+
+/* Of a newer program: that something changed. */
+static enum deferred_look look_of(struct text name)
+{
+    for (unsigned i = 0; i < DEFERRED_LOOKS; i++)
+        if (text_equal(name, text_of(look_names[i])))
+            return (enum deferred_look)i;
+    return DEFERRED_LOOK_CHANGED;
 }
 
 enum status deferred_looks(const struct documents *documents, size_t limit, struct arena *arena,
@@ -23,8 +32,7 @@ enum status deferred_looks(const struct documents *documents, size_t limit, stru
     for (size_t i = 0; i < *count_out; i++) {
         struct deferred_asked *asked = &(*asked_out)[i];
         asked->owner = page.keys[i].owner;
-        asked->look = text_equal(page.keys[i].name, text_of(look_names[DEFERRED_LOOK_RETRY])) ? DEFERRED_LOOK_RETRY
-                                                                                              : DEFERRED_LOOK_CHANGED;
+        asked->look = look_of(page.keys[i].name);
         asked->done = (struct commit){
             .key = page.keys[i], .expected = page.versions[i], .deletion = true, .who = TEXT("im-glue")};
     }

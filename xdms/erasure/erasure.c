@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "deferred.h"
 #include "erasure_own.h"
 #include "log.h"
 #include "record.h"
@@ -176,8 +177,9 @@ enum status erasure_run(const struct documents *documents, struct erasure *erasu
     struct arena arena;
     arena_init(&arena, "erasure");
     erasure->ended_ms = now_ms;
-    struct commit commit = erasure_commit(erasure, &arena);
-    status = document_internal_commit(documents, &commit, 1);
+    struct commit commits[] = {erasure_commit(erasure, &arena),
+                               deferred_look(erasure->address, DEFERRED_LOOK_GONE, &arena)};
+    status = document_internal_commit(documents, commits, 2);
     arena_clear(&arena);
     if (status == OK)
         tell(erasure);

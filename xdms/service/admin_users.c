@@ -1,5 +1,6 @@
 /* Users by the admin API: made, changed, listed, and deleted with the contacts they have registered. */
 #include "clock.h"
+#include "deferred.h"
 #include "service_admin.h"
 
 #define BINDINGS_PAGE 100 /* contacts deleted in one transaction; most users have under five */
@@ -201,6 +202,9 @@ enum http_progress admin_user_delete(struct admin_call *call)
     enum status status = user_delete(call->service->documents, address, who);
     if (status == OK || status == NOT_FOUND) {
         enum status cleared = delete_bindings(call, address);
+        struct commit gone = deferred_look(address, DEFERRED_LOOK_GONE, call->request->arena);
+        if (cleared == OK)
+            cleared = document_internal_commit(call->service->documents, &gone, 1);
         if (cleared != OK)
             status = cleared;
     }
