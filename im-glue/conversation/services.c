@@ -191,7 +191,8 @@ static void fetch_all(struct wish *wish)
  */
 
 /* The copies wait for him like messages, under the references of the entries, and are not kept again. */
-static void add_copy(struct work *work, struct served *served, const struct history_entry *entry, struct text message)
+static enum status add_copy(struct work *work, struct served *served, const struct history_entry *entry,
+                            struct text message)
 {
     struct conversation *conversation = work->conversation;
     struct text content = {0};
@@ -210,9 +211,12 @@ static void add_copy(struct work *work, struct served *served, const struct hist
         .expires_ms = conversation->now.wall_ms + COPY_LIFETIME_MS,
         .again = true,
     };
+    if (!deferral_has_room(conversation, served, message.length))
+        return FULL;
     deferral_add(work, served, &deferred, message, &content);
     ((size_t *)work->details)[0] += message.length;
     ((size_t *)work->details)[1]++;
+    return OK;
 }
 
 static void copied(struct conversation *conversation, struct work *work)
@@ -234,7 +238,7 @@ static enum status copy_named(const struct wish *wish, struct work *work)
         status =
             history_get(documents, text_of(wish->served->address), wish->references[i], &work->arena, &entry, &message);
         if (status == OK)
-            add_copy(work, wish->served, &entry, message);
+            status = add_copy(work, wish->served, &entry, message);
     }
     return status;
 }
@@ -252,7 +256,7 @@ static enum status copy_newest(const struct wish *wish, struct work *work)
     for (size_t i = 0; i < count && (status == OK || status == NOT_FOUND); i++) {
         status = history_get(documents, owner, entries[i].reference, &work->arena, &entry, &message);
         if (status == OK)
-            add_copy(work, wish->served, &entry, message);
+            status = add_copy(work, wish->served, &entry, message);
     }
     return status;
 }
@@ -269,6 +273,8 @@ static void fetch_history(struct wish *wish)
         return work_submit(work);
     }
     work_drop(work);
+    if (status == FULL)
+        return request_answer_with(request, 480, "Deferred Message Quota Exceeded", "Retry-After", TEXT("60"));
     if (status != OK && status != NOT_FOUND)
         return request_answer_with(request, 500, "Not Readable", "Retry-After", TEXT("5"));
     if (wish->has_list)

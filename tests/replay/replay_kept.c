@@ -17,7 +17,8 @@ void word_look(struct world *world, struct text line, struct text block)
         world_fail(world, "nothing can be left to be looked at");
 }
 
-/* "history bob 2 sent|got "TEXT"…": so many entries, of which the newest is so and holds these in its line. */
+/* "history bob 2 sent|got "TEXT"…": so many entries ("1-2": from one to two), of which the newest is so and holds these
+ * in its line. */
 void word_history(struct world *world, struct text line, struct text block)
 {
     struct text address = script_address(world, script_word(&line)), number = script_word(&line),
@@ -25,13 +26,16 @@ void word_history(struct world *world, struct text line, struct text block)
     struct history_entry *entries;
     struct text message;
     size_t count;
-    uint64_t wanted = 0;
+    uint64_t least = 0, most = 0;
+    struct text low, high;
     bool more;
     (void)block;
-    if (!text_to_u64(number, &wanted) || history_list(world->documents, address, (struct text){0}, ENTRIES_MAX,
-                                                      &world->arena, &entries, &count, &more) != OK)
+    bool ranged = text_cut(number, '-', &low, &high);
+    if (!text_to_u64(low, &least) || !text_to_u64(ranged ? high : low, &most) ||
+        history_list(world->documents, address, (struct text){0}, ENTRIES_MAX, &world->arena, &entries, &count,
+                     &more) != OK)
         return world_fail(world, "the history cannot be read");
-    if (count != wanted)
+    if (count < least || count > most)
         return world_fail(world, "there are %zu entries", count);
     if (role.length == 0)
         return;
