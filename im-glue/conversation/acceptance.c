@@ -8,6 +8,7 @@
 struct copy {
     struct served *served;
     size_t commit;
+    bool is_own; /* its bytes are not those of the others */
     struct deferred deferred;
     struct fate fate;
 };
@@ -18,6 +19,7 @@ struct acceptance {
     size_t count, passing_count;
     enum message_content message;
     struct text content; /* of all copies; empty before the first */
+    struct text bytes;   /* of them; the request's */
     struct text *failed; /* who does not get it: some are told as failures */
     size_t failed_count;
     bool kept; /* for somebody who is away */
@@ -43,7 +45,8 @@ struct work *acceptance_new(struct incoming *incoming, size_t recipients)
     return work;
 }
 
-/* Absent users read "stored" in the trace; for the others it is on its way at once. */
+/* Absent users read "stored" in the trace; for the others it is on its way at once, and the trace waits for what
+ * becomes of it. */
 void acceptance_add_copy(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate,
                          bool may_store)
 {
@@ -59,7 +62,7 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     struct text own = {0};
     size_t commit =
         deferral_add(work, served, &deferred, incoming->message, incoming->is_own ? &own : &acceptance->content);
-    acceptance->copies[acceptance->count++] = (struct copy){served, commit, deferred, fate};
+    acceptance->copies[acceptance->count++] = (struct copy){served, commit, incoming->is_own, deferred, fate};
     work_add_fate(work, &fate);
 }
 
@@ -107,6 +110,7 @@ void acceptance_submit(struct work *work, const struct incoming *incoming, struc
     struct acceptance *acceptance = work->details;
     acceptance->report = report(work, incoming, group);
     acceptance->recording = work->count;
+    acceptance->bytes = incoming->message;
     recording_add_sent(work, incoming, group);
     work_submit(work);
 }
@@ -161,13 +165,25 @@ static void acceptance_done(struct conversation *conversation, struct work *work
         undo(conversation, work); /* before the request goes: the fates refer to it */
         return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
     }
+    /* What follows outlives the request. */
+    struct text bytes = text_copy(&work->arena, acceptance->bytes);
+    for (size_t i = 0; i < acceptance->count; i++)
+        acceptance->copies[i].deferred = deferral_copy(&acceptance->copies[i].deferred, &work->arena);
+    struct sip_message *read = request->onward;
+    request->onward = NULL;
     request_answer(request, 202, NULL);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
-        message_count(copy->fate.group, acceptance->message, MESSAGE_STORED);
+        struct fresh fresh = {copy->deferred, bytes, read};
+        fresh.deferred.version = work->commits[copy->commit].version;
+        message_count(copy->deferred.group, acceptance->message, MESSAGE_STORED);
         expiry_note(conversation, copy->deferred.expires_ms);
-        queue_flush(conversation, copy->served);
+        if (copy->is_own)
+            queue_flush(conversation, copy->served);
+        else
+            queue_flush_fresh(conversation, copy->served, &fresh);
     }
+    sip_message_free(read);
     for (size_t i = 0; i < acceptance->passing_count; i++)
         delivery_send(acceptance->passing[i]);
     own_report_done(work, &acceptance->report);

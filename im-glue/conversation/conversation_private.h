@@ -617,6 +617,9 @@ void deferral_remove(struct work *work, const struct deferred *deferred); /* wha
 void deferral_arrived(struct served *served, size_t bytes); /* what was added is on the disk, or will never be */
 uint64_t deferral_order(struct conversation *conversation);
 bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes);
+struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena);
+/* So many wait for him; false: others, or not readable. */
+bool deferral_holds(struct conversation *conversation, const struct served *served, uint64_t count);
 bool deferral_is_empty(struct conversation *conversation, const struct served *served); /* false: or not readable */
 void deferral_refuse(struct incoming *incoming, struct text recipient); /* for lack of room; answered and freed */
 
@@ -690,6 +693,13 @@ bool inbound_take(struct request *request);
 /* The trace of it, with the steps so far, in the arena. */
 struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena);
 void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
+/* The same when a message has just been stored: what is known of it need not be read. */
+struct fresh {
+    struct deferred deferred; /* with the version of its record */
+    struct text message;
+    const struct sip_message *read; /* the message */
+};
+void queue_flush_fresh(struct conversation *conversation, struct served *served, const struct fresh *fresh);
 void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
 void queue_delivery_finished(struct delivery *delivery, int status);
 void queue_run_waiting(struct conversation *conversation); /* those for whom there is room now */

@@ -49,6 +49,16 @@ struct deferred deferral_of_report(const struct conversation *conversation, cons
     };
 }
 
+struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena)
+{
+    struct deferred copy = *deferred;
+    struct text *texts[] = {&copy.owner, &copy.reference, &copy.content, &copy.message_id, &copy.call_id, &copy.sender,
+                            &copy.group, &copy.from,      &copy.to,      &copy.subject,    &copy.type,    &copy.error};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        *texts[i] = text_copy(arena, *texts[i]);
+    return copy;
+}
+
 uint64_t deferral_order(struct conversation *conversation)
 {
     conversation->last_order = deferred_order(conversation->last_order, conversation->now.wall_ms);
@@ -108,10 +118,15 @@ bool deferral_has_room(struct conversation *conversation, const struct served *s
            fits(all.bytes, bytes, settings->all_bytes_max);
 }
 
-bool deferral_is_empty(struct conversation *conversation, const struct served *served)
+bool deferral_holds(struct conversation *conversation, const struct served *served, uint64_t count)
 {
     struct deferred_figures his;
-    return deferred_figures(conversation->documents, text_of(served->address), &his) == OK && his.count == 0;
+    return deferred_figures(conversation->documents, text_of(served->address), &his) == OK && his.count == count;
+}
+
+bool deferral_is_empty(struct conversation *conversation, const struct served *served)
+{
+    return deferral_holds(conversation, served, 0);
 }
 
 void deferral_refuse(struct incoming *incoming, struct text recipient)

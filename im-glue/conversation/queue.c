@@ -11,6 +11,9 @@
 
 static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
                                struct deferred *deferred_out);
+static struct fate new_fate(const struct deferred *deferred, struct arena *arena);
+static struct delivery *begin_delivery(struct conversation *conversation, struct served *served,
+                                       const struct deferred *deferred);
 static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred);
 static void plan_retry(struct conversation *conversation, struct served *served);
 static void carry_on(struct conversation *conversation, struct work *work);
@@ -77,6 +80,22 @@ void queue_flush(struct conversation *conversation, struct served *served)
     arena_clear(&arena);
 }
 
+void queue_flush_fresh(struct conversation *conversation, struct served *served, const struct fresh *fresh)
+{
+    const struct deferred *deferred = &fresh->deferred;
+    bool is_next = !served->flushing && !served->kept_relays && !served->flush_after && !served->domain &&
+                   !deferred->away && deferred->expires_ms > conversation->now.wall_ms && has_room(conversation) &&
+                   served_reachable(conversation, served) && deferral_holds(conversation, served, 1);
+    if (!is_next)
+        return queue_flush(conversation, served);
+    queue_forget_retry(conversation, served);
+    served->flush_again = false;
+    struct delivery *delivery = begin_delivery(conversation, served, deferred);
+    delivery->message = text_copy(&delivery->arena, fresh->message);
+    delivery->fate = new_fate(&delivery->deferred, &delivery->arena);
+    delivery_send_read(delivery, fresh->read);
+}
+
 void queue_registered(struct conversation *conversation, struct served *served)
 {
     served->retries = 0;
@@ -109,10 +128,9 @@ static enum status read_wanted(struct conversation *conversation, struct served 
     return NOT_FOUND;
 }
 
-/* The record of the same message to the same user; another sender may have chosen the same id. */
-struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena)
+/* As it was when the message came, for who was there. */
+static struct fate new_fate(const struct deferred *deferred, struct arena *arena)
 {
-    struct fate kept;
     struct fate fate = {
         .message_id = deferred->message_id,
         .sender = deferred->sender,
@@ -120,6 +138,13 @@ struct fate queue_fate(struct conversation *conversation, const struct deferred 
         .group = deferred->group,
         .call_id = deferred->call_id,
     };
+    return fate_with(&fate, FATE_RECEIVED, deferred->received_ms, TEXT(""), arena);
+}
+
+/* The record of the same message to the same user; another sender may have chosen the same id. */
+struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena)
+{
+    struct fate kept, fate = new_fate(deferred, arena);
     if (fate_get(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
         text_equal(kept.sender, fate.sender)) {
         fate.steps = kept.steps;
@@ -128,37 +153,44 @@ struct fate queue_fate(struct conversation *conversation, const struct deferred 
     return fate;
 }
 
-/* Read anew, so that it lives as long as the delivery, whose outcome is known already if there is nothing to be sent.
- */
-static enum status read_stored(struct delivery *delivery, const struct deferred *deferred)
+/* Its outcome is known already if there is nothing to be sent. */
+static enum status read_stored(struct delivery *delivery)
 {
     struct conversation *conversation = delivery->conversation;
     struct arena *arena = &delivery->arena;
-    enum status status = deferred_get(conversation->documents, text_of(delivery->recipient->address),
-                                      deferred->reference, arena, &delivery->deferred);
-    if (status == NOT_FOUND || (status == OK && delivery->deferred.outcome != DEFERRED_WAITING)) {
+    struct deferred now;
+    enum status status =
+        deferred_content_get(conversation->documents, delivery->deferred.content, arena, &delivery->message);
+    if (status != NOT_FOUND)
+        return status;
+    status = deferred_get(conversation->documents, delivery->deferred.owner, delivery->deferred.reference, arena, &now);
+    if (status == NOT_FOUND || (status == OK && now.outcome != DEFERRED_WAITING))
         delivery->best = GONE;
-        return OK;
-    }
-    if (status == OK)
-        status = deferred_content_get(conversation->documents, delivery->deferred.content, arena, &delivery->message);
-    if (status == NOT_FOUND) /* damage: nobody will ever get it, and it must not stand before the others */
+    else if (status == OK) /* damage: nobody will ever get it, and it must not stand before the others */
         delivery->best = 493;
     return status == NOT_FOUND ? OK : status;
 }
 
-static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred)
+static struct delivery *begin_delivery(struct conversation *conversation, struct served *served,
+                                       const struct deferred *deferred)
 {
     struct delivery *delivery = delivery_new(conversation, served);
     served->flushing = true;
     delivery->held = DELIVERY_BYTES + 2 * deferred->size;
     conversation->delivery_bytes += delivery->held;
-    if (read_stored(delivery, deferred) != OK) {
+    delivery->deferred = deferral_copy(deferred, &delivery->arena);
+    delivery->may_store = !deferred->once;
+    return delivery;
+}
+
+static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred)
+{
+    struct delivery *delivery = begin_delivery(conversation, served, deferred);
+    if (read_stored(delivery) != OK) {
         served->flushing = false;
         delivery_free(delivery);
         return plan_retry(conversation, served);
     }
-    delivery->may_store = !delivery->deferred.once;
     delivery->fate = queue_fate(conversation, &delivery->deferred, &delivery->arena);
     if (delivery->best)
         return delivery_settle(delivery);
