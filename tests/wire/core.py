@@ -56,7 +56,7 @@ def wait_for_log(system, text, count=1):
 
 
 def behind_a_core(system):
-    port, phones = kamailio_program.free_port(), []
+    port, phones = harness.free_port(), []
     core = kamailio_program.Kamailio(system, "core.cfg", port, (
         ("127.0.0.1:5080", f"127.0.0.1:{port}"), ("127.0.0.1:5060", f"127.0.0.1:{system.ports['sip']}"),
         ("text:///etc/kamailio/dbtext", database(system))))

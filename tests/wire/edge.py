@@ -63,7 +63,7 @@ def delivered(sender, phone, body):
 
 
 def through_the_edge(system):
-    port, phones = kamailio_program.free_port(), []
+    port, phones = harness.free_port(), []
     edge = kamailio_program.Kamailio(system, "edge.cfg", port, (
         ("127.0.0.1:5080", f"127.0.0.1:{port}"), ("127.0.0.1:5060", f"127.0.0.1:{system.ports['sip']}")))
     try:

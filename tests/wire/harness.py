@@ -30,11 +30,16 @@ def group_xml(uri, members):
     return GROUP_XML.format(uri=uri, entries="".join(f'<entry uri="sip:{m}@example.com"/>' for m in members))
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    """For a program that cannot choose one by itself."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port():
+    """For UDP and TCP, for a program that cannot choose one by itself."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(udp.getsockname())
+                return udp.getsockname()[1]
+            except OSError:
+                continue
 
 
 class Program:

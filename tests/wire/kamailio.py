@@ -42,7 +42,7 @@ class Phone:
 
 
 def start(system, phone):
-    port = kamailio_program.free_port()
+    port = harness.free_port()
     policy = "%s:%d" % system.xdms.addresses["policy"]
     return kamailio_program.Kamailio(system, "policy.cfg", port, (
         ("udp:127.0.0.1:5080", f"udp:127.0.0.1:{port}"), ("sip:127.0.0.1:5060", f"sip:127.0.0.1:{phone.port}"),

@@ -1,23 +1,10 @@
 """A Kamailio of the Debian package with one of the configurations in docs/examples/kamailio, on ports of the test."""
 import os
 import shutil
-import socket
 import subprocess
 import time
 
 import harness
-
-
-def free_port():
-    """For UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-                return udp.getsockname()[1]
-            except OSError:
-                continue
 
 
 class Kamailio:

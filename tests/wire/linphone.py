@@ -100,6 +100,15 @@ def what_comes_while_a_phone_is_off_is_reported_when_it_is_on(alice, carol, open
     return carol
 
 
+def what_was_accepted_and_is_dropped_is_reported(system, alice):
+    """To dave, who never comes; by the server itself."""
+    alice.say("send sip:dave@example.com never read")
+    alice.wait_for("state accepted never read")
+    system.ctl("queue", "drop", "dave", "--all")
+    alice.wait_for("state failed never read")
+    wait_for_steps(system, "dave", {"stored", "deleted", "reported"})
+
+
 def what_is_refused_is_told(alice):
     alice.say("send sip:nobody@example.com to nobody")
     alice.wait_for("state failed to nobody")
@@ -127,6 +136,7 @@ def test(system):
         two_chat(system, alice, bob)
         a_group_chats(alice, bob, carol)
         what_comes_while_a_phone_is_off_is_reported_when_it_is_on(alice, carol, lambda: phone("carol", "tcp"))
+        what_was_accepted_and_is_dropped_is_reported(system, alice)
         what_is_refused_is_told(alice)
     finally:
         for left in phones:

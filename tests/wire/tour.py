@@ -2,7 +2,6 @@
 """The tour of the README with curl and sipp: a group by XCAP, a message to it that arrives, is refused and is kept, a
 restart of both programs, and the hand-over to the member who comes back."""
 import os
-import socket
 import time
 
 import harness
@@ -15,18 +14,6 @@ BLOCK_ALICE = """<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:oxe
 </ruleset>
 """
 GROUP_TYPE = "application/vnd.oma.poc.groups+xml"
-
-
-def free_port():
-    """Free for UDP and for TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(udp.getsockname())
-            except OSError:
-                continue
-            return udp.getsockname()[1]
 
 
 def wait_bound(port, transport):
@@ -85,7 +72,7 @@ def tour(system):
     assert system.curl("PUT", system.url(harness.RULES, "carol", "im-rules"), "carol", BLOCK_ALICE,
                        "application/auth-policy+xml")[0] == 201
 
-    bob, carol, dave = free_port(), free_port(), free_port()
+    bob, carol, dave = harness.free_port(), harness.free_port(), harness.free_port()
     bob_got = receive(system, bob, "to the team")
     register(system, "bob", bob)
     register(system, "carol", carol)
@@ -123,7 +110,7 @@ def tour(system):
                                             "entry%5B@uri=%22sip:bob@example.com%22%5D"), "alice")[0] == 200
     send(system, "bob", "team", "still in?", "403")
 
-    tcp = free_port()
+    tcp = harness.free_port()
     tcp_got = receive(system, tcp, "over TCP", transport="t1")
     register(system, "alice", tcp, transport="t1")
     send(system, "bob", "alice", "over TCP", "200", transport="t1")

@@ -1,0 +1,60 @@
+/* What the files about reports share: those that wait for others, and what a report says. */
+#ifndef REPORTS_PRIVATE_H
+#define REPORTS_PRIVATE_H
+
+#include "conversation_private.h"
+#include "imdn.h"
+
+#define REPORTS_FORGET_MS 86400000 /* who reports later than a day after is not waited for */
+
+/* One report that waits: its document, and the message that came. */
+struct waiting {
+    char *name, *reporter, *message;
+    size_t length;
+    struct waiting *next;
+};
+
+/* Who has reported what: once is enough. */
+struct reported {
+    UT_hash_handle hh;
+    char *key;
+};
+
+/* All reports about one message. */
+struct collection {
+    UT_hash_handle hh;
+    char *key, *group;
+    struct served *sender; /* of the message, who gets the reports */
+    struct waiting *first, **end;
+    size_t count;
+    struct reported *reported;
+    size_t recipients;                /* of the message, each of whom may report once of a kind; 0: too many to count */
+    size_t leaving;                   /* of those that wait: on their way to the queue of the sender */
+    unsigned arriving;                /* on their way to the disk */
+    int64_t send_at_ms, forget_at_ms; /* monotonic; send_at_ms 0: nothing waits */
+    TAILQ_ENTRY(collection) due, all;
+};
+
+/* collection.c */
+struct collection *collection_of(struct conversation *conversation, struct text message_id, struct served *sender,
+                                 struct text group);
+void collection_free(struct conversation *conversation, struct collection *collection);
+bool collection_is_idle(const struct collection *collection); /* nothing waits in it, and nothing is on its way */
+void collection_set_due(struct conversation *conversation, struct collection *collection, int64_t send_at_ms);
+/* Who said what: false when he said so before. */
+struct text collection_key(struct text reporter, struct text kind, struct arena *arena);
+bool collection_note(struct collection *collection, struct text key);
+void collection_forget(struct collection *collection, struct text key);
+void collection_add(struct conversation *conversation, struct collection *collection, struct text name,
+                    struct text reporter, struct text message);
+void collection_drop(struct conversation *conversation, struct collection *collection, size_t count); /* the first */
+/* Nobody is missing who could say the same of the message. There are few, or nobody counted them. */
+bool collection_is_complete(const struct collection *collection, struct text key);
+
+/* report_read.c */
+/* The report in the content of a message: whole, or inside an envelope. */
+bool report_find(struct text type, struct text body, struct arena *arena, struct text *document_out);
+/* The record of the message that it speaks of, as the reporter got it. */
+bool report_find_original(struct incoming *incoming, struct imdn *imdn_out, struct fate *fate_out);
+
+#endif
