@@ -71,8 +71,9 @@ enum status document_read_node(const struct documents *documents, const struct d
                                const struct xcap_selector *selector, struct arena *arena, struct stored *found_out,
                                struct text *node_out);
 
-/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND, FAILED; FULL for one made of
- * contents that would be larger than DOCUMENT_LISTING_MAX. One made of a home lists folders in part instead. */
+/* Computed documents have a version too: it changes when their bytes do. NOT_FOUND; FAILED, where the bytes are what
+ * the sheet complained of, if it was that; FULL for one made of contents that would be larger than
+ * DOCUMENT_LISTING_MAX. One made of a home lists folders in part instead. */
 enum status document_read(const struct documents *documents, const struct document_place *place, struct arena *arena,
                           struct stored *found_out);
 enum status document_read_version(const struct documents *documents, const struct document_place *place,
@@ -153,11 +154,11 @@ struct document_change {
     struct arena *arena; /* lives as long as the change */
 
     /* results, when document_change_run says DOCUMENT_FINISHED */
-    enum status status; /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX),
-                         * UNCERTAIN (it may have happened, and what stands there does not tell) */
-    struct refusal refusal;
-    bool created;     /* 201 rather than 200 */
-    uint64_t version; /* of the document after the change; 0 when it was deleted */
+    enum status status;     /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX),
+                             * UNCERTAIN (it may have happened, and what stands there does not tell) */
+    struct refusal refusal; /* of a sheet that FAILED its phrase, for those who wrote it */
+    bool created;           /* 201 rather than 200 */
+    uint64_t version;       /* of the document after the change; 0 when it was deleted */
 
     /* private */
     struct commit commit;

@@ -160,6 +160,33 @@ def reloads(server):
     assert bookmarks not in server.curl("GET", directory)[1]
 
 
+def failing_sheets(server):
+    """A sheet that breaks over a document is a 500, and the log says what it said."""
+    sheet = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">
+        <xsl:if test="%s"><xsl:message terminate="yes">nobody thought of this</xsl:message></xsl:if>%s
+        </xsl:template></xsl:stylesheet>"""
+    folder = os.path.join(server.schemas, "org.example.bookmarks")
+    all_of_them = '<document name="all" computed="all.xsl" from="home"/>'
+    write(folder, manifest_xml=MANIFEST.replace("<document", all_of_them + "<document", 1), document_xsd=SCHEMA,
+          constraints_xsl=sheet % ("*/@break", ""),
+          all_xsl=sheet % ("//document[@name='odd']", '<bookmarks xmlns="urn:example:bookmarks"/>'))
+    assert "loaded anew" in server.reload()[0]
+    home = "org.example.bookmarks/users/sip:alice@example.com/"
+    for name, broken, path, why in (("index", True, "index", "nobody thought of this"),
+                                    ("odd", False, "all", "nobody thought of this")):
+        body = BOOKMARKS.replace("/>", ' break="1"/>') if broken else BOOKMARKS
+        before = len(server.lines())
+        code, text = server.curl("PUT", home + name, body=body, content_type=BOOKMARKS_TYPE)
+        if not broken:
+            assert code == 201, text
+            code, text = server.curl("GET", home + path)
+        assert code == 500 and "its log says why" in text, (code, text)
+        told = [line for line in server.lines()[before:] if " ERROR " in line]
+        assert len(told) == 1 and f"name={path} why=" in told[0] and why in told[0], told
+    shutil.rmtree(folder)
+    server.reload()
+
+
 def worked_example(build, server):
     """docs/new-usage.md, played to the letter: its files are written, its commands typed."""
     page = open(os.path.join(harness.SOURCE, "docs", "new-usage.md"), encoding="utf-8").read()
@@ -301,6 +328,7 @@ def main():
         two_processes(build, server)
         messaging_reloads(build, server)
         reloads(server)
+        failing_sheets(server)
         worked_example(build, server)
         reloads_under_load(server)
         server.program.stop()

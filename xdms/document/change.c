@@ -305,7 +305,7 @@ static bool change_conclude(struct document_change *change)
 static void keep_refusal(struct document_change *change)
 {
     struct refusal *refusal = &change->refusal;
-    if (change->status != REFUSED)
+    if (change->status != REFUSED && change->status != FAILED) /* a sheet that fails says why */
         return;
     if (refusal->element)
         refusal->element = text_cstring(change->arena, text_of(refusal->element));

@@ -95,6 +95,7 @@ void respond_xcap_refusal(const struct xcap_call *call, enum status status, cons
     if (code == 503)
         http_response_header(response, "Retry-After", TEXT(RETRY_AFTER_S));
     if (code >= 500 && status != CONFLICT) /* a lost race is nobody's failure */
-        log_error("request failed status=%d reason=%s usage=%.*s owner=%.*s name=%.*s", code, status_name(status),
-                  TEXT_ARG(call->place.key.usage), TEXT_ARG(call->place.key.owner), TEXT_ARG(call->place.key.name));
+        log_error("request failed status=%d reason=%s usage=%.*s owner=%.*s name=%.*s%s%.*s", code, status_name(status),
+                  TEXT_ARG(call->place.key.usage), TEXT_ARG(call->place.key.owner), TEXT_ARG(call->place.key.name),
+                  refusal->phrase.length ? " why=" : "", TEXT_ARG(refusal->phrase));
 }

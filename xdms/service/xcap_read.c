@@ -33,6 +33,8 @@ static enum status read_bytes(const struct xcap_call *call, struct http_response
     if (status == OK)
         status = in_part ? document_read_part(documents, &call->place, &part, arena, found_out, &next)
                          : document_read(documents, &call->place, arena, found_out);
+    if (status == FAILED)
+        refusal->phrase = found_out->bytes;
     if (status == OK) {
         *bytes_out = found_out->bytes;
         xcap_part_link(call, &part, next, response);
