@@ -6,8 +6,10 @@
 
 #include "documents.h"
 
-#define PAGE      100 /* documents of one transaction: others get their turn between two */
-#define TRIES_MAX 16  /* as DOCUMENT_TRIES_MAX */
+#define PAGE STORE_PAGE_MAX  /* documents of one transaction, unless they are large: others get their turn between two \
+                              */
+#define BYTES_MAX (4u << 20) /* of documents of one transaction */
+#define TRIES_MAX 16         /* as DOCUMENT_TRIES_MAX */
 
 static const char *const tree_names[] = {[XCAP_USERS] = "users", [XCAP_GLOBAL] = "global"};
 
@@ -150,31 +152,46 @@ static enum status mend(const struct documents *documents, const struct usage *u
     return status == NOT_FOUND ? OK : status;
 }
 
+/* What differs is committed at once; a document that changed meanwhile is looked at again. */
+static enum status commit_looks(const struct documents *documents, const struct usage *usage, struct commit *commits,
+                                size_t count)
+{
+    enum status status = OK;
+    if (count)
+        store_commit(documents->store, commits, count);
+    for (size_t i = 0; status == OK && i < count; i++) {
+        status = commits[i].status;
+        if (status == CONFLICT || status == UNCERTAIN)
+            status = mend(documents, usage, &commits[i].key);
+    }
+    return status;
+}
+
 static enum status rebuild_page(const struct documents *documents, const struct usage *usage,
                                 const struct key_page *page, struct arena *arena, struct document_index_work *work)
 {
     struct commit *commits = arena_array(arena, struct commit, page->count + 1);
-    size_t count = 0;
-    for (size_t i = 0; i < page->count; i++) {
-        struct look look;
-        enum status status = look_at(documents, usage, &page->keys[i], arena, &look);
-        if (status != OK && status != NOT_FOUND)
-            return status;
-        work->documents++;
-        if (status == OK && !look.right)
-            commits[count++] = commit_of(&page->keys[i], &look);
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < page->count;) {
+        struct arena batch;
+        size_t count = 0, bytes = 0;
+        arena_init(&batch, "index");
+        for (; status == OK && i < page->count && bytes < BYTES_MAX; i++) {
+            struct look look;
+            status = look_at(documents, usage, &page->keys[i], &batch, &look);
+            if (status == OK && !look.right)
+                commits[count++] = commit_of(&page->keys[i], &look);
+            if (status == NOT_FOUND)
+                status = OK;
+            bytes += page->sizes[i];
+            work->documents++;
+        }
+        work->changed += count;
+        if (status == OK)
+            status = commit_looks(documents, usage, commits, count);
+        arena_clear(&batch);
     }
-    if (count)
-        store_commit(documents->store, commits, count);
-    work->changed += count;
-    for (size_t i = 0; i < count; i++) {
-        enum status status = commits[i].status;
-        if (status == CONFLICT || status == UNCERTAIN)
-            status = mend(documents, usage, &commits[i].key);
-        if (status != OK)
-            return status;
-    }
-    return OK;
+    return status;
 }
 
 typedef enum status page_fn(const struct documents *documents, const struct usage *usage, const struct key_page *page,

@@ -2,8 +2,8 @@
 #ifndef SEARCH_OWN_H
 #define SEARCH_OWN_H
 
-#include "search_run.h"
 #include "search_match.h"
+#include "search_run.h"
 #include "usage_search.h"
 
 /* Which entries of indexes lead to all documents that can fit. */
@@ -20,10 +20,9 @@ struct search_plan {
 const struct search_plan *search_plan(const struct usage_searchable *searchable,
                                       const struct search_expression *condition, struct arena *arena);
 
-/* Without SEARCH_PLAN_ALL: of two that both lead to all, the one that leads to fewer. `count_out`: documents, counted
- * as far as some thousand. FAILED. */
+/* Without SEARCH_PLAN_ALL: of two that both lead to all, the one that leads to fewer. FAILED. */
 enum status search_plan_choose(const struct documents *documents, const struct search_plan *plan, struct arena *arena,
-                               const struct search_plan **chosen_out, size_t *count_out);
+                               const struct search_plan **chosen_out);
 
 /* Which field of the manifest a path of a query stands for, or lies in; NULL: none. search_fields.c */
 const struct usage_field *search_field(const struct usage_searchable *searchable, const struct search_path *path,

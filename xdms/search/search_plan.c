@@ -3,9 +3,8 @@
 #include "search_own.h"
 #include "unicode.h"
 
-#define PROBE_MAX                                                                                                      \
-    4000 /* entries that are counted to see which of two leads to fewer documents: a millisecond or two                \
-          */
+#define PROBE_MIN 16   /* entries that are counted at first, to see which of two leads to fewer documents… */
+#define PROBE_MAX 4096 /* …and at most, while neither has an end: a millisecond or two */
 
 static const struct search_plan *plan_look_up(const struct usage_searchable *searchable,
                                               const struct search_expression *test, struct arena *arena);
@@ -131,7 +130,9 @@ static const struct search_plan *plan_look_up(const struct usage_searchable *sea
     return field ? plan_value(field, test->kind, changed, wanted->string, arena) : NULL;
 }
 
-static enum status count_entries(const struct documents *documents, const struct search_plan *plan, size_t *count_out)
+/* As far as `most`. */
+static enum status count_entries(const struct documents *documents, const struct search_plan *plan, size_t most,
+                                 size_t *count_out)
 {
     struct key_page page = {0};
     struct text *values = NULL;
@@ -140,9 +141,10 @@ static enum status count_entries(const struct documents *documents, const struct
     bool more = true;
     arena_init(&arena, "entries");
     *count_out = 0;
-    for (size_t limit = 64; status == OK && more && *count_out < PROBE_MAX; limit = STORE_PAGE_MAX) {
+    while (status == OK && more && *count_out < most) {
         struct text after = page.count ? values[page.count - 1] : (struct text){0};
         struct document_key *last = page.count ? &page.keys[page.count - 1] : NULL;
+        size_t limit = most < STORE_PAGE_MAX ? most : STORE_PAGE_MAX;
         status = document_entries(documents, plan->claim, plan->value, last ? &after : NULL, last, limit, &arena, &page,
                                   &values);
         more = status == OK && page.more;
@@ -157,25 +159,48 @@ static enum status count_entries(const struct documents *documents, const struct
     return status;
 }
 
+/* Of a plan without a choice left. */
+static enum status count_plan(const struct documents *documents, const struct search_plan *plan, size_t most,
+                              size_t *count_out)
+{
+    size_t more = 0;
+    if (plan->kind == SEARCH_PLAN_LOOKUP)
+        return count_entries(documents, plan, most, count_out);
+    enum status status = count_plan(documents, plan->a, most, count_out);
+    if (status == OK && *count_out < most)
+        status = count_plan(documents, plan->b, most, &more);
+    *count_out += more;
+    return status;
+}
+
+/* Both are counted a little further each time, so that a short one is not kept waiting by a long one. */
+static enum status fewer(const struct documents *documents, const struct search_plan *a, const struct search_plan *b,
+                         const struct search_plan **fewer_out)
+{
+    for (size_t most = PROBE_MIN;; most *= 8) {
+        size_t counts[2];
+        enum status status = count_plan(documents, a, most, &counts[0]);
+        if (status == OK)
+            status = count_plan(documents, b, most, &counts[1]);
+        *fewer_out = counts[1] < counts[0] ? b : a;
+        if (status != OK || counts[0] < most || counts[1] < most || most >= PROBE_MAX)
+            return status;
+    }
+}
+
 enum status search_plan_choose(const struct documents *documents, const struct search_plan *plan, struct arena *arena,
-                               const struct search_plan **chosen_out, size_t *count_out)
+                               const struct search_plan **chosen_out)
 {
     const struct search_plan *a, *b;
-    size_t counts[2];
     *chosen_out = plan;
     if (plan->kind == SEARCH_PLAN_LOOKUP)
-        return count_entries(documents, plan, count_out);
-    enum status status = search_plan_choose(documents, plan->a, arena, &a, &counts[0]);
-    if (status == OK)
-        status = search_plan_choose(documents, plan->b, arena, &b, &counts[1]);
-    if (status != OK)
-        return status;
-    if (plan->kind == SEARCH_PLAN_ALL) {
-        *chosen_out = counts[1] < counts[0] ? b : a;
-        *count_out = counts[1] < counts[0] ? counts[1] : counts[0];
         return OK;
-    }
-    *chosen_out = pair(SEARCH_PLAN_ANY, a, b, arena);
-    *count_out = counts[0] + counts[1];
-    return OK;
+    enum status status = search_plan_choose(documents, plan->a, arena, &a);
+    if (status == OK)
+        status = search_plan_choose(documents, plan->b, arena, &b);
+    if (status == OK && plan->kind == SEARCH_PLAN_ALL)
+        return fewer(documents, a, b, chosen_out);
+    if (status == OK)
+        *chosen_out = pair(SEARCH_PLAN_ANY, a, b, arena);
+    return status;
 }

@@ -193,7 +193,6 @@ static bool read_after(struct search *search)
 static enum status choose_plan(struct search *search)
 {
     struct search_source *source = &search->source;
-    size_t count;
     bool ready = false;
     const struct search_plan *plan =
         source->owner.bytes ? NULL : search_plan(search->searchable, search->query.where, search->arena);
@@ -203,7 +202,7 @@ static enum status choose_plan(struct search *search)
     enum status status = document_index_ready(search->documents, search->usage, search->source.tree, &ready);
     if (status != OK || !ready)
         return status;
-    status = search_plan_choose(search->documents, plan, search->arena, &source->plan, &count);
+    status = search_plan_choose(search->documents, plan, search->arena, &source->plan);
     search->outcome.indexed = status == OK;
     return status;
 }
