@@ -4,6 +4,7 @@
 #include "log.h"
 #include "mime.h"
 #include "reginfo.h"
+#include "terms_private.h"
 #include "user.h"
 
 #define WATCH_S 3761 /* RFC 3680 §4.4 */

@@ -1,7 +1,7 @@
 /* What a REGISTER says beside its contacts: the way through proxies (RFC 3327), flows of clients that have several (RFC
  * 5626), addresses of single devices (RFC 5627), and REGISTERs of a trusted server for its users. */
-#include "conversation_private.h"
 #include "mime.h"
+#include "terms_private.h"
 #include "uri.h"
 
 #define PATH_BYTES_MAX     2048  /* some ten proxies; it is stored and sent with each message */
