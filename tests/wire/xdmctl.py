@@ -68,9 +68,22 @@ def groups(server, folder):
     server.ctl("group", "del", "sip:other@example.com", code=REFUSED)
 
 
+def waiting(server):
+    assert server.ctl("queue") == server.ctl("queue", "--user", "alice", "--json") == ""
+    server.ctl("queue", "--user", " ", code=REFUSED)
+    server.ctl("queue", "drop", "alice", "none", code=REFUSED)
+    assert server.ctl("queue", "drop", "alice", "--all") == "0 dropped\n"
+    assert server.ctl("queue", "retry", "alice").startswith("0 are tried")
+    server.ctl("user", "add", "erin", "erin")
+    assert "account    1" in server.ctl("user", "erase", "--yes", "erin")
+    assert "account    0" in server.ctl("user", "erase", "--yes", "erin")
+    server.ctl("user", "erase", "--yes", " ", code=REFUSED)
+
+
 def usage(server):
     for arguments in ([], ["user"], ["user", "add"], ["user", "add", "--unknown"], ["group", "put"], ["trace"],
-                      ["backup"], ["unknown"], ["--admin"]):
+                      ["user", "erase", "alice"], ["queue", "drop", "alice"], ["queue", "drop", "alice", "--none"],
+                      ["queue", "retry"], ["queue", "alice"], ["backup"], ["unknown"], ["--admin"]):
         assert server.ctl(*arguments, code=USAGE)
     assert server.ctl("unknown", code=USAGE) == "xdmctl: there is no command 'unknown'; xdmctl help tells of all\n"
     calls = server.ctl("group", "kick", code=USAGE).splitlines()
@@ -84,6 +97,7 @@ def commands(build, folder, started):
     started.append(first)
     users(first)
     groups(first, folder)
+    waiting(first)
     usage(first)
     assert first.ctl("trace", "alice") == "no messages yet\n"
     first.ctl("trace", "nobody", code=REFUSED)
