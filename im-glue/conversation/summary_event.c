@@ -105,6 +105,8 @@ void summary_changed(struct conversation *conversation, struct text address)
 
 void summary_written(struct conversation *conversation, const struct work *work)
 {
+    if (notifier_count(conversation->notifier) == 0)
+        return;
     for (size_t i = 0; i < work->count; i++)
         if (text_equal(work->commits[i].key.usage, TEXT(DOCUMENT_DEFERRED)))
             summary_changed(conversation, work->commits[i].key.owner);
