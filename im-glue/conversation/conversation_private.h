@@ -388,16 +388,6 @@ void publication_load(struct conversation *conversation);
 void publication_sweep(struct conversation *conversation, struct served *served);
 void publication_free_all(struct served *served);
 
-/* recording.c: histories of those who ask for one */
-#define RECORDING_COMMITS 3 /* most that is added to one work: a message and two entries */
-bool recording_is_asked(const struct conversation *conversation, const struct served *served);
-void recording_add_sent(struct work *work, const struct incoming *incoming, struct text group); /* accepted */
-void recording_add_relayed(struct work *work, const struct delivery *delivery);  /* the sender's, of what is to one */
-void recording_add_received(struct work *work, const struct delivery *delivery); /* a contact took it */
-void recording_done(struct conversation *conversation, const struct work *work); /* what it wrote is on disk */
-void recording_trim(struct conversation *conversation, struct served *served);   /* keeps he too much? */
-void recording_sweep(struct conversation *conversation);                         /* what is over */
-
 /* registrar.c, pager.c */
 void registrar_receive(struct request *request);
 void pager_receive(struct request *request);
@@ -613,21 +603,6 @@ void expiry_sweep(struct conversation *conversation);
 void ended_tell(struct work *work, const struct deferred *items, size_t count);
 void ended_told(const struct work *work);
 
-/* summary_event.c: how much waits is told to whom it waits for */
-void summary_changed(struct conversation *conversation, struct text address);
-void summary_written(struct conversation *conversation, const struct work *work); /* it may have changed that */
-void summary_came(struct conversation *conversation, struct served *served);      /* he was not there before */
-void summary_run_deadlines(struct conversation *conversation);
-int64_t summary_deadline(const struct conversation *conversation);
-
-/* services.c: the addresses at which users ask for what is kept for them */
-bool services_are(const struct conversation *conversation, struct text target);
-void services_receive(struct request *request, struct text target); /* a MESSAGE; its sender is known */
-
-/* looks.c */
-void looks_run(struct conversation *conversation);
-int64_t looks_deadline(const struct conversation *conversation);
-
 /* domain.c: those that are not ours */
 bool domain_is_ours(const struct conversation *conversation, struct text domain);
 bool domain_is_listed(struct text list, struct text domain);
@@ -683,5 +658,7 @@ void queue_forget_retry(struct conversation *conversation, struct served *served
 void queue_run_deadlines(struct conversation *conversation);
 int64_t queue_deadline(const struct conversation *conversation);
 bool queue_may_try_again(int status); /* would the same message find the user later? */
+
+#include "kept_private.h"
 
 #endif

@@ -72,7 +72,7 @@ struct conversation_settings {
      * itself acts on (reports, isComposing, lists of recipients) is not asked. */
     struct text types_allowed; /* empty: all */
     struct text types_refused; /* whatever is allowed */
-    bool block_politely; /* who is blocked by the rules of a recipient is told that his message has arrived */
+    bool block_politely;       /* who is blocked by the rules of a recipient is told that his message has arrived */
     size_t message_bytes_max;  /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
     enum list_senders list_senders;
     size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */

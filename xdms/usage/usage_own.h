@@ -52,8 +52,8 @@ struct usage_loaded {
     const struct usage_claim_row *claims;
     size_t claims_count;
     const struct usage_searchable *searchable[USAGE_TREES]; /* NULL: nothing */
-    struct usage_computed *computed; /* one for each of usage.documents */
-    bool has_suspects;               /* else the sheet looks at every document */
+    struct usage_computed *computed;                        /* one for each of usage.documents */
+    bool has_suspects;                                      /* else the sheet looks at every document */
     struct xml_suspects suspects;
     struct xml_schema *schema;
     struct xml_sheet *constraints; /* NULL: none */
