@@ -54,6 +54,7 @@ struct usage_searchable {
     bool if_absent;            /* …or that have none, if this */
     const struct usage_field *fields;
     size_t fields_count;
+    bool indexed;          /* some field is */
     struct text kind_all;  /* of documents with too many values */
     struct text signature; /* of all that decides which entries documents have */
 };

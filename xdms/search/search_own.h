@@ -62,4 +62,43 @@ bool search_source_has(const struct search_source *source, const struct document
 enum status search_source_next(struct search_source *source, struct document_key *key_out); /* NOT_FOUND: no more */
 void search_source_close(struct search_source *source);
 
+/* --- one search: search_order.c begins it, search_run.c runs it ------------------------------------------------ */
+
+/* One that is found, and not made yet because others may come before it. */
+struct search_found {
+    struct document_key key;
+    size_t record;
+    struct text *keys;
+    size_t place; /* among all: keeps equal ones as they were */
+};
+
+struct search {
+    const struct documents *documents;
+    struct arena *arena; /* the caller's */
+    struct search_order order;
+    const struct usage *usage;
+    const struct usage_searchable *searchable;
+    struct search_query query;
+    struct search_source source;
+    bool opened;
+    unsigned masks[SEARCH_MASKS_MAX];
+    size_t masks_count;
+    size_t results_max;
+    uint64_t work;             /* left */
+    size_t skip;               /* sorted: results of earlier pages; else records of `first` */
+    struct document_key first; /* of which the page before had but a part, or nothing; it is not in the source */
+    bool has_first;
+    struct text *results;
+    size_t bytes;               /* of results and keys */
+    struct search_found *found; /* sorted: all, while they are looked for; then those of the page, to be made */
+    size_t found_count, found_capacity, made_at;
+    bool making;
+    struct arena document_arena; /* of one document */
+    struct search_outcome outcome;
+};
+
+/* Is it the asker's home; do these roles suffice for all that the query names? */
+bool search_is_owner(const struct search *search, struct text owner);
+bool search_roles_do(const struct search *search, unsigned roles);
+
 #endif

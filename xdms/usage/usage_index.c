@@ -26,7 +26,7 @@ size_t usage_index_entries(const struct usage *usage, enum xcap_tree tree, struc
     const struct xml_element *root = NULL;
     struct text ignored;
     *entries_out = NULL;
-    if (!entries.searchable || xml_tree_read(bytes, arena, &root) != OK)
+    if (!entries.searchable || !entries.searchable->indexed || xml_tree_read(bytes, arena, &root) != OK)
         return 0;
     for (const struct xml_element *element = root; element; element = usage_next_element(element))
         if (usage_path_finds(&entries.searchable->element, element, NULL, &ignored))

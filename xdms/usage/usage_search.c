@@ -61,6 +61,9 @@ static enum status read_row(const struct xml_element *row, struct arena *memory,
     for (const struct xml_element *field = row->first_child; field; field = field->next)
         if (read_field(field, memory, loaded, searchable, &fields[searchable->fields_count++], error_out) != OK)
             return FAILED;
+    for (size_t i = 0; i < searchable->fields_count; i++)
+        for (size_t k = 0; k < USAGE_INDEXES; k++)
+            searchable->indexed = searchable->indexed || fields[i].kinds[k].length;
     searchable->signature = sign(searchable, row, memory);
     loaded->searchable[searchable->tree] = searchable;
     return OK;
