@@ -72,15 +72,11 @@ struct group_limits {
     uint64_t participants_min; /* of a session that goes on */
     struct text duration_max;  /* as written; empty: not said */
     bool invite_members;       /* a pre-arranged group: the server invites; else people join */
-    size_t members;            /* addresses in the document, external lists resolved */
+    size_t members;            /* of the list, external lists resolved; who is there by several addresses is one */
 };
 
 /* Texts live as long as the group. */
-struct group_limits group_limits(const struct group *group);
-
-/* The addresses that the list stands for, canonical; a person may be among them by several. They live as long as the
- * group. */
-const struct text *group_members(const struct group *group, size_t *count_out);
+struct group_limits group_limits(const struct groups *groups, const struct group *group);
 
 /* May the sender do what is asked with this group? `rule_out` gets the rule that decided, or a word why not
  * ("not-member", "no-rule", "anonymous", "supported-services", "must-understand", "schedule"), for the record. Who asks

@@ -60,6 +60,12 @@ static void each_permission_answers_its_kind(void **state)
     assert_false(group_kind_known(bench.groups, TEXT("telepathy")));
 }
 
+static struct group_limits limits_of_team(void)
+{
+    const struct group *team = find_team();
+    return group_limits(bench.groups, team);
+}
+
 static void limits_are_those_of_the_document(void **state)
 {
     (void)state;
@@ -69,15 +75,43 @@ static void limits_are_those_of_the_document(void **state)
                                        "<oxe:max-duration>PT1H</oxe:max-duration>"
                                        "<oxe:min-participant-count>2</oxe:min-participant-count>"
                                        "</oxe:session-active-policy>");
-    struct group_limits limits = group_limits(find_team());
+    struct group_limits limits = limits_of_team();
     assert_true(limits.invite_members);
     assert_int_equal(limits.participants_max, 12);
     assert_int_equal(limits.participants_min, 2);
     assert_true(text_equal(limits.duration_max, TEXT("PT1H")));
     assert_int_equal(limits.members, 2);
     put_group(ENTRY(ALICE), "");
-    limits = group_limits(find_team());
+    limits = limits_of_team();
     assert_true(!limits.invite_members && limits.participants_max == UINT64_MAX && limits.participants_min == 0);
+}
+
+/* The record of a user, with the addresses that lead to him. */
+static void put_user(const char *address, const char *alias)
+{
+    const struct claim claims[] = {{TEXT(DOCUMENT_USER_ADDRESS), text_of(address), false},
+                                   {TEXT(DOCUMENT_USER_ADDRESS), text_of(alias), false}};
+    struct commit commit = {.key = {TEXT(DOCUMENT_USERS), text_of(address), TEXT("")},
+                            .expected = VERSION_ANY,
+                            .bytes = TEXT("x"),
+                            .claims = claims,
+                            .claims_count = alias[0] ? 2 : 1};
+    assert_int_equal(document_internal_commit(bench.documents, &commit, 1), OK);
+}
+
+static void who_is_listed_by_two_addresses_is_one_member(void **state)
+{
+    (void)state;
+    put_group(ENTRY(ALICE) ENTRY("tel:+15550100") ENTRY(BOB) ENTRY("sip:nobody@example.com"), "");
+    assert_int_equal(limits_of_team().members, 4);
+    put_user(ALICE, "tel:+15550100"); /* the group stays as it is */
+    assert_int_equal(limits_of_team().members, 3);
+    assert_int_equal(limits_of_team().members, 3);
+    put_user(ALICE, "");
+    put_user(BOB, "sip:nobody@example.com");
+    assert_int_equal(limits_of_team().members, 3);
+    put_user(BOB, "");
+    assert_int_equal(limits_of_team().members, 4);
 }
 
 static void sessions_keep_to_the_schedule_and_messages_need_none(void **state)
@@ -222,7 +256,7 @@ static void each_of_ten_thousand_members_is_one(void **state)
     assert_may_send("sip:member0@example.com", true, "members");
     assert_may_send("sip:member9999@example.com", true, "members");
     assert_may_send("sip:member10000@example.com", false, "not-member");
-    assert_int_equal(group_limits(find_team()).members, MANY_ENTRIES);
+    assert_int_equal(limits_of_team().members, MANY_ENTRIES);
 }
 
 /* --- a pool ------------------------------------------------------------------------------------------------------ */
@@ -311,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_permission_answers_its_kind, begin, end),
         cmocka_unit_test_setup_teardown(limits_are_those_of_the_document, begin, end),
+        cmocka_unit_test_setup_teardown(who_is_listed_by_two_addresses_is_one_member, begin, end),
         cmocka_unit_test_setup_teardown(sessions_keep_to_the_schedule_and_messages_need_none, begin, end),
         cmocka_unit_test_setup_teardown(what_must_be_understood_and_is_not_keeps_everybody_out, begin, end),
         cmocka_unit_test_setup_teardown(services_and_their_media_are_those_that_the_group_names, begin, end),

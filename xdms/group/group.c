@@ -75,7 +75,7 @@ static enum status fill(struct groups *groups, struct group *group, const struct
     group_read_limits(group, service);
     address_set_init(&group->members, arena);
     group_take_members(groups, &group->entry, service, &group->members);
-    group->limits.members = group->members.count;
+    group->people = arena_new(arena, struct people);
     group_resolve_nested(groups, group);
     if (ruleset && policy_compile(ruleset, &groups->group_usage->vocabulary, arena, &group->entry.policy) != OK)
         return FAILED;
@@ -106,15 +106,31 @@ struct text group_display_name(const struct group *group)
     return group->display_name;
 }
 
-struct group_limits group_limits(const struct group *group)
+/* An address whose user cannot be looked up counts by itself. */
+static size_t count_people(const struct groups *groups, const struct address_set *members)
 {
-    return group->limits;
+    struct arena arena;
+    struct address_set people;
+    arena_init(&arena, "people");
+    address_set_init(&people, &arena);
+    for (size_t i = 0; i < members->count; i++) {
+        struct text owner = members->addresses[i];
+        document_owner(groups->documents, owner, &arena, &owner);
+        address_set_add(&people, owner);
+    }
+    size_t count = people.count;
+    arena_clear(&arena);
+    return count;
 }
 
-const struct text *group_members(const struct group *group, size_t *count_out)
+struct group_limits group_limits(const struct groups *groups, const struct group *group)
 {
-    *count_out = group->members.count;
-    return group->members.addresses;
+    struct people *people = group->people;
+    struct group_limits limits = group->limits;
+    if (!people->counted || people->users_changed_at != groups->users_changed_at)
+        *people = (struct people){true, count_people(groups, &group->members), groups->users_changed_at};
+    limits.members = people->count;
+    return limits;
 }
 
 bool group_is_member(const struct group *group, const struct group_sender *sender)

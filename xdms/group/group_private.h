@@ -65,6 +65,13 @@ struct time_range {
     struct time_range *next;
 };
 
+/* How many people the members are. Counted when it is asked for, and again when a user has changed. */
+struct people {
+    bool counted;
+    size_t count;
+    uint64_t users_changed_at; /* as it was then */
+};
+
 struct group {
     struct entry entry;
     struct text uri, display_name;
@@ -72,7 +79,8 @@ struct group {
     struct nested *nested;             /* those among them that are groups, in order */
     struct address_set nested_members; /* who is in those, at all depths */
     unsigned nested_left;
-    struct group_limits limits;
+    struct group_limits limits; /* but for the number of members */
+    struct people *people;
     const struct xml_element *supported; /* oxe:supported-services; NULL: all are */
     struct time_range *schedule;
     bool scheduled, not_understood;
@@ -89,6 +97,7 @@ struct groups {
     struct group_settings settings;
     struct feed *feed;
     uint64_t changed_at;                           /* newest change of a document that XCAP serves */
+    uint64_t users_changed_at;                     /* newest change of a user */
     const struct usage *group_usage, *rules_usage; /* NULL: not loaded */
     uint64_t generation;                           /* of the usages, when it is from a pool */
     struct groups *next;                           /* that wait in the pool */

@@ -65,6 +65,8 @@ void groups_refresh(struct groups *groups)
     bool lost = false;
     unsigned groups_left = GROUP_CHANGES_MAX;
     while (feed_next(groups->feed, &change, &lost)) {
+        if (text_equal(change.usage, TEXT(DOCUMENT_USERS)))
+            groups->users_changed_at = change.number;
         if (text_starts_with(change.usage, TEXT("#")))
             continue;
         groups->changed_at = change.number;

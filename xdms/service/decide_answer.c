@@ -135,17 +135,6 @@ static bool count_person(struct admin_call *call, struct text member, json_t *co
     return true;
 }
 
-static size_t count_persons(struct admin_call *call, const struct group *group)
-{
-    json_t *counted = json_object();
-    size_t count, persons = 0;
-    const struct text *members = group_members(group, &count);
-    for (size_t i = 0; i < count; i++)
-        persons += count_person(call, members[i], counted);
-    json_decref(counted);
-    return persons;
-}
-
 static json_t *limits_json(struct admin_call *call, const struct group_limits *limits)
 {
     json_t *object = json_object();
@@ -214,8 +203,7 @@ static void answer_group(struct admin_call *call, struct groups *groups, const s
                                         "schedule",   "must-understand", NULL};
     struct group_ruling ruling;
     struct text rule;
-    struct group_limits limits = group_limits(group);
-    limits.members = count_persons(call, group);
+    struct group_limits limits = group_limits(groups, group);
     group_ruling_of(groups, group, &question->sender, &ruling);
     *until_ms = ruling.until_ms;
     bool may = group_may_send(groups, group, &question->sender, &rule);
