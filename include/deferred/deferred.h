@@ -170,4 +170,9 @@ enum status deferred_orphans(const struct documents *documents, int64_t before_m
                              struct arena *arena, struct commit **commits_out, size_t *count_out,
                              struct text *next_out);
 
+/* Records without bytes, and bytes that came before `before_ms` and are nobody's, while readers and writers go on:
+ * `problem` gets one line for each. OK: none; CONFLICT: some; FAILED: could not be read. */
+enum status deferred_check(const struct documents *documents, int64_t before_ms, store_problem_fn *problem,
+                           void *context);
+
 #endif

@@ -310,6 +310,34 @@ static void bytes_that_nothing_refers_to_are_swept(void **state)
     assert_content(used, OK);
 }
 
+static void note_problem(void *context, struct text line)
+{
+    struct text *said = context;
+    *said = text_format(&arena, "%.*s%.*s\n", TEXT_ARG(*said), TEXT_ARG(line));
+}
+
+static void a_check_finds_what_is_nobodys_and_what_is_missing(void **state)
+{
+    (void)state;
+    struct text said = TEXT("");
+    struct text gone = store_content("gone"), left = store_content("left");
+    struct deferred good = put_for("sip:bob@example.com", store_content("good"));
+    struct deferred bad = put_for("sip:carol@example.com", gone);
+    assert_int_equal(deferred_check(documents, NOW, note_problem, &said), OK); /* its record may come now */
+    struct commit removal = {
+        .key = {TEXT(DOCUMENT_CONTENTS), TEXT(""), gone}, .expected = VERSION_ANY, .deletion = true};
+    struct commit damage = {.key = {TEXT(DOCUMENT_DEFERRED), good.owner, TEXT("1damaged")}, .bytes = TEXT("no record")};
+    assert_int_equal(document_internal_commit(documents, &removal, 1), OK);
+    assert_int_equal(document_internal_commit(documents, &damage, 1), OK);
+    assert_int_equal(deferred_check(documents, NOW + 1, note_problem, &said), CONFLICT);
+    struct text wanted = text_format(&arena,
+                                     "the record of a deferred message is damaged: sip:bob@example.com 1damaged\n"
+                                     "the bytes of a deferred message are missing: sip:carol@example.com %.*s\n"
+                                     "bytes of a deferred message are nobody's: %.*s\n",
+                                     TEXT_ARG(bad.reference), TEXT_ARG(left));
+    assert_true(text_equal(said, wanted));
+}
+
 static void damage_is_told_and_hides_nothing_else(void **state)
 {
     (void)state;
@@ -340,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_ends_one_counts, begin, end),
         cmocka_unit_test_setup_teardown(its_owner_erases_one_or_all, begin, end),
         cmocka_unit_test_setup_teardown(bytes_that_nothing_refers_to_are_swept, begin, end),
+        cmocka_unit_test_setup_teardown(a_check_finds_what_is_nobodys_and_what_is_missing, begin, end),
         cmocka_unit_test_setup_teardown(damage_is_told_and_hides_nothing_else, begin, end),
     };
     return cmocka_run_group_tests_name("deferred", tests, NULL, NULL);

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ctl.h"
+#include "deferred.h"
 #include "document_index.h"
 #include "store.h"
 #include "xml_validate.h"
@@ -27,6 +29,16 @@ struct store *ctl_open_store(struct ctl *ctl, const char *folder)
     if (!store)
         ctl_error("%.*s", TEXT_ARG(error));
     return store;
+}
+
+#define ORPHAN_AGE_MS 600000 /* of bytes whose records may still come: far more than it takes */
+
+static enum status check_deferred(struct ctl *ctl, struct store *store)
+{
+    struct documents *documents = documents_new(store, NULL);
+    enum status status = deferred_check(documents, clock_wall_ms() - ORPHAN_AGE_MS, ctl_print_problem, ctl);
+    documents_free(documents);
+    return status;
 }
 
 /* Entries of indexes against the documents that they are of. */
@@ -59,6 +71,8 @@ enum ctl_exit ctl_check(struct ctl *ctl, int count, char **arguments)
     if (!store)
         return CTL_REFUSED;
     enum status status = store_check(store, ctl_print_problem, ctl);
+    if (status == OK)
+        status = check_deferred(ctl, store);
     if (status == OK && schemas)
         status = check_indexes(ctl, store, schemas);
     store_close(store);
