@@ -1,8 +1,14 @@
-/* Arbitrary queries. What is read has the limits of its contract and paths that lie in the query; what is not is
- * refused with a place. */
+/* Arbitrary queries. What is read has the limits of its contract and paths that lie in the query, and makes well-formed
+ * elements of any document; what is not is refused with a place. */
 #include <assert.h>
 
-#include "search_query.h"
+#include "search_match.h"
+
+static const struct text document =
+    TEXT_INIT("<a xmlns='urn:d' xmlns:p='urn:p&amp;' xmlns:q='urn:q'><b i='1' q:i='&lt;'>x<c>Anna</c> <p:c p:i='2'/><c "
+              "xml:lang='en'>"
+              "\xC3\x84nna<!-- --><![CDATA[<]]></c></b><p:b><q:c><c xmlns=''>7</c></q:c></p:b><b/></a>");
+#define WORK 20000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +38,26 @@ static void check_items(const struct search_item *item)
     }
 }
 
+static void evaluate(const struct search_query *query, struct arena *arena)
+{
+    const struct xml_element *root, *made;
+    struct text values[SEARCH_KEYS_MAX] = {0};
+    assert(xml_tree_read(document, arena, &root) == OK);
+    for (const struct xml_element **record = search_records(&query->path, root, arena); *record; record++) {
+        struct search_subject subject = {document, *record, arena, WORK};
+        struct text_builder out;
+        search_holds(query, &subject);
+        for (size_t i = 0; i < query->keys_count; i++)
+            search_key_value(&query->keys[i], &subject, &values[i]);
+        assert(search_compare(query, values, values) == 0);
+        builder_init(&out, arena);
+        if (search_make(query, &subject, TEXT("urn:s"), &out)) {
+            assert(xml_tree_read(builder_text(&out), arena, &made) == OK);
+            assert(xml_is(made, query->made->namespace, query->made->local));
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena;
@@ -45,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(search_query_paths(&query, look_at, &look));
         assert(look.paths <= SEARCH_EXPRESSIONS_MAX + SEARCH_ITEMS_MAX);
         check_items(query.made);
+        evaluate(&query, &arena);
     } else {
         assert(refusal.kind == REFUSAL_CONFLICT && refusal.phrase.length && utf8_valid(refusal.phrase));
     }

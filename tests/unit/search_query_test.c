@@ -183,6 +183,19 @@ static void complaints_name_the_place(void **state)
         assert_text(complaint_of(cases[i].written), cases[i].complaint);
 }
 
+static void what_xml_cannot_hold_is_no_query(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"\x01", "\xff", "\xEF\xBF\xBE", "\x1f"};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct text written = text_format(&arena, LOOP "return <r>%s</r>", texts[i]);
+        assert_text(complaint_of(text_cstring(&arena, written)),
+                    "The query has characters that XML cannot hold, or is not UTF-8.");
+    }
+    assert_text(complaint_of("declare namespace p = 'a&#10;b';"),
+                "query, line 1, column 23: a namespace has no white space");
+}
+
 static struct text repeated(const char *before, const char *part, size_t count, const char *after)
 {
     struct text_builder out;
@@ -250,6 +263,7 @@ int main(void)
         test(conditions_bind_as_in_xquery),
         test(what_is_returned_may_have_text_and_elements),
         test(complaints_name_the_place),
+        test(what_xml_cannot_hold_is_no_query),
         test(every_size_has_a_limit),
         test(all_paths_are_told),
     };

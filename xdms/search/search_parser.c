@@ -7,6 +7,29 @@ static bool read_prolog(struct search_parser *parser);
 static bool read_loop(struct search_parser *parser);
 static bool read_order(struct search_parser *parser);
 
+/* What stands in a query may stand in what is made: it has to be of the characters of XML (XML 1.0 §2.2). */
+static bool is_text(struct text written)
+{
+    for (size_t i = 0; i < written.length; i++)
+        if ((unsigned char)written.bytes[i] < 0x20 && !strchr("\t\n\r", written.bytes[i] ? written.bytes[i] : 1))
+            return false;
+    return utf8_valid(written) && text_find(written, TEXT("\xEF\xBF\xBE")) == written.length &&
+           text_find(written, TEXT("\xEF\xBF\xBF")) == written.length;
+}
+
+/* White space would not survive in a declaration. */
+static bool read_namespace(struct search_parser *parser, struct text *namespace_out)
+{
+    search_peek(parser);
+    size_t at = parser->at;
+    if (!search_read_string(parser, namespace_out))
+        return false;
+    for (size_t i = 0; i < namespace_out->length; i++)
+        if ((unsigned char)namespace_out->bytes[i] <= ' ')
+            return search_complain(parser, at, "a namespace has no white space");
+    return true;
+}
+
 enum status search_query_parse(struct text written, struct text namespace, struct arena *arena,
                                struct search_query *query_out, struct refusal *refusal)
 {
@@ -15,8 +38,9 @@ enum status search_query_parse(struct text written, struct text namespace, struc
     *query_out = (struct search_query){0};
     if (written.length > SEARCH_QUERY_MAX)
         return refuse_conflict(refusal, "constraint-failure", TEXT("The query is longer than 16384 bytes."));
-    if (!utf8_valid(written) || text_find_char(written, '\0') < written.length)
-        return refuse_conflict(refusal, "constraint-failure", TEXT("The query is not UTF-8."));
+    if (!is_text(written))
+        return refuse_conflict(refusal, "constraint-failure",
+                               TEXT("The query has characters that XML cannot hold, or is not UTF-8."));
     if (!read_prolog(&parser) || !read_loop(&parser))
         return REFUSED;
     if (search_take_word(&parser, "where") && !search_read_condition(&parser, &query_out->where))
@@ -52,7 +76,7 @@ static bool read_prefix(struct search_parser *parser)
     search_peek(parser);
     size_t at = parser->at;
     if (!search_read_name(parser, &declared.name) || !search_expect(parser, "=") ||
-        !search_read_string(parser, &declared.namespace) || !search_expect(parser, ";"))
+        !read_namespace(parser, &declared.namespace) || !search_expect(parser, ";"))
         return false;
     if (text_equal(declared.name, TEXT("xml")) || text_equal(declared.name, TEXT("xmlns")) ||
         declared.namespace.length == 0 || text_equal(declared.namespace, TEXT(XML_NAMESPACE)) ||
@@ -78,7 +102,7 @@ static bool read_prolog(struct search_parser *parser)
             good = read_prefix(parser);
         else if (search_take_word(parser, "default"))
             good = search_expect_word(parser, "element") && search_expect_word(parser, "namespace") &&
-                   search_read_string(parser, &parser->namespace) && search_expect(parser, ";");
+                   read_namespace(parser, &parser->namespace) && search_expect(parser, ";");
         else
             good = search_complain(parser, parser->at, "only namespaces can be declared, not '%.*s'",
                                    TEXT_ARG(search_next(parser)));
