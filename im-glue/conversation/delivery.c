@@ -43,7 +43,8 @@ static struct text sent_key(struct text call_id, struct text cseq, const struct 
 {
     struct text number, method;
     text_cut(text_trim(cseq), ' ', &number, &method);
-    return text_format(arena, "%.*s %s %.*s", TEXT_ARG(number), recipient ? recipient->address : "", TEXT_ARG(call_id));
+    struct text address = recipient ? text_of(recipient->address) : TEXT("");
+    return TEXT_CONCAT(arena, number, TEXT(" "), address, TEXT(" "), call_id);
 }
 
 static void note_sent(struct delivery *delivery, const struct sip_message *message)
@@ -110,9 +111,9 @@ static bool make_own(struct delivery *delivery, struct sip_message *message)
         const char *host = delivery->conversation->settings.agent.host;
         struct text tag = random_hex(arena, 16);
         delivery->call_id = TEXT_CONCAT(arena, random_hex(arena, 32), TEXT("@"), text_of(host));
-        delivery->from = from.display.length ? text_format(arena, "\"%.*s\" <%.*s>;tag=%.*s", TEXT_ARG(from.display),
-                                                           TEXT_ARG(from.uri), TEXT_ARG(tag))
-                                             : text_format(arena, "<%.*s>;tag=%.*s", TEXT_ARG(from.uri), TEXT_ARG(tag));
+        delivery->from = TEXT_CONCAT(arena, TEXT("<"), from.uri, TEXT(">;tag="), tag);
+        if (from.display.length)
+            delivery->from = TEXT_CONCAT(arena, TEXT("\""), from.display, TEXT("\" "), delivery->from);
     }
     return sip_header_set(message, "From", delivery->from) == OK &&
            sip_header_set(message, "To",
@@ -129,7 +130,7 @@ static void prepare_for_client(const struct delivery *delivery, const struct sip
     struct text address =
         delivery->fate.group.length ? text_of(delivery->recipient->address) : sip_request_uri(stored, arena);
     request_remove_core_headers(message);
-    sip_header_set(message, "P-Called-Party-ID", text_format(arena, "<%.*s>", TEXT_ARG(address)));
+    sip_header_set(message, "P-Called-Party-ID", TEXT_CONCAT(arena, TEXT("<"), address, TEXT(">")));
 }
 
 /* The message as this contact gets it: its own Request-URI, no trace of the hops before us. */

@@ -214,11 +214,23 @@ struct carry {
     const struct deferred *delivered; /* what a trace is found by, of what a contact took; else NULL */
 };
 
-static const char *attempt_of(int status, bool keep)
+enum attempt { ATTEMPT_DELIVERED, ATTEMPT_KEPT, ATTEMPT_DROPPED, ATTEMPTS };
+
+static enum attempt attempt_of(int status, bool keep)
 {
     if (status < 300)
-        return "outcome=\"delivered\"";
-    return keep ? "outcome=\"kept\"" : "outcome=\"dropped\"";
+        return ATTEMPT_DELIVERED;
+    return keep ? ATTEMPT_KEPT : ATTEMPT_DROPPED;
+}
+
+static void count_attempt(enum attempt attempt)
+{
+    static const char *const labels[] = {"outcome=\"delivered\"", "outcome=\"kept\"", "outcome=\"dropped\""};
+    static struct metric *counters[ATTEMPTS]; /* of the one thread of this module */
+    if (!counters[attempt])
+        counters[attempt] = metric_counter("im_glue_stored_deliveries_total", labels[attempt],
+                                           "Attempts to hand over stored messages.");
+    metric_add(counters[attempt], 1);
 }
 
 /* It waits no more. */
@@ -296,9 +308,7 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     work->commits[work->count - 1].only_with = &work->commits[0]; /* whoever ended it otherwise has said so */
     if (status < 300 && !keep)
         recording_add_received(work, delivery);
-    metric_add(metric_counter("im_glue_stored_deliveries_total", attempt_of(status, keep),
-                              "Attempts to hand over stored messages."),
-               1);
+    count_attempt(attempt_of(status, keep));
     work_submit(work);
 }
 

@@ -75,6 +75,7 @@ struct text text_concat(struct arena *arena, const struct text *parts, size_t co
     text_concat((arena), (const struct text[]){__VA_ARGS__},                                                           \
                 sizeof((const struct text[]){__VA_ARGS__}) / sizeof(struct text))
 struct text text_number(struct arena *arena, uint64_t number); /* decimal digits */
+struct text text_hex(struct arena *arena, uint64_t number);    /* 16 digits, lower case: they sort as the numbers do */
 struct text text_lower(struct arena *arena, struct text text); /* ASCII */
 
 /* Shortest form, no surrogates, at most U+10FFFF (RFC 3629). */

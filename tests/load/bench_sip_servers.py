@@ -197,7 +197,11 @@ def start_postgres(bench, rows):
     bench_servers.wait_for_port(port, server.process, "postgres")
     tables = "".join(open(os.path.join(TABLES, f"{name}-create.sql")).read() for name in ("standard", "imc", "msilo"))
     psql = [f"{programs}/psql", "-h", "127.0.0.1", "-p", str(port), "-U", "kamailio", "-q", "-v", "ON_ERROR_STOP=1"]
-    subprocess.run([*psql, "-d", "postgres", "-c", "CREATE DATABASE kamailio"], check=True, capture_output=True, timeout=60)
+    for _ in range(100):  # it listens before it takes anybody
+        create = [*psql, "-d", "postgres", "-c", "CREATE DATABASE kamailio"]
+        if subprocess.run(create, capture_output=True, timeout=60).returncode == 0:
+            break
+        time.sleep(0.2)
     done = subprocess.run([*psql, "-d", "kamailio"], input=tables + rows, text=True, capture_output=True, timeout=120)
     if done.returncode != 0:
         raise RuntimeError(f"postgres: {done.stderr}")

@@ -3,13 +3,10 @@
 #include "record.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 #define NAME_LENGTH_SIZE  1
 #define VALUE_LENGTH_SIZE 4
 #define RECORD_READ_MAX   32 /* fields read at once; records of ours have about ten */
-#define NUMBER_TEXT_MAX   24 /* "-9223372036854775808" and its NUL */
 
 void record_add(struct text_builder *record, const char *name, struct text value)
 {
@@ -24,9 +21,15 @@ void record_add(struct text_builder *record, const char *name, struct text value
 
 void record_add_number(struct text_builder *record, const char *name, int64_t value)
 {
-    char digits[NUMBER_TEXT_MAX];
-    snprintf(digits, sizeof(digits), "%" PRId64, value);
-    record_add(record, name, text_of(digits));
+    char digits[1 + TEXT_DIGITS_MAX];
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t count = text_write_number(size, digits + 1);
+    char *first = digits + sizeof(digits) - count;
+    if (value < 0) {
+        *--first = '-';
+        count++;
+    }
+    record_add(record, name, (struct text){first, count});
 }
 
 static bool is_among(struct text name, const char *const *known, size_t known_count)

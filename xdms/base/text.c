@@ -191,6 +191,16 @@ struct text text_number(struct arena *arena, uint64_t number)
     return text_copy(arena, (struct text){digits + TEXT_DIGITS_MAX - count, count});
 }
 
+struct text text_hex(struct arena *arena, uint64_t number)
+{
+    static const char digits[] = "0123456789abcdef";
+    const size_t length = 2 * sizeof(number);
+    char *bytes = arena_alloc_raw(arena, length);
+    for (size_t i = length; i > 0; i--, number >>= 4)
+        bytes[i - 1] = digits[number & 15];
+    return (struct text){bytes, length};
+}
+
 struct text text_join(struct arena *arena, struct text a, struct text b)
 {
     size_t length = a.length + b.length;

@@ -39,17 +39,17 @@ uint64_t deferred_order(uint64_t last, int64_t wall_ms)
 
 struct text deferred_content_name(uint64_t order, struct arena *arena)
 {
-    return text_format(arena, "%016" PRIx64 "%.*s", order, TEXT_ARG(random_hex(arena, SECRET_LENGTH)));
+    return text_join(arena, text_hex(arena, order), random_hex(arena, SECRET_LENGTH));
 }
 
 struct text deferred_reference(uint64_t order, enum deferred_priority priority, struct arena *arena)
 {
-    return text_format(arena, "%d%016" PRIx64 "%.*s", (int)priority, order, TEXT_ARG(random_hex(arena, SECRET_LENGTH)));
+    return TEXT_CONCAT(arena, text_number(arena, priority), text_hex(arena, order), random_hex(arena, SECRET_LENGTH));
 }
 
 struct text deferred_time_text(int64_t when_ms, struct arena *arena)
 {
-    return text_format(arena, "%016" PRIx64, (uint64_t)(when_ms < 0 ? 0 : when_ms));
+    return text_hex(arena, (uint64_t)(when_ms < 0 ? 0 : when_ms));
 }
 
 int64_t deferred_arrival(struct text content)

@@ -91,12 +91,7 @@ static struct text record_of(const struct fate *fate, struct arena *arena)
 /* Claims are read in byte order: with the time counting backwards the first page has the newest. */
 static struct text claim_value(struct text address, int64_t when_ms, struct arena *arena)
 {
-    static const char digits[] = "0123456789abcdef";
-    char backwards[17] = " ";
-    uint64_t left = (uint64_t)(INT64_MAX - when_ms);
-    for (size_t i = 16; i > 0; i--, left >>= 4)
-        backwards[i] = digits[left & 15];
-    return text_join(arena, address, (struct text){backwards, sizeof(backwards)});
+    return TEXT_CONCAT(arena, address, TEXT(" "), text_hex(arena, (uint64_t)(INT64_MAX - when_ms)));
 }
 
 void fate_add_claims(const struct fate *fate, int64_t when_ms, struct arena *arena, struct commit *commit)
