@@ -9,6 +9,20 @@
 
 #include <osipparser2/osip_parser.h>
 
+#define SPARE_MAX 8 /* messages kept by each thread */
+
+/* AddressSanitizer shall see who uses what was freed. */
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEPS_SPARE false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEPS_SPARE false
+#endif
+#endif
+#ifndef KEEPS_SPARE
+#define KEEPS_SPARE true
+#endif
+
 static void be_silent(const char *file, int line, osip_trace_level_t level, const char *format, va_list arguments)
 {
     (void)file, (void)line, (void)level, (void)format, (void)arguments;
@@ -23,9 +37,15 @@ void sip_open(void)
     sip_judge_open();
 }
 
+/* Some six come and go with each request: a few are kept for the next, still in the cache of the processor. */
+static _Thread_local struct {
+    struct sip_message *messages[SPARE_MAX];
+    size_t count;
+} spare;
+
 struct sip_message *sip_message_new(void)
 {
-    struct sip_message *message = memory_new_raw(sizeof(*message));
+    struct sip_message *message = spare.count > 0 ? spare.messages[--spare.count] : memory_new_raw(sizeof(*message));
     /* What is inside for fields and bytes is written before it is read. */
     memset(message, 0, offsetof(struct sip_message, fields_inside));
     arena_init_in(&message->arena, "message", message->bytes_inside, sizeof(message->bytes_inside));
@@ -40,7 +60,10 @@ void sip_message_free(struct sip_message *message)
     if (!message)
         return;
     arena_clear(&message->arena);
-    free(message);
+    if (KEEPS_SPARE && spare.count < SPARE_MAX)
+        spare.messages[spare.count++] = message;
+    else
+        free(message);
 }
 
 /* --- start line ------------------------------------------------------------------------------------------------- */
@@ -255,5 +278,29 @@ struct text sip_message_write(const struct sip_message *message, struct arena *a
     }
     at = put_number(put(at, length_name), message->body.length);
     at = put(put(put(at, line_end), line_end), message->body);
+    return (struct text){bytes, (size_t)(at - bytes)};
+}
+
+static bool is_answered_with(const struct sip_name *name)
+{
+    static const struct text names[] = {TEXT_INIT("Via"),     TEXT_INIT("From"), TEXT_INIT("To"),
+                                        TEXT_INIT("Call-ID"), TEXT_INIT("CSeq"), TEXT_INIT("Timestamp")};
+    for (size_t i = 0; name->rule && i < sizeof(names) / sizeof(names[0]); i++)
+        if (text_equal(name->text, names[i]))
+            return true;
+    return false;
+}
+
+/* RFC 3261 §8.2.6: the same as sip_response_new makes, but for the order of the fields, which is the request's. */
+struct text sip_trying_write(const struct sip_message *request, struct arena *arena)
+{
+    static const struct text start = TEXT_INIT("SIP/2.0 100 Trying\r\n"), end = TEXT_INIT("Content-Length: 0\r\n\r\n");
+    char *bytes = arena_alloc_raw(arena, section_bytes(request) + start.length + end.length), *at = put(bytes, start);
+    for (size_t i = 0; i < request->fields_count; i++) {
+        const struct sip_field *field = &request->fields[i];
+        if (is_answered_with(&field->name))
+            at = put(put(put(put(at, field->name.text), TEXT(": ")), field->value), line_end);
+    }
+    at = put(at, end);
     return (struct text){bytes, (size_t)(at - bytes)};
 }

@@ -59,6 +59,9 @@ struct sip_message {
 
 struct sip_message *sip_message_new(void);
 
+/* The 100 response to a request: what each transaction keeps to make its other answers of. */
+struct text sip_trying_write(const struct sip_message *request, struct arena *arena);
+
 /* What we wrote ourselves, whatever its size; NULL if that cannot be. */
 struct sip_message *sip_message_read_own(struct text bytes);
 

@@ -93,13 +93,11 @@ static struct transaction *begin(struct sip_agent *agent, struct text key, const
     struct flow answer = server_response_flow(request, flow);
     struct transaction *transaction =
         transaction_new(agent, is_invite ? SERVER_INVITE : SERVER_NON_INVITE, key, &answer, now_ms);
-    struct sip_message *trying = sip_response_new(request, 100, NULL, (struct text){0});
-    struct text bytes = sip_message_write(trying, &agent->scratch);
+    struct text bytes = sip_trying_write(request, &agent->scratch);
     transaction->template = memory_new(bytes.length);
     transaction->template_length = bytes.length;
     agent->bytes += bytes.length;
     memcpy(transaction->template, bytes.bytes, bytes.length);
-    sip_message_free(trying);
     /* Who sent a non-INVITE request has given up after 64*T1, so an answer would be in vain. */
     if (is_invite)
         transaction_arm(agent, transaction, now_ms, TRYING_MS, NEVER);
@@ -194,15 +192,15 @@ static uint64_t merge_mark(struct sip_agent *agent, const struct sip_message *re
     return text_hash(text_format(&agent->scratch, "%llx %.*s", (unsigned long long)mark, TEXT_ARG(route)), agent->seed);
 }
 
-/* True if the request goes no further. */
-static bool refused(struct sip_agent *agent, struct text key, const struct sip_message *request,
+/* True if the request goes no further. `mark`: 0 for one inside a dialog, which is never merged. */
+static bool refused(struct sip_agent *agent, struct text key, const struct sip_message *request, uint64_t mark,
                     const struct flow *flow)
 {
     if (key.length > TRANSACTION_KEY_MAX)
         server_refuse(agent, request, 400, "Identifiers too long", flow);
     else if (agent->bytes >= agent->settings.bytes_max)
         server_refuse(agent, request, 503, NULL, flow);
-    else if (sip_to_tag(request).length == 0 && merge_known(agent, merge_mark(agent, request)))
+    else if (mark && merge_known(agent, mark))
         server_refuse(agent, request, 482, "Merged request", flow);
     else
         return false;
@@ -229,7 +227,8 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
     }
     struct text key = key_of(agent, message, method);
     struct transaction *transaction = transaction_find(agent, key);
-    if (transaction || refused(agent, key, message, flow)) {
+    uint64_t mark = transaction || sip_to_tag(message).length > 0 ? 0 : merge_mark(agent, message);
+    if (transaction || refused(agent, key, message, mark, flow)) {
         if (transaction)
             absorb(agent, transaction);
         sip_message_free(message);
@@ -240,8 +239,8 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
         return;
     }
     transaction = begin(agent, key, message, flow, now_ms);
-    if (sip_to_tag(message).length == 0)
-        merge_add(agent, transaction, merge_mark(agent, message));
+    if (mark)
+        merge_add(agent, transaction, mark);
     agent_event(agent,
                 &(struct sip_event){
                     .kind = SIP_EVENT_REQUEST, .transaction = transaction->number, .message = message, .flow = *flow});

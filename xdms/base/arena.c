@@ -14,6 +14,7 @@
 #define ALIGNMENT      16             /* of malloc and of every type we store */
 #define BLOCK_SIZE_MIN 4096           /* one page: most requests need no second block */
 #define BLOCK_SIZE_MAX 65536          /* doubling stops here, so that little is left unused */
+#define SPARE_MAX      32             /* blocks kept by each thread */
 #define REQUEST_MAX    (SIZE_MAX / 4) /* anything above is an overflowed calculation */
 
 static_assert(ALIGNMENT >= alignof(max_align_t), "any type must fit");
@@ -49,8 +50,27 @@ void arena_init(struct arena *arena, const char *name)
     *arena = (struct arena){.name = name};
 }
 
+/* Blocks of the smallest size come and go with each request: a few are kept for the next, still in the cache of the
+ * processor. */
+static _Thread_local struct {
+    struct arena_block *first;
+    size_t count;
+} spare;
+
+static struct arena_block *take_spare(void)
+{
+    struct arena_block *block = spare.first;
+    spare.first = block->next;
+    spare.count--;
+    block->next = NULL;
+    block->used = 0;
+    return block;
+}
+
 static struct arena_block *block_new(const struct arena *arena, size_t size)
 {
+    if (size == BLOCK_SIZE_MIN && spare.first)
+        return take_spare();
     struct arena_block *block = malloc(sizeof(*block) + size);
     if (!block)
         out_of_memory(size, arena->name);
@@ -70,8 +90,15 @@ void arena_init_in(struct arena *arena, const char *name, void *storage, size_t 
 
 static void block_free(struct arena_block *block)
 {
-    if (!block->borrowed)
+    if (block->borrowed)
+        return;
+    if (BLOCK_PER_PIECE || block->size != BLOCK_SIZE_MIN || spare.count == SPARE_MAX) {
         free(block);
+        return;
+    }
+    block->next = spare.first;
+    spare.first = block;
+    spare.count++;
 }
 
 /* A block with room for `size` bytes. A big piece goes behind the block being filled, whose rest stays in use. */
