@@ -12,7 +12,7 @@ from certificates import Certificate
 from clients import Sip
 
 PATIENCE = 60 # seconds; a test that waits longer fails
-CPIM = ("From: <sip:dave@example.com>\r\nTo: <sip:bob@example.com>\r\n\r\n"
+CPIM = ("From: <sip:dave@example.com>\r\nTo: <sip:carol@example.com>\r\n\r\n"
         "Content-Type: text/plain\r\n\r\nout of an envelope")
 CONFIG = """module_path /usr/lib/baresip/modules
 module_app account.so
@@ -117,12 +117,13 @@ def what_comes_while_a_phone_is_off_waits(alice, bob, open_bob):
     bob.wait_for_early("one", "two")
 
 
-def it_reads_text_alone_and_gets_it_out_of_an_envelope(system, bob):
+def it_reads_text_alone_and_gets_it_out_of_an_envelope(system, carol):
     dave = Sip(system.ports["sip"], "dave")
-    uri = "sip:bob@example.com"
-    assert dave.request("MESSAGE", uri, uri, "Content-Type: message/cpim\r\n", CPIM) == 200
-    bob.wait_for("dave", "out of an envelope")
-    assert dave.request("MESSAGE", uri, uri, "Content-Type: image/png\r\n", "x") == 415
+    uri = "sip:carol@example.com"
+    for kind, body, wanted in (("message/cpim", CPIM, 200), ("image/png", "x", 415)):
+        status = dave.request("MESSAGE", uri, uri, f"Content-Type: {kind}\r\n", body)
+        assert status == wanted, (kind, status)
+    carol.wait_for("dave", "out of an envelope")
     dave.close()
 
 
@@ -148,7 +149,7 @@ def test(system):
         two_chat(alice, bob, carol)
         a_group_chats(alice, bob, carol)
         what_comes_while_a_phone_is_off_waits(alice, bob, lambda: phone("bob", "tcp", "team"))
-        it_reads_text_alone_and_gets_it_out_of_an_envelope(system, phones[-1])
+        it_reads_text_alone_and_gets_it_out_of_an_envelope(system, carol)
     finally:
         for one in phones:
             if one.process.poll() is None:
