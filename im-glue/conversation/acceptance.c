@@ -23,7 +23,9 @@ struct acceptance {
     struct text *failed; /* who does not get it: some are told as failures */
     size_t failed_count;
     bool kept; /* for somebody who is away */
-    struct own_report report;
+    struct own_report *reports;
+    size_t reports_count;
+    size_t reporting; /* place of the first of them in the work */
     size_t recording; /* place of the sender's history entry in the work, behind all else; the count: none */
 };
 
@@ -32,12 +34,14 @@ static void acceptance_done(struct conversation *conversation, struct work *work
 struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 {
     size_t each = incoming->recipients ? 3 : 2; /* entries of a list may have bytes of their own */
-    struct work *work =
-        work_new(incoming->request->conversation,
-                 recipients * each + DEFERRAL_COMMITS + OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS, acceptance_done);
+    size_t reports = recipients / OWN_REPORT_PARTS + 1;
+    struct work *work = work_new(
+        incoming->request->conversation,
+        recipients * each + DEFERRAL_COMMITS + reports * OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS, acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
+    acceptance->reports = arena_array(&work->arena, struct own_report, reports);
     acceptance->failed = arena_array(&work->arena, struct text, recipients);
     acceptance->message = incoming_content(incoming);
     work->details = acceptance;
@@ -88,27 +92,32 @@ void acceptance_note_failed(struct work *work, struct text recipient)
 }
 
 /* One for the whole list that it was handed out or is kept, and one for each who does not get it (RFC 5438 §8.3). */
-static struct own_report report(struct work *work, const struct incoming *incoming, struct text group)
+static void add_reports(struct work *work, const struct incoming *incoming, struct text group)
 {
     struct acceptance *acceptance = work->details;
     const struct wanted *wanted = &incoming->wanted;
     const struct copy *copy = acceptance->count ? &acceptance->copies[0] : NULL;
     struct text about = group.length || !copy ? group : copy->fate.recipient;
     struct fate fate = incoming_fate(incoming, about, group);
-    struct own_report_draft draft = own_report_draft(work, &fate, about, wanted->route, acceptance->failed_count + 1);
-    bool named =
-        wanted->failures && acceptance->failed_count && own_report_may_name(work->conversation, group, fate.sender);
-    if (wanted->processing && (group.length || (copy && !copy->served->domain)))
-        own_report_say(&draft, about, true, TEXT("processing"), acceptance->kept ? TEXT("stored") : TEXT("processed"));
-    for (size_t i = 0; wanted->failures && i < acceptance->failed_count; i++)
-        own_report_say(&draft, acceptance->failed[i], named, TEXT("delivery"), TEXT("failed"));
-    return own_report_add(&draft);
+    size_t failed = 0, failed_count = wanted->failures ? acceptance->failed_count : 0;
+    bool named = failed_count && own_report_may_name(work->conversation, group, fate.sender);
+    bool tell = wanted->processing && (group.length || (copy && !copy->served->domain));
+    while (tell || failed < failed_count) {
+        struct own_report_draft draft = own_report_draft(work, &fate, about, wanted->route, OWN_REPORT_PARTS);
+        if (tell)
+            own_report_say(&draft, about, true, TEXT("processing"),
+                           acceptance->kept ? TEXT("stored") : TEXT("processed"));
+        for (tell = false; failed < failed_count && draft.count < OWN_REPORT_PARTS; failed++)
+            own_report_say(&draft, acceptance->failed[failed], named, TEXT("delivery"), TEXT("failed"));
+        acceptance->reports[acceptance->reports_count++] = own_report_add(&draft);
+    }
 }
 
 void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group)
 {
     struct acceptance *acceptance = work->details;
-    acceptance->report = report(work, incoming, group);
+    acceptance->reporting = work->count;
+    add_reports(work, incoming, group);
     acceptance->recording = work->count;
     acceptance->bytes = incoming->message;
     recording_add_sent(work, incoming, group);
@@ -124,10 +133,9 @@ static bool may_be_there(const struct commit *commit)
 static void undo(struct conversation *conversation, const struct work *failed)
 {
     const struct acceptance *acceptance = failed->details;
-    struct work *work =
-        work_new(conversation,
-                 acceptance->count * 3 + RECORDING_COMMITS + acceptance->report.last - acceptance->report.first + 1,
-                 work_ignore);
+    struct work *work = work_new(
+        conversation, acceptance->count * 3 + RECORDING_COMMITS + acceptance->recording - acceptance->reporting,
+        work_ignore);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
         const struct commit *commit = &failed->commits[copy->commit];
@@ -136,7 +144,8 @@ static void undo(struct conversation *conversation, const struct work *failed)
         if (may_be_there(commit + 1))
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
     }
-    own_report_take_back(work, failed, &acceptance->report);
+    for (size_t i = 0; i < acceptance->reports_count; i++)
+        own_report_take_back(work, failed, &acceptance->reports[i]);
     for (size_t i = acceptance->recording; i < failed->count; i++) {
         const struct document_key *key = &failed->commits[i].key;
         struct text name = text_copy(&work->arena, key->name);
@@ -155,8 +164,8 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     for (size_t i = 0; i < acceptance->count; i++)
         deferral_arrived(acceptance->copies[i].served, acceptance->copies[i].deferred.size);
     if (work_status(work) != OK) {
-        if (acceptance->report.addressee)
-            deferral_arrived(acceptance->report.addressee, acceptance->report.deferred.size);
+        for (size_t i = 0; i < acceptance->reports_count; i++)
+            own_report_failed(&acceptance->reports[i]);
         for (size_t i = 0; i < acceptance->passing_count; i++)
             delivery_free(acceptance->passing[i]);
         log_error("message not stored call-id=%.*s message-id=%.*s status=%s",
@@ -186,5 +195,6 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     sip_message_free(read);
     for (size_t i = 0; i < acceptance->passing_count; i++)
         delivery_send(acceptance->passing[i]);
-    own_report_done(work, &acceptance->report);
+    for (size_t i = 0; i < acceptance->reports_count; i++)
+        own_report_done(work, &acceptance->reports[i]);
 }

@@ -105,6 +105,12 @@ void own_report_done(const struct work *work, const struct own_report *report)
     queue_flush(work->conversation, report->addressee);
 }
 
+void own_report_failed(const struct own_report *report)
+{
+    if (report->addressee)
+        deferral_arrived(report->addressee, report->deferred.size);
+}
+
 void own_report_take_back(struct work *work, const struct work *of, const struct own_report *report)
 {
     if (!report->addressee)

@@ -23,6 +23,7 @@ struct own_report {
     size_t first, last; /* all that is added to the work */
 };
 
+#define OWN_REPORT_PARTS   100 /* in one message, some 500 bytes each: it must fit a datagram, whatever the client is */
 #define OWN_REPORT_COMMITS (DEFERRAL_COMMITS + 1) /* beside one for each thing that is said */
 
 struct own_report_draft own_report_draft(struct work *work, const struct fate *about, struct text from,
@@ -33,6 +34,7 @@ void own_report_say(struct own_report_draft *draft, struct text recipient, bool 
 struct own_report own_report_add(const struct own_report_draft *draft);
 /* The work is done: it is on its way to the sender, or nothing of it stays. */
 void own_report_done(const struct work *work, const struct own_report *report);
+void own_report_failed(const struct own_report *report); /* the work is done, and all of it is to be taken back */
 /* All of it is to go again, in another work: last - first commits. */
 void own_report_take_back(struct work *work, const struct work *of, const struct own_report *report);
 

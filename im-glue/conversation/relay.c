@@ -202,8 +202,7 @@ static void take_back(struct delivery *delivery, const struct deferred *deferred
 static void forget_report(const struct work *failed, const struct own_report *report)
 {
     struct work *work = work_new(failed->conversation, OWN_REPORT_COMMITS + 1, work_ignore);
-    if (report->addressee)
-        deferral_arrived(report->addressee, report->deferred.size);
+    own_report_failed(report);
     own_report_take_back(work, failed, report);
     work_submit(work);
 }

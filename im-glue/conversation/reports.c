@@ -6,6 +6,8 @@
 #include "reports_private.h"
 
 #define COLLECTED_MAX 1000        /* reports that wait in one, some hundred bytes each; more go at once */
+#define PART_BYTES    128         /* of a part beside its document */
+#define ENVELOPE_MAX  49152       /* bytes of reports in one message: with its headers it must fit a datagram */
 #define REPORT_MAX    16384       /* bytes of one that waits for others; real ones have one or two thousand */
 #define WAITING_MAX   (64u << 20) /* bytes of all that wait; beyond, each goes on by itself */
 
@@ -61,8 +63,9 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
     struct imdn imdn;
     struct fate original, fate;
     if (conversation->settings.report_window_ms == 0 || incoming->message.length > REPORT_MAX ||
-        conversation->report_bytes > WAITING_MAX || !report_find_original(incoming, &imdn, &original) ||
-        original.group.length == 0 || !text_equal(original.sender, text_of(sender->address)))
+        incoming->body.length > REPORT_MAX || conversation->report_bytes > WAITING_MAX ||
+        !report_find_original(incoming, &imdn, &original) || original.group.length == 0 ||
+        !text_equal(original.sender, text_of(sender->address)))
         return false;
     bool late = original.steps_count && conversation->now.wall_ms - original.steps[0].when_ms > REPORTS_FORGET_MS;
     struct collection *collection = late ? NULL : collection_of(conversation, imdn.message_id, sender, original.group);
@@ -109,24 +112,33 @@ static bool report_of(const struct waiting *waiting, struct arena *arena, struct
     return found;
 }
 
-/* All that wait, from the group (RFC 5438 §8.3). */
+/* Those that wait, as many as fit, from the group (RFC 5438 §8.3). */
 static struct text aggregate(const struct conversation *conversation, const struct collection *collection,
-                             struct text id, struct arena *arena)
+                             struct text id, struct arena *arena, size_t *taken_out)
 {
+    size_t bytes = 0;
     struct text *reports = arena_array(arena, struct text, collection->count);
     struct report_message letter = {.from = text_of(collection->group),
                                     .to = text_of(collection->sender->address),
                                     .hop = text_of(collection->sender->address),
                                     .id = id,
                                     .reports = reports};
-    for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next)
-        letter.count += report_of(waiting, arena, &reports[letter.count]);
+    *taken_out = 0;
+    for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next) {
+        bool found = report_of(waiting, arena, &reports[letter.count]);
+        bytes += found ? reports[letter.count].length + PART_BYTES : 0;
+        if (*taken_out && bytes > ENVELOPE_MAX)
+            break;
+        letter.count += found;
+        ++*taken_out;
+    }
     return report_message_write(conversation, &letter, arena);
 }
 
 struct sending {
     struct collection *collection;
     size_t record; /* place of the message in the work, behind its bytes */
+    bool all;      /* else the rest has waited long enough, too */
     struct deferred deferred;
 };
 
@@ -144,7 +156,9 @@ static void sent_on(struct conversation *conversation, struct work *work)
                                   conversation->now.monotonic_ms + conversation->settings.report_window_ms);
     }
     collection_drop(conversation, collection, leaving);
-    if (collection->first) /* came meanwhile */
+    if (!sending->all)
+        send_on(conversation, collection);
+    else if (collection->first) /* came meanwhile */
         collection_set_due(conversation, collection,
                            conversation->now.monotonic_ms + conversation->settings.report_window_ms);
     expiry_note(conversation, sending->deferred.expires_ms);
@@ -159,23 +173,26 @@ static void send_on(struct conversation *conversation, struct collection *collec
     struct work *work = work_new(conversation, collection->count + DEFERRAL_COMMITS + 1, sent_on);
     struct sending *sending = arena_new(&work->arena, struct sending);
     struct text id = random_hex(&work->arena, 32), content = {0};
-    struct text message = aggregate(conversation, collection, id, &work->arena);
+    size_t taken;
+    struct text message = aggregate(conversation, collection, id, &work->arena, &taken);
     struct fate fate = {
         .message_id = id,
         .sender = text_of(collection->group),
         .recipient = text_of(collection->sender->address),
         .call_id = id,
     };
-    fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms,
-                     text_format(&work->arena, "reports: %zu", collection->count), &work->arena);
+    fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms, text_format(&work->arena, "reports: %zu", taken),
+                     &work->arena);
     sending->collection = collection;
     sending->deferred = deferral_of_report(conversation, &fate, message.length);
     work->details = sending;
     sending->record = deferral_add(work, collection->sender, &sending->deferred, message, &content);
     work_add_fate(work, &fate);
-    for (const struct waiting *waiting = collection->first; waiting; waiting = waiting->next)
+    const struct waiting *waiting = collection->first;
+    for (size_t i = 0; i < taken; i++, waiting = waiting->next)
         work_add_deletion(work, DOCUMENT_REPORTS, text_of(collection->sender->address), text_of(waiting->name));
-    collection->leaving = collection->count;
+    collection->leaving = taken;
+    sending->all = taken == collection->count;
     work_submit(work);
 }
 
