@@ -45,7 +45,8 @@ static void write_contact(struct text_builder *document, const struct reginfo_co
     add_attribute(document, "state", contact->active ? TEXT("active") : TEXT("terminated"));
     add_attribute(document, "event", contact->event);
     add_number(document, "duration-registered", contact->registered_s);
-    add_number(document, "expires", contact->expires_s);
+    if (contact->expires_s || !contact->active) /* Kamailio's reader wants it of each */
+        builder_add_format(document, " expires=\"%llu\"", (unsigned long long)contact->expires_s);
     if (uri_parameter(contact->features, TEXT("q"), &value))
         add_attribute(document, "q", value);
     add_attribute(document, "callid", contact->call_id);

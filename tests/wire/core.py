@@ -4,7 +4,6 @@ its users there and tells of their devices, each message visits im-glue for its 
 kept leaves through Kamailio when its recipient is back."""
 import os
 import re
-import shutil
 import threading
 import time
 
@@ -13,20 +12,8 @@ import kamailio_program
 from clients import Sip
 from phones import PATIENCE
 
-TABLES = "/usr/share/kamailio/dbtext/kamailio"
 USERS = ("alice", "bob", "carol")
 GROUP_TYPE = "application/vnd.oma.poc.groups+xml"
-
-
-def database(system):
-    """The tables that the example uses, with our users."""
-    folder = system.path("dbtext")
-    os.mkdir(folder)
-    for table in ("version", "subscriber", "presentity", "active_watchers", "watchers", "pua"):
-        shutil.copy(os.path.join(TABLES, table), folder)
-    with open(os.path.join(folder, "subscriber"), "a", encoding="ascii") as file:
-        file.writelines(f"{number}:{user}:example.com:{user}:-:-\n" for number, user in enumerate(USERS, 1))
-    return f"text://{folder}"
 
 
 def hear(phone, count):
@@ -59,7 +46,7 @@ def behind_a_core(system):
     port, phones = harness.free_port(), []
     core = kamailio_program.Kamailio(system, "core.cfg", port, (
         ("127.0.0.1:5080", f"127.0.0.1:{port}"), ("127.0.0.1:5060", f"127.0.0.1:{system.ports['sip']}"),
-        ("text:///etc/kamailio/dbtext", database(system))))
+        ("text:///etc/kamailio/dbtext", kamailio_program.database(system, USERS))))
     try:
         alice, bob, carol = phones = [Sip(port, user) for user in USERS]
         for phone in (alice, bob):

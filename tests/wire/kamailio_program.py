@@ -7,6 +7,17 @@ import time
 import harness
 
 
+def database(system, users=()):
+    """The tables that the examples use, of the package, with these users in them."""
+    folder = system.path("dbtext")
+    os.mkdir(folder)
+    for table in ("version", "subscriber", "presentity", "active_watchers", "watchers", "pua"):
+        shutil.copy(f"/usr/share/kamailio/dbtext/kamailio/{table}", folder)
+    with open(os.path.join(folder, "subscriber"), "a", encoding="ascii") as file:
+        file.writelines(f"{number}:{user}:example.com:{user}:-:-\n" for number, user in enumerate(users, 1))
+    return f"text://{folder}"
+
+
 class Kamailio:
     def __init__(self, system, example, port, replacements):
         """`replacements`: what stands in the example, and what it is here."""
