@@ -125,6 +125,7 @@ static void on_reload(void *context)
 {
     struct program *program = context;
     node_reload_tls(&program->node);
+    dns_reload(program->dns);
     if (!node_reload(&program->node))
         return;
     groups_begin(program->groups);

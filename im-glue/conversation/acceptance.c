@@ -60,7 +60,9 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     fate = fate_with(&fate, FATE_RECEIVED, now_ms, TEXT(""), &work->arena);
     acceptance->kept = acceptance->kept || !served_reachable(conversation, served);
     if (!served_reachable(conversation, served))
-        fate = fate_with(&fate, FATE_STORED, now_ms, TEXT("recipient is away"), &work->arena);
+        fate = fate_with(&fate, FATE_STORED, now_ms,
+                         served->domain ? TEXT("much is on its way to its domain") : TEXT("recipient is away"),
+                         &work->arena);
     struct deferred deferred = deferral_of(incoming, &fate);
     deferred.once = !may_store;
     struct text own = {0};

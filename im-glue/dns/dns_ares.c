@@ -19,6 +19,7 @@
 
 struct dns {
     struct loop *loop;
+    struct dns_settings settings;
     ares_channel channel;
     dns_answered_fn *answered;
     void *context;
@@ -75,8 +76,8 @@ static void on_socket_state(void *context, int fd, int readable, int writable)
         loop_unwatch(dns->loop, fd);
 }
 
-/* Of the library's list of servers: it must take them before the first question. */
-static bool use_servers(struct dns *dns, const char *servers)
+/* The library's list of servers: it must take them before the first question. */
+static bool use_servers(ares_channel channel, const char *servers)
 {
     struct arena arena;
     arena_init(&arena, "servers");
@@ -85,16 +86,16 @@ static bool use_servers(struct dns *dns, const char *servers)
     for (; *servers; servers++)
         if (*servers != ' ')
             builder_add_char(&list, *servers);
-    bool good = ares_set_servers_ports_csv(dns->channel, text_cstring(&arena, builder_text(&list))) == ARES_SUCCESS;
+    bool good = ares_set_servers_ports_csv(channel, text_cstring(&arena, builder_text(&list))) == ARES_SUCCESS;
     arena_clear(&arena);
     return good;
 }
 
-struct dns *dns_open(struct loop *loop, const struct dns_settings *settings, dns_answered_fn *answered, void *context,
-                     struct arena *arena, struct text *error_out)
+/* False: `error_out` has one line. */
+static bool open_channel(struct dns *dns, ares_channel *channel_out, struct arena *arena, struct text *error_out)
 {
     static char lookups[] = "fb"; /* the hosts file, then servers */
-    struct dns *dns = memory_new(sizeof(*dns));
+    const struct dns_settings *settings = &dns->settings;
     struct ares_options options = {
         .flags = ARES_FLAG_EDNS,
         .timeout = settings->timeout_ms,
@@ -107,26 +108,52 @@ struct dns *dns_open(struct loop *loop, const struct dns_settings *settings, dns
     /* No domains: "example" is never "example.our-domain". */
     const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_LOOKUPS |
                      ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
-    *dns = (struct dns){.loop = loop, .answered = answered, .context = context, .timer_fd = -1};
-    int status = ares_library_init(ARES_LIB_INIT_ALL);
-    if (status == ARES_SUCCESS)
-        status = ares_init_options(&dns->channel, &options, mask);
+    int status = ares_init_options(channel_out, &options, mask);
     if (status != ARES_SUCCESS) {
         *error_out = text_format(arena, "dns: %s", ares_strerror(status));
-        free(dns);
-        return NULL;
+        return false;
     }
+    if (!settings->servers[0] || use_servers(*channel_out, settings->servers))
+        return true;
+    *error_out = text_format(arena, "dns.servers: no list of addresses: %s", settings->servers);
+    ares_destroy(*channel_out);
+    return false;
+}
+
+struct dns *dns_open(struct loop *loop, const struct dns_settings *settings, dns_answered_fn *answered, void *context,
+                     struct arena *arena, struct text *error_out)
+{
+    struct dns *dns = memory_new(sizeof(*dns));
+    *dns = (struct dns){.loop = loop, .settings = *settings, .answered = answered, .context = context};
     dns->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (dns->timer_fd >= 0)
-        loop_watch(loop, dns->timer_fd, LOOP_READ, on_timer, dns);
-    if (dns->timer_fd < 0)
+    if (dns->timer_fd < 0) {
         *error_out = TEXT("dns: no timer");
-    else if (settings->servers[0] && !use_servers(dns, settings->servers))
-        *error_out = text_format(arena, "dns.servers: no list of addresses: %s", settings->servers);
-    else
+    } else if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
+        *error_out = TEXT("dns: no library");
+    } else if (open_channel(dns, &dns->channel, arena, error_out)) {
+        loop_watch(loop, dns->timer_fd, LOOP_READ, on_timer, dns);
         return dns;
-    dns_close(dns);
+    }
+    if (dns->timer_fd >= 0)
+        close(dns->timer_fd);
+    free(dns);
     return NULL;
+}
+
+void dns_reload(struct dns *dns)
+{
+    ares_channel channel, before = dns->channel;
+    struct arena arena;
+    struct text error;
+    arena_init(&arena, "reload");
+    if (open_channel(dns, &channel, &arena, &error)) {
+        dns->channel = channel;
+        ares_destroy(before); /* what is not answered yet is not known */
+        set_timer(dns);
+    } else {
+        log_error("%.*s", TEXT_ARG(error));
+    }
+    arena_clear(&arena);
 }
 
 void dns_close(struct dns *dns)
@@ -136,10 +163,8 @@ void dns_close(struct dns *dns)
     dns->answered = NULL;
     ares_destroy(dns->channel);
     ares_library_cleanup();
-    if (dns->timer_fd >= 0) {
-        loop_unwatch(dns->loop, dns->timer_fd);
-        close(dns->timer_fd);
-    }
+    loop_unwatch(dns->loop, dns->timer_fd);
+    close(dns->timer_fd);
     free(dns);
 }
 

@@ -58,7 +58,7 @@ void dns_answer_read(const void *bytes, size_t length, enum dns_type type, struc
 /* --- the client --- */
 
 struct dns_settings {
-    const char *servers; /* "192.0.2.53, [2001:db8::53]:5353"; empty: those of the system */
+    const char *servers; /* "192.0.2.53, [2001:db8::53]:5353"; empty: those of the system. Outlives the client */
     int timeout_ms;      /* of one attempt at one server; later ones wait longer */
     int tries;           /* at each server */
 };
@@ -72,6 +72,9 @@ struct dns;
 struct dns *dns_open(struct loop *loop, const struct dns_settings *settings, dns_answered_fn *answered, void *context,
                      struct arena *arena, struct text *error_out);
 void dns_close(struct dns *dns); /* NULL: nothing. What is not answered is not answered any more */
+
+/* The servers of the system may have changed. Questions on their way are answered as DNS_UNKNOWN. */
+void dns_reload(struct dns *dns);
 
 /* Each question gets one answer, perhaps before this returns. */
 void dns_ask(struct dns *dns, const struct dns_question *question);

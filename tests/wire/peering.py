@@ -2,6 +2,7 @@
 """Two domains, each with its own programs and data, that find each other by a DNS server of the test and vouch for
 their users by certificates; one more server that is not ours; and what happens when somebody is not there."""
 import os
+import signal
 import socket
 import threading
 import time
@@ -106,6 +107,18 @@ def another_server_takes_over(dns, far, alice, carol):
     assert result == [200], result
 
 
+def servers_are_read_anew(system, dns, alice, carol):
+    """With everything else that SIGHUP reads."""
+    system.glue.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + PATIENCE
+    while "document services loaded anew" not in open(system.glue.log_path).read():
+        assert time.monotonic() < deadline, system.glue.tail()
+        time.sleep(0.05)
+    assert alice.send("sip:somebody@new.example.net", "where?") == 404 # which had to be asked
+    assert any(name == "new.example.net" for _, name in dns.asked)
+    assert send_while(alice, carol, "sip:carol@example.net", "after all") == 200
+
+
 def what_cannot_arrive_now_is_kept(system, dns, far, alice, carol):
     """Nobody is there; then at another port, and our own program starts again: it arrives."""
     before = len(carol.received)
@@ -170,6 +183,7 @@ def test(system):
         another_server_takes_over(dns, far, alice, carol)
         a_silent_dns_does_not_stop_the_others(dns, alice, carol)
         strangers_do_not_come_in(far)
+        servers_are_read_anew(system, dns, alice, carol)
         what_cannot_arrive_now_is_kept(system, dns, far, alice, carol)
         what_is_wrong_is_said_at_the_start(system)
         for phone in (alice, bob, carol):
