@@ -53,6 +53,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
         TAILQ_INIT(&conversation->retries[i]);
     events_open(conversation);
     pthread_mutex_init(&conversation->lock, NULL);
+    device_load_key(conversation);
     publication_load(conversation);
     served_load(conversation);
     domain_load(conversation);

@@ -13,6 +13,7 @@
 #include "conversation.h"
 #include "deferred.h"
 #include "fate.h"
+#include "gruu.h"
 #include "imsettings.h"
 #include "recipients.h"
 #include "uri.h"
@@ -222,6 +223,7 @@ struct conversation {
     struct groups *groups;
     struct sip_agent *agent;
     struct locator *locator;
+    uint8_t device_key[GRUU_KEY_BYTES];
     struct domain *domains; /* hash by name */
     TAILQ_HEAD(domain_list, domain) domains_ready;
     void (*wake)(void *);
@@ -602,6 +604,12 @@ void expiry_sweep(struct conversation *conversation);
 /* What is added to the work is committed together with the removal of the records. */
 void ended_tell(struct work *work, const struct deferred *items, size_t count);
 void ended_told(const struct work *work);
+
+/* device.c: temporary addresses of devices (RFC 5627) */
+void device_load_key(struct conversation *conversation);
+struct text device_temporary(const struct conversation *conversation, const struct contact *contact,
+                             struct text address, struct arena *arena);
+bool device_resolve(struct request *request); /* false: sent to one that leads nowhere; answered and freed */
 
 /* domain.c: those that are not ours */
 bool domain_is_ours(const struct conversation *conversation, struct text domain);

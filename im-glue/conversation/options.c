@@ -254,6 +254,7 @@ void options_receive(struct request *request)
     if (hops == 0 || services_are(conversation, target) || exploder_is(conversation, target) ||
         is_this_server(conversation, &uri))
         return answer_here(request, exploder_is(conversation, target));
-    if (request_authenticate(request, true))
-        ask_about(request, target, hops);
+    if (!request_authenticate(request, true) || !device_resolve(request))
+        return;
+    ask_about(request, uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena)), hops);
 }

@@ -12,7 +12,7 @@ void pager_receive(struct request *request)
     struct conversation *conversation = request->conversation;
     struct incoming incoming;
     const struct group *group;
-    if (!request_authenticate(request, true))
+    if (!request_authenticate(request, true) || !device_resolve(request))
         return;
     struct text target = uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena));
     if (services_are(conversation, target))

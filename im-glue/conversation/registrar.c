@@ -139,9 +139,9 @@ static void answer_bindings(struct request *request, const struct registration *
     for (size_t i = 0; i < served->contacts_count; i++) {
         int64_t left_s = (served->contacts[i].expires_ms - conversation->now.wall_ms + 999) / 1000;
         if (left_s > 0)
-            sip_header_add(
-                response, "Contact",
-                terms_contact(terms, &served->contacts[i], text_of(served->address), left_s, &request->arena));
+            sip_header_add(response, "Contact",
+                           terms_contact(conversation, terms, &served->contacts[i], text_of(served->address), left_s,
+                                         &request->arena));
     }
     /* RFC 7315 §4.1: what he may call himself */
     for (size_t i = 0; request->who.identities_count > 1 && i < request->who.identities_count; i++)

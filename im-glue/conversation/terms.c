@@ -113,10 +113,14 @@ struct text terms_name(const struct device *device, struct text uri, struct aren
     return text_format(arena, "%.*s;reg-id=%u", TEXT_ARG(device->instance), (unsigned)device->reg_id);
 }
 
-/* RFC 5627 §5.1: the same as long as the device and the address are. */
-static void add_gruu(struct text_builder *line, struct text address, struct text instance)
+/* RFC 5627 §5.1: the public one is the same as long as the device and the address are, the temporary one another at
+ * each REGISTER. */
+static void add_gruu(struct text_builder *line, const struct conversation *conversation, const struct contact *contact,
+                     struct text address)
 {
-    builder_add_format(line, ";pub-gruu=\"%.*s;gr=%.*s\"", TEXT_ARG(address), TEXT_ARG(instance));
+    struct text temporary = device_temporary(conversation, contact, address, line->arena);
+    builder_add_format(line, ";pub-gruu=\"%.*s;gr=%s\";temp-gruu=\"%.*s\"", TEXT_ARG(address), contact->instance,
+                       TEXT_ARG(temporary));
 }
 
 /* RFC 3840 §6: what it said of itself, so that all who register for him know. */
@@ -134,8 +138,8 @@ static void add_features(struct text_builder *line, struct text features)
     }
 }
 
-struct text terms_contact(const struct terms *terms, const struct contact *contact, struct text address, int64_t left_s,
-                          struct arena *arena)
+struct text terms_contact(const struct conversation *conversation, const struct terms *terms,
+                          const struct contact *contact, struct text address, int64_t left_s, struct arena *arena)
 {
     struct text_builder line;
     struct text instance = text_of(contact->instance);
@@ -147,7 +151,7 @@ struct text terms_contact(const struct terms *terms, const struct contact *conta
     if (contact->reg_id)
         builder_add_format(&line, ";reg-id=%u", (unsigned)contact->reg_id);
     if (instance.length && terms->gruu && text_starts_with(address, TEXT("sip:")))
-        add_gruu(&line, address, instance);
+        add_gruu(&line, conversation, contact, address);
     return builder_text(&line);
 }
 

@@ -195,6 +195,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_DEFERRED         "#deferred"         /* owner: recipient, name: reference, in the order of delivery */
 #define DOCUMENT_CONTENTS         "#contents"         /* no owner, name: of a message that #deferred refers to */
 #define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
+#define DOCUMENT_KEYS             "#keys"             /* owner: a program, name: what for; secrets of the data folder */
 #define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
 #define DOCUMENT_INDEXES          "#indexes"          /* owner: AUID, name: tree; what its index is complete for */
 #define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */

@@ -47,6 +47,13 @@ struct crash {
     unsigned sent; /* since then */
 };
 
+/* A part of an answer, by the name that the script gives it. */
+struct remembered {
+    struct text name, value;
+};
+
+#define REPLAY_REMEMBERED_MAX 8
+
 struct world {
     struct arena arena;
     struct usage_set *usages;
@@ -65,6 +72,8 @@ struct world {
     struct deferral_settings deferral;
     enum list_senders list_senders;
     struct conversation_peering peering;
+    struct remembered remembered[REPLAY_REMEMBERED_MAX];
+    size_t remembered_count;
     struct text zone;      /* lines: what DNS says */
     struct text peer_name; /* in the certificate that TLS peers show */
     struct actor actors[REPLAY_ACTORS_MAX];
@@ -115,6 +124,10 @@ word_fn word_history, word_look; /* replay_kept.c */
 bool kept_reference(struct world *world, struct text owner, struct text what, struct text *reference_out);
 bool crash_happens(struct world *world); /* before something is sent: true when nobody gets it */
 void crash_recover(struct world *world); /* after all that a dead process still does */
+
+/* replay_remember.c */
+word_fn word_remember, word_differ;
+struct text script_remembered(struct world *world, struct text name);
 
 /* replay_dns.c */
 word_fn word_dns, word_peering, word_peer, word_back;

@@ -38,6 +38,8 @@ struct text script_address(struct world *world, struct text name)
 {
     if (text_find_char(name, ':') < name.length)
         return name;
+    if (text_starts_with(name, TEXT("{")) && text_ends_with(name, TEXT("}")))
+        return script_remembered(world, text_slice(name, 1, name.length - 1));
     return text_format(&world->arena, "sip:%.*s@example.com", TEXT_ARG(name));
 }
 
@@ -538,6 +540,8 @@ static const struct {
     {TEXT_INIT("overhear"), word_overhear},
     {TEXT_INIT("limit"), word_limit},
     {TEXT_INIT("lists"), word_lists},
+    {TEXT_INIT("remember"), word_remember},
+    {TEXT_INIT("differ"), word_differ},
     {TEXT_INIT("dns"), word_dns},
     {TEXT_INIT("peering"), word_peering},
     {TEXT_INIT("peer"), word_peer},
