@@ -430,6 +430,7 @@ enum message_content incoming_content(const struct incoming *incoming);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
 bool incoming_is_nobody(struct text canonical);                               /* RFC 3323 §4.1.1.3 */
 bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
+void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
 /* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
                      struct text detail);

@@ -61,8 +61,7 @@ struct fate incoming_fate(const struct incoming *incoming, struct text recipient
     };
 }
 
-void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
-                     struct text detail)
+void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail)
 {
     struct request *request = incoming->request;
     struct conversation *conversation = request->conversation;
@@ -71,6 +70,14 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
     fate = fate_with(&fate, FATE_REFUSED, conversation->now.wall_ms,
                      text_format(&request->arena, "%d %.*s", status, TEXT_ARG(detail)), &request->arena);
     work_note_fate(conversation, &fate);
+}
+
+void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
+                     struct text detail)
+{
+    struct request *request = incoming->request;
+    struct conversation *conversation = request->conversation;
+    incoming_note_refused(incoming, recipient, status, detail);
     struct sip_message *response = request_response(request, status, NULL);
     if (warning)
         sip_header_add(response, "Warning",

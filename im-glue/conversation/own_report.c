@@ -123,6 +123,34 @@ void own_report_take_back(struct work *work, const struct work *of, const struct
     }
 }
 
+struct answering {
+    struct own_report report;
+    int status;
+};
+
+static void answered(struct conversation *conversation, struct work *work)
+{
+    const struct answering *answering = work->details;
+    struct request *request = work->request;
+    (void)conversation;
+    work->request = NULL;
+    request_answer(request, answering->status, NULL);
+    own_report_done(work, &answering->report);
+}
+
+void own_report_answer(struct request *request, int status, const struct fate *about, struct text route,
+                       struct text said)
+{
+    struct work *work = work_new(request->conversation, OWN_REPORT_COMMITS + 1, answered);
+    struct own_report_draft draft = own_report_draft(work, about, about->recipient, route, 1);
+    struct answering *answering = arena_new(&work->arena, struct answering);
+    own_report_say(&draft, about->recipient, true, TEXT("processing"), said);
+    *answering = (struct answering){own_report_add(&draft), status};
+    work->details = answering;
+    work->request = request;
+    work_submit(work);
+}
+
 bool own_report_may_name(struct conversation *conversation, struct text group, struct text sender)
 {
     const struct group_question question = {.kind = TEXT("conference-state")};

@@ -38,6 +38,10 @@ void own_report_failed(const struct own_report *report); /* the work is done, an
 /* All of it is to go again, in another work: last - first commits. */
 void own_report_take_back(struct work *work, const struct work *of, const struct own_report *report);
 
+/* Answers and frees the request when the report about its message is on the disk: so its sender is told once. */
+void own_report_answer(struct request *request, int status, const struct fate *about, struct text route,
+                       struct text said);
+
 /* May the sender know who is in a group? */
 bool own_report_may_name(struct conversation *conversation, struct text group, struct text sender);
 

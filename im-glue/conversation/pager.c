@@ -1,7 +1,7 @@
 /* MESSAGE (RFC 3428): finds who is meant, and relays, stores, fans out or refuses. Nothing is accepted before it is on
  * disk; body bytes are never touched. */
-#include "conversation_private.h"
 #include "log.h"
+#include "own_report.h"
 #include "user.h"
 
 static void to_group(struct incoming *incoming, const struct group *group);
@@ -143,18 +143,28 @@ static void to_foreigner(struct incoming *incoming, struct text address)
             false);
 }
 
-/* A polite answer is the one that he would hear if he were not blocked. */
+/* The sender hears what he would hear if he were not blocked. */
+static void refuse_politely(struct incoming *incoming, const struct user *user, const struct group_decision *decision,
+                            struct text detail)
+{
+    struct request *request = incoming->request;
+    const struct fate fate = incoming_fate(incoming, user->address, (struct text){0});
+    int kept = decision->may_store && incoming->deferrable ? 202 : 480;
+    bool is_there = served_reachable(request->conversation, served_of(request->conversation, user));
+    if (!incoming->wanted.processing || (!is_there && kept != 202))
+        return incoming_refuse(incoming, user->address, is_there ? 200 : kept, NULL, detail);
+    incoming_note_refused(incoming, user->address, is_there ? 200 : kept, detail);
+    own_report_answer(request, is_there ? 200 : kept, &fate, incoming->wanted.route,
+                      is_there ? TEXT("processed") : TEXT("stored"));
+}
+
 static void refuse_blocked(struct incoming *incoming, const struct user *user, const struct group_decision *decision)
 {
     struct request *request = incoming->request;
     struct conversation *conversation = request->conversation;
     struct text detail = text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision->rule));
-    if (conversation->settings.block_politely && !incoming->anonymous) {
-        int kept = decision->may_store && incoming->deferrable ? 202 : 480;
-        return incoming_refuse(incoming, user->address,
-                               served_reachable(conversation, served_of(conversation, user)) ? 200 : kept, NULL,
-                               detail);
-    }
+    if (conversation->settings.block_politely && !incoming->anonymous)
+        return refuse_politely(incoming, user, decision, detail);
     incoming_refuse(incoming, user->address, incoming->anonymous ? 433 : 403,
                     "100 Function not allowed due to user authorisation", detail);
 }

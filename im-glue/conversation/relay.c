@@ -91,36 +91,6 @@ static struct own_report report(struct work *work, const struct delivery *delive
     return own_report_add(&draft);
 }
 
-struct processed {
-    struct own_report report;
-    int told;
-};
-
-static void processed(struct conversation *conversation, struct work *work)
-{
-    const struct processed *processed = work->details;
-    struct request *request = work->request;
-    (void)conversation;
-    work->request = NULL;
-    request_answer(request, processed->told, NULL);
-    own_report_done(work, &processed->report);
-}
-
-/* The report that a message was passed on is on the disk before its sender hears of it, so that he is told once. What
- * is being stored is told as that. */
-static bool answer_with_report(struct delivery *delivery, struct request *request, int told)
-{
-    if (!delivery->wants_processing || delivery->storing || delivery->onward)
-        return false;
-    struct work *work = work_new(delivery->conversation, OWN_REPORT_COMMITS + 1, processed);
-    struct processed *details = arena_new(&work->arena, struct processed);
-    *details = (struct processed){report(work, delivery, "processed"), told};
-    work->details = details;
-    work->request = request;
-    work_submit(work);
-    return true;
-}
-
 static void answer(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
@@ -147,8 +117,10 @@ static void answer(struct delivery *delivery, int status)
         return request_answer_with(
             request, told, NULL, "Warning",
             text_format(&request->arena, "399 %s \"No such domain\"", conversation->settings.agent.host));
-    if (told >= 300 || !answer_with_report(delivery, request, told))
-        request_answer(request, told, NULL);
+    /* What is being stored is told as that. */
+    if (told < 300 && delivery->wants_processing && !delivery->storing && !delivery->onward)
+        return own_report_answer(request, told, &delivery->fate, delivery->deferred.route, TEXT("processed"));
+    request_answer(request, told, NULL);
 }
 
 /* The outcome goes to the sender; what can be tried again later is kept instead. */
