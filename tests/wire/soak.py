@@ -35,7 +35,7 @@ class Phone(Sip):
         self.said = {}  # branch -> what was answered
         self.heard = {}  # branch -> how often
         self.taken = []  # Call-IDs or Message-IDs of what was answered 200
-        self.sent = {}  # body -> status
+        self.sent = []  # (Call-ID, recipients, status)
         self.online = False
 
     def take(self):
@@ -57,13 +57,11 @@ class Phone(Sip):
                                 + "\r\nContent-Length: 0\r\n\r\n").encode(), self.server)
         return None
 
-    def message(self, target, extra="", content_type="text/plain", body=None, text=None):
-        """`text`: what names it among all; in the body."""
+    def message(self, target, extra="", content_type="text/plain", body="", recipients=()):
         uri = f"sip:{target}@example.com"
-        status = self.request("MESSAGE", uri, uri, f"Content-Type: {content_type}\r\n{extra}", body or text, 40)
-        if text:
-            self.sent[text] = status
-        return status
+        status = self.request("MESSAGE", uri, uri, f"Content-Type: {content_type}\r\n{extra}", body, 40)
+        if recipients:
+            self.sent.append((f"{self.user}-{self.port}-{self.number}", recipients, status))
 
 
 class Soak:
@@ -83,21 +81,22 @@ class Soak:
     # --- what people do
 
     def write(self, phone, number):
-        text = f"{phone.user} writes {number}"
+        target = f"u{phone.random.randrange(USERS + 1)}"  # the last is nobody
         extra = phone.random.choice(("", "", "", "", "Expires: 2\r\n", "Expires: 0\r\n", "Expires: 86400\r\n",
                                      "Priority: urgent\r\n", "Subject: Lunch\r\n"))
-        phone.message(f"u{phone.random.randrange(USERS + 1)}", extra, text=text)  # the last is nobody
+        phone.message(target, extra, body=f"{phone.user} writes {number}", recipients=(target,))
         self.count("to a user")
 
     def write_to_group(self, phone, number):
-        phone.message("team", text=f"{phone.user} tells all {number}")
+        others = [f"u{n}" for n in range(MEMBERS) if f"u{n}" != phone.user]
+        phone.message("team", body=f"{phone.user} tells all {number}", recipients=others)
         self.count("to a group")
 
     def write_to_list(self, phone, number):
-        text = f"{phone.user} tells some {number}"
-        entries = "".join(f'<entry uri="sip:u{n}@example.com"/>' for n in phone.random.sample(range(USERS), 3))
+        some = phone.random.sample([f"u{n}" for n in range(USERS) if f"u{n}" != phone.user], 3)
+        entries = "".join(f'<entry uri="sip:{name}@example.com"/>' for name in some)
         phone.message("exploder", "Require: recipient-list-message\r\n", "multipart/mixed;boundary=bx",
-                      LIST.format(body=text, entries=entries), text)
+                      LIST.format(body=f"{phone.user} tells some {number}", entries=entries), some)
         self.count("to a list")
 
     def compose(self, phone, _):
@@ -173,10 +172,21 @@ def balance(soak, records):
     delivered = states.get("delivered", 0)
     got = sum(len({body for body in phone.taken if "isComposing" not in body}) for phone in soak.phones)
     assert got == delivered, f"phones have taken {got}, the records say {delivered}"
-    accepted = sum(status in (200, 202) for phone in soak.phones for status in phone.sent.values())
-    silent = sum(status == 0 for phone in soak.phones for status in phone.sent.values())
-    assert silent == 0, f"{silent} messages had no answer"
-    assert accepted > 0 and delivered > 0
+    assert delivered > 0
+    for phone in soak.phones:
+        for call_id, recipients, status in phone.sent:
+            check_answer(call_id, status, recipients,
+                         [records.get((call_id, f"sip:{name}@example.com")) for name in recipients])
+
+
+def check_answer(call_id, status, recipients, states):
+    """What the sender was told is what the records say: 200 is delivered, 202 a record for each, else nobody has it."""
+    if status == 200:
+        assert states == ["delivered"], (call_id, status, states)
+    elif status == 202:
+        assert all(states), (call_id, status, recipients, states)
+    else:
+        assert status >= 300 and not set(states) - {None, "refused"}, (call_id, status, states)
 
 
 def test(system):
