@@ -118,6 +118,7 @@ struct visit {
     bool is;           /* a trusted peer has sent it, with our Route on top */
     bool originating;  /* for its sender; else for its recipient */
     bool again;        /* for its recipient, after it was here for its sender */
+    bool returns;      /* it is what we sent for its recipient, and wants to go on */
     bool unregistered; /* the core knows that its recipient is away */
     struct text route; /* that leads back; empty: none */
 };
@@ -556,6 +557,8 @@ void delivery_free(struct delivery *delivery);
 /* Is the request what we are sending to that recipient ourselves? NULL: it came to a group or with a list, and we are
  * sending it to anybody as a copy. Somebody else may get it from him: that is a spiral. */
 bool delivery_is_ours(struct request *request, const struct served *recipient);
+/* …and what it was sent for is to reach him: his rules have been asked. */
+bool delivery_is_on_its_last_way(struct request *request, const struct served *recipient);
 void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
 /* The same for who has its message read already; NULL: it cannot be read. */
 void delivery_send_read(struct delivery *delivery, const struct sip_message *stored);
@@ -642,6 +645,8 @@ bool outbound_is_unheard(int status); /* the other domain has said nothing */
 /* isc.c: what a core sends here on its way */
 void isc_read(struct request *request);
 bool isc_is_loop(const struct request *request);
+/* True: it is ours for this recipient, and goes on or is refused as a loop. */
+bool isc_take_own(struct incoming *incoming, struct served *served);
 /* May it go back to the core for this recipient of ours? */
 bool isc_goes_back(const struct conversation *conversation, const struct request *request, const struct served *served);
 void isc_go_on(struct incoming *incoming, struct text address); /* its sender's turn is over */

@@ -70,14 +70,25 @@ static struct delivery *find_sent(const struct conversation *conversation, struc
     return found;
 }
 
-bool delivery_is_ours(struct request *request, const struct served *recipient)
+static const struct delivery *find_own(struct request *request, const struct served *recipient)
 {
     struct arena *arena = &request->arena;
     struct text call_id = sip_call_id(request->message, arena), cseq = request_header(request, "CSeq");
     const struct delivery *copy = find_sent(request->conversation, sent_key(call_id, cseq, NULL, arena));
     if (!recipient || (copy && copy->recipient == recipient))
-        return copy != NULL;
-    return find_sent(request->conversation, sent_key(call_id, cseq, recipient, arena)) != NULL;
+        return copy;
+    return find_sent(request->conversation, sent_key(call_id, cseq, recipient, arena));
+}
+
+bool delivery_is_ours(struct request *request, const struct served *recipient)
+{
+    return find_own(request, recipient) != NULL;
+}
+
+bool delivery_is_on_its_last_way(struct request *request, const struct served *recipient)
+{
+    const struct delivery *delivery = find_own(request, recipient);
+    return delivery && !delivery->onward;
 }
 
 void delivery_free(struct delivery *delivery)
@@ -133,6 +144,17 @@ static void prepare_for_client(const struct delivery *delivery, const struct sip
     sip_header_set(message, "P-Called-Party-ID", TEXT_CONCAT(arena, TEXT("<"), address, TEXT(">")));
 }
 
+/* RFC 3325 §7: a core is told who sends, and to keep it for itself where he wants that. */
+static void prepare_for_core(const struct delivery *delivery, struct sip_message *message, struct arena *arena)
+{
+    struct text value;
+    if (sip_header(message, "P-Asserted-Identity", 0, arena, &value))
+        return;
+    sip_header_add(message, "P-Asserted-Identity", text_format(arena, "<%.*s>", TEXT_ARG(delivery->fate.sender)));
+    if (!sip_header(message, "Privacy", 0, arena, &value))
+        sip_header_add(message, "Privacy", TEXT("id"));
+}
+
 /* The message as this contact gets it: its own Request-URI, no trace of the hops before us. */
 static struct sip_message *address_message(struct delivery *delivery, const struct sip_message *stored,
                                            const struct branch *branch)
@@ -143,7 +165,9 @@ static struct sip_message *address_message(struct delivery *delivery, const stru
     sip_header_remove(message, "Via");
     if (delivery->recipient->domain && !branch->core)
         outbound_prepare(delivery, message);
-    else if (!branch->core)
+    else if (branch->core)
+        prepare_for_core(delivery, message, &delivery->arena);
+    else
         prepare_for_client(delivery, stored, message, &delivery->arena);
     if (branch->path.length && sip_header_set(message, "Route", branch->path) != OK) {
         sip_message_free(message);

@@ -75,6 +75,22 @@ bool isc_goes_back(const struct conversation *conversation, const struct request
     return request->visit.route.length && !request->visit.unregistered && settings.active && settings.visible;
 }
 
+/* What a core lets visit us because it comes from us: whoever it is for has been asked, and if it were kept again it
+ * would come again. */
+bool isc_take_own(struct incoming *incoming, struct served *served)
+{
+    struct request *request = incoming->request;
+    struct visit *visit = &request->visit;
+    if (!visit->is || visit->originating || !delivery_is_on_its_last_way(request, served))
+        return false;
+    visit->returns = visit->again = true;
+    if (visit->route.length)
+        relay_begin(incoming, served, false);
+    else
+        request_answer(request, 482, NULL);
+    return true;
+}
+
 /* Whoever it is for: his turn comes when the core sends it again. */
 static struct served *recipient_of(struct incoming *incoming, struct text address)
 {

@@ -43,7 +43,7 @@ void relay_begin(struct incoming *incoming, struct served *served, bool may_stor
     const struct visit *visit = &incoming->request->visit;
     delivery->request = incoming->request;
     delivery->route = text_copy(&delivery->arena, visit->route);
-    delivery->onward = visit->originating && visit->route.length;
+    delivery->onward = (visit->originating || visit->returns) && visit->route.length;
     delivery->may_store = may_store;
     delivery_expect_answer(delivery);
     delivery_send_read(delivery, incoming->request->onward);
