@@ -280,6 +280,7 @@ static bool open_sip(struct program *program)
                 .lifetime_ms_max = program->settings.node.deferred_seconds_max * 1000,
                 .full_is_413 = program->settings.node.deferred_413,
                 .urgent_first = program->settings.node.deferred_urgent_first,
+                .silent_deletions = !program->settings.node.deferred_report_deletions,
             },
         .history_ms = program->settings.history_days * 86400000,
         .history_count_max = (size_t)program->settings.history_messages_max,

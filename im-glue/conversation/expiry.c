@@ -125,6 +125,21 @@ static void told(struct conversation *conversation, struct work *work)
     expiry->ended_at_ms = conversation->now.monotonic_ms + (again ? 0 : ENDED_LOOK_MS);
 }
 
+static bool is_told(const struct conversation *conversation, const struct deferred *ended)
+{
+    return ended->outcome != DEFERRED_DELETED || !conversation->settings.deferral.silent_deletions;
+}
+
+static void tell_those(struct work *work, const struct deferred_page *page)
+{
+    struct deferred *told = arena_array(&work->arena, struct deferred, page->count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < page->count; i++)
+        if (is_told(work->conversation, &page->items[i]))
+            told[count++] = page->items[i];
+    ended_tell(work, told, count);
+}
+
 /* The record of the end goes in the transaction that has what tells of it: exactly once, also after a restart. */
 static void run_ended(struct conversation *conversation)
 {
@@ -135,7 +150,7 @@ static void run_ended(struct conversation *conversation)
     expiry->ended_at_ms = conversation->now.monotonic_ms + ENDED_LOOK_MS;
     struct work *work = work_new(conversation, ENDED_PAGE * (DEFERRED_END_COMMITS + ENDED_COMMITS), told);
     if (deferred_ended(conversation->documents, NULL, ENDED_PAGE, &work->arena, &page) == OK) {
-        ended_tell(work, page.items, page.count);
+        tell_those(work, &page);
         for (size_t i = 0; i < page.count; i++)
             work->count += deferred_forget(&page.items[i], &work->arena, &work->commits[work->count]);
     }

@@ -28,6 +28,7 @@ struct deferral_settings {
     int64_t lifetime_ms_max;       /* or the Expires of the message if that is sooner */
     bool full_is_413;              /* …413 */
     bool urgent_first;             /* as the Priority of a message says; else all in the order of arrival */
+    bool silent_deletions;         /* nobody is told that a recipient or an admin deleted a message */
 };
 
 #define DEFERRAL_SETTINGS_STANDARD                                                                                     \

@@ -11,7 +11,7 @@ enum erasure_kind {
     ERASURE_BINDINGS, /* contacts that were registered */
     ERASURE_SETTINGS, /* what clients published, and what watches the user */
     ERASURE_DOCUMENTS,
-    ERASURE_MESSAGES, /* that waited for the user; their senders are told like those of expired ones */
+    ERASURE_MESSAGES, /* that waited for the user; nobody is told of it */
     ERASURE_REPORTS,  /* that waited for the user */
     ERASURE_HISTORY,
     ERASURE_TRACES, /* of messages from the user and to the user */

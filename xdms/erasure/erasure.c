@@ -118,12 +118,12 @@ enum status erasure_list(const struct documents *documents, struct text after, s
 
 /* One page of a kind. `count_out`: how many went; 0: there are none. */
 static enum status erase_page(const struct documents *documents, struct erasure *erasure, enum erasure_kind kind,
-                              int64_t now_ms, struct arena *arena, size_t *count_out)
+                              struct arena *arena, size_t *count_out)
 {
     struct erasure_page page = {0};
     struct erasure counted = *erasure;
     *count_out = 0;
-    enum status status = erasure_page_of(documents, erasure, kind, now_ms, arena, &page);
+    enum status status = erasure_page_of(documents, erasure, kind, arena, &page);
     if (status != OK || page.items == 0)
         return status;
     counted.counts[kind] += page.items;
@@ -139,7 +139,7 @@ static enum status erase_page(const struct documents *documents, struct erasure 
 }
 
 static enum status erase_kind(const struct documents *documents, struct erasure *erasure, enum erasure_kind kind,
-                              int64_t now_ms, bool *any_out)
+                              bool *any_out)
 {
     struct arena arena;
     size_t count = 1;
@@ -147,7 +147,7 @@ static enum status erase_kind(const struct documents *documents, struct erasure 
     arena_init(&arena, "erase");
     while (status == OK && count) {
         arena_reset(&arena);
-        status = erase_page(documents, erasure, kind, now_ms, &arena, &count);
+        status = erase_page(documents, erasure, kind, &arena, &count);
         *any_out = *any_out || count;
     }
     arena_clear(&arena);
@@ -170,7 +170,7 @@ enum status erasure_run(const struct documents *documents, struct erasure *erasu
     for (unsigned round = 0; status == OK && any && round < ROUNDS; round++) {
         any = false;
         for (unsigned kind = 0; status == OK && kind < ERASURE_KINDS; kind++)
-            status = erase_kind(documents, erasure, (enum erasure_kind)kind, now_ms, &any);
+            status = erase_kind(documents, erasure, (enum erasure_kind)kind, &any);
     }
     if (status != OK)
         return status;

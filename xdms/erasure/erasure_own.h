@@ -14,6 +14,6 @@ struct erasure_page {
 
 /* In the arena. */
 enum status erasure_page_of(const struct documents *documents, const struct erasure *erasure, enum erasure_kind kind,
-                            int64_t now_ms, struct arena *arena, struct erasure_page *page_out);
+                            struct arena *arena, struct erasure_page *page_out);
 
 #endif

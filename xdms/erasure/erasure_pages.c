@@ -19,16 +19,23 @@ static enum status own_page(const struct documents *documents, const char *usage
     return status;
 }
 
-static enum status message_page(const struct documents *documents, const struct erasure *erasure, int64_t now_ms,
-                                struct arena *arena, struct erasure_page *page)
+/* With those that have ended and are still to be told of: a report about the user would be one more trace. */
+static enum status message_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
+                                struct erasure_page *page)
 {
-    struct deferred_page waiting = {0};
-    enum status status = deferred_list(documents, erasure->address, TEXT(""), ERASURE_PAGE, arena, &waiting);
-    page->commits = arena_array(arena, struct commit, waiting.count * DEFERRED_END_COMMITS + 1);
-    for (size_t i = 0; status == OK && i < waiting.count; i++)
-        page->count += deferred_end(&waiting.items[i], DEFERRED_DELETED, TEXT("erased"), now_ms, arena,
-                                    page->commits + page->count);
-    page->items = status == OK ? waiting.count : 0;
+    const struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), erasure->address, {0}};
+    struct key_page keys = {0};
+    enum status status = document_internal_list(documents, &prefix, NULL, ERASURE_PAGE, arena, &keys);
+    page->commits = arena_array(arena, struct commit, keys.count * DEFERRED_END_COMMITS + 1);
+    for (size_t i = 0; status == OK && i < keys.count; i++) {
+        struct deferred deferred;
+        if (deferred_get(documents, erasure->address, keys.keys[i].name, arena, &deferred) == OK)
+            page->count += deferred_forget(&deferred, arena, page->commits + page->count);
+        else /* damaged, or it has just been delivered */
+            page->commits[page->count++] =
+                (struct commit){.key = keys.keys[i], .expected = VERSION_ANY, .deletion = true, .who = erasure->who};
+    }
+    page->items = status == OK ? keys.count : 0;
     return status;
 }
 
@@ -74,14 +81,14 @@ static enum status trace_page(const struct documents *documents, const struct er
 }
 
 enum status erasure_page_of(const struct documents *documents, const struct erasure *erasure, enum erasure_kind kind,
-                            int64_t now_ms, struct arena *arena, struct erasure_page *page_out)
+                            struct arena *arena, struct erasure_page *page_out)
 {
     switch (kind) {
     case ERASURE_ACCOUNT: return own_page(documents, DOCUMENT_USERS, erasure, arena, page_out);
     case ERASURE_BINDINGS: return own_page(documents, DOCUMENT_BINDINGS, erasure, arena, page_out);
     case ERASURE_SETTINGS: return settings_page(documents, erasure, arena, page_out);
     case ERASURE_DOCUMENTS: return document_page(documents, erasure, arena, page_out);
-    case ERASURE_MESSAGES: return message_page(documents, erasure, now_ms, arena, page_out);
+    case ERASURE_MESSAGES: return message_page(documents, erasure, arena, page_out);
     case ERASURE_REPORTS: return own_page(documents, DOCUMENT_REPORTS, erasure, arena, page_out);
     case ERASURE_HISTORY: return history_page(documents, erasure, arena, page_out);
     case ERASURE_TRACES: return trace_page(documents, erasure, arena, page_out);

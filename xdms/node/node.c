@@ -92,6 +92,8 @@ static const struct setting rows[] = {
      "What is too much for one user or for all is refused with 413 instead of 480."},
     {"deferred.urgent-first", SETTING_SWITCH, ROW(deferred_urgent_first), "yes", 0, 0, "",
      "Messages of Priority urgent or emergency are delivered before others that wait, and non-urgent ones after them."},
+    {"deferred.report-deletions", SETTING_SWITCH, ROW(deferred_report_deletions), "yes", 0, 0, "",
+     "Senders who asked to be told of failures are told, too, that a recipient or an admin deleted what waited."},
     {"log.debug", SETTING_SWITCH, ROW(debug), "no", 0, 0, "", "Writes debug lines too."},
 };
 
