@@ -124,6 +124,8 @@ static void open_service(struct program *program)
         .target_bytes_max = (size_t)settings->target_bytes_max,
         .selector_steps_max = (size_t)settings->selector_steps_max,
         .gzip_bytes_min = (size_t)settings->gzip_bytes_min,
+        .search_domains = text_of(settings->search_domains),
+        .search_domain_ms_max = settings->search_domain_ms_max,
         .search_documents_max = (size_t)settings->search_documents_max,
         .search_results_max = (size_t)settings->search_results_max,
         .trailing_slash = settings->trailing_slash,
@@ -278,6 +280,7 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     bool started = node_open(&program.node, "xdms", &program.settings.node, &error) &&
+                   service_search_domains_good(text_of(program.settings.search_domains), &program.node.arena, &error) &&
                    identities_read(&program.identities, &program.settings, &program.node, &error);
     started = started ? open_ports(&program) : start_failed(error);
     if (started)

@@ -31,6 +31,11 @@ static const struct setting rows[] = {
      "Documents that one search may read; one that needs more is refused, and told where it can go on."},
     {"search.results-max", SETTING_NUMBER, ROW(search_results_max), "1000", 1, 10000, "",
      "Results of one page of a search, whatever its max-results."},
+    {"search.domains", SETTING_TEXT, ROW(search_domains), "", 0, 0, "",
+     "Other servers whose users a search finds with domain=all or their name, as example.org=https://xdm.example.org/"
+     "xcap-root, separated by commas; they have to trust this server's word for who asks."},
+    {"search.domain-ms-max", SETTING_NUMBER, ROW(search_domain_ms_max), "3000", 100, 60000, "ms",
+     "Time for the answers of search.domains; who is later is named as missing."},
     {"identity.servers", SETTING_TEXT, ROW(servers), "", 0, 0, "",
      "Users that are servers, separated by commas: they read what document services open to servers."},
     {"identity.operators", SETTING_TEXT, ROW(operators), "", 0, 0, "",

@@ -36,6 +36,9 @@ int search_compare(const struct search_query *query, const struct text *a, const
 bool search_make(const struct search_query *query, struct search_subject *subject, struct text outside,
                  struct text_builder *out);
 
+/* Adds the element itself, with the namespaces that it needs, as search_make does. False: it is too long. */
+bool search_copy(struct search_subject *subject, struct text outside, struct text_builder *out);
+
 /* All that a path finds; for whoever looks for more than a condition can say. */
 size_t search_path_values(const struct search_path *path, struct search_subject *subject,
                           const struct text **values_out);

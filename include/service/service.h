@@ -20,6 +20,8 @@ struct service_settings {
     struct text policy_token;             /* Bearer token that the policy port wants; empty: none */
     struct trust_ranges policy_peers;     /* who may ask there */
     int64_t policy_max_age_s;             /* for which an answer may be kept; 0: asked again each time */
+    struct text search_domains;           /* "DOMAIN=URL, …" of other servers that are searched, too */
+    int64_t search_domain_ms_max;
     const struct requester_grant *grants; /* roles that settings give, beside those of accounts */
     size_t grants_count;
     const struct trust *trust; /* outlives the service; NULL: nobody's word is taken */
@@ -31,6 +33,9 @@ struct service_settings {
 };
 
 struct service; /* shared by all worker threads */
+
+/* Is it a list of domains and URLs? False: `error_out` has one line. */
+bool service_search_domains_good(struct text list, struct arena *arena, struct text *error_out);
 
 /* Texts of the settings are copied; what they point to beside, the documents and the digest outlive the service. To be
  * freed when no port calls it any more. */

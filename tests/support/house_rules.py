@@ -20,6 +20,7 @@ LIBRARY_HOMES = {
     "lz4.h": r"^xdms/store/store_lmdb_pack\.c$",
     "ares.h": r"^im-glue/dns/dns_ares\.c$",
     "arpa/nameser.h": r"^im-glue/dns/dns_answer\.c$",
+    "curl/": r"^(xdms/ctl/(http|pipe)\.c|xdms/service/search_domains\.c|tests/support/service_fixture\.h)$",
     "zlib.h": r"^(xdms/service/content_coding|im-glue/coding/coding|tests/unit/coding_test|tests/replay/replay_client)\.c$",
     "gnutls/": r"^(xdms/tls/|tests/support/certificates\.h$)",
     "libxml/": r"^xdms/xml/",

@@ -157,6 +157,14 @@ static bool add_node(void *context, const struct xml_element *element, const str
     return making->out->length <= making->limit;
 }
 
+bool search_copy(struct search_subject *subject, struct text outside, struct text_builder *out)
+{
+    const struct search_item whole = {.kind = SEARCH_ITEM_PATH};
+    struct making making = {
+        .subject = subject, .out = out, .limit = out->length + SEARCH_MADE_MAX, .outside = outside, .item = &whole};
+    return add_node(&making, subject->element, NULL);
+}
+
 static void close_start(struct making *making)
 {
     if (!making->content)

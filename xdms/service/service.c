@@ -89,6 +89,11 @@ struct service *service_new(const struct service_settings *settings, const struc
     if (service->clerk)
         clerk_take(service->clerk, &service->resume);
     service->searchers = searchers_new();
+    struct text error;
+    service->domains =
+        search_domains_new(settings->search_domains, settings->search_domain_ms_max, arena, &error);
+    if (error.length)
+        log_error("%.*s", TEXT_ARG(error));
     return service;
 }
 
@@ -113,6 +118,7 @@ void service_free(struct service *service)
 {
     clerk_free(service->clerk);
     searchers_free(service->searchers);
+    search_domains_free(service->domains);
     pthread_mutex_lock(&service->job_lock);
     while (service->job_runs)
         pthread_cond_wait(&service->job_ended, &service->job_lock);

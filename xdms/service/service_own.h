@@ -47,6 +47,7 @@ struct service {
     struct clerk *clerk;      /* NULL: workers do it themselves */
     struct clerk_task resume; /* at the start */
     struct searchers *searchers;
+    struct search_domains *domains; /* NULL: no others are searched */
     atomic_bool ready;
     struct service_metrics metrics;
     pthread_mutex_t job_lock; /* for what follows */

@@ -2,6 +2,8 @@
 #ifndef SERVICE_SEARCH_H
 #define SERVICE_SEARCH_H
 
+#include "search_domains.h"
+#include "search_match.h"
 #include "search_run.h"
 #include "service_own.h"
 
@@ -24,6 +26,14 @@ void searchers_free(struct searchers *searchers); /* after those that were taken
  * resumed. REFUSED: too many wait. */
 enum status search_task_run(struct searchers *searchers, struct search_task *task, enum http_progress *progress_out,
                             struct refusal *refusal);
+
+/* search_merge.c: what several servers found, put together. */
+struct search_merge;
+struct search_merge *search_merge_new(const struct search_query *query, size_t results_max, size_t servers,
+                                      struct arena *arena);
+void search_merge_add(struct search_merge *merge, struct text made);
+bool search_merge_answer(struct search_merge *merge, struct text body); /* false: it is no answer */
+size_t search_merge_results(struct search_merge *merge, size_t results_max, const struct text **results_out);
 
 struct search_limits service_search_limits(const struct service *service);
 

@@ -12,6 +12,9 @@ struct search_call {
     struct search_task task;
     struct search_order order;
     struct text id;
+    bool home;             /* this server is searched */
+    struct domain_job job; /* others: none if its count is 0 */
+    bool asked;
 };
 
 bool service_parameter(struct arena *arena, struct text query, const char *name, struct text *value_out)
@@ -116,6 +119,43 @@ static enum status read_body(struct xcap_call *call, struct search_call *search,
     return OK;
 }
 
+static bool add_domain(const struct service *service, struct search_call *search, struct text name)
+{
+    size_t count = search_domains_count(service->domains), at = 0;
+    if (text_equal(name, TEXT("home")) || text_equal_nocase(name, service->settings.domain)) {
+        search->home = true;
+        return true;
+    }
+    while (at < count && !text_equal_nocase(search_domains_name(service->domains, at), name))
+        at++;
+    for (size_t i = 0; i < search->job.count; i++)
+        if (search->job.answers[i].domain == at)
+            return true;
+    if (at < count)
+        search->job.answers[search->job.count++].domain = at;
+    return at < count;
+}
+
+static bool read_domains(const struct xcap_call *call, struct search_call *search, struct text domains)
+{
+    const struct service *service = call->service;
+    struct text name;
+    size_t count = search_domains_count(service->domains);
+    search->job.answers = arena_array(call->request->arena, struct domain_answer, count + 1);
+    if (text_equal(domains, TEXT("all"))) {
+        search->home = true;
+        for (size_t i = 0; i < count; i++)
+            add_domain(service, search, search_domains_name(service->domains, i));
+        return true;
+    }
+    do {
+        text_cut(domains, ',', &name, &domains);
+        if (!add_domain(service, search, text_trim(name)))
+            return false;
+    } while (domains.length);
+    return true;
+}
+
 static enum status read_order(struct xcap_call *call, struct search_call *search, struct refusal *refusal)
 {
     struct arena *arena = call->request->arena;
@@ -129,9 +169,10 @@ static enum status read_order(struct xcap_call *call, struct search_call *search
     if (!service_parameter(arena, query, "target", &search->order.target))
         return refuse(refusal, REFUSAL_SYNTAX, "The query of the request names no target=AUID/users/ to search.");
     service_parameter(arena, query, "after", &search->order.after);
-    if (service_parameter(arena, query, "domain", &domain) && !text_equal(domain, TEXT("home")) &&
-        !text_equal(domain, TEXT("all")))
-        return refuse(refusal, REFUSAL_SYNTAX, "This server searches domain=home alone.");
+    if (!service_parameter(arena, query, "domain", &domain))
+        domain = TEXT("home");
+    if (!read_domains(call, search, domain))
+        return refuse(refusal, REFUSAL_SYNTAX, "domain is home, all, or a list of domains that are searched here.");
     return read_body(call, search, refusal);
 }
 
@@ -145,7 +186,7 @@ static void add_headers(const struct xcap_call *call, const struct search_call *
                         const struct search_outcome *outcome, struct http_response *response)
 {
     struct arena *arena = call->request->arena;
-    if (outcome->next.length)
+    if (outcome->next.length && search->job.count == 0)
         http_response_header(response, "Link",
                              text_format(arena, "<?target=%.*s&after=%.*s>; rel=\"next\"",
                                          TEXT_ARG(percent_encode(arena, search->order.target, "/:@")),
@@ -156,8 +197,8 @@ static void add_headers(const struct xcap_call *call, const struct search_call *
             text_format(arena, "%s; documents=%zu", outcome->indexed ? "indexed" : "not-indexed", outcome->documents));
 }
 
-static void respond_found(const struct xcap_call *call, const struct search_call *search,
-                          const struct search_outcome *outcome, struct http_response *response)
+static void respond_found(const struct xcap_call *call, const struct search_call *search, const struct text *results,
+                          size_t results_count, struct http_response *response)
 {
     struct arena *arena = call->request->arena;
     struct text_builder body;
@@ -166,41 +207,123 @@ static void respond_found(const struct xcap_call *call, const struct search_call
                             "\"><search id=\""));
     builder_add(&body, xml_escape(arena, search->id));
     builder_add(&body, TEXT("\"><response>"));
-    for (size_t i = 0; i < outcome->results_count; i++)
-        builder_add(&body, outcome->results[i]);
+    for (size_t i = 0; i < results_count; i++)
+        builder_add(&body, results[i]);
     builder_add(&body, TEXT("</response></search></search-set>\n"));
     respond_document(response, 200, text_copy(arena, call->place.usage->mime), builder_text(&body));
     http_response_header(response, "Cache-Control", TEXT("no-store"));
 }
 
+/* Whoever has not answered is named, and why. What libraries say may hold anything. */
+static void respond_missing(const struct xcap_call *call, const struct search_call *search,
+                            struct http_response *response)
+{
+    struct text_builder missing;
+    builder_init(&missing, call->request->arena);
+    for (size_t i = 0; i < search->job.count; i++) {
+        const struct domain_answer *answer = &search->job.answers[i];
+        if (answer->missing.length)
+            builder_add_format(&missing, "%s%.*s (%.*s)", missing.length ? ", " : "",
+                               TEXT_ARG(search_domains_name(call->service->domains, answer->domain)),
+                               TEXT_ARG(answer->missing));
+    }
+    for (size_t i = 0; i < missing.length; i++)
+        if ((unsigned char)missing.bytes[i] < 0x20 || (unsigned char)missing.bytes[i] > 0x7e)
+            missing.bytes[i] = '?';
+    http_response_header(response, "X-XDM-Search-Missing", builder_text(&missing));
+}
+
+static void respond_merged(const struct xcap_call *call, struct search_call *search,
+                           const struct search_outcome *outcome, struct http_response *response)
+{
+    struct arena *arena = call->request->arena;
+    struct search_query query;
+    struct refusal ignored = {0};
+    size_t most = search->order.limits.results_max;
+    const struct text *results;
+    if (search->order.results_max && search->order.results_max < most)
+        most = search->order.results_max;
+    bool understood = search_query_parse(search->order.query, TEXT(""), arena, &query, &ignored) == OK;
+    struct search_merge *merge = search_merge_new(understood ? &query : NULL, most, search->job.count + 1, arena);
+    for (size_t i = 0; outcome && i < outcome->results_count; i++)
+        search_merge_add(merge, outcome->results[i]);
+    for (size_t i = 0; i < search->job.count; i++) {
+        struct domain_answer *answer = &search->job.answers[i];
+        if (answer->missing.length == 0 && !search_merge_answer(merge, answer->body))
+            answer->missing = TEXT("answers no search-set");
+    }
+    size_t count = search_merge_results(merge, most, &results);
+    respond_found(call, search, results, count, response);
+    respond_missing(call, search, response);
+}
+
+/* After the home: what is wrong with a query is told without asking anybody. */
+static enum status ask_others(struct xcap_call *call, struct search_call *search, enum http_progress *progress_out,
+                              struct refusal *refusal)
+{
+    struct domain_job *job = &search->job;
+    struct arena *arena = call->request->arena;
+    if (job->count == 0 || search->asked)
+        return OK;
+    job->query = text_format(arena, "target=%.*s", TEXT_ARG(percent_encode(arena, search->order.target, "/:@")));
+    job->body = call->request->body;
+    job->type = text_copy(arena, call->place.usage->mime);
+    job->asker = call->caller.requester.address;
+    job->arena = arena;
+    job->done = change_done;
+    job->context = call->request;
+    search->asked = true;
+    if (!search_domains_ask(call->service->domains, job))
+        return refuse(refusal, REFUSAL_TOO_MANY, "Too many searches wait; try again in a moment.");
+    *progress_out = HTTP_WAITING;
+    return OK;
+}
+
+static enum status search_home(struct xcap_call *call, struct search_call *search, struct http_response *response,
+                               enum http_progress *progress_out, struct refusal *refusal)
+{
+    enum status status = search_task_run(call->service->searchers, &search->task, progress_out, refusal);
+    if (status != OK || *progress_out == HTTP_WAITING)
+        return status;
+    const struct search_outcome *outcome = search_outcome(search->task.search);
+    *refusal = outcome->refusal;
+    if (outcome->status != OK)
+        add_headers(call, search, outcome, response);
+    return outcome->status;
+}
+
+static enum status begin(struct xcap_call *call, struct refusal *refusal)
+{
+    struct search_call *search = call->search = arena_new(call->request->arena, struct search_call);
+    search->task.request = call->request;
+    enum status status = read_order(call, search, refusal);
+    if (status == OK && search->home)
+        status =
+            search_new(call->service->documents, &search->order, call->request->arena, &search->task.search, refusal);
+    return status;
+}
+
 enum status xcap_post(struct xcap_call *call, struct http_response *response, enum http_progress *progress_out,
                       struct refusal *refusal)
 {
+    enum status status = call->search ? OK : begin(call, refusal);
     struct search_call *search = call->search;
-    enum status status = OK;
     *progress_out = HTTP_DONE;
-    if (!search) {
-        search = call->search = arena_new(call->request->arena, struct search_call);
-        search->task.request = call->request;
-        status = read_order(call, search, refusal);
-        if (status == OK)
-            status = search_new(call->service->documents, &search->order, call->request->arena, &search->task.search,
-                                refusal);
-    }
-    if (status == OK)
-        status = search_task_run(call->service->searchers, &search->task, progress_out, refusal);
+    if (status == OK && search->home)
+        status = search_home(call, search, response, progress_out, refusal);
+    if (status == OK && *progress_out == HTTP_DONE)
+        status = ask_others(call, search, progress_out, refusal);
     if (status == OK && *progress_out == HTTP_WAITING)
         return OK;
     if (status == REFUSED && refusal->kind == REFUSAL_TOO_MANY)
         call->caller.wait_ms = WAIT_MS;
-    if (status == OK) {
-        const struct search_outcome *outcome = search_outcome(search->task.search);
-        status = outcome->status;
-        *refusal = outcome->refusal;
+    const struct search_outcome *outcome = search->home && status == OK ? search_outcome(search->task.search) : NULL;
+    if (outcome)
         add_headers(call, search, outcome, response);
-        if (status == OK)
-            respond_found(call, search, outcome, response);
-    }
+    if (status == OK && search->job.count)
+        respond_merged(call, search, outcome, response);
+    else if (outcome)
+        respond_found(call, search, outcome->results, outcome->results_count, response);
     search_free(search->task.search);
     return status;
 }
