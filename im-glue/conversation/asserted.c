@@ -97,3 +97,9 @@ void request_remove_core_headers(struct sip_message *message)
     for (size_t i = 0; i < sizeof(of_core) / sizeof(of_core[0]); i++)
         sip_header_remove(message, of_core[i]);
 }
+
+void request_hide_core_headers(struct sip_message *message)
+{
+    request_remove_core_headers(message);
+    sip_header_remove(message, "P-Access-Network-Info"); /* where its sender is (RFC 7315 §4.4.3) */
+}

@@ -292,8 +292,9 @@ bool request_peer_is_trusted(struct request *request);
 enum status request_take_assertion(struct request *request);
 /* The P-Asserted-Identity fields of what goes on: a SIP address, and a number if there is one. */
 void request_add_assertion(struct request *request, struct sip_message *message);
-/* What servers tell each other (RFC 7315, RFC 5502, RFC 6050): clients neither say it nor hear it. */
+/* What servers tell each other (RFC 7315, RFC 5502, RFC 6050): clients neither say it… */
 void request_remove_core_headers(struct sip_message *message);
+void request_hide_core_headers(struct sip_message *message); /* …nor hear it, nor what others tell servers */
 
 /* work.c */
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then);

@@ -140,7 +140,7 @@ static void prepare_for_client(const struct delivery *delivery, const struct sip
 {
     struct text address =
         delivery->fate.group.length ? text_of(delivery->recipient->address) : sip_request_uri(stored, arena);
-    request_remove_core_headers(message);
+    request_hide_core_headers(message);
     sip_header_set(message, "P-Called-Party-ID", TEXT_CONCAT(arena, TEXT("<"), address, TEXT(">")));
 }
 

@@ -90,6 +90,10 @@ static struct sip_message *question_for(struct query *query, const struct served
     struct sip_message *message = sip_message_clone(query->request->message);
     for (size_t i = 0; i < sizeof(hop_headers) / sizeof(hop_headers[0]); i++)
         sip_header_remove(message, hop_headers[i]);
+    if (!contact->core)
+        request_hide_core_headers(message);
+    else if (!request_peer_is_trusted(query->request))
+        request_remove_core_headers(message);
     sip_header_set(message, "Max-Forwards", text_format(&query->arena, "%d", (int)(hops > 70 ? 69 : hops - 1)));
     struct text path = text_of(contact->path);
     struct text uri = target_address(served, contact, query->request->message, &query->arena);

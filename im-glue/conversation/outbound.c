@@ -225,7 +225,7 @@ void outbound_prepare(const struct delivery *delivery, struct sip_message *messa
     if (recipient->domain &&
         !domain_is_listed(conversation->settings.peering.domains_asserted, text_of(recipient->domain->name))) {
         sip_header_remove(message, "P-Asserted-Identity");
-        request_remove_core_headers(message);
+        request_hide_core_headers(message);
     }
 }
 
