@@ -19,41 +19,42 @@ struct search_merge {
     struct arena *arena;
     const struct search_query *query; /* NULL: its order is not known */
     struct merged *list;
-    size_t count, most;
+    size_t count, capacity;
 };
 
-struct search_merge *search_merge_new(const struct search_query *query, size_t results_max, size_t servers,
-                                      struct arena *arena)
+struct search_merge *search_merge_new(const struct search_query *query, struct arena *arena)
 {
     struct search_merge *merge = arena_new(arena, struct search_merge);
-    *merge = (struct search_merge){.arena = arena, .query = query, .most = results_max * servers};
-    merge->list = arena_array(arena, struct merged, merge->most);
+    *merge = (struct search_merge){.arena = arena, .query = query};
     return merge;
 }
 
-static bool is_known(const struct search_merge *merge, struct text identity)
+static void make_room(struct search_merge *merge)
 {
-    for (size_t i = 0; i < merge->count; i++)
-        if (text_equal(merge->list[i].identity, identity))
-            return true;
-    return false;
+    if (merge->count < merge->capacity)
+        return;
+    size_t capacity = merge->capacity ? 2 * merge->capacity : 64;
+    struct merged *list = arena_array(merge->arena, struct merged, capacity);
+    if (merge->count)
+        memcpy(list, merge->list, merge->count * sizeof(list[0]));
+    merge->list = list;
+    merge->capacity = capacity;
 }
 
 void search_merge_add(struct search_merge *merge, struct text made)
 {
     const struct xml_element *element;
     struct text uri = {0};
-    if (merge->count == merge->most || xml_tree_read(made, merge->arena, &element) != OK)
+    if (xml_tree_read(made, merge->arena, &element) != OK)
         return;
     struct merged merged = {.made = made, .identity = made, .place = merge->count};
     if (xml_attribute(element, TEXT("uri"), &uri) && (uri = uri_canonical(merge->arena, uri)).length)
         merged.identity = uri;
-    if (is_known(merge, merged.identity))
-        return;
     for (size_t i = 0; merge->query && i < merge->query->keys_count; i++) {
         struct search_subject subject = {made, element, merge->arena, made.length};
         search_key_value(&merge->query->keys[i], &subject, &merged.keys[i]);
     }
+    make_room(merge);
     merge->list[merge->count++] = merged;
 }
 
@@ -76,6 +77,13 @@ bool search_merge_answer(struct search_merge *merge, struct text body)
     return true;
 }
 
+static int identity_order(const void *a, const void *b)
+{
+    const struct merged *left = a, *right = b;
+    int order = text_compare(left->identity, right->identity);
+    return order ? order : (left->place > right->place) - (left->place < right->place);
+}
+
 static int merged_order(const void *a, const void *b, void *query)
 {
     const struct merged *left = a, *right = b;
@@ -83,13 +91,26 @@ static int merged_order(const void *a, const void *b, void *query)
     return order ? order : (left->place > right->place) - (left->place < right->place);
 }
 
+/* Of those that are one, the first that came stays. */
+static void drop_repeated(struct search_merge *merge)
+{
+    size_t kept = 0;
+    qsort(merge->list, merge->count, sizeof(merge->list[0]), identity_order);
+    for (size_t i = 0; i < merge->count; i++)
+        if (kept == 0 || !text_equal(merge->list[kept - 1].identity, merge->list[i].identity))
+            merge->list[kept++] = merge->list[i];
+    merge->count = kept;
+}
+
 size_t search_merge_results(struct search_merge *merge, size_t results_max, const struct text **results_out)
 {
     struct text *results = arena_array(merge->arena, struct text, merge->count);
-    if (merge->count)
-        qsort_r(merge->list, merge->count, sizeof(merge->list[0]), merged_order, (void *)merge->query);
+    *results_out = results;
+    if (merge->count == 0)
+        return 0;
+    drop_repeated(merge);
+    qsort_r(merge->list, merge->count, sizeof(merge->list[0]), merged_order, (void *)merge->query);
     for (size_t i = 0; i < merge->count; i++)
         results[i] = merge->list[i].made;
-    *results_out = results;
     return merge->count < results_max ? merge->count : results_max;
 }

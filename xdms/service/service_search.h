@@ -29,8 +29,7 @@ enum status search_task_run(struct searchers *searchers, struct search_task *tas
 
 /* search_merge.c: what several servers found, put together. */
 struct search_merge;
-struct search_merge *search_merge_new(const struct search_query *query, size_t results_max, size_t servers,
-                                      struct arena *arena);
+struct search_merge *search_merge_new(const struct search_query *query, struct arena *arena); /* NULL: no order */
 void search_merge_add(struct search_merge *merge, struct text made);
 bool search_merge_answer(struct search_merge *merge, struct text body); /* false: it is no answer */
 size_t search_merge_results(struct search_merge *merge, size_t results_max, const struct text **results_out);

@@ -244,7 +244,7 @@ static void respond_merged(const struct xcap_call *call, struct search_call *sea
     if (search->order.results_max && search->order.results_max < most)
         most = search->order.results_max;
     bool understood = search_query_parse(search->order.query, TEXT(""), arena, &query, &ignored) == OK;
-    struct search_merge *merge = search_merge_new(understood ? &query : NULL, most, search->job.count + 1, arena);
+    struct search_merge *merge = search_merge_new(understood ? &query : NULL, arena);
     for (size_t i = 0; outcome && i < outcome->results_count; i++)
         search_merge_add(merge, outcome->results[i]);
     for (size_t i = 0; i < search->job.count; i++) {
