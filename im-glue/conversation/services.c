@@ -1,25 +1,15 @@
 /* Requests of users about what is kept for them, by MESSAGE: to get what waits or what they said before, all or what a
  * list names, and to be rid of it. What they get comes as messages of its own, as when they register. */
-#include "conversation_private.h"
 #include "history.h"
 #include "historylist.h"
 #include "log.h"
 #include "mime.h"
+#include "services_private.h"
 #include "user.h"
 
-#define COPIES_MAX         HISTORYLIST_MAX /* of a history at once: the newest where no list says which */
-#define COPY_LIFETIME_MS   3600000         /* who asked is there now */
 #define DELETION_COMMITS   (DEFERRED_END_COMMITS + 1)
 #define DEFERRED_LIST_AUID "org.openmobilealliance.deferred-list"
 #define HISTORY_LIST_AUID  "org.openmobilealliance.conv-history"
-
-struct wish {
-    struct request *request;
-    struct served *served;
-    struct text *references; /* what his list names */
-    size_t count;
-    bool has_list, of_history;
-};
 
 /* --- which list ------------------------------------------------------------------------------------------------- */
 
@@ -132,7 +122,7 @@ static void delete_some(struct wish *wish)
 
 /* --- what waits ------------------------------------------------------------------------------------------------- */
 
-static void answer_nothing(struct request *request)
+void wish_answer_nothing(struct request *request)
 {
     struct sip_message *response = request_response(request, 480, NULL);
     sip_header_add(response, "Warning",
@@ -140,7 +130,7 @@ static void answer_nothing(struct request *request)
     request_send(request, response);
 }
 
-static void chosen(struct conversation *conversation, struct work *work)
+void wish_granted(struct conversation *conversation, struct work *work)
 {
     struct request *request = work->request;
     enum status status = work_status(work);
@@ -156,7 +146,7 @@ static void chosen(struct conversation *conversation, struct work *work)
 static void fetch_some(struct wish *wish)
 {
     struct request *request = wish->request;
-    struct work *work = work_new(request->conversation, wish->count, chosen);
+    struct work *work = work_new(request->conversation, wish->count, wish_granted);
     enum status status = OK;
     for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++) {
         struct deferred found;
@@ -181,105 +171,10 @@ static void fetch_all(struct wish *wish)
     struct conversation *conversation = wish->request->conversation;
     struct served *served = wish->served;
     if (deferral_is_empty(conversation, served))
-        return answer_nothing(wish->request);
+        return wish_answer_nothing(wish->request);
     request_answer(wish->request, 202, NULL);
     served->fetching = served->fetching_all = true;
     queue_registered(conversation, served);
-}
-
-/* --- what he said before ------------------------------------------------------------------------------------------
- */
-
-/* The copies wait for him like messages, under the references of the entries, and are not kept again. */
-static enum status add_copy(struct work *work, struct served *served, const struct history_entry *entry,
-                            struct text message)
-{
-    struct conversation *conversation = work->conversation;
-    struct text content = {0};
-    struct deferred deferred = {
-        .owner = text_of(served->address),
-        .message_id = entry->reference,
-        .call_id = entry->reference,
-        .sender = text_of(served->address),
-        .from = entry->from,
-        .to = entry->to,
-        .subject = entry->subject,
-        .type = entry->content_type,
-        .size = message.length,
-        .priority = DEFERRED_NOT_URGENT,
-        .received_ms = conversation->now.wall_ms,
-        .expires_ms = conversation->now.wall_ms + COPY_LIFETIME_MS,
-        .again = true,
-    };
-    if (!deferral_has_room(conversation, served, message.length))
-        return FULL;
-    deferral_add(work, served, &deferred, message, &content);
-    ((size_t *)work->details)[0] += message.length;
-    ((size_t *)work->details)[1]++;
-    return OK;
-}
-
-static void copied(struct conversation *conversation, struct work *work)
-{
-    const size_t *sums = work->details;
-    deferral_arrived(work->served, 0);
-    work->served->arriving -= (unsigned)sums[1] - 1;
-    work->served->arriving_bytes -= sums[0];
-    chosen(conversation, work);
-}
-
-static enum status copy_named(const struct wish *wish, struct work *work)
-{
-    const struct documents *documents = work->conversation->documents;
-    enum status status = OK;
-    for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++) {
-        struct history_entry entry;
-        struct text message;
-        status =
-            history_get(documents, text_of(wish->served->address), wish->references[i], &work->arena, &entry, &message);
-        if (status == OK)
-            status = add_copy(work, wish->served, &entry, message);
-    }
-    return status;
-}
-
-static enum status copy_newest(const struct wish *wish, struct work *work)
-{
-    const struct documents *documents = work->conversation->documents;
-    struct text owner = text_of(wish->served->address), after, message;
-    struct history_entry *entries, entry;
-    size_t count = 0;
-    bool more;
-    enum status status = history_newest(documents, owner, COPIES_MAX, &work->arena, &after);
-    if (status == OK)
-        status = history_list(documents, owner, after, COPIES_MAX, &work->arena, &entries, &count, &more);
-    for (size_t i = 0; i < count && (status == OK || status == NOT_FOUND); i++) {
-        status = history_get(documents, owner, entries[i].reference, &work->arena, &entry, &message);
-        if (status == OK)
-            status = add_copy(work, wish->served, &entry, message);
-    }
-    return status;
-}
-
-static void fetch_history(struct wish *wish)
-{
-    struct request *request = wish->request;
-    struct work *work = work_new(request->conversation, COPIES_MAX * DEFERRAL_COMMITS, copied);
-    work->details = arena_array(&work->arena, size_t, 2);
-    enum status status = wish->has_list ? copy_named(wish, work) : copy_newest(wish, work);
-    work->served = wish->served;
-    if (work->count) {
-        work->request = request;
-        return work_submit(work);
-    }
-    work_drop(work);
-    if (status == FULL)
-        return request_answer_with(request, 480, "Deferred Message Quota Exceeded", "Retry-After", TEXT("60"));
-    if (status != OK && status != NOT_FOUND)
-        return request_answer_with(request, 500, "Not Readable", "Retry-After", TEXT("5"));
-    if (wish->has_list)
-        return request_answer(request, 404, "No Such Message");
-    answer_nothing(request);
 }
 
 /* --- who asks --------------------------------------------------------------------------------------------------- */
@@ -307,7 +202,7 @@ static void take(struct wish *wish, struct text target)
     if (wish->has_list && wish->of_history != of_history)
         return request_answer(wish->request, 404, "No Such Message");
     if (of_history)
-        return fetch_history(wish);
+        return wish_fetch_history(wish);
     return wish->has_list ? fetch_some(wish) : fetch_all(wish);
 }
 
