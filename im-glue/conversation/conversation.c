@@ -224,12 +224,14 @@ static void take_request(struct conversation *conversation, struct sip_event *ev
 
 static void take_response(struct branch *branch, struct sip_message *response)
 {
-    if (sip_status(response) >= 200 && branch->query)
+    if (sip_status(response) >= 200 && branch->query) {
         query_take_response(branch, response);
-    else if (sip_status(response) >= 200 && branch->event)
+    } else if (sip_status(response) >= 200 && branch->event) {
         event_take_response(branch, response);
-    else if (sip_status(response) >= 200)
+    } else if (sip_status(response) >= 200) {
+        outbound_note_answer(branch, response);
         delivery_take_response(branch, sip_status(response));
+    }
     sip_message_free(response);
 }
 

@@ -182,6 +182,7 @@ struct delivery {
     bool late;               /* was stored after a silence, and may still be answered */
     bool wants_processing;   /* as struct wanted; the rest is in `deferred` */
     bool choosy;             /* its sender meant other contacts than are there */
+    const struct text *said; /* by the other domain, beside its code (outbound.c); NULL: nothing */
     bool nowhere;            /* the domain of the recipient does not exist */
     bool untold;             /* no record: it says only that somebody writes */
     bool store_failed;       /* it should have been kept, but the store did not take it */
@@ -641,6 +642,9 @@ bool outbound_try_again(struct branch *branch); /* the target has failed: anothe
 void outbound_run(struct conversation *conversation);
 void outbound_prepare(const struct delivery *delivery, struct sip_message *message);
 int outbound_answer_for(int status);
+/* What a refusal of another domain says beside its code, for the sender: noted, and put into his answer. */
+void outbound_note_answer(struct branch *branch, const struct sip_message *response);
+void outbound_add_answer(const struct delivery *delivery, struct sip_message *response);
 bool outbound_is_unheard(int status); /* the other domain has said nothing */
 
 /* isc.c: what a core sends here on its way */

@@ -120,7 +120,10 @@ static void answer(struct delivery *delivery, int status)
     /* What is being stored is told as that. */
     if (told < 300 && delivery->wants_processing && !delivery->storing && !delivery->onward)
         return own_report_answer(request, told, &delivery->fate, delivery->deferred.route, TEXT("processed"));
-    request_answer(request, told, NULL);
+    struct sip_message *response = request_response(request, told, NULL);
+    if (told >= 300)
+        outbound_add_answer(delivery, response);
+    request_send(request, response);
 }
 
 /* The outcome goes to the sender; what can be tried again later is kept instead. */

@@ -343,9 +343,21 @@ static void word_body(struct world *world, struct text line, struct text block)
         world_fail(world, "the body differs");
 }
 
-static void answer(struct world *world, struct actor *actor, const struct sip_message *request, uint64_t status)
+static void add_lines(struct world *world, struct sip_message *response, struct text lines)
+{
+    struct text line, name, value;
+    while (lines.length) {
+        text_cut(lines, '\n', &line, &lines);
+        if (text_cut(line, ':', &name, &value))
+            sip_header_add(response, text_cstring(&world->arena, name), text_trim(value));
+    }
+}
+
+static void answer(struct world *world, struct actor *actor, const struct sip_message *request, uint64_t status,
+                   struct text headers)
 {
     struct sip_message *response = sip_response_new(request, (int)status, "Answer", TEXT("tag"));
+    add_lines(world, response, headers);
     struct text bytes = text_copy(&world->arena, sip_message_write(response, &world->arena));
     sip_message_free(response);
     world_input(world, actor, bytes);
@@ -355,10 +367,9 @@ static void word_answer(struct world *world, struct text line, struct text block
 {
     struct actor *actor = world_actor(world, script_word(&line));
     uint64_t status = 0;
-    (void)block;
     if (!actor->answerable || !text_to_u64(script_word(&line), &status))
         return world_fail(world, "nothing to answer");
-    answer(world, actor, actor->answerable, status);
+    answer(world, actor, actor->answerable, status, block);
 }
 
 /* Requests are answered, responses thrown away, until nothing comes any more. */
@@ -371,7 +382,7 @@ static void word_drain(struct world *world, struct text line, struct text block)
     while (actor->inbox_count) {
         struct sip_message *message = actor_take(world, actor);
         if (sip_is_request(message) && status)
-            answer(world, actor, message, status);
+            answer(world, actor, message, status, (struct text){0});
         sip_message_free(message);
     }
 }
