@@ -66,30 +66,30 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
 }
 
 /* A Via as we write them: "SIP/2.0/UDP host:port;branch=…". */
-static bool is_own(const struct sip_agent *agent, struct text via, struct text mark)
+static bool is_own(const struct sip_agent *agent, struct text via)
 {
-    struct text sent_by, parameters, branch;
-    struct arena arena;
+    struct text host = text_of(agent->settings.host), sent_by, parameters;
     text_cut(via, ';', &sent_by, &parameters);
-    if (!uri_parameter(parameters, TEXT("branch"), &branch) || !text_ends_with(branch, mark))
-        return false;
-    arena_init(&arena, "via");
-    bool is_ipv6 = strchr(agent->settings.host, ':') != NULL;
-    struct text own = text_format(&arena, " %s%s%s:", is_ipv6 ? "[" : "", agent->settings.host, is_ipv6 ? "]" : "");
-    bool same = text_find(sent_by, own) < sent_by.length;
-    arena_clear(&arena);
-    return same;
+    size_t at = text_find(sent_by, host);
+    return at > 0 && at + host.length < sent_by.length && strchr(" [", sent_by.bytes[at - 1]) &&
+           strchr(":]", sent_by.bytes[at + host.length]);
 }
 
+/* The mark is made when there is something to compare it with: few requests have been here before. */
 size_t sip_agent_visits(const struct sip_agent *agent, const struct sip_message *request)
 {
     struct arena arena;
-    struct text via;
+    struct text via, sent_by, parameters, branch, mark = {0};
     size_t visits = 0;
     arena_init(&arena, "loop");
-    struct text mark = mark_of(agent, request, &arena);
-    for (size_t i = 0; sip_header(request, "Via", i, &arena, &via); i++)
-        visits += is_own(agent, via, mark);
+    for (size_t i = 0; sip_header(request, "Via", i, &arena, &via); i++) {
+        if (!is_own(agent, via))
+            continue;
+        if (mark.length == 0)
+            mark = mark_of(agent, request, &arena);
+        text_cut(via, ';', &sent_by, &parameters);
+        visits += uri_parameter(parameters, TEXT("branch"), &branch) && text_ends_with(branch, mark);
+    }
     arena_clear(&arena);
     return visits;
 }

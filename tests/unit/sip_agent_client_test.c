@@ -124,6 +124,25 @@ static void responses_that_answer_nothing_of_ours_are_dropped(void **state)
     sip_message_free(request);
 }
 
+/* RFC 3261 §16.3 step 4. */
+static void what_comes_back_is_known_unless_it_is_for_somebody_else(void **state)
+{
+    (void)state;
+    sip_agent_request(agent, outgoing("MESSAGE"), &udp, 42, 0);
+    struct sip_message *request = sent_request("MESSAGE");
+    assert_int_equal(sip_agent_visits(agent, request), 1);
+    assert_int_equal(sip_request_uri_set(request, TEXT("sip:dave@example.com")), OK);
+    assert_int_equal(sip_agent_visits(agent, request), 0);
+    assert_int_equal(sip_request_uri_set(request, TEXT("sip:carol@example.com")), OK);
+    assert_int_equal(sip_agent_visits(agent, request), 1);
+    assert_int_equal(sip_header_set(request, "Via", TEXT("SIP/2.0/UDP 198.51.100.1:5060;branch=z9hG4bKanother")), OK);
+    assert_int_equal(sip_agent_visits(agent, request), 0);
+    sip_message_free(request);
+    request = outgoing("MESSAGE");
+    assert_int_equal(sip_agent_visits(agent, request), 0);
+    sip_message_free(request);
+}
+
 static void what_cannot_be_reached_fails_at_once(void **state)
 {
     (void)state;
@@ -408,6 +427,7 @@ int main(void)
         AGENT_TEST(over_tcp_nothing_is_repeated),
         AGENT_TEST(over_tls_nothing_is_repeated_and_the_via_says_so),
         AGENT_TEST(responses_that_answer_nothing_of_ours_are_dropped),
+        AGENT_TEST(what_comes_back_is_known_unless_it_is_for_somebody_else),
         AGENT_TEST(what_cannot_be_reached_fails_at_once),
         AGENT_TEST(timer_a_doubles_without_bound_and_timer_b_gives_up),
         AGENT_TEST(a_ringing_invite_is_not_repeated_but_ends),
