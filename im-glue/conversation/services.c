@@ -142,22 +142,41 @@ void wish_granted(struct conversation *conversation, struct work *work)
     queue_registered(conversation, work->served);
 }
 
-/* They are as if they had come while he was there. */
+static void marked(struct conversation *conversation, struct work *work)
+{
+    work->served->kept_relays--;
+    wish_granted(conversation, work);
+}
+
+/* What is handed over anyway, and may be on its way, is left as it is: whoever ends it must find the record that he
+ * read. */
+static bool is_left(const struct conversation *conversation, const struct served *served)
+{
+    return !served->fetching_all && !publication_settings(conversation, served).push;
+}
+
+/* They are as if they had come while he was there. The queue waits for the disk, not to hand over what changes there.
+ */
 static void fetch_some(struct wish *wish)
 {
     struct request *request = wish->request;
-    struct work *work = work_new(request->conversation, wish->count, wish_granted);
+    struct conversation *conversation = request->conversation;
+    struct work *work = work_new(conversation, wish->count, marked);
+    bool left = is_left(conversation, wish->served), any = false;
     enum status status = OK;
     for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++) {
         struct deferred found;
         status = find_deferred(wish, i, &work->arena, &found);
+        any = any || status == OK;
+        if (status != OK || !left || !found.away)
+            continue;
         found.away = false;
-        if (status == OK)
-            work->commits[work->count++] = deferred_commit(&found, &work->arena);
+        work->commits[work->count++] = deferred_commit(&found, &work->arena);
     }
-    if (work->count && (status == OK || status == NOT_FOUND)) {
+    if (any && (status == OK || status == NOT_FOUND)) {
         work->request = request;
         work->served = wish->served;
+        wish->served->kept_relays++;
         return work_submit(work);
     }
     work_drop(work);
