@@ -22,6 +22,12 @@ static const struct setting rows[] = {
      "Addresses that may watch which contacts any user has (event package reg), beside the user himself: users here, "
      "or "
      "whom a trusted peer asserts; separated by commas; a name without @ is one of the domain."},
+    {"sip.cores", SETTING_TEXT, ROW(cores), "", 0, 0, "",
+     "Addresses and ranges of trusted peers (identity.trusted-peers, identity.trusted-names) that are cores: an "
+     "S-CSCF, a "
+     "registrar in front. They may register users here and send messages on their way by Route; not for proxies that "
+     "pass "
+     "on what clients wrote."},
     {"sip.registrars-watched", SETTING_TEXT, ROW(registrars_watched), "", 0, 0, "",
      "Servers (an S-CSCF, a registrar in front) that register their users here and are then asked for their devices by "
      "the event package reg: hosts of their From or domains above them, separated by commas; *: all trusted peers; "

@@ -18,6 +18,7 @@ struct program {
     struct glue_settings settings;
     struct node node;
     struct groups *groups;
+    struct trust_ranges cores;
     struct loop *loop;
     struct transport *transport;
     struct conversation *conversation;
@@ -232,6 +233,15 @@ static bool addresses_of(struct program *program, const char *setting, const cha
     return true;
 }
 
+static bool take_cores(struct program *program, struct conversation_settings *settings)
+{
+    struct text bad;
+    settings->cores = &program->cores;
+    return trust_ranges_parse(text_of(program->settings.cores), &program->cores, &bad) ||
+           start_failed(text_format(&program->node.arena,
+                                    "sip.cores: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));
+}
+
 static bool take_addresses(struct program *program, struct conversation_settings *settings)
 {
     const struct {
@@ -249,6 +259,8 @@ static bool take_addresses(struct program *program, struct conversation_settings
             return start_failed(
                 text_format(&program->node.arena, "%s: no address: %s", addresses[i].setting, addresses[i].value));
     }
+    if (!take_cores(program, settings))
+        return false;
     return addresses_of(program, "sip.registration-watchers", program->settings.registration_watchers,
                         &settings->registration_watchers);
 }

@@ -14,6 +14,14 @@ bool request_peer_is_trusted(struct request *request)
     return trust_believes(settings->trust, (const struct sockaddr *)&request->flow.peer, names, names_count);
 }
 
+bool request_is_of_core(struct request *request)
+{
+    const struct trust_ranges *cores = request->conversation->settings.cores;
+    struct trust_address address;
+    return cores && trust_address_of((const struct sockaddr *)&request->flow.peer, &address) &&
+           trust_ranges_have(cores, &address) && request_peer_is_trusted(request);
+}
+
 static bool is_tel(struct text address)
 {
     return text_starts_with(address, TEXT("tel:"));

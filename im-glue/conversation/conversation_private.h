@@ -289,6 +289,8 @@ bool request_authenticate(struct request *request, bool proxy);
 /* asserted.c */
 /* May the peer say who asks (RFC 3325 §5)? */
 bool request_peer_is_trusted(struct request *request);
+/* Is it a core, which may also say who is registered, and where a request goes on? */
+bool request_is_of_core(struct request *request);
 /* OK: who.proof says whether a trusted peer has said who asks. REFUSED: what it says is malformed. FAILED. */
 enum status request_take_assertion(struct request *request);
 /* The P-Asserted-Identity fields of what goes on: a SIP address, and a number if there is one. */

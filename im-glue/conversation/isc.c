@@ -53,7 +53,7 @@ void isc_read(struct request *request)
     struct name_addr hop;
     struct uri uri;
     if (!sip_header(request->message, "Route", 0, &request->arena, &value) || !name_addr_parse(value, &hop, NULL) ||
-        !uri_parse(hop.uri, &uri) || !is_ours(conversation, &uri) || !request_peer_is_trusted(request))
+        !uri_parse(hop.uri, &uri) || !is_ours(conversation, &uri) || !request_is_of_core(request))
         return;
     visit->is = true;
     visit->originating = uri_parameter(uri.parameters, TEXT("orig"), &value);

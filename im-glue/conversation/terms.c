@@ -170,13 +170,13 @@ void terms_answer(struct request *request, const struct terms *terms, struct sip
         sip_header_add(response, "Flow-Timer", TEXT(FLOW_TIMER_S));
 }
 
-/* 3GPP TS 24.229 §5.4.1.7: its From is the server's own, its To the user, and it asserts nobody. It comes from the server
- * itself: what that passes on of a client has another Via, and would bind the addresses of others. */
+/* 3GPP TS 24.229 §5.4.1.7: its From is the server's own, its To the user, and it asserts nobody. It comes from the
+ * server itself: what that passes on of a client has another Via, and would bind the addresses of others. */
 bool terms_third_party(struct request *request, struct text address)
 {
     struct name_addr from;
     struct text value;
-    if (!request_peer_is_trusted(request) || address.length == 0 ||
+    if (!request_is_of_core(request) || address.length == 0 ||
         sip_header(request->message, "Via", 1, &request->arena, &value) ||
         sip_header(request->message, "P-Asserted-Identity", 0, &request->arena, &value) ||
         !name_addr_parse(request_header(request, "From"), &from, NULL))

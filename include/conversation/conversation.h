@@ -82,6 +82,9 @@ struct conversation_settings {
     struct text md5_clients;
     struct text
         registration_watchers; /* canonical addresses, separated by commas: may watch who is registered (RFC 3680) */
+    /* Which of the trusted peers are cores: they register users here, and send requests on their way (ISC). Outlives
+     * the conversation; NULL: none. */
+    const struct trust_ranges *cores;
     /* Servers whose third-party REGISTER leads to a subscription to the registration of its user: hosts of their From,
      * or domains above them, separated by commas; a star: all; empty: none. */
     struct text registrars_watched;

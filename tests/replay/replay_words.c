@@ -86,7 +86,16 @@ static void word_trust(struct world *world, struct text line, struct text block)
 {
     struct text bad;
     (void)block;
-    if (!trust_ranges_parse(line, &world->trust.peers, &bad))
+    if (!trust_ranges_parse(line, &world->trust.peers, &bad) || !trust_ranges_parse(line, &world->cores, &bad))
+        world_fail(world, "no range: %.*s", TEXT_ARG(bad));
+}
+
+/* "cores 192.0.2.3": which of those are cores. */
+static void word_cores(struct world *world, struct text line, struct text block)
+{
+    struct text bad;
+    (void)block;
+    if (!trust_ranges_parse(line, &world->cores, &bad))
         world_fail(world, "no range: %.*s", TEXT_ARG(bad));
 }
 
@@ -549,6 +558,7 @@ static const struct {
     {TEXT_INIT("alias"), word_alias},
     {TEXT_INIT("keep"), word_keep},
     {TEXT_INIT("trust"), word_trust},
+    {TEXT_INIT("cores"), word_cores},
     {TEXT_INIT("password"), word_password},
     {TEXT_INIT("overhear"), word_overhear},
     {TEXT_INIT("limit"), word_limit},

@@ -49,6 +49,7 @@ static void open_conversation(struct world *world)
         .list_senders = world->list_senders,
         .peering = world->peering,
         .trust = &world->trust,
+        .cores = &world->cores,
         .peer_names = peer_names,
         .peer_names_context = world,
         .bytes_max = world->bytes_max,

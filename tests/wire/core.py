@@ -90,4 +90,4 @@ def behind_a_core(system):
 
 os.chdir(harness.SOURCE)
 harness.main(behind_a_core, users=USERS, glue_options=("--set", "identity.trusted-peers=127.0.0.1",
-                                                        "--set", "sip.registrars-watched=127.0.0.1"))
+                                                        "--set", "sip.cores=127.0.0.1", "--set", "sip.registrars-watched=127.0.0.1"))
