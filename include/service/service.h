@@ -15,12 +15,12 @@ struct service_settings {
     struct text root_uri; /* absolute URI of the first root, for sheets and Location */
     struct text domain;   /* of user names without one */
     struct text realm;
-    struct text admin_token;              /* Bearer token that the admin API wants; empty: none (loopback only) */
-    struct group_settings groups;         /* `roots` are those above */
-    struct text policy_token;             /* Bearer token that the policy port wants; empty: none */
-    struct trust_ranges policy_peers;     /* who may ask there */
-    int64_t policy_max_age_s;             /* for which an answer may be kept; 0: asked again each time */
-    struct text search_domains;           /* "DOMAIN=URL, …" of other servers that are searched, too */
+    struct text admin_token;          /* Bearer token that the admin API wants; empty: none (loopback only) */
+    struct group_settings groups;     /* `roots` are those above */
+    struct text policy_token;         /* Bearer token that the policy port wants; empty: none */
+    struct trust_ranges policy_peers; /* who may ask there */
+    int64_t policy_max_age_s;         /* for which an answer may be kept; 0: asked again each time */
+    struct text search_domains;       /* "DOMAIN=URL, …" of other servers that are searched, too */
     int64_t search_domain_ms_max;
     const struct requester_grant *grants; /* roles that settings give, beside those of accounts */
     size_t grants_count;

@@ -248,8 +248,7 @@ static void measure_bare(void)
         struct stored found;
         int64_t since_us = clock_monotonic_us();
         arena_init(&arena, "bare");
-        if (store_holders(bench.store, TEXT("up/dn/v"), value, NULL, NULL, RESULTS, &arena, &page,
-                          NULL) != OK)
+        if (store_holders(bench.store, TEXT("up/dn/v"), value, NULL, NULL, RESULTS, &arena, &page, NULL) != OK)
             die("cannot look up", value);
         for (size_t i = 0; i < page.count; i++)
             results += store_get(bench.store, &page.keys[i], &arena, &found) == OK;

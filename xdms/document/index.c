@@ -6,7 +6,8 @@
 
 #include "documents.h"
 
-#define PAGE STORE_PAGE_MAX  /* documents of one transaction, unless they are large: others get their turn between two \
+#define PAGE                                                                                                           \
+    STORE_PAGE_MAX           /* documents of one transaction, unless they are large: others get their turn between two \
                               */
 #define BYTES_MAX (4u << 20) /* of documents of one transaction */
 #define TRIES_MAX 16         /* as DOCUMENT_TRIES_MAX */

@@ -90,8 +90,7 @@ struct service *service_new(const struct service_settings *settings, const struc
         clerk_take(service->clerk, &service->resume);
     service->searchers = searchers_new();
     struct text error;
-    service->domains =
-        search_domains_new(settings->search_domains, settings->search_domain_ms_max, arena, &error);
+    service->domains = search_domains_new(settings->search_domains, settings->search_domain_ms_max, arena, &error);
     if (error.length)
         log_error("%.*s", TEXT_ARG(error));
     return service;
