@@ -222,6 +222,28 @@ static void holders_tell_version_and_size(void **state)
     assert_true(page.modified_ms[0] > 0);
 }
 
+static void holders_are_told_without_their_documents(void **state)
+{
+    (void)state;
+    const struct claim claims[] = {shared("a"), shared("b")};
+    struct key_page page;
+    struct text *values;
+    done(claiming(key("u", "o", "x"), claims, 2));
+    done(claiming(key("u", "o", "y"), claims + 1, 1));
+    assert_int_equal(store_holder_keys(store, TEXT("of"), TEXT(""), NULL, NULL, 2, &arena, &page, &values), OK);
+    assert_int_equal(page.count, 2);
+    assert_true(page.more);
+    assert_key(page.keys[1], key("u", "o", "x"));
+    assert_text(values[1], TEXT("b"));
+    assert_int_equal(page.versions[1], 0);
+    assert_int_equal(page.sizes[1], 0);
+    assert_int_equal(
+        store_holder_keys(store, TEXT("of"), TEXT(""), &values[1], &page.keys[1], 2, &arena, &page, &values), OK);
+    assert_int_equal(page.count, 1);
+    assert_false(page.more);
+    assert_key(page.keys[0], key("u", "o", "y"));
+}
+
 static void long_claims_are_told_apart(void **state)
 {
     (void)state;
@@ -530,6 +552,7 @@ int main(void)
         PROMISE(a_shared_claim_has_many_holders),
         PROMISE(holders_are_found_by_the_start_of_the_value),
         PROMISE(holders_tell_version_and_size),
+        PROMISE(holders_are_told_without_their_documents),
         PROMISE(long_claims_are_told_apart),
         PROMISE(a_list_is_in_byte_order_of_its_parts),
         PROMISE(a_list_is_of_the_parts_given),

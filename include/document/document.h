@@ -246,7 +246,7 @@ enum status document_internal_commit(const struct documents *documents, struct c
 enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,
                           struct arena *arena, struct stored *found_out);
 
-/* store_holders, of index entries (usage_search.h): documents of any usage. */
+/* store_holder_keys, of index entries (usage_search.h): documents of any usage. */
 enum status document_entries(const struct documents *documents, struct text kind, struct text value_prefix,
                              const struct text *after_value, const struct document_key *after, size_t limit,
                              struct arena *arena, struct key_page *page_out, struct text **values_out);

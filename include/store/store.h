@@ -103,7 +103,7 @@ enum store_call {
     STORE_CALL_COMMIT, /* store_commit, store_submit: all commits of the call */
     STORE_CALL_FIND,
     STORE_CALL_LIST,
-    STORE_CALL_HOLDERS,
+    STORE_CALL_HOLDERS, /* store_holders, store_holder_keys */
     STORE_CALL_CHANGES,
     STORE_CALL_LAST, /* store_last_change: STORE_CHANGE_UNKNOWN */
     STORE_CALL_BACKUP,
@@ -186,6 +186,11 @@ enum status store_list(struct store *store, const struct document_key *prefix, c
 enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
                           const struct text *after_value, const struct document_key *after, size_t limit,
                           struct arena *arena, struct key_page *page_out, struct text **values_out);
+
+/* The same without versions, times and sizes, which are 0: much faster where the documents are not in memory. */
+enum status store_holder_keys(struct store *store, struct text kind, struct text value_prefix,
+                              const struct text *after_value, const struct document_key *after, size_t limit,
+                              struct arena *arena, struct key_page *page_out, struct text **values_out);
 
 /* Change records, oldest first. */
 struct change {

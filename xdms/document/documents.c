@@ -90,7 +90,8 @@ enum status document_entries(const struct documents *documents, struct text kind
                              struct arena *arena, struct key_page *page_out, struct text **values_out)
 {
     assert(text_find_char(kind, USAGE_INDEX_KIND) < kind.length);
-    return store_holders(documents->store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out);
+    return store_holder_keys(documents->store, kind, value_prefix, after_value, after, limit, arena, page_out,
+                             values_out);
 }
 
 enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,

@@ -6,11 +6,9 @@
 
 #include "documents.h"
 
-#define PAGE                                                                                                           \
-    STORE_PAGE_MAX           /* documents of one transaction, unless they are large: others get their turn between two \
-                              */
-#define BYTES_MAX (4u << 20) /* of documents of one transaction */
-#define TRIES_MAX 16         /* as DOCUMENT_TRIES_MAX */
+#define PAGE      STORE_PAGE_MAX /* documents of one transaction, if they are small: others come between two */
+#define BYTES_MAX (4u << 20)     /* of documents of one transaction */
+#define TRIES_MAX 16             /* as DOCUMENT_TRIES_MAX */
 
 static const char *const tree_names[] = {[XCAP_USERS] = "users", [XCAP_GLOBAL] = "global"};
 

@@ -124,9 +124,9 @@ enum status store_list(struct store *store, const struct document_key *prefix, c
     return store->engine->list(store->state, prefix, after, limit, arena, page_out);
 }
 
-enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
-                          const struct text *after_value, const struct document_key *after, size_t limit,
-                          struct arena *arena, struct key_page *page_out, struct text **values_out)
+static enum status holders(struct store *store, struct text kind, struct text value_prefix,
+                           const struct text *after_value, const struct document_key *after, size_t limit,
+                           struct arena *arena, struct key_page *page_out, struct text **values_out, bool heads)
 {
     assert(!after == !after_value);
     limit = page_limit(limit);
@@ -134,7 +134,21 @@ enum status store_holders(struct store *store, struct text kind, struct text val
     if (values_out)
         *values_out = arena_array(arena, struct text, limit);
     return store->engine->holders(store->state, kind, value_prefix, after_value, after, limit, arena, page_out,
-                                  values_out);
+                                  values_out, heads);
+}
+
+enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
+                          const struct text *after_value, const struct document_key *after, size_t limit,
+                          struct arena *arena, struct key_page *page_out, struct text **values_out)
+{
+    return holders(store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out, true);
+}
+
+enum status store_holder_keys(struct store *store, struct text kind, struct text value_prefix,
+                              const struct text *after_value, const struct document_key *after, size_t limit,
+                              struct arena *arena, struct key_page *page_out, struct text **values_out)
+{
+    return holders(store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out, false);
 }
 
 enum status store_changes(struct store *store, uint64_t after, size_t limit, struct arena *arena,

@@ -19,7 +19,7 @@ struct store_engine {
                         struct arena *arena, struct key_page *page_out);
     enum status (*holders)(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
                            const struct document_key *after, size_t limit, struct arena *arena,
-                           struct key_page *page_out, struct text **values_out);
+                           struct key_page *page_out, struct text **values_out, bool heads);
     enum status (*changes)(void *state, uint64_t after, size_t limit, struct arena *arena,
                            struct change_page *page_out);
     uint64_t (*last_change)(void *state);
@@ -27,7 +27,8 @@ struct store_engine {
     enum status (*check)(void *state, store_problem_fn *problem, void *context);
 };
 
-/* `read` with an arena fills everything; without one (NULL) version and time alone. */
+/* `holders` without `heads`: keys and values alone. `read` with an arena fills everything; without one (NULL) version
+ * and time alone. */
 
 struct store *store_new(const struct store_engine *engine, void *state);
 void *store_state(const struct store *store, const struct store_engine *engine); /* asserts that it is of that engine */

@@ -93,13 +93,14 @@ static enum status faulty_list(void *state, const struct document_key *prefix, c
 
 static enum status faulty_holders(void *state, struct text kind, struct text value_prefix,
                                   const struct text *after_value, const struct document_key *after, size_t limit,
-                                  struct arena *arena, struct key_page *page_out, struct text **values_out)
+                                  struct arena *arena, struct key_page *page_out, struct text **values_out, bool heads)
 {
     struct faulty *faulty = state;
     const struct store_fault *fault = fault_of(faulty, STORE_CALL_HOLDERS);
     if (fault)
         return fault->status;
-    return store_holders(faulty->inner, kind, value_prefix, after_value, after, limit, arena, page_out, values_out);
+    return (heads ? store_holders : store_holder_keys)(faulty->inner, kind, value_prefix, after_value, after, limit,
+                                                       arena, page_out, values_out);
 }
 
 static enum status faulty_changes(void *state, uint64_t after, size_t limit, struct arena *arena,

@@ -286,7 +286,7 @@ enum status lmdb_list(void *state, const struct document_key *prefix, const stru
                       struct arena *arena, struct key_page *page_out);
 enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
                          const struct document_key *after, size_t limit, struct arena *arena, struct key_page *page_out,
-                         struct text **values_out);
+                         struct text **values_out, bool heads);
 enum status lmdb_changes(void *state, uint64_t after, size_t limit, struct arena *arena, struct change_page *page_out);
 uint64_t lmdb_last_change(void *state);
 enum status lmdb_check(void *state, store_problem_fn *problem, void *context); /* store_lmdb_check.c */

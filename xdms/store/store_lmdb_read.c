@@ -205,12 +205,12 @@ enum status lmdb_list(void *state, const struct document_key *prefix, const stru
 
 static int holders_walk(struct lmdb_store *store, MDB_txn *txn, struct walk *walk, const struct lmdb_key *after,
                         struct text kind, struct text value_prefix, size_t limit, struct arena *arena,
-                        struct key_page *page, struct text *values)
+                        struct key_page *page, struct text *values, bool heads)
 {
     int error = walk_first(walk, after);
     for (; !error; error = walk_next(walk)) {
         struct text parts[SHARED_PARTS];
-        struct head head;
+        struct head head = {0};
         bool known = walk->value.length ? parts_read(walk->value, parts, SHARED_PARTS)
                                         : parts_split(walk->key, parts, SHARED_PARTS);
         if (!known)
@@ -221,7 +221,7 @@ static int holders_walk(struct lmdb_store *store, MDB_txn *txn, struct walk *wal
         if (page->more)
             return 0;
         const struct document_key key = {parts[2], parts[3], parts[4]};
-        if (head_of(store, txn, &key, &head) != 0)
+        if (heads && head_of(store, txn, &key, &head) != 0)
             return MDB_CORRUPTED; /* a claim without its document */
         if (values)
             values[page->count] = text_copy(arena, parts[1]);
@@ -232,7 +232,7 @@ static int holders_walk(struct lmdb_store *store, MDB_txn *txn, struct walk *wal
 
 enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
                          const struct document_key *after, size_t limit, struct arena *arena, struct key_page *page_out,
-                         struct text **values_out)
+                         struct text **values_out, bool heads)
 {
     struct lmdb_store *store = state;
     struct lmdb_key first;
@@ -251,7 +251,7 @@ enum status lmdb_holders(void *state, struct text kind, struct text value_prefix
     int error = mdb_cursor_open(txn, store->shared, &walk.cursor);
     if (!error) {
         error = holders_walk(store, txn, &walk, after ? &last : NULL, kind, value_prefix, limit, arena, page_out,
-                             values_out ? *values_out : NULL);
+                             values_out ? *values_out : NULL, heads);
         mdb_cursor_close(walk.cursor);
     }
     return finish(store, txn, "holders", error);

@@ -414,7 +414,7 @@ static enum status memory_list(void *state, const struct document_key *prefix, c
 
 static enum status memory_holders(void *state, struct text kind, struct text value_prefix,
                                   const struct text *after_value, const struct document_key *after, size_t limit,
-                                  struct arena *arena, struct key_page *page_out, struct text **values_out)
+                                  struct arena *arena, struct key_page *page_out, struct text **values_out, bool heads)
 {
     struct memory *memory = state;
     const struct claim claim = {.kind = kind, .value = after ? *after_value : value_prefix, .shared = true};
@@ -429,7 +429,8 @@ static enum status memory_holders(void *state, struct text kind, struct text val
             break;
         if (!text_starts_with(held->claim->value, value_prefix) || (after && held_compare(held, &first) <= 0))
             continue;
-        if (!page_take(page_out, &held->document->stored, limit, arena))
+        const struct stored key = {.key = held->document->stored.key};
+        if (!page_take(page_out, heads ? &held->document->stored : &key, limit, arena))
             break;
         if (values_out)
             (*values_out)[page_out->count - 1] = text_copy(arena, held->claim->value);
