@@ -27,6 +27,8 @@ struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)
     agent->end_ms = 64 * settings->t1_ms;
     agent->seed = text_hash_seed();
     arena_init(&agent->scratch, "sip agent");
+    for (int i = 0; i < CALM_LISTS; i++)
+        TAILQ_INIT(&agent->calm[i]);
     if (settings->queue_max > 0)
         agent->intake = intake_new(agent);
     return agent;
@@ -36,8 +38,9 @@ void sip_agent_free(struct sip_agent *agent)
 {
     if (!agent)
         return;
-    while (agent->heap_count > 0)
-        transaction_free(agent, agent->heap[agent->heap_count - 1]);
+    int64_t due;
+    for (struct transaction *next; (next = transaction_next(agent, &due));)
+        transaction_free(agent, next);
     for (struct sip_event event; sip_agent_event(agent, &event);)
         sip_message_free(event.message);
     for (struct sip_output output; sip_agent_output(agent, &output);)
@@ -249,17 +252,15 @@ void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int
 
 int64_t sip_agent_deadline(const struct sip_agent *agent)
 {
-    if (agent->heap_count == 0)
-        return NEVER;
-    const struct transaction *next = agent->heap[0];
-    return next->repeat_at < next->end_at ? next->repeat_at : next->end_at;
+    int64_t due;
+    return transaction_next(agent, &due) ? due : NEVER;
 }
 
 void sip_agent_tick(struct sip_agent *agent, int64_t now_ms)
 {
     arena_reset(&agent->scratch);
-    while (sip_agent_deadline(agent) <= now_ms) {
-        struct transaction *transaction = agent->heap[0];
+    struct transaction *transaction;
+    for (int64_t due; (transaction = transaction_next(agent, &due)) && due <= now_ms;) {
         bool is_client = transaction->role == CLIENT_INVITE || transaction->role == CLIENT_NON_INVITE;
         bool ends = transaction->end_at <= now_ms;
         if (ends && is_client)

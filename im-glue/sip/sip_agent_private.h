@@ -28,6 +28,12 @@ struct small_flow {
     struct sockaddr_in6 peer; /* or sockaddr_in */
 };
 
+/* Nothing is to be done but to end in a time that is the same for all of the list: so it is in the order of ends, and
+ * neither entering nor leaving takes a walk through memory. Most transactions are there most of their life. */
+enum calm { CALM_END, CALM_T4, CALM_LISTS };
+
+#define NOT_IN_HEAP SIZE_MAX
+
 struct transaction {
     enum transaction_role role;
     enum transaction_state state;
@@ -40,7 +46,9 @@ struct transaction {
     size_t template_length;
     int64_t born_ms, repeat_ms; /* repeat_ms: present interval */
     int64_t repeat_at, end_at;
-    size_t heap_index;
+    size_t heap_index; /* NOT_IN_HEAP: in the list `calm` */
+    enum calm calm;
+    TAILQ_ENTRY(transaction) calm_entry;
     struct transaction *key_next, *merge_next;
     uint64_t key_hash, merge_hash;
     bool in_merge_table;
@@ -118,6 +126,7 @@ struct sip_agent {
     uint32_t free_slot; /* index + 1 */
     struct transaction **heap;
     size_t heap_count, heap_capacity;
+    TAILQ_HEAD(calm_list, transaction) calm[CALM_LISTS];
     size_t bytes; /* of transactions, of unfinished messages and of requests that wait */
     uint64_t turned_away;
     struct intake *intake; /* NULL: requests are worked off as they come */
@@ -157,6 +166,8 @@ void transaction_free(struct sip_agent *agent, struct transaction *transaction);
 struct transaction *transaction_find(const struct sip_agent *agent, struct text key);
 struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t number);
 void transaction_keep(struct sip_agent *agent, struct transaction *transaction, struct text bytes); /* empty: forgets */
+/* The one that is due first, and when; NULL: none is. */
+struct transaction *transaction_next(const struct sip_agent *agent, int64_t *due_out);
 void transaction_send(struct sip_agent *agent, const struct transaction *transaction);
 
 /* First repetition after `repeat_ms` (NEVER: none), end after `end_ms`. */

@@ -7,8 +7,9 @@
 
 #define BUCKETS_MIN 64
 
+static void heap_add(struct sip_agent *agent, struct transaction *transaction);
 static void heap_move(struct sip_agent *agent, struct transaction *transaction);
-static void heap_remove(struct sip_agent *agent, struct transaction *transaction);
+static void leave(struct sip_agent *agent, struct transaction *transaction);
 
 struct small_flow flow_pack(const struct flow *flow)
 {
@@ -175,12 +176,7 @@ struct transaction *transaction_new(struct sip_agent *agent, enum transaction_ro
     transaction->key_hash = text_hash(key, agent->seed);
     key_add(agent, transaction);
     number_take(agent, transaction);
-    if (agent->heap_count == agent->heap_capacity) {
-        agent->heap_capacity = agent->heap_capacity ? agent->heap_capacity * 2 : BUCKETS_MIN;
-        agent->heap = memory_resize(agent->heap, agent->heap_capacity * sizeof(struct transaction *));
-    }
-    transaction->heap_index = agent->heap_count;
-    agent->heap[agent->heap_count++] = transaction;
+    heap_add(agent, transaction);
     agent->transaction_count++;
     agent->bytes += sizeof(*transaction) + key.length;
     if (role == CLIENT_INVITE || role == CLIENT_NON_INVITE)
@@ -190,7 +186,7 @@ struct transaction *transaction_new(struct sip_agent *agent, enum transaction_ro
 
 void transaction_free(struct sip_agent *agent, struct transaction *transaction)
 {
-    heap_remove(agent, transaction);
+    leave(agent, transaction);
     key_remove(agent, transaction);
     if (transaction->in_merge_table)
         merge_remove(agent, transaction);
@@ -227,7 +223,14 @@ void transaction_arm(struct sip_agent *agent, struct transaction *transaction, i
     transaction->repeat_ms = repeat_ms;
     transaction->repeat_at = repeat_ms == NEVER ? NEVER : now_ms + repeat_ms;
     transaction->end_at = end_ms == NEVER ? NEVER : now_ms + end_ms;
-    heap_move(agent, transaction);
+    leave(agent, transaction);
+    bool ends = repeat_ms == NEVER && end_ms == agent->end_ms, ends_soon = repeat_ms == NEVER && !ends;
+    if (!ends && !(ends_soon && end_ms == agent->settings.t4_ms)) {
+        heap_add(agent, transaction);
+        return heap_move(agent, transaction);
+    }
+    transaction->calm = ends ? CALM_END : CALM_T4;
+    TAILQ_INSERT_TAIL(&agent->calm[transaction->calm], transaction, calm_entry);
 }
 
 /* Counted from when it was due, so that a late tick does not stretch the schedule, but never twice at once. */
@@ -241,6 +244,10 @@ void transaction_repeat(struct sip_agent *agent, struct transaction *transaction
         if (transaction->repeat_at <= now_ms)
             transaction->repeat_at = now_ms + repeat_ms;
     }
+    if (transaction->heap_index == NOT_IN_HEAP) {
+        leave(agent, transaction);
+        heap_add(agent, transaction);
+    }
     heap_move(agent, transaction);
 }
 
@@ -249,6 +256,30 @@ void transaction_repeat(struct sip_agent *agent, struct transaction *transaction
 static int64_t due_at(const struct transaction *transaction)
 {
     return transaction->repeat_at < transaction->end_at ? transaction->repeat_at : transaction->end_at;
+}
+
+struct transaction *transaction_next(const struct sip_agent *agent, int64_t *due_out)
+{
+    struct transaction *next = agent->heap_count > 0 ? agent->heap[0] : NULL;
+    *due_out = next ? due_at(next) : NEVER;
+    for (int i = 0; i < CALM_LISTS; i++) {
+        struct transaction *first = TAILQ_FIRST(&agent->calm[i]);
+        if (!first || (next && first->end_at >= *due_out))
+            continue;
+        next = first;
+        *due_out = first->end_at;
+    }
+    return next;
+}
+
+static void heap_add(struct sip_agent *agent, struct transaction *transaction)
+{
+    if (agent->heap_count == agent->heap_capacity) {
+        agent->heap_capacity = agent->heap_capacity ? agent->heap_capacity * 2 : BUCKETS_MIN;
+        agent->heap = memory_resize(agent->heap, agent->heap_capacity * sizeof(struct transaction *));
+    }
+    transaction->heap_index = agent->heap_count;
+    agent->heap[agent->heap_count++] = transaction;
 }
 
 static void heap_place(struct sip_agent *agent, struct transaction *transaction, size_t index)
@@ -284,4 +315,13 @@ static void heap_remove(struct sip_agent *agent, struct transaction *transaction
         return;
     heap_place(agent, last, transaction->heap_index);
     heap_move(agent, last);
+}
+
+static void leave(struct sip_agent *agent, struct transaction *transaction)
+{
+    if (transaction->heap_index == NOT_IN_HEAP)
+        TAILQ_REMOVE(&agent->calm[transaction->calm], transaction, calm_entry);
+    else
+        heap_remove(agent, transaction);
+    transaction->heap_index = NOT_IN_HEAP;
 }
