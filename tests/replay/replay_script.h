@@ -66,7 +66,7 @@ struct world {
     struct instant now;
     struct text root;
     struct trust trust;
-    struct trust_ranges cores; /* those of the trusted peers that are */
+    struct trust_ranges cores;                      /* those of the trusted peers that are */
     unsigned messages_per_user, registers_per_user; /* limits; 0: none */
     bool waiting_notice;
     size_t bytes_max;
