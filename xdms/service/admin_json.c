@@ -23,7 +23,7 @@ enum http_progress admin_error(struct admin_call *call, int status, struct text 
 enum http_progress admin_refused(struct admin_call *call, enum status status, const struct refusal *refusal)
 {
     int code = respond_code(status, refusal);
-    struct text why = refusal ? refusal->phrase : TEXT(""); /* of a sheet that failed */
+    struct text why = status == FAILED && refusal ? refusal->phrase : TEXT(""); /* of a sheet */
     if (code >= 500)
         log_error("admin request failed status=%d reason=%s target=%.*s%s%.*s", code, status_name(status),
                   TEXT_ARG(call->request->target), why.length ? " why=" : "", TEXT_ARG(why));
