@@ -12,8 +12,10 @@
 
 enum summary_class { SUMMARY_TEXT, SUMMARY_MULTIMEDIA, SUMMARY_CLASSES }; /* RFC 3458 §6.2 */
 
+enum summary_age { SUMMARY_NEW, SUMMARY_OLD, SUMMARY_AGES };
+
 struct summary {
-    uint64_t all[SUMMARY_CLASSES], urgent[SUMMARY_CLASSES];
+    uint64_t all[SUMMARY_CLASSES][SUMMARY_AGES], urgent[SUMMARY_CLASSES][SUMMARY_AGES];
 };
 
 static bool may_watch(struct request *request, const struct user *user);
@@ -33,14 +35,15 @@ static bool may_watch(struct request *request, const struct user *user)
 
 /* --- how many --- */
 
-static void count_item(struct summary *summary, const struct deferred *item)
+static void count_item(struct summary *summary, const struct deferred *item, int64_t listed_ms)
 {
+    enum summary_age age = item->received_ms <= listed_ms ? SUMMARY_OLD : SUMMARY_NEW;
     bool text = item->type.length == 0 || text_starts_with_nocase(item->type, TEXT("text/"));
     enum summary_class class = text && item->kind == DEFERRED_PAGER ? SUMMARY_TEXT : SUMMARY_MULTIMEDIA;
     if (item->kind == DEFERRED_REPORT || item->again) /* no message, or one that he knows */
         return;
-    summary->all[class]++;
-    summary->urgent[class] += item->priority == DEFERRED_URGENT;
+    summary->all[class][age]++;
+    summary->urgent[class][age] += item->priority == DEFERRED_URGENT;
 }
 
 static bool count_waiting(const struct conversation *conversation, struct text owner, struct summary *summary_out)
@@ -48,21 +51,26 @@ static bool count_waiting(const struct conversation *conversation, struct text o
     struct deferred_figures figures;
     struct deferred_page page = {0};
     struct arena arena;
+    int64_t listed_ms;
     *summary_out = (struct summary){0};
     arena_init(&arena, "summary");
     bool counted = deferred_figures(conversation->documents, owner, &figures) == OK &&
+                   deferred_listed(conversation->documents, owner, &arena, &listed_ms) == OK &&
                    deferred_list(conversation->documents, owner, TEXT(""), COUNTED_MAX, &arena, &page) == OK;
     for (size_t i = 0; i < page.count; i++)
-        count_item(summary_out, &page.items[i]);
+        count_item(summary_out, &page.items[i], listed_ms);
     if (counted && page.more && figures.count > page.count)
-        summary_out->all[SUMMARY_TEXT] += figures.count - page.count;
+        summary_out->all[SUMMARY_TEXT][SUMMARY_NEW] += figures.count - page.count;
     arena_clear(&arena);
     return counted;
 }
 
 static uint64_t sum_of(const struct summary *summary)
 {
-    return summary->all[SUMMARY_TEXT] + summary->all[SUMMARY_MULTIMEDIA];
+    uint64_t sum = 0;
+    for (size_t class = 0; class < SUMMARY_CLASSES; class ++)
+        sum += summary->all[class][SUMMARY_NEW] + summary->all[class][SUMMARY_OLD];
+    return sum;
 }
 
 /* What was told, as one number: two that differ differ in it. */
@@ -71,7 +79,7 @@ static uint64_t mark_of(const struct summary *summary)
     return text_hash((struct text){(const char *)summary, sizeof(*summary)}, 0) | 1;
 }
 
-/* Nobody tells us that he has seen them, so all are new (RFC 3842 §3.5). */
+/* Old is what he has seen in a list; that he was told of a number makes nothing old (RFC 3842 §3.5). */
 static struct text write_state(struct conversation *conversation, const struct notice *notice, struct arena *arena)
 {
     static const char *const names[SUMMARY_CLASSES] = {"Text-Message", "Multimedia-Message"};
@@ -85,8 +93,10 @@ static struct text write_state(struct conversation *conversation, const struct n
     builder_add_format(&body, "Messages-Waiting: %s\r\nMessage-Account: %.*s\r\n", sum_of(&summary) ? "yes" : "no",
                        TEXT_ARG(notice->resource));
     for (size_t i = 0; i < SUMMARY_CLASSES; i++)
-        builder_add_format(&body, "%s: %llu/0 (%llu/0)\r\n", names[i], (unsigned long long)summary.all[i],
-                           (unsigned long long)summary.urgent[i]);
+        builder_add_format(
+            &body, "%s: %llu/%llu (%llu/%llu)\r\n", names[i], (unsigned long long)summary.all[i][SUMMARY_NEW],
+            (unsigned long long)summary.all[i][SUMMARY_OLD], (unsigned long long)summary.urgent[i][SUMMARY_NEW],
+            (unsigned long long)summary.urgent[i][SUMMARY_OLD]);
     return builder_text(&body);
 }
 

@@ -135,6 +135,10 @@ enum status deferred_erase(const struct documents *documents, struct text owner,
 enum status deferred_erase_all(const struct documents *documents, struct text owner, struct text who, int64_t now_ms,
                                size_t *count_out);
 
+/* When the owner last read the list of all that waited for him: what came before he knows of. 0: never. */
+enum status deferred_listed(const struct documents *documents, struct text owner, struct arena *arena,
+                            int64_t *when_ms_out);
+
 /* The first DOCUMENT_RECORDS_MAX of an owner as the document that he reads and may shorten (documents_set_records). */
 extern const struct document_records deferred_records;
 

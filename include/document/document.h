@@ -49,6 +49,10 @@ struct document_place {
     struct text root_uri; /* of the XCAP root, for documents that are computed; set by whoever asks, may be empty */
 };
 
+/* Tells them of that; does nothing for other documents. */
+void document_records_listed(const struct documents *documents, const struct document_place *place, int64_t when_ms,
+                             struct arena *arena);
+
 /* Computed, and yet it, or what the selector names, can be deleted. */
 bool document_can_shrink(const struct document_place *place, const struct xcap_selector *selector);
 
@@ -107,6 +111,8 @@ struct document_records {
      * One that ends in CONFLICT is looked at again by another call. */
     enum status (*remove)(const struct documents *documents, struct text owner, const struct text *names, size_t count,
                           struct text who, struct arena *arena, struct commit **commits_out, size_t *commits_count_out);
+    /* The owner has read the whole of it, as it was at that time. NULL: that is no matter. */
+    void (*listed)(const struct documents *documents, struct text owner, int64_t when_ms, struct arena *arena);
 };
 
 /* Before the documents are shared. Without: there are none. `records` outlive the documents. */
@@ -190,18 +196,19 @@ enum status document_change_look(struct document_change *change);
 void document_change_wait(struct document_change *change);
 
 /* Internal usages: their documents are records (record.h), their names start with '#', XCAP never serves them. */
-#define DOCUMENT_USERS            "#users"            /* owner: canonical address */
-#define DOCUMENT_BINDINGS         "#bindings"         /* owner: canonical address, name: of the contact */
-#define DOCUMENT_DEFERRED         "#deferred"         /* owner: recipient, name: reference, in the order of delivery */
-#define DOCUMENT_CONTENTS         "#contents"         /* no owner, name: of a message that #deferred refers to */
-#define DOCUMENT_FATES            "#fates"            /* owner: message id, name: recipient */
-#define DOCUMENT_KEYS             "#keys"             /* owner: a program, name: what for; secrets of the data folder */
-#define DOCUMENT_REPORTS          "#reports"          /* owner: who gets them, name: order of arrival */
-#define DOCUMENT_INDEXES          "#indexes"          /* owner: AUID, name: tree; what its index is complete for */
-#define DOCUMENT_SETTINGS         "#settings"         /* owner: canonical address, name: of what one client published */
-#define DOCUMENT_SUBSCRIPTIONS    "#subscriptions"    /* owner: canonical address that is watched, name: random */
-#define DOCUMENT_ERASURES         "#erasures"         /* no owner, name: in the order of time, newest first */
-#define DOCUMENT_LOOKS            "#looks"            /* owner: canonical address, name: what im-glue is to look at */
+#define DOCUMENT_USERS            "#users"         /* owner: canonical address */
+#define DOCUMENT_BINDINGS         "#bindings"      /* owner: canonical address, name: of the contact */
+#define DOCUMENT_DEFERRED         "#deferred"      /* owner: recipient, name: reference, in the order of delivery */
+#define DOCUMENT_CONTENTS         "#contents"      /* no owner, name: of a message that #deferred refers to */
+#define DOCUMENT_FATES            "#fates"         /* owner: message id, name: recipient */
+#define DOCUMENT_KEYS             "#keys"          /* owner: a program, name: what for; secrets of the data folder */
+#define DOCUMENT_REPORTS          "#reports"       /* owner: who gets them, name: order of arrival */
+#define DOCUMENT_INDEXES          "#indexes"       /* owner: AUID, name: tree; what its index is complete for */
+#define DOCUMENT_SETTINGS         "#settings"      /* owner: canonical address, name: of what one client published */
+#define DOCUMENT_SUBSCRIPTIONS    "#subscriptions" /* owner: canonical address that is watched, name: random */
+#define DOCUMENT_ERASURES         "#erasures"      /* no owner, name: in the order of time, newest first */
+#define DOCUMENT_LOOKS            "#looks"         /* owner: canonical address, name: what im-glue is to look at */
+#define DOCUMENT_LISTED           "#listed" /* owner: canonical address, name: empty; when he read the list of what waits */
 #define DOCUMENT_HISTORY          "#history"          /* owner: canonical address, name: reference of an entry */
 #define DOCUMENT_HISTORY_MESSAGES "#history-messages" /* owner: id of a message that histories keep, name: empty */
 

@@ -17,6 +17,14 @@ void word_look(struct world *world, struct text line, struct text block)
         world_fail(world, "nothing can be left to be looked at");
 }
 
+/* "listed bob": he has read what waits for him, as by XCAP. */
+void word_listed(struct world *world, struct text line, struct text block)
+{
+    struct text address = script_address(world, script_word(&line));
+    (void)block;
+    deferred_records.listed(world->documents, address, world->now.wall_ms, &world->arena);
+}
+
 /* "history bob 2 sent|got "TEXT"…": so many entries ("1-2": from one to two), of which the newest is so and holds these
  * in its line. */
 void word_history(struct world *world, struct text line, struct text block)

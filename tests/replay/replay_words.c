@@ -577,6 +577,7 @@ static const struct {
     {TEXT_INIT("copies"), word_copies},
     {TEXT_INIT("waiting"), word_waiting},
     {TEXT_INIT("look"), word_look},
+    {TEXT_INIT("listed"), word_listed},
     {TEXT_INIT("erase"), word_erase},
 };
 

@@ -64,6 +64,7 @@ static void fill(struct text owner, int many)
     put(DOCUMENT_USERS, owner, "");
     put(DOCUMENT_BINDINGS, owner, "contact");
     put(DOCUMENT_SETTINGS, owner, "client");
+    put(DOCUMENT_LISTED, owner, "");
     put(DOCUMENT_REPORTS, owner, "1");
     put("resource-lists", owner, "index");
     put("org.openmobilealliance.groups", owner, "team");
@@ -93,9 +94,9 @@ static size_t fates_of(struct text address)
 
 static void nothing_is_left(struct text owner)
 {
-    static const char *const usages[] = {
-        DOCUMENT_USERS,    DOCUMENT_BINDINGS, DOCUMENT_SETTINGS, DOCUMENT_REPORTS,
-        DOCUMENT_DEFERRED, DOCUMENT_HISTORY,  "resource-lists",  "org.openmobilealliance.groups"};
+    static const char *const usages[] = {DOCUMENT_USERS,   DOCUMENT_BINDINGS, DOCUMENT_SETTINGS,
+                                         DOCUMENT_REPORTS, DOCUMENT_DEFERRED, DOCUMENT_HISTORY,
+                                         DOCUMENT_LISTED,  "resource-lists",  "org.openmobilealliance.groups"};
     for (size_t i = 0; i < sizeof(usages) / sizeof(usages[0]); i++)
         if (count_of(usages[i], owner))
             fail_msg("%s", usages[i]);
@@ -150,7 +151,7 @@ static void the_record_says_what_went_and_by_whom(void **state)
     assert_int_equal(erasure.began_ms, 5000);
     assert_int_equal(erasure.ended_ms, 6000);
     static const uint64_t counts[ERASURE_KINDS] = {
-        [ERASURE_ACCOUNT] = 1,  [ERASURE_BINDINGS] = 1, [ERASURE_SETTINGS] = 1, [ERASURE_DOCUMENTS] = 2,
+        [ERASURE_ACCOUNT] = 1,  [ERASURE_BINDINGS] = 1, [ERASURE_SETTINGS] = 2, [ERASURE_DOCUMENTS] = 2,
         [ERASURE_MESSAGES] = 3, [ERASURE_REPORTS] = 1,  [ERASURE_HISTORY] = 3,  [ERASURE_TRACES] = 6,
     };
     for (unsigned i = 0; i < ERASURE_KINDS; i++)

@@ -17,7 +17,7 @@
 static int begin(void **state)
 {
     (void)state;
-    return begin_with(NULL, "", "alice bob");
+    return begin_with(NULL, "", "alice bob chief");
 }
 
 static uint64_t order;
@@ -100,6 +100,32 @@ static void an_owner_sees_what_waits_as_its_sender_let_him_see(void **state)
     holds(answer, "sip:bob@example.com", false);
     assert_int_equal(ASK_XCAP(fixture, "GET", LIST, "bob").status, 403);
     assert_int_equal(ASK_XCAP(fixture, "GET", element_of(first), "alice").status, 200);
+}
+
+static int64_t listed_ms(void)
+{
+    int64_t when_ms;
+    assert_int_equal(deferred_listed(fixture->documents, ALICE, &fixture->arena, &when_ms), OK);
+    return when_ms;
+}
+
+/* For who counts new and old messages: by the owner alone, and not at every look. */
+static void what_an_owner_has_read_is_known(void **state)
+{
+    (void)state;
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST, "alice").status, 200);
+    assert_int_equal(listed_ms(), 0);
+    defer(ALICE, "lunch");
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST, "chief").status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST "?limit=1", "alice").status, 200);
+    assert_int_equal(ASK_XCAP(fixture, "HEAD", LIST, "alice").status, 200);
+    assert_int_equal(listed_ms(), 0);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST, "alice").status, 200);
+    int64_t first_ms = listed_ms();
+    assert_true(first_ms > 0);
+    assert_int_equal(stored(DOCUMENT_LOOKS), 1);
+    assert_int_equal(ASK_XCAP(fixture, "GET", LIST, "alice").status, 200);
+    assert_int_equal(listed_ms(), first_ms);
 }
 
 static void an_owner_deletes_a_message_that_waits(void **state)
@@ -237,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_owner_sees_what_waits_as_its_sender_let_him_see, begin, end),
         cmocka_unit_test_setup_teardown(an_owner_deletes_a_message_that_waits, begin, end),
+        cmocka_unit_test_setup_teardown(what_an_owner_has_read_is_known, begin, end),
         cmocka_unit_test_setup_teardown(ten_thousand_that_wait_are_a_list_of_bounded_size, begin, end),
         cmocka_unit_test_setup_teardown(an_admin_sees_what_waits_for_whom_and_why, begin, end),
         cmocka_unit_test_setup_teardown(an_admin_drops_messages_and_has_them_tried, begin, end),

@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "deferred.h"
 #include "deferred_own.h"
+#include "record.h"
 
 static void add_number(struct text_builder *listing, const char *name, uint64_t number)
 {
@@ -71,4 +72,42 @@ static enum status remove_some(const struct documents *documents, struct text ow
     return status;
 }
 
-const struct document_records deferred_records = {list, remove_some};
+enum status deferred_listed(const struct documents *documents, struct text owner, struct arena *arena,
+                            int64_t *when_ms_out)
+{
+    const struct document_key key = {TEXT(DOCUMENT_LISTED), owner, TEXT("")};
+    struct stored stored;
+    enum status status = document_internal_read(documents, &key, arena, &stored);
+    *when_ms_out = status == OK ? record_number(stored.bytes, "when-ms", 0) : 0;
+    return status == NOT_FOUND ? OK : status;
+}
+
+static bool has_newer(const struct documents *documents, struct text owner, int64_t when_ms, struct arena *arena)
+{
+    struct deferred_page page = {0};
+    bool newer = false;
+    if (deferred_list(documents, owner, TEXT(""), DOCUMENT_RECORDS_MAX, arena, &page) != OK)
+        return false;
+    for (size_t i = 0; i < page.count && !newer; i++)
+        newer = page.items[i].received_ms > when_ms;
+    return newer;
+}
+
+/* Written only where there is something that he did not know of: reading again and again costs no write. */
+static void listed(const struct documents *documents, struct text owner, int64_t when_ms, struct arena *arena)
+{
+    struct text_builder record;
+    int64_t before_ms;
+    if (deferred_listed(documents, owner, arena, &before_ms) != OK || !has_newer(documents, owner, before_ms, arena))
+        return;
+    builder_init(&record, arena);
+    record_add_number(&record, "when-ms", when_ms);
+    struct commit commits[] = {{.key = {TEXT(DOCUMENT_LISTED), owner, TEXT("")},
+                                .expected = VERSION_ANY,
+                                .bytes = builder_text(&record),
+                                .who = owner},
+                               deferred_look(owner, DEFERRED_LOOK_CHANGED, arena)};
+    document_internal_commit(documents, commits, 2);
+}
+
+const struct document_records deferred_records = {list, remove_some, listed};

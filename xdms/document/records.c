@@ -29,6 +29,14 @@ enum status document_records_list(const struct documents *documents, const struc
     return status == OK && listing->length > DOCUMENT_LISTING_MAX ? FULL : status;
 }
 
+void document_records_listed(const struct documents *documents, const struct document_place *place, int64_t when_ms,
+                             struct arena *arena)
+{
+    const struct document_records *records = place->row->kind == USAGE_COMPUTED ? records_of(documents, place) : NULL;
+    if (records && records->listed)
+        records->listed(documents, place->key.owner, when_ms, arena);
+}
+
 /* XML 1.0 §2.2: no controls, and U+FFFE and U+FFFF are none of its characters either. */
 static struct text readable(struct text value, struct arena *arena)
 {

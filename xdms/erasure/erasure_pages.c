@@ -52,14 +52,17 @@ static enum status history_page(const struct documents *documents, const struct 
     return status;
 }
 
-/* And who watches the user, mostly those same clients. */
+/* And who watches the user, mostly those same clients, and when the user looked what waits. */
 static enum status settings_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
                                  struct erasure_page *page)
 {
     enum status status = own_page(documents, DOCUMENT_SETTINGS, erasure, arena, page);
     if (status != OK || page->items)
         return status;
-    return own_page(documents, DOCUMENT_SUBSCRIPTIONS, erasure, arena, page);
+    status = own_page(documents, DOCUMENT_SUBSCRIPTIONS, erasure, arena, page);
+    if (status != OK || page->items)
+        return status;
+    return own_page(documents, DOCUMENT_LISTED, erasure, arena, page);
 }
 
 static enum status document_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,

@@ -27,6 +27,7 @@ static enum status read_bytes(const struct xcap_call *call, struct http_response
     struct document_part part;
     struct text next = {0};
     bool in_part;
+    int64_t began_ms = clock_wall_ms(); /* what comes while it is read he may not see */
     if (call->selector)
         return document_read_node(documents, &call->place, call->selector, arena, found_out, bytes_out);
     enum status status = xcap_part_asked(call, &part, &in_part, refusal);
@@ -39,6 +40,9 @@ static enum status read_bytes(const struct xcap_call *call, struct http_response
         *bytes_out = found_out->bytes;
         xcap_part_link(call, &part, next, response);
     }
+    if (status == OK && !in_part && call->method == METHOD_GET &&
+        requester_is(&call->caller.requester, call->place.key.owner))
+        document_records_listed(documents, &call->place, began_ms, arena);
     return status;
 }
 
