@@ -83,7 +83,7 @@ struct intake_line {
 
 struct intake {
     struct intake_line lines[INTAKE_LINES];
-    TAILQ_HEAD(, intake_line) turns; /* whose turn is next */
+    TAILQ_HEAD(turn_list, intake_line) turns; /* whose turn is next */
     size_t count;
 };
 
