@@ -107,7 +107,7 @@ static enum status each_entry(struct search *search, struct text kind, struct te
     bool more = true;
     arena_init(&arena, "entries");
     while (status == OK && more) {
-        struct text after = page.count ? values[page.count - 1] : (struct text){0};
+        struct text after = values && page.count ? values[page.count - 1] : (struct text){0};
         struct document_key *last = page.count ? &page.keys[page.count - 1] : NULL;
         status = document_entries(search->groups->documents, kind, value, last ? &after : NULL, last, STORE_PAGE_MAX,
                                   &arena, &page, &values);

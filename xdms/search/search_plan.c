@@ -142,7 +142,7 @@ static enum status count_entries(const struct documents *documents, const struct
     arena_init(&arena, "entries");
     *count_out = 0;
     while (status == OK && more && *count_out < most) {
-        struct text after = page.count ? values[page.count - 1] : (struct text){0};
+        struct text after = values && page.count ? values[page.count - 1] : (struct text){0};
         struct document_key *last = page.count ? &page.keys[page.count - 1] : NULL;
         size_t limit = most < STORE_PAGE_MAX ? most : STORE_PAGE_MAX;
         status = document_entries(documents, plan->claim, plan->value, last ? &after : NULL, last, limit, &arena, &page,
@@ -178,7 +178,7 @@ static enum status fewer(const struct documents *documents, const struct search_
                          const struct search_plan **fewer_out)
 {
     for (size_t most = PROBE_MIN;; most *= 8) {
-        size_t counts[2];
+        size_t counts[2] = {0};
         enum status status = count_plan(documents, a, most, &counts[0]);
         if (status == OK)
             status = count_plan(documents, b, most, &counts[1]);
