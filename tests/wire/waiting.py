@@ -89,7 +89,7 @@ def summary(system, dave):
     uri = "sip:dave@example.com"
     status = dave.request("SUBSCRIBE", uri, uri, f"Event: message-summary\r\nContact: <sip:dave@127.0.0.1:{dave.port}>\r\n")
     assert status == 200, dave.answered
-    dave.wait_for("Text-Message: 2/0")
+    dave.wait_for("Text-Message: 0/2")  # he has read the list
 
 
 def fetch(system, dave, left):
