@@ -47,6 +47,26 @@ static size_t run(struct text bytes, size_t piece, const struct flow *flow, bool
     return requests;
 }
 
+/* What comes while the queue is full, and then its turn when it is not. */
+static void run_crowded(struct text bytes, const struct flow *flow)
+{
+    struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
+    struct flow other = {.kind = FLOW_UDP};
+    size_t requests = 0;
+    settings.queue_max = 2;
+    struct sip_agent *agent = sip_agent_new(&settings);
+    assert(flow_set_peer(&other, "192.0.2.2", 5060));
+    for (int i = 0; i < 2; i++)
+        sip_agent_input(agent, TEXT("OPTIONS sip:a SIP/2.0\r\n\r\n"), &other, 0);
+    sip_agent_input(agent, bytes, flow, 0);
+    sip_agent_input(agent, bytes, flow, 0);
+    drain(agent, &requests, true, 0);
+    while (sip_agent_turn(agent, 0))
+        drain(agent, &requests, true, 0);
+    sip_agent_input(agent, bytes, flow, 1);
+    sip_agent_free(agent);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool opened;
@@ -64,5 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(whole == pieces);
     run(bytes, bytes.length + 1, &stream, true);
     run(bytes, bytes.length + 1, &datagram, true);
+    run_crowded(bytes, &datagram);
     return 0;
 }
