@@ -20,7 +20,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", choices=[name for name in names if name in BENCHES])
     parser.add_argument("build")
-    parser.add_argument("--seconds", type=float, help="of one measurement (default: 3; sip: 2)")
+    parser.add_argument("--seconds", type=float, help="of one measurement (default: 3; sip: 1.5)")
     parser.add_argument("--rounds", type=int, help="how often each is taken (default: 3)")
     parser.add_argument("--quick", action="store_true", help="only to see whether it works: short, once, no peers that "
                         "need further packages")
