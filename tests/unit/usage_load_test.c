@@ -98,6 +98,22 @@ static void a_verdict_without_its_value_is_named(void **state)
     load_fails("/notes", "verdict of permission 'p'");
 }
 
+static void what_cannot_be_searched_is_named(void **state)
+{
+    (void)state;
+    notes("<document name='*'/><searchable name='n' element='note'><field path='@id'/></searchable>");
+    load_fails("/notes", "searchable: 'note' is not a path");
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable name='n' element='/notes/note'>"
+                                          "<field path='q:note/@id'/></searchable></usage>");
+    load_fails("/notes", "searchable: 'q:note/@id' is not a path");
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable name='n' element='/notes/note'>"
+                                          "<field path='@id'/><field path='note/@id'/></searchable></usage>");
+    load_fails("/notes", "two fields are named 'id'");
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable name='n' element='/notes/note'>"
+                                          "<field path='@id' index='letters'/></searchable></usage>");
+    load_fails("/notes: manifest.xml, line 1", "letters");
+}
+
 static void an_alias_of_nothing_is_named(void **state)
 {
     (void)state;
@@ -157,6 +173,7 @@ int main(void)
         in_folder(a_permission_with_an_unbound_prefix_is_named),
         in_folder(a_verdict_without_its_permission_is_named),
         in_folder(a_verdict_without_its_value_is_named),
+        in_folder(what_cannot_be_searched_is_named),
         in_folder(an_alias_of_nothing_is_named),
         in_folder(an_alias_of_an_alias_is_named),
         in_folder(a_computed_document_that_its_schema_refuses_is_named),
