@@ -472,8 +472,7 @@ void exploder_receive(struct incoming *incoming);
 /* shared_list.c: messages to lists that have an address. False: none has this one. Else answered and freed. */
 bool shared_list_receive(struct incoming *incoming, struct text address);
 /* The same to these, whoever they are; `address` is that of the list. */
-void exploder_send(struct incoming *incoming, struct text address, const struct text *members, size_t count,
-                   size_t missing);
+void exploder_send(struct incoming *incoming, struct text address, const struct group_list *list);
 
 /* report_message.c: a MESSAGE that carries reports about others */
 struct report_message {

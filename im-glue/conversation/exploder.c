@@ -154,28 +154,31 @@ static void add_address(struct explosion *explosion, struct text address, struct
     }
 }
 
-static void add_list(struct explosion *explosion, struct text anchor)
+static void add_missing(struct explosion *explosion, struct text anchor)
 {
     struct incoming *incoming = explosion->incoming;
     struct arena *arena = &incoming->request->arena;
-    const struct text *members;
-    size_t count;
-    enum status status = group_list_members(incoming->request->conversation->groups, anchor, incoming->request->user,
-                                            arena, &members, &count);
-    if (status == REFUSED)
+    log_info("list of a message not followed call-id=%.*s message-id=%.*s user=%.*s list=%.*s",
+             TEXT_ARG(incoming->call_id), TEXT_ARG(incoming->message_id), TEXT_ARG(incoming->request->user),
+             TEXT_ARG(anchor));
+    add_target(explosion,
+               (struct target){.address = incoming->exploder,
+                               .group = incoming->exploder,
+                               .kind = FATE_FAILED,
+                               .detail = text_format(arena, "404 no list of the sender: %.*s", TEXT_ARG(anchor))});
+}
+
+static void add_lists(struct explosion *explosion, const struct recipients *recipients)
+{
+    struct request *request = explosion->incoming->request;
+    struct group_list list;
+    if (group_list_members(request->conversation->groups, recipients->anchors, recipients->anchors_count, request->user,
+                           &request->arena, &list) == REFUSED)
         explosion->too_many = true;
-    for (size_t i = 0; i < count && !explosion->too_many; i++)
-        add_address(explosion, members[i], (struct text){0});
-    if (status == NOT_FOUND) {
-        log_info("list of a message not followed call-id=%.*s message-id=%.*s user=%.*s list=%.*s",
-                 TEXT_ARG(incoming->call_id), TEXT_ARG(incoming->message_id), TEXT_ARG(incoming->request->user),
-                 TEXT_ARG(anchor));
-        add_target(explosion,
-                   (struct target){.address = incoming->exploder,
-                                   .group = incoming->exploder,
-                                   .kind = FATE_FAILED,
-                                   .detail = text_format(arena, "404 no list of the sender: %.*s", TEXT_ARG(anchor))});
-    }
+    for (size_t i = 0; i < list.count && !explosion->too_many; i++)
+        add_address(explosion, list.members[i], (struct text){0});
+    for (size_t i = 0; i < list.missing_count; i++)
+        add_missing(explosion, list.missing[i]);
 }
 
 static void hand_out(struct explosion *explosion)
@@ -196,19 +199,19 @@ static void hand_out(struct explosion *explosion)
     fan_out_end(&fan_out);
 }
 
-void exploder_send(struct incoming *incoming, struct text address, const struct text *members, size_t count,
-                   size_t missing)
+void exploder_send(struct incoming *incoming, struct text address, const struct group_list *list)
 {
     struct explosion explosion = {.incoming = incoming, .end = &explosion.first};
     struct arena *arena = &incoming->request->arena;
     incoming->exploder = address;
-    for (size_t i = 0; i < count && !explosion.too_many; i++)
-        add_address(&explosion, members[i], (struct text){0});
-    if (missing)
-        add_target(&explosion, (struct target){.address = address,
-                                               .group = address,
-                                               .kind = FATE_FAILED,
-                                               .detail = text_format(arena, "502 lists not followed: %zu", missing)});
+    for (size_t i = 0; i < list->count && !explosion.too_many; i++)
+        add_address(&explosion, list->members[i], (struct text){0});
+    if (list->missing_count)
+        add_target(&explosion,
+                   (struct target){.address = address,
+                                   .group = address,
+                                   .kind = FATE_FAILED,
+                                   .detail = text_format(arena, "502 lists not followed: %zu", list->missing_count)});
     if (explosion.too_many)
         return refuse_many(incoming);
     hand_out(&explosion);
@@ -233,8 +236,8 @@ void exploder_receive(struct incoming *incoming)
                                TEXT("reports go to one"));
     for (size_t i = 0; i < recipients->count; i++)
         add_address(&explosion, recipients->list[i].address, recipients->list[i].headers);
-    for (size_t i = 0; i < recipients->anchors_count; i++)
-        add_list(&explosion, recipients->anchors[i]);
+    if (recipients->anchors_count)
+        add_lists(&explosion, recipients);
     if (explosion.too_many)
         return refuse_many(incoming);
     hand_out(&explosion);

@@ -277,10 +277,13 @@ enum status document_erase(const struct documents *documents, struct commit *com
 
 /* Follows an XCAP URI inside a document (external anchor, entry-ref): absolute or relative to the root, any of `roots`
  * (paths: which host an absolute URI names is not looked at). Gives the document and, inside its bytes, what the URI
- * names: all of them or a node. NOT_FOUND when it is not ours or not there; once it is known to be ours, the key and
- * the version (0: no document) of `found_out` are right all the same, for whoever wants to know when that changes. */
+ * names: all of them or a node. `reader` is the user (address of record) whose rights count, as the manifests say;
+ * empty: no rights are asked for. NOT_FOUND when it is not ours, not for the reader or not there; once it is known to
+ * be ours and his to read, the key and the version (0: no document) of `found_out` are right all the same, for whoever
+ * wants to know when that changes. */
 enum status document_follow(const struct documents *documents, struct text uri, const struct text *roots,
-                            size_t roots_count, struct arena *arena, struct stored *found_out, struct text *node_out);
+                            size_t roots_count, struct text reader, struct arena *arena, struct stored *found_out,
+                            struct text *node_out);
 
 struct store *documents_store(const struct documents *documents); /* for feed_new and backups alone */
 

@@ -17,9 +17,10 @@ struct group_settings {
     bool members_may_send;  /* a group without a ruleset: may its members use it? (policy of the house) */
     bool store_by_default;  /* no rule says anything about offline storage */
     bool accept_by_default; /* no rule of the recipient matches */
+    bool lists_of_others;   /* groups and rules may use lists that their owners cannot read */
 };
 
-#define GROUP_SETTINGS_STANDARD(root_list, count) ((struct group_settings){root_list, count, true, true, true})
+#define GROUP_SETTINGS_STANDARD(root_list, count) ((struct group_settings){root_list, count, true, true, true, false})
 
 /* One at a time may use it: a thread for itself, or whoever has taken it from a pool. */
 struct groups;
@@ -94,18 +95,24 @@ enum status group_fan_out(struct groups *groups, const struct group *group, cons
                           struct arena *arena, const struct text **members_out, size_t *count_out,
                           const struct text **missing_out, size_t *missing_count_out);
 
-/* Members of the list behind an XCAP anchor, canonical, each once; lists inside it are followed like those of a group,
- * but only where `owner` (an address of record) owns the documents: a sender must not learn or use the lists of others.
- * NOT_FOUND: something could not be followed, the rest is given all the same. REFUSED: too many. All in the arena. */
-enum status group_list_members(struct groups *groups, struct text anchor, struct text owner, struct arena *arena,
-                               const struct text **members_out, size_t *count_out);
+struct group_list {
+    const struct text *members; /* canonical, each once, in the order in which they stand */
+    size_t count;
+    const struct text *missing; /* the first anchors that could not be followed; the rest is there all the same */
+    size_t missing_count;
+};
+
+/* Who is in the lists behind the XCAP anchors of one message; lists inside them are followed like those of a group, but
+ * only where `reader` (an address of record) may read the documents: a sender must not learn or use the lists of
+ * others. All anchors together cost what one may. REFUSED: too many. All in the arena. */
+enum status group_list_members(struct groups *groups, const struct text *anchors, size_t anchors_count,
+                               struct text reader, struct arena *arena, struct group_list *list_out);
 
 /* The same for the list that has this address (uri_canonical_whole) as a resource list service (RFC 4826 §4): lists
- * inside it are followed where its owner owns them, and in the global tree. NOT_FOUND: no service has it; what could
- * not be followed is counted in `missing_out` and the rest is given. FAILED: its document cannot be read. */
+ * inside it are followed where its owner may read them. NOT_FOUND: no service has it. FAILED: its document cannot be
+ * read. */
 enum status group_service_members(struct groups *groups, struct text address, struct arena *arena,
-                                  struct text *owner_out, const struct text **members_out, size_t *count_out,
-                                  size_t *missing_out);
+                                  struct text *owner_out, struct group_list *list_out);
 
 enum group_verdict {
     GROUP_DELIVER,

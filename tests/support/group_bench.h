@@ -46,6 +46,7 @@ static inline void bench_restart(bool members_may_send, bool store_by_default, b
     settings.members_may_send = members_may_send;
     settings.store_by_default = store_by_default;
     settings.accept_by_default = accept_by_default;
+    settings.lists_of_others = true;
     if (bench.groups)
         groups_free(bench.groups);
     bench.groups = groups_new(bench.documents, &settings);

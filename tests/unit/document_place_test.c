@@ -179,7 +179,7 @@ static void references_are_followed_in_every_form(void **state)
         struct stored found;
         struct text bytes;
         enum status status =
-            document_follow(team.documents, text_of(examples[i].uri), roots, 2, &team.arena, &found, &bytes);
+            document_follow(team.documents, text_of(examples[i].uri), roots, 2, TEXT(""), &team.arena, &found, &bytes);
         if (status != (examples[i].bytes ? OK : NOT_FOUND))
             fail_msg("%s: %s", examples[i].uri, status_name(status));
         if (examples[i].bytes) {
@@ -201,15 +201,16 @@ static void what_a_reference_hangs_on_is_told_even_when_it_leads_nowhere(void **
     struct stored found;
     struct text node;
     struct text missing_node = TEXT("team/users/sip:alice@example.com/index/~~/team/m%5B2%5D");
-    assert_int_equal(document_follow(team.documents, missing_node, roots, 1, &team.arena, &found, &node), NOT_FOUND);
+    assert_int_equal(document_follow(team.documents, missing_node, roots, 1, TEXT(""), &team.arena, &found, &node),
+                     NOT_FOUND);
     assert_true(text_equal(found.key.owner, TEXT("sip:alice@example.com")));
     assert_int_equal(found.version, version);
     struct text missing_document = TEXT("team/users/bob@example.com/index");
-    assert_int_equal(document_follow(team.documents, missing_document, roots, 1, &team.arena, &found, &node),
+    assert_int_equal(document_follow(team.documents, missing_document, roots, 1, TEXT(""), &team.arena, &found, &node),
                      NOT_FOUND);
     assert_true(text_equal(found.key.owner, TEXT("sip:bob@example.com")));
     assert_int_equal(found.version, 0);
-    assert_int_equal(document_follow(team.documents, TEXT("mailto:x"), roots, 1, &team.arena, &found, &node),
+    assert_int_equal(document_follow(team.documents, TEXT("mailto:x"), roots, 1, TEXT(""), &team.arena, &found, &node),
                      NOT_FOUND);
     assert_int_equal(found.key.usage.length, 0);
 }

@@ -202,21 +202,15 @@ static void a_rule_of_a_group_asks_an_external_list(void **state)
 static void assert_service(const char *address, enum status expected, const char *expected_members,
                            size_t expected_missing)
 {
-    const struct text *members = NULL;
-    size_t count = 0, missing = 0;
+    struct group_list list;
     struct text owner;
-    struct text_builder line;
-    enum status status =
-        group_service_members(bench.groups, text_of(address), &bench.arena, &owner, &members, &count, &missing);
+    enum status status = group_service_members(bench.groups, text_of(address), &bench.arena, &owner, &list);
     assert_int_equal(status, expected);
     if (status != OK)
         return;
-    builder_init(&line, &bench.arena);
-    for (size_t i = 0; i < count; i++)
-        builder_add_format(&line, i ? " %.*s" : "%.*s", TEXT_ARG(members[i]));
-    assert_text(builder_text(&line), expected_members);
+    assert_string_equal(names_of(list.members, list.count), expected_members);
     assert_text(owner, DAVE);
-    assert_int_equal(missing, expected_missing);
+    assert_int_equal(list.missing_count, expected_missing);
 }
 
 static void a_list_with_an_address_is_found_by_it(void **state)
@@ -234,6 +228,106 @@ static void a_list_with_an_address_is_found_by_it(void **state)
         SERVICE("sip:list@example.com", "<resource-list>" INDEX_OF(DAVE) NODE("a") "</resource-list>"));
     assert_service("sip:list@example.com", OK, CAROL, 0);
     assert_service("sip:list@example.com;a=1;b=2", NOT_FOUND, NULL, 0);
+}
+
+static void what_others_keep_for_themselves_is_no_list_for_groups_and_rules(void **state)
+{
+    (void)state;
+    const struct group_settings settings = GROUP_SETTINGS_STANDARD(&bench_root, 1);
+    groups_free(bench.groups);
+    bench.groups = groups_new(bench.documents, &settings);
+    put_lists(DAVE, "<list name=\"a\">" ENTRY(CAROL) "</list>");
+    put_lists(ALICE, "<list name=\"a\">" ENTRY("sip:erin@example.com") "</list>");
+    put_group_rules(ENTRY(BOB) "<external anchor=\"" INDEX_OF(DAVE) NODE("a") "\"/><external anchor=\"" INDEX_OF(ALICE)
+                        NODE("a") "\"/>",
+                    "<cp:rule id=\"guests\"><cp:conditions><ocp:external-list><ocp:entry anc=\"" INDEX_OF(DAVE)
+                        NODE("a") "\"/></ocp:external-list></cp:conditions>"
+                                  "<cp:actions><join-handling>true</join-handling></cp:actions></cp:rule>");
+    assert_fan_out(ALICE, BOB " sip:erin@example.com", INDEX_OF(DAVE) NODE("a") " " INDEX_OF(DAVE) NODE("a"));
+    assert_may_send(CAROL, false, "not-member");
+    put_rules(BOB, "rules",
+              "<rule id=\"friends\"><conditions><ocp:external-list><ocp:entry anc=\"" INDEX_OF(DAVE)
+                  NODE("a") "\"/></ocp:external-list></conditions><actions><poc:allow-invite>reject"
+                            "</poc:allow-invite></actions></rule>");
+    assert_decision(CAROL, GROUP_DELIVER, true, "");
+}
+
+/* A group inside is its owner's, and so are the lists that it refers to. */
+static void a_group_inside_has_the_lists_of_its_own_owner(void **state)
+{
+    (void)state;
+    const struct group_settings settings = GROUP_SETTINGS_STANDARD(&bench_root, 1);
+    groups_free(bench.groups);
+    bench.groups = groups_new(bench.documents, &settings);
+    put_lists(DAVE, "<list name=\"a\">" ENTRY(CAROL) "</list>");
+    put(GROUPS, DAVE, "inner",
+        GROUP_HEAD
+        "<list-service uri=\"sip:inner@example.com\"><list>" ENTRY(ALICE) "<external anchor=\"" INDEX_OF(DAVE)
+            NODE("a") "\"/></list></list-service></group>");
+    put_group(ENTRY("sip:inner@example.com"), "");
+    assert_fan_out(ALICE, CAROL, "");
+}
+
+/* The services of all users are for servers; through a reference, too. */
+static void a_reference_shows_nobody_what_he_cannot_read(void **state)
+{
+    (void)state;
+    const struct text anchor = TEXT(HOST "rls-services/global/index");
+    struct group_list list;
+    put("rls-services", CAROL, "index", SERVICE("sip:hers@example.com", "<list><rl:entry uri=\"" BOB "\"/></list>"));
+    put("rls-services", DAVE, "index",
+        SERVICE("sip:list@example.com", "<list><rl:external anchor=\"" HOST "rls-services/global/index\"/></list>"));
+    assert_service("sip:list@example.com", OK, "", 1);
+    assert_int_equal(group_list_members(bench.groups, &anchor, 1, TEXT(DAVE), &bench.arena, &list), OK);
+    assert_int_equal(list.count, 0);
+    assert_string_equal(names_of(list.missing, list.missing_count), HOST "rls-services/global/index");
+}
+
+/* However many a message names, what one costs bounds them all: 32 lists. */
+static void the_lists_of_one_message_are_bounded_together(void **state)
+{
+    (void)state;
+    struct text anchors[40];
+    struct text_builder lists;
+    struct group_list list;
+    builder_init(&lists, &bench.arena);
+    for (size_t i = 0; i < 40; i++) {
+        builder_add_format(&lists, "<list name=\"%zu\"><entry uri=\"sip:%zu@example.com\"/></list>", i, i);
+        anchors[i] = text_format(&bench.arena,
+                                 HOST "resource-lists/users/" DAVE "/index/~~/resource-lists/list%%5b%zu%%5d", i + 1);
+    }
+    put_lists(DAVE, text_cstring(&bench.arena, builder_text(&lists)));
+    assert_int_equal(group_list_members(bench.groups, anchors, 40, TEXT(DAVE), &bench.arena, &list), OK);
+    assert_int_equal(list.count, 32);
+    assert_int_equal(list.missing_count, 8);
+    assert_true(text_equal(list.missing[0], anchors[32]));
+}
+
+static void addresses_beyond_ascii_are_the_same_in_lists_and_groups(void **state)
+{
+    (void)state;
+#define UMLAUT                                                                                                         \
+    "sip:j\xc3\xbcrgen@b\xc3\xbc"                                                                                      \
+    "cher.example"
+#define WRITTEN "sip:j%C3%BCrgen@xn--bcher-kva.example"
+    put_lists(DAVE, "<list name=\"a\">" ENTRY(UMLAUT) "</list>");
+    put_group(ENTRY(UMLAUT), "");
+    assert_fan_out(ALICE, WRITTEN, "");
+    put_group("<external anchor=\"" INDEX_OF(DAVE) NODE("a") "\"/>", "");
+    assert_fan_out(ALICE, WRITTEN, "");
+}
+
+/* The groups that somebody knows are a list like others: groups inside a group. */
+static void a_list_of_groups_brings_their_members(void **state)
+{
+    (void)state;
+    put(GROUPS, ALICE, "inner",
+        GROUP_HEAD "<list-service uri=\"sip:inner@example.com\"><list>" ENTRY(ALICE)
+            ENTRY(CAROL) "</list></list-service></group>");
+    put("org.openmobilealliance.group-usage-list", ALICE, "index",
+        LISTS_HEAD "<list name=\"mine\">" ENTRY("sip:inner@example.com") "</list></resource-lists>");
+    put_external(HOST "org.openmobilealliance.group-usage-list/users/" ALICE "/index" NODE("mine"));
+    assert_fan_out(ALICE, BOB " " CAROL, "");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -255,6 +349,12 @@ int main(void)
         TEST(a_changed_list_is_in_force_at_the_next_call),
         TEST(a_rule_of_a_group_asks_an_external_list),
         TEST(a_list_with_an_address_is_found_by_it),
+        TEST(what_others_keep_for_themselves_is_no_list_for_groups_and_rules),
+        TEST(a_group_inside_has_the_lists_of_its_own_owner),
+        TEST(a_reference_shows_nobody_what_he_cannot_read),
+        TEST(the_lists_of_one_message_are_bounded_together),
+        TEST(addresses_beyond_ascii_are_the_same_in_lists_and_groups),
+        TEST(a_list_of_groups_brings_their_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

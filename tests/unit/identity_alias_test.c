@@ -212,9 +212,9 @@ static void a_list_is_followed_under_any_address_of_its_owner(void **state)
     struct text node;
     assert_int_equal(user_put(documents, &alice, VERSION_ABSENT, TEXT("admin")), OK);
     put("resource-lists", ALICE, "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'/>");
-    assert_int_equal(
-        document_follow(documents, TEXT("resource-lists/users/tel:+15550100/index"), &root, 1, &arena, &found, &node),
-        OK);
+    assert_int_equal(document_follow(documents, TEXT("resource-lists/users/tel:+15550100/index"), &root, 1, TEXT(""),
+                                     &arena, &found, &node),
+                     OK);
     assert_true(text_equal(found.key.owner, ALICE));
 }
 

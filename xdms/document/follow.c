@@ -1,13 +1,20 @@
-/* Follows references from one document into another: anchors of external lists, entry-refs. Asks nobody whether the
- * reader may: who follows has to know. */
+/* Follows references from one document into another: anchors of external lists, entry-refs. They show nobody what he
+ * could not read himself. */
 #include "documents.h"
 #include "xcap_edit.h"
 #include "xcap_target.h"
 
 static struct text absolute(struct text uri, const struct text *roots, size_t roots_count, struct arena *arena);
 
+static bool may_read(const struct document_place *place, struct text reader)
+{
+    bool own = place->tree == XCAP_USERS && text_equal(place->key.owner, reader);
+    return reader.length == 0 || usage_allows(place->usage, place->tree, USAGE_READ, own ? USAGE_OWNER : USAGE_USER);
+}
+
 enum status document_follow(const struct documents *documents, struct text uri, const struct text *roots,
-                            size_t roots_count, struct arena *arena, struct stored *found_out, struct text *node_out)
+                            size_t roots_count, struct text reader, struct arena *arena, struct stored *found_out,
+                            struct text *node_out)
 {
     struct refusal refusal;
     struct xcap_target target;
@@ -23,6 +30,9 @@ enum status document_follow(const struct documents *documents, struct text uri, 
         return NOT_FOUND;
     if (place.tree == XCAP_USERS && document_owner(documents, place.key.owner, arena, &place.key.owner) != OK)
         return FAILED;
+    /* before it is read: what all users have in common is much to make for nothing */
+    if (!may_read(&place, reader))
+        return NOT_FOUND;
     enum status status = document_read(documents, &place, arena, found_out);
     if (status != OK) {
         *found_out = (struct stored){.key = place.key};

@@ -45,16 +45,16 @@ const struct xml_element *group_service_of(const struct xml_element *root, struc
     return NULL;
 }
 
-void group_take_members(const struct groups *groups, struct entry *entry, const struct xml_element *service,
-                        struct address_set *members)
+void group_take_members(const struct groups *groups, struct entry *entry, struct text owner,
+                        const struct xml_element *service, struct address_set *members)
 {
     const struct xml_element *list = xml_child(service, LIST_SERVICE, TEXT("list"));
     struct text value;
     for (const struct xml_element *item = list ? list->first_child : NULL; item; item = item->next) {
         if (text_equal(item->local, TEXT("entry")) && xml_attribute(item, TEXT("uri"), &value))
-            address_set_add(members, uri_canonical(&entry->arena, uri_from_iri(&entry->arena, text_trim(value))));
+            address_set_add(members, member_address(&entry->arena, value));
         else if (text_equal(item->local, TEXT("external")) && xml_attribute(item, TEXT("anchor"), &value))
-            list_resolve(groups, entry, value, members);
+            list_resolve(groups, entry, owner, value, members);
     }
 }
 
@@ -74,12 +74,12 @@ static enum status fill(struct groups *groups, struct group *group, const struct
     group->display_name = name ? text_trim(name->text) : (struct text){0};
     group_read_limits(group, service);
     address_set_init(&group->members, arena);
-    group_take_members(groups, &group->entry, service, &group->members);
+    group_take_members(groups, &group->entry, stored->key.owner, service, &group->members);
     group->people = arena_new(arena, struct people);
     group_resolve_nested(groups, group);
     if (ruleset && policy_compile(ruleset, &groups->group_usage->vocabulary, arena, &group->entry.policy) != OK)
         return FAILED;
-    entry_resolve_policy_lists(groups, &group->entry);
+    entry_resolve_policy_lists(groups, &group->entry, stored->key.owner);
     return OK;
 }
 

@@ -21,12 +21,17 @@ void entry_depends(struct entry *entry, const struct document_key *key, uint64_t
     entry->sources = source;
 }
 
+struct text member_address(struct arena *arena, struct text uri)
+{
+    return uri_canonical(arena, uri_from_iri(arena, text_trim(uri)));
+}
+
 /* One resolution: where it is in the chain of lists, so that a loop or a long chain ends. */
 struct walk {
     const struct groups *groups;
     struct entry *entry;
     struct address_set *set;
-    struct text owner; /* whose lists may be followed; empty: anybody's */
+    struct text reader; /* whose rights count; empty: any list may be followed */
     struct text chain[GROUP_DEPTH_MAX];
     unsigned depth;
 };
@@ -44,7 +49,7 @@ static void take_element(struct walk *walk, const struct xml_element *element)
     struct text value;
     /* By local name: the namespace of a list is that of its document, and group documents have entries of both. */
     if (text_equal(element->local, TEXT("entry")) && xml_attribute(element, TEXT("uri"), &value))
-        address_set_add(walk->set, uri_canonical(&walk->entry->arena, text_trim(value)));
+        address_set_add(walk->set, member_address(&walk->entry->arena, value));
     else if (text_equal(element->local, TEXT("external")) && xml_attribute(element, TEXT("anchor"), &value))
         follow(walk, value);
     else if (text_equal(element->local, TEXT("entry-ref")) && xml_attribute(element, TEXT("ref"), &value))
@@ -97,16 +102,14 @@ static bool follow_document(struct walk *walk, struct text anchor, struct arena 
     const struct xml_element *root;
     struct stored found;
     struct text node;
-    enum status status =
-        document_follow(walk->groups->documents, anchor, settings->roots, settings->roots_count, arena, &found, &node);
+    enum status status = document_follow(walk->groups->documents, anchor, settings->roots, settings->roots_count,
+                                         walk->reader, arena, &found, &node);
     if (found.key.usage.length)
         entry_depends(entry, &found.key, found.version);
     if (found.bytes.length > entry->list_bytes_left)
         return false;
     entry->list_bytes_left -= found.bytes.length;
-    /* What stands in the global tree is for everybody. */
-    bool allowed = walk->owner.length == 0 || found.key.owner.length == 0 || text_equal(walk->owner, found.key.owner);
-    if (status != OK || !allowed || xml_tree_read(found.bytes, arena, &root) != OK)
+    if (status != OK || xml_tree_read(found.bytes, arena, &root) != OK)
         return false;
     const struct xml_element *element =
         node.length == found.bytes.length ? root : element_at(root, (size_t)(node.bytes - found.bytes.bytes));
@@ -130,9 +133,12 @@ static void follow(struct walk *walk, struct text anchor)
     arena_clear(&arena);
 }
 
-void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set)
+void list_resolve(const struct groups *groups, struct entry *entry, struct text owner, struct text anchor,
+                  struct address_set *set)
 {
     struct walk walk = {.groups = groups, .entry = entry, .set = set};
+    if (!groups->settings.lists_of_others)
+        walk.reader = owner;
     follow(&walk, anchor);
 }
 
@@ -143,40 +149,47 @@ struct once {
     struct walk walk;
 };
 
-static void once_begin(struct once *once, struct groups *groups, struct text name, struct text owner)
+static void once_begin(struct once *once, struct groups *groups, struct text name, struct text reader)
 {
     once->entry = memory_new(sizeof(*once->entry));
     entry_init(once->entry, name);
     once->entry->lists_left = ONCE_LISTS_MAX;
     once->entry->list_bytes_left = ONCE_BYTES_MAX;
     address_set_init(&once->found, &once->entry->arena);
-    once->walk = (struct walk){.groups = groups, .entry = once->entry, .set = &once->found, .owner = owner};
+    once->walk = (struct walk){.groups = groups, .entry = once->entry, .set = &once->found, .reader = reader};
+}
+
+static const struct text *copies(const struct text *texts, size_t count, struct arena *arena)
+{
+    struct text *copied = arena_array(arena, struct text, count + 1);
+    for (size_t i = 0; i < count; i++)
+        copied[i] = text_copy(arena, texts[i]);
+    return copied;
 }
 
 /* OK, or REFUSED: too many. */
-static enum status once_end(struct once *once, struct arena *arena, const struct text **members_out, size_t *count_out,
-                            size_t *missing_out)
+static enum status once_end(struct once *once, struct arena *arena, struct group_list *list_out)
 {
-    struct text *members = arena_array(arena, struct text, once->found.count + 1);
-    for (size_t i = 0; i < once->found.count; i++)
-        members[i] = text_copy(arena, once->found.addresses[i]);
-    *members_out = members;
-    *count_out = once->found.count;
-    *missing_out = once->entry->missing_count;
+    const struct entry *entry = once->entry;
+    *list_out = (struct group_list){
+        .members = copies(once->found.addresses, once->found.count, arena),
+        .count = once->found.count,
+        .missing = copies(entry->missing, entry->missing_count, arena),
+        .missing_count = entry->missing_count,
+    };
     enum status status = once->found.too_many ? REFUSED : OK;
     entry_free(once->entry);
     return status;
 }
 
-enum status group_list_members(struct groups *groups, struct text anchor, struct text owner, struct arena *arena,
-                               const struct text **members_out, size_t *count_out)
+enum status group_list_members(struct groups *groups, const struct text *anchors, size_t anchors_count,
+                               struct text reader, struct arena *arena, struct group_list *list_out)
 {
     struct once once;
-    size_t missing;
-    once_begin(&once, groups, anchor, owner);
-    follow(&once.walk, anchor);
-    enum status status = once_end(&once, arena, members_out, count_out, &missing);
-    return status == OK && missing ? NOT_FOUND : status;
+    once_begin(&once, groups, reader, reader);
+    for (size_t i = 0; i < anchors_count; i++)
+        follow(&once.walk, anchors[i]);
+    return once_end(&once, arena, list_out);
 }
 
 static const struct xml_element *list_service_of(const struct xml_element *root, struct text address,
@@ -192,8 +205,7 @@ static const struct xml_element *list_service_of(const struct xml_element *root,
 }
 
 enum status group_service_members(struct groups *groups, struct text address, struct arena *arena,
-                                  struct text *owner_out, const struct text **members_out, size_t *count_out,
-                                  size_t *missing_out)
+                                  struct text *owner_out, struct group_list *list_out)
 {
     struct stored stored = {0};
     const struct xml_element *root, *service, *list;
@@ -209,10 +221,10 @@ enum status group_service_members(struct groups *groups, struct text address, st
         take_tree(&once.walk, list);
     else if ((list = xml_child(service, RLS_SERVICES, TEXT("resource-list"))))
         follow(&once.walk, text_trim(list->text));
-    return once_end(&once, arena, members_out, count_out, missing_out);
+    return once_end(&once, arena, list_out);
 }
 
-void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry)
+void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry, struct text owner)
 {
     const struct text *anchors;
     if (!entry->policy)
@@ -224,7 +236,7 @@ void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry
         struct address_set members;
         arena_init(&arena, "resolved list");
         address_set_init(&members, &arena);
-        list_resolve(groups, entry, anchors[i], &members);
+        list_resolve(groups, entry, owner, anchors[i], &members);
         for (size_t m = 0; m < members.count; m++)
             policy_lists_add(entry->lists, i, members.addresses[m]);
         arena_clear(&arena);

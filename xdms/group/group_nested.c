@@ -29,7 +29,7 @@ static void open_nested(struct nesting *nesting, const struct stored *stored, st
     if (!service)
         return;
     address_set_init(&members, arena);
-    group_take_members(nesting->groups, &group->entry, service, &members);
+    group_take_members(nesting->groups, &group->entry, stored->key.owner, service, &members);
     for (size_t i = 0; i < members.count; i++)
         address_set_add(&group->nested_members, members.addresses[i]);
     nesting->depth++;

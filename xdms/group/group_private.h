@@ -115,8 +115,8 @@ bool address_set_has(const struct address_set *set, struct text canonical);
 
 /* group.c */
 const struct xml_element *group_service_of(const struct xml_element *root, struct text address, struct arena *arena);
-void group_take_members(const struct groups *groups, struct entry *entry, const struct xml_element *service,
-                        struct address_set *members);
+void group_take_members(const struct groups *groups, struct entry *entry, struct text owner,
+                        const struct xml_element *service, struct address_set *members);
 
 /* group_limits.c */
 void group_read_limits(struct group *group, const struct xml_element *service);
@@ -135,8 +135,11 @@ void question_request(const struct group_sender *sender, struct policy_request *
 
 /* group_list.c */
 void entry_depends(struct entry *entry, const struct document_key *key, uint64_t version);
-void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry);
-void list_resolve(const struct groups *groups, struct entry *entry, struct text anchor, struct address_set *set);
+struct text member_address(struct arena *arena, struct text uri); /* as written in a list; canonical or empty */
+/* `owner` of the document that refers to lists; empty in the global tree. */
+void entry_resolve_policy_lists(const struct groups *groups, struct entry *entry, struct text owner);
+void list_resolve(const struct groups *groups, struct entry *entry, struct text owner, struct text anchor,
+                  struct address_set *set);
 
 /* groups.c */
 void entry_init(struct entry *entry, struct text name);

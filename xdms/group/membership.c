@@ -158,7 +158,7 @@ static bool lists(const struct xml_element *service, struct text canonical, stru
     const struct xml_element *entry = xml_child(list, LIST_SERVICE, TEXT("entry"));
     struct text uri;
     for (; entry; entry = xml_next_same(entry))
-        if (xml_attribute(entry, TEXT("uri"), &uri) && text_equal(uri_canonical(arena, text_trim(uri)), canonical))
+        if (xml_attribute(entry, TEXT("uri"), &uri) && text_equal(member_address(arena, uri), canonical))
             return true;
     return false;
 }

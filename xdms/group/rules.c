@@ -112,7 +112,7 @@ static enum status fill(struct groups *groups, struct rules *rules, const struct
         return OK;
     if (policy_compile(ruleset, &groups->rules_usage->vocabulary, arena, &rules->entry.policy) != OK)
         return FAILED;
-    entry_resolve_policy_lists(groups, &rules->entry);
+    entry_resolve_policy_lists(groups, &rules->entry, page->keys[0].owner);
     return OK;
 }
 

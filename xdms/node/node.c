@@ -79,6 +79,8 @@ static const struct setting rows[] = {
      "Messages are kept for absent users whose rules say nothing about it."},
     {"policy.accept-by-default", SETTING_SWITCH, ROW(accept_by_default), "yes", 0, 0, "",
      "Messages reach users none of whose rules matches the sender."},
+    {"policy.lists-of-others", SETTING_SWITCH, ROW(lists_of_others), "no", 0, 0, "",
+     "Groups and rules may refer to lists that their owners cannot read; else these count as empty."},
     {"deferred.messages-per-user", SETTING_NUMBER, ROW(deferred_messages_max), "1000", 0, 100000000, "",
      "Messages that wait for one user; more are refused with 480 and Retry-After; 0: any number."},
     {"deferred.mib-per-user", SETTING_NUMBER, ROW(deferred_mib_max), "50", 0, 1048576, "MiB",
