@@ -101,6 +101,25 @@ static struct text root_uri_of(struct program *program)
                        is_tls ? settings->https : settings->http, TEXT_ARG(program->node.roots[0]));
 }
 
+static struct service_search_settings search_settings_of(const struct xdms_settings *settings)
+{
+    return (struct service_search_settings){
+        .domains = text_of(settings->search_domains),
+        .peers = text_of(settings->search_peers),
+        .domain_ms_max = settings->search_domain_ms_max,
+        .server_ca = text_of(settings->node.server_ca),
+        .certificate = text_of(settings->node.certificate),
+        .key = text_of(settings->node.key),
+        .servers_unverified = !settings->node.verify_servers,
+    };
+}
+
+static bool search_is_good(struct program *program, struct text *error_out)
+{
+    const struct service_search_settings search = search_settings_of(&program->settings);
+    return service_search_good(&search, text_of(program->settings.node.domain), &program->node.arena, error_out);
+}
+
 static void open_service(struct program *program)
 {
     const struct xdms_settings *settings = &program->settings;
@@ -124,8 +143,7 @@ static void open_service(struct program *program)
         .target_bytes_max = (size_t)settings->target_bytes_max,
         .selector_steps_max = (size_t)settings->selector_steps_max,
         .gzip_bytes_min = (size_t)settings->gzip_bytes_min,
-        .search_domains = text_of(settings->search_domains),
-        .search_domain_ms_max = settings->search_domain_ms_max,
+        .search = search_settings_of(settings),
         .search_documents_max = (size_t)settings->search_documents_max,
         .search_results_max = (size_t)settings->search_results_max,
         .trailing_slash = settings->trailing_slash,
@@ -281,7 +299,7 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     bool started = node_open(&program.node, "xdms", &program.settings.node, &error) &&
-                   service_search_domains_good(text_of(program.settings.search_domains), &program.node.arena, &error) &&
+                   search_is_good(&program, &error) &&
                    identities_read(&program.identities, &program.settings, &program.node, &error);
     started = started ? open_ports(&program) : start_failed(error);
     if (started)

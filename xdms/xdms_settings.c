@@ -33,7 +33,11 @@ static const struct setting rows[] = {
      "Results of one page of a search, whatever its max-results."},
     {"search.domains", SETTING_TEXT, ROW(search_domains), "", 0, 0, "",
      "Other servers whose users a search finds with domain=all or their name, as example.org=https://xdm.example.org/"
-     "xcap-root, separated by commas; they have to trust this server's word for who asks."},
+     "xcap-root, separated by commas; they have to take this server's word for who asks (their search.peers)."},
+    {"search.peers", SETTING_TEXT, ROW(search_peers), "", 0, 0, "",
+     "Servers that pass on searches of their users to here, as example.net=192.0.2.0/24, example.net=xdm.example.net "
+     "(an address, a range, or a name in a client certificate), separated by commas. Each speaks for users of that "
+     "domain alone, in searches alone, and finds what everybody may."},
     {"search.domain-ms-max", SETTING_NUMBER, ROW(search_domain_ms_max), "3000", 100, 60000, "ms",
      "Time for the answers of search.domains; who is later is named as missing."},
     {"identity.servers", SETTING_TEXT, ROW(servers), "", 0, 0, "",

@@ -8,7 +8,7 @@
 /* What a member means, its unit and its range say the rows of the table. Strings are owned by the settings. */
 struct xdms_settings {
     struct node_settings node;
-    char *search_domains;
+    char *search_domains, *search_peers;
     char *http, *https, *management, *admin;
     char *admin_clients;
     bool admin_tls, management_tls;

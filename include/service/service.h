@@ -9,19 +9,28 @@
 #include "requester.h"
 #include "trust.h"
 
+/* Other servers that are searched, too, and those that search here for their users. */
+struct service_search_settings {
+    struct text domains;          /* "DOMAIN=URL, …" */
+    struct text peers;            /* "DOMAIN=ADDRESS, DOMAIN=NAME, …": who speaks for the users of which domain */
+    int64_t domain_ms_max;        /* until an answer has to be there */
+    struct text server_ca;        /* PEM file: whose certificates other servers show; empty: CAs of the system */
+    struct text certificate, key; /* PEM files of what we show them; empty: nothing */
+    bool servers_unverified;
+};
+
 struct service_settings {
+    struct service_search_settings search;
     const struct text *roots; /* XCAP root paths, each with '/' at both ends */
     size_t roots_count;
     struct text root_uri; /* absolute URI of the first root, for sheets and Location */
     struct text domain;   /* of user names without one */
     struct text realm;
-    struct text admin_token;          /* Bearer token that the admin API wants; empty: none (loopback only) */
-    struct group_settings groups;     /* `roots` are those above */
-    struct text policy_token;         /* Bearer token that the policy port wants; empty: none */
-    struct trust_ranges policy_peers; /* who may ask there */
-    int64_t policy_max_age_s;         /* for which an answer may be kept; 0: asked again each time */
-    struct text search_domains;       /* "DOMAIN=URL, …" of other servers that are searched, too */
-    int64_t search_domain_ms_max;
+    struct text admin_token;              /* Bearer token that the admin API wants; empty: none (loopback only) */
+    struct group_settings groups;         /* `roots` are those above */
+    struct text policy_token;             /* Bearer token that the policy port wants; empty: none */
+    struct trust_ranges policy_peers;     /* who may ask there */
+    int64_t policy_max_age_s;             /* for which an answer may be kept; 0: asked again each time */
     const struct requester_grant *grants; /* roles that settings give, beside those of accounts */
     size_t grants_count;
     const struct trust *trust; /* outlives the service; NULL: nobody's word is taken */
@@ -34,8 +43,9 @@ struct service_settings {
 
 struct service; /* shared by all worker threads */
 
-/* Is it a list of domains and URLs? False: `error_out` has one line. */
-bool service_search_domains_good(struct text list, struct arena *arena, struct text *error_out);
+/* Are `domains` and `peers` such lists? `domain`: our own. False: `error_out` has one line. */
+bool service_search_good(const struct service_search_settings *settings, struct text domain, struct arena *arena,
+                         struct text *error_out);
 
 /* Texts of the settings are copied; what they point to beside, the documents and the digest outlive the service. To be
  * freed when no port calls it any more. */

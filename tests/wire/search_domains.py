@@ -1,98 +1,252 @@
 #!/usr/bin/env python3
-"""One search in several domains: two real daemons, one that is down and one that never answers. What they find is merged, in
-order, each once, and who is missing is named."""
+"""One search in several domains: real daemons that list each other, one of which stops and comes back, and servers that are
+down, silent, hostile or not to be trusted. What is found is merged, in order, each once; who is missing is named; and each
+server says itself whose word it takes, and for what."""
+import concurrent.futures
+import http.server
 import os
 import re
 import socket
 import subprocess
+import threading
 
 import harness
+from certificates import Certificate
 
 TYPE = "application/vnd.oma.search+xml"
 PROFILES = "org.openmobilealliance.user-profile"
 TARGET = PROFILES + "/users/"
-NAMES = {"example.com": {"alice": "Anna Bee", "bob": "Anna Dee"}, "example.org": {"carol": "Anna Cee", "dave": "Bert"}}
+NAMES = {"example.com": {"alice": "Anna Bee", "bob": "Anna Dee"}, "example.org": {"carol": "Anna Cee", "dave": "Bert"},
+         "example.net": {"erin": "Anna Aye", "eve": "Anna Aye"}}
+ANNA = 'where starts-with($u/display-name, "Anna")'
+ALICE, BOB, CAROL, ERIN, EVE = ("sip:alice@example.com", "sip:bob@example.com", "sip:carol@example.org", "sip:erin@example.net",
+                                "sip:eve@example.net")
+CROWD = 31  # servers behind one URL; nine searches of so many are more than wait at once
 
 
-def start(server, name, *options):
-    arguments = [os.path.join(server.build, "xdms"), "--data", server.path(name), "--schemas", "schemas", "--http", "127.0.0.1:0",
-                 "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0"]
-    for option in options:
-        arguments += ["--set", option]
-    return harness.Program(arguments, server.path(name + ".log"))
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Answers 200 with what is no answer; counts what a redirect would lead here."""
+    BODIES = {"long": b"<a>" + 9 * b"x" * (1 << 20), "tags": b"<a>" + 210000 * b"<b/>" + b"</a>", "text": b"no XML <<",
+              "other": b"<a/>", "deep": 400 * b"<a>" + 400 * b"</a>"}
+    redirected = []
+
+    def do_POST(self):
+        name = self.path.split("/")[1]
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(307 if name == "moved" else 200)
+        body = self.BODIES.get(name, b"")
+        if name == "redirected":
+            self.redirected.append(self.headers["X-XCAP-Asserted-Identity"])
+        self.send_header("Location", "/redirected/")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            pass # it has read enough
+
+    def log_message(self, *_):
+        pass
 
 
-def fill(server, program, domain):
-    for user, shown in NAMES[domain].items():
-        subprocess.run([os.path.join(server.build, "xdmctl"), "--admin", "127.0.0.1:%d" % program.addresses["admin"][1], "user", "add",
-                        "--if-absent", user, user], check=True, capture_output=True, timeout=60)
-        uri = f"sip:{user}@{domain}"
-        status, text = server.curl("PUT", url(program, f"{PROFILES}/users/{uri}/user-profile"), user,
-                                   f'<up:user-profiles xmlns:up="urn:oma:xml:xdm:user-profile"><up:user-profile uri="{uri}">'
-                                   f"<up:display-name>{shown}</up:display-name></up:user-profile></up:user-profiles>",
-                                   "application/vnd.oma.user-profile+xml")
-        assert status == 201, text
+class Servers:
+    def __init__(self, server):
+        self.server, self.running, self.ports = server, {}, {}
+
+    def start(self, name, *options, arguments=()):
+        """The second time on the same port."""
+        command = [os.path.join(self.server.build, "xdms"), "--data", self.server.path(name), "--schemas", "schemas", "--http",
+                   f"127.0.0.1:{self.ports.get(name, 0)}", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0", *arguments]
+        for option in options:
+            command += ["--set", option]
+        program = self.running[name] = harness.Program(command, self.server.path(name + ".log"), {"http_proxy": "http://127.0.0.1:1"})
+        self.ports[name] = program.addresses["http"][1]
+        return program
+
+    def stop(self, name):
+        self.running.pop(name).stop()
+
+    def close(self):
+        for name in list(self.running):
+            self.stop(name)
+
+    def url(self, name, rest=""):
+        return f"http://127.0.0.1:{self.ports[name]}/xcap-root/{rest}"
+
+    def fill(self, name, domain):
+        admin = "127.0.0.1:%d" % self.running[name].addresses["admin"][1]
+        for user, shown in NAMES[domain].items():
+            subprocess.run([os.path.join(self.server.build, "xdmctl"), "--admin", admin, "user", "add", user, user], check=True,
+                           capture_output=True, timeout=60)
+            uri = f"sip:{user}@{domain}"
+            status, text = self.server.curl("PUT", self.url(name, f"{PROFILES}/users/{uri}/user-profile"), user,
+                                            f'<up:user-profiles xmlns:up="urn:oma:xml:xdm:user-profile"><up:user-profile uri="{uri}">'
+                                            f"<up:display-name>{shown}</up:display-name></up:user-profile></up:user-profiles>",
+                                            "application/vnd.oma.user-profile+xml")
+            assert status == 201, text
+
+    def search(self, name, domain, rest=ANNA, most="", who=("--digest", "-u", "alice:alice"), made="{$u/@uri}{$u/display-name}"):
+        """Status, what is found, who is missing."""
+        body = (f'<search-set xmlns="urn:oma:xml:xdm:search"><search id="1"{most}><request><query><![CDATA[declare default element '
+                f'namespace "urn:oma:xml:xdm:user-profile"; for $u in collection("{TARGET}")/user-profiles/user-profile {rest} '
+                f"return <user-profile>{made}</user-profile>]]></query></request></search></search-set>")
+        done = subprocess.run(["curl", "-sS", "-g", "--noproxy", "*", "-D", "-", *who, "-H", f"Content-Type: {TYPE}", "--data-binary",
+                               body, self.url(name, f"org.openmobilealliance.search?target={TARGET}&domain={domain}")],
+                              capture_output=True, text=True, timeout=60, check=True)
+        last = done.stdout[done.stdout.rindex("HTTP/1.1"):]
+        missing = re.search("(?im)^x-xdm-search-missing: (.*)$", last)
+        found = re.findall(' uri="([^"]*)"', last) or re.findall("display-name[^>]*>([^<]+)</", last)
+        return int(last.split()[1]), found, missing.group(1).strip() if missing else ""
 
 
-def url(program, rest):
-    return f"http://127.0.0.1:{program.addresses['http'][1]}/xcap-root/{rest}"
-
-
-def search(program, domain, rest, most=""):
-    """Status, what is found, who is missing."""
-    body = (f'<search-set xmlns="urn:oma:xml:xdm:search"><search id="1"{most}><request><query><![CDATA[for $u in collection('
-            f'"{TARGET}")/user-profiles/user-profile {rest} return <user-profile>{{$u/@uri}}{{$u/display-name}}</user-profile>]]>'
-            "</query></request></search></search-set>").replace(
-                "[CDATA[", '[CDATA[declare default element namespace "urn:oma:xml:xdm:user-profile"; ')
-    done = subprocess.run(["curl", "-sS", "-g", "-D", "-", "--digest", "-u", "alice:alice", "-H", f"Content-Type: {TYPE}",
-                           "--data-binary", body, url(program, f"org.openmobilealliance.search?target={TARGET}&domain={domain}")],
-                          capture_output=True, text=True, timeout=60, check=True)
-    last = done.stdout[done.stdout.rindex("HTTP/1.1"):]
-    missing = re.search("(?im)^x-xdm-search-missing: (.*)$", last)
-    return int(last.split()[1]), re.findall(' uri="([^"]*)"', last), missing.group(1).strip() if missing else ""
+def asserted(*identities):
+    return [word for identity in identities for word in ("-H", f'X-XCAP-Asserted-Identity: "{identity}"')]
 
 
 def test(server):
     server.xdms.stop()
-    programs = []
-    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as gone:
+    servers = Servers(server)
+    authority = Certificate(server.folder, "ca", is_authority=True)
+    home, secure = (Certificate(server.folder, name, authority, ["IP:127.0.0.1", f"DNS:{name}.example"]) for name in ("home", "secure"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as hostile, \
+            socket.create_server(("127.0.0.1", 0), backlog=512) as silent, socket.create_server(("127.0.0.1", 0)) as gone:
         dead = gone.getsockname()[1]
         gone.close()
+        threading.Thread(target=hostile.serve_forever, daemon=True).start()
         try:
-            other = start(server, "other", "identity.domain=example.org", "identity.trusted-peers=127.0.0.0/8")
-            programs.append(other)
-            home = start(server, "home", "search.domains=example.org=http://127.0.0.1:%d/xcap-root/, twin.example=http://127.0.0.1:%d/xcap-root, dead.example=http://127.0.0.1:%d"
-                         "/xcap-root,silent.example=http://127.0.0.1:%d" % (other.addresses["http"][1], other.addresses["http"][1], dead, silent.getsockname()[1]),
-                         "search.domain-ms-max=1500")
-            programs.append(home)
-            fill(server, other, "example.org")
-            fill(server, home, "example.com")
-            check(home)
+            tls = servers.start("secure", "identity.domain=example.net", f"tls.certificate={secure.crt}", f"tls.key={secure.key}",
+                                f"tls.client-ca={authority.crt}", "tls.clients=optional", "search.peers=example.com=home.example",
+                                arguments=("--https", "127.0.0.1:0")).addresses["https"][1]
+            other = ["identity.domain=example.org", "search.peers=example.com=127.0.0.1, example.edu=192.0.2.0/24, "
+                     "example.edu=xdm.example.edu"]
+            servers.start("other", *other)
+            listed = {"example.org": servers.url("other"), "twin.example": servers.url("other")[:-1], "example.net": f"https://127.0.0.1:"
+                      f"{tls}/xcap-root", "dead.example": f"http://127.0.0.1:{dead}", "silent.example": "http://127.0.0.1:%d" %
+                      silent.getsockname()[1]}
+            listed.update({f"{name}.hostile": f"http://127.0.0.1:{hostile.server_port}/{name}" for name in [*Hostile.BODIES, "moved"]})
+            servers.start("home", "search.domains=" + ", ".join(f"{domain}={url}" for domain, url in listed.items()),
+                          "search.domain-ms-max=2000", "search.peers=example.org=127.0.0.1", f"tls.certificate={home.crt}",
+                          f"tls.key={home.key}", f"tls.server-ca={authority.crt}")
+            for name, domain in (("home", "example.com"), ("other", "example.org"), ("secure", "example.net")):
+                servers.fill(name, domain)
+            check_merged(servers)
+            check_missing(servers)
+            check_secure(servers, tls)
+            check_whose_word_is_taken(servers)
+            check_one_stops(servers, [*other, f"search.domains=example.com={servers.url('home')}"])
+            check_hops(servers)
+            check_crowd(servers, silent.getsockname()[1])
         finally:
-            for program in programs:
-                program.stop()
-    refused = subprocess.run([os.path.join(server.build, "xdms"), "--data", server.path("third"), "--schemas", "schemas", "--set",
-                              "search.domains=example.org"], capture_output=True, text=True, timeout=60, cwd=harness.SOURCE, check=False)
-    assert refused.returncode == 1 and "search.domains: 'example.org' is not DOMAIN=URL" in refused.stderr, refused.stderr
+            servers.close()
+            hostile.shutdown()
+    log = open(server.path("home.log"), encoding="utf-8").read() # whole now that nobody writes it
+    assert log.count("search of example.org ") == 2 and "search of example.org works again" in log, "told once, not for each search"
+    check_settings(server)
 
 
-def check(home):
-    anna = 'where starts-with($u/display-name, "Anna")'
-    alice, bob, carol = "sip:alice@example.com", "sip:bob@example.com", "sip:carol@example.org"
-    assert search(home, "home", anna) == (200, [alice, bob], "")
-    assert search(home, "example.org", anna) == (200, [carol], "")
-    assert search(home, "example.com,Example.ORG", anna) == (200, [alice, bob, carol], "")
-    assert search(home, "home,example.org", anna + " order by $u/display-name") == (200, [alice, carol, bob], "")
-    assert search(home, "home,example.org", anna + " order by $u/display-name descending", ' max-results="2"') == \
-        (200, [bob, carol], "")
-    status, found, missing = search(home, "all", anna)
-    assert (status, found) == (200, [alice, bob, carol]), (status, found)
-    assert re.fullmatch(r"dead\.example \(.*connect.*\), silent\.example \(no answer in time\)", missing), missing
-    status, found, missing = search(home, "example.org,home,example.org", anna)
-    assert found == [alice, bob, carol] and not missing, "each server is asked once"
-    assert search(home, "twin.example,example.org", anna) == (200, [carol], ""), "what two servers find is told once"
-    assert search(home, "unknown.example", anna)[0] == 400
-    assert search(home, "all", "where matches($u, 'x')")[0] == 409, "nobody else is asked what is not understood here"
+def check_merged(servers):
+    def search(*arguments, **more):
+        return servers.search("home", *arguments, **more)
+    assert search("home") == (200, [ALICE, BOB], "")
+    assert search("example.org") == (200, [CAROL], "")
+    assert search("example.com,Example.ORG") == (200, [ALICE, BOB, CAROL], "")
+    assert search("home,example.org", ANNA + " order by $u/display-name") == (200, [ALICE, CAROL, BOB], "")
+    assert search("home,example.org", ANNA + " order by $u/display-name descending", ' max-results="2"') == (200, [BOB, CAROL], "")
+    assert search("example.org,home,example.org") == (200, [ALICE, BOB, CAROL], ""), "each server is asked once, the home first"
+    assert search("twin.example,example.org") == (200, [CAROL], ""), "what two servers find is told once"
+    assert search("unknown.example")[0] == 400
+    assert search("all", "where matches($u, 'x')")[0] == 409, "nobody else is asked what is not understood here"
+
+
+def check_missing(servers):
+    status, found, missing = servers.search("home", "all")
+    assert (status, found) == (200, [ALICE, BOB, CAROL, ERIN, EVE]), (status, found)
+    assert missing == ("dead.example (cannot be reached), silent.example (no answer in time), long.hostile (answers too much), "
+                       "tags.hostile (answers no search-set), text.hostile (answers no search-set), other.hostile (answers no "
+                       "search-set), deep.hostile (answers no search-set), moved.hostile (answers 307)"), missing
+    assert not Hostile.redirected, "nobody tells others where to send who asks"
+
+
+def check_secure(servers, port):
+    """Certificates of both sides; namesakes are as many as their server says."""
+    namesakes = servers.search("home", "example.net", made="{$u/display-name}")
+    assert namesakes == (200, ["Anna Aye", "Anna Aye"], ""), namesakes
+    servers.start("doubter", "identity.trusted-peers=127.0.0.1", f"search.domains=example.net=https://127.0.0.1:{port}/xcap-root")
+    refused = servers.search("doubter", "example.net", who=asserted(ALICE))
+    assert refused == (200, [], "example.net (shows no good certificate)"), refused
+    servers.stop("doubter")
+    servers.start("doubter", "identity.trusted-peers=127.0.0.1", f"search.domains=example.net=https://127.0.0.1:{port}/xcap-root",
+                  "tls.verify-servers=no")
+    refused = servers.search("doubter", "example.net", who=asserted(ALICE))
+    assert refused == (200, [], "example.net (answers 401)"), ("who shows no certificate says nothing", refused)
+    servers.stop("doubter")
+
+
+def check_hops(servers):
+    """Home and the other list each other."""
+    assert servers.search("home", "home,example.org") == (200, [ALICE, BOB, CAROL], "")
+    assert servers.search("other", "all", who=("--digest", "-u", "carol:carol")) == (200, [CAROL, ALICE, BOB], "")
+    passed_on = ("-H", "X-XDM-Search-From: example.edu", "--digest", "-u", "alice:alice")
+    assert servers.search("home", "home", who=passed_on) == (200, [ALICE, BOB], "")
+    for domain in ("all", "example.org"):
+        assert servers.search("home", domain, who=passed_on)[0] == 400, "a search makes one hop"
+
+
+def check_whose_word_is_taken(servers):
+    def search(*identities):
+        return servers.search("other", "home", who=asserted(*identities))[:2]
+    assert search(ALICE) == (200, [CAROL])
+    assert search(CAROL)[0] == 403, "nobody else speaks for users of a server"
+    assert search("sip:boss@example.net")[0] == 403, "nor for users of other domains"
+    assert search("sip:boss@example.edu")[0] == 403, "nor from elsewhere"
+    assert search("tel:+15550100")[0] == 403, "a number is of no domain"
+    assert search(ALICE, BOB)[0] == search(f"{ALICE}\", \"{BOB}")[0] == search("alice@@")[0] == 400
+    home = f"{PROFILES}/users/{CAROL}/user-profile"
+    for identity in (ALICE, CAROL):
+        for method in ("GET", "PUT"):
+            done = subprocess.run(["curl", "-sS", "-g", "--noproxy", "*", "-X", method, "-o", os.devnull, "-w", "%{http_code}",
+                                   *asserted(identity), servers.url("other", home)], capture_output=True, text=True, timeout=60, check=True)
+            assert done.stdout == "401", f"{method} by the word of a server that may search: {done.stdout}"
+    hidden = ('<up:user-profiles xmlns:up="urn:oma:xml:xdm:user-profile"><up:user-profile uri="sip:dave@example.org"><up:display-name>'
+              'Anna Zed</up:display-name><oxe:searchable xmlns:oxe="urn:oma:xml:xdm:extensions">false</oxe:searchable>'
+              "</up:user-profile></up:user-profiles>")
+    status, text = servers.server.curl("PUT", servers.url("other", f"{PROFILES}/users/sip:dave@example.org/user-profile"), "dave",
+                                       hidden, "application/vnd.oma.user-profile+xml")
+    assert status == 200, text
+    assert search(ALICE) == (200, [CAROL]), "who is not to be found is not found from elsewhere either"
+
+
+def check_one_stops(servers, options):
+    """The connection to it is still open when it goes."""
+    assert servers.search("home", "home,example.org,example.net") == (200, [ALICE, BOB, CAROL, ERIN, EVE], "")
+    servers.stop("other")
+    for _ in range(2):
+        assert servers.search("home", "home,example.org,example.net") == \
+            (200, [ALICE, BOB, ERIN, EVE], "example.org (cannot be reached)")
+    assert servers.search("home", "example.org") == (200, [], "example.org (cannot be reached)")
+    servers.start("other", *options)
+    assert servers.search("home", "home,example.org,example.net") == (200, [ALICE, BOB, CAROL, ERIN, EVE], "")
+
+
+def check_crowd(servers, silent):
+    servers.start("crowd", "identity.trusted-peers=127.0.0.1", "search.domain-ms-max=5000", "search.domains=" + ",".join(
+        f"s{i}.example=http://127.0.0.1:{silent}" for i in range(CROWD)))
+    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+        answers = list(pool.map(lambda _: servers.search("crowd", "all", who=asserted(ALICE)), range(9)))
+    for status, found, missing in answers:
+        assert status == 429 or (status == 200 and not found and missing.count("no answer in time") == CROWD), (status, missing)
+    assert any(status == 429 for status, _, _ in answers) and any(status == 200 for status, _, _ in answers), answers
+    assert servers.search("crowd", "home", who=asserted(ALICE)) == (200, [], "")
+
+
+def check_settings(server):
+    for wrong, said in (("search.domains=example.org", "search.domains: 'example.org' is not DOMAIN=URL"),
+                        ("search.peers=example.org", "search.peers: 'example.org' is not another DOMAIN=ADDRESS or DOMAIN=NAME"),
+                        ("search.peers=example.org=192.0.2.300", "search.peers: 'example.org=192.0.2.300'"),
+                        ("search.peers=example.com=192.0.2.1", "search.peers: 'example.com=192.0.2.1'")):
+        refused = subprocess.run([os.path.join(server.build, "xdms"), "--data", server.path("wrong"), "--schemas", "schemas", "--set",
+                                  wrong], capture_output=True, text=True, timeout=60, cwd=harness.SOURCE, check=False)
+        assert refused.returncode == 1 and said in refused.stderr, refused.stderr
 
 
 if __name__ == "__main__":

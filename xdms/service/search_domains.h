@@ -3,20 +3,24 @@
 #ifndef SEARCH_DOMAINS_H
 #define SEARCH_DOMAINS_H
 
-#include "arena.h"
-#include "status.h"
-#include "text.h"
+#include "service.h"
 
-#define DOMAINS_MAX             32         /* servers behind one URL */
-#define DOMAIN_ANSWER_BYTES_MAX (8u << 20) /* SEARCH_BYTES_MAX */
-#define DOMAIN_JOBS_MAX         256        /* requests that wait for others at once; more are asked to come again */
+#define DOMAINS_MAX             32          /* servers behind one URL */
+#define DOMAIN_ANSWER_BYTES_MAX (8u << 20)  /* SEARCH_BYTES_MAX */
+#define DOMAIN_ANSWER_TAGS_MAX  200000      /* its tree takes some 20 MiB */
+#define DOMAINS_BYTES_MAX       (32u << 20) /* of answers to all requests that still wait for another one */
+#define DOMAIN_REQUESTS_MAX     256 /* to all servers at once, a socket each; who needs more has to come again */
+
+/* Says that another server passes it on, and which: nobody passes such a request on again. */
+#define SEARCH_HOP "X-XDM-Search-From"
 
 struct search_domains; /* shared by threads; NULL: there are none */
 
 /* "example.org=https://xdm.example.org/xcap-root, …". NULL and a line in `error_out` for what is none; NULL without one
  * for an empty list. */
-struct search_domains *search_domains_new(struct text list, int64_t ms_max, struct arena *arena,
-                                          struct text *error_out);
+struct search_domains *search_domains_new(const struct service_search_settings *settings, struct text domain,
+                                          struct arena *arena, struct text *error_out);
+bool search_domains_good(struct text list, struct arena *arena, struct text *error_out);
 void search_domains_free(struct search_domains *domains); /* when all jobs are done */
 
 size_t search_domains_count(const struct search_domains *domains);
@@ -29,9 +33,10 @@ struct domain_answer {
     struct text missing; /* why there is none; empty: there is one */
     /* private */
     struct domain_job *job;
-    void *handle, *headers;
+    void *headers;
     struct text_builder received;
-    char reason[256];
+    bool too_long;
+    char reason[256]; /* CURL_ERROR_SIZE */
 };
 
 struct domain_job {
@@ -44,7 +49,8 @@ struct domain_job {
     void (*done)(void *context); /* on a thread of the domains; the job may be gone after it */
     void *context;
     /* private */
-    size_t waiting;
+    struct search_domains *domains;
+    size_t waiting, bytes;
     struct domain_job *next;
 };
 

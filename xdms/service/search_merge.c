@@ -12,7 +12,7 @@ struct merged {
     struct text made;
     struct text identity; /* what makes it another: the address, or else all of it */
     struct text keys[SEARCH_KEYS_MAX];
-    size_t place;
+    size_t place, server;
 };
 
 struct search_merge {
@@ -20,6 +20,7 @@ struct search_merge {
     const struct search_query *query; /* NULL: its order is not known */
     struct merged *list;
     size_t count, capacity;
+    size_t server; /* that is being added */
 };
 
 struct search_merge *search_merge_new(const struct search_query *query, struct arena *arena)
@@ -47,7 +48,7 @@ void search_merge_add(struct search_merge *merge, struct text made)
     struct text uri = {0};
     if (xml_tree_read(made, merge->arena, &element) != OK)
         return;
-    struct merged merged = {.made = made, .identity = made, .place = merge->count};
+    struct merged merged = {.made = made, .identity = made, .place = merge->count, .server = merge->server};
     if (xml_attribute(element, TEXT("uri"), &uri) && (uri = uri_canonical(merge->arena, uri)).length)
         merged.identity = uri;
     for (size_t i = 0; merge->query && i < merge->query->keys_count; i++) {
@@ -58,10 +59,21 @@ void search_merge_add(struct search_merge *merge, struct text made)
     merge->list[merge->count++] = merged;
 }
 
+/* Before a tree is made, which takes many times the bytes that a tag has. */
+static bool has_too_many_tags(struct text body)
+{
+    size_t tags = 0;
+    for (size_t i = 0; i < body.length; i++)
+        tags += body.bytes[i] == '<';
+    return tags > DOMAIN_ANSWER_TAGS_MAX;
+}
+
 bool search_merge_answer(struct search_merge *merge, struct text body)
 {
     const struct xml_element *root;
-    if (xml_tree_read(body, merge->arena, &root) != OK || !xml_is(root, NAMESPACE, TEXT("search-set")))
+    merge->server++;
+    if (has_too_many_tags(body) || xml_tree_read(body, merge->arena, &root) != OK ||
+        !xml_is(root, NAMESPACE, TEXT("search-set")))
         return false;
     const struct xml_element *response =
         xml_child(xml_child(root, NAMESPACE, TEXT("search")), NAMESPACE, TEXT("response"));
@@ -91,14 +103,18 @@ static int merged_order(const void *a, const void *b, void *query)
     return order ? order : (left->place > right->place) - (left->place < right->place);
 }
 
-/* Of those that are one, the first that came stays. */
+/* Of those that are one, what the first server has stays: all of it, since one server tells different things alone. */
 static void drop_repeated(struct search_merge *merge)
 {
-    size_t kept = 0;
+    size_t kept = 0, first = 0;
     qsort(merge->list, merge->count, sizeof(merge->list[0]), identity_order);
-    for (size_t i = 0; i < merge->count; i++)
-        if (kept == 0 || !text_equal(merge->list[kept - 1].identity, merge->list[i].identity))
-            merge->list[kept++] = merge->list[i];
+    for (size_t i = 0; i < merge->count; i++) {
+        const struct merged *next = &merge->list[i];
+        if (kept == 0 || !text_equal(merge->list[first].identity, next->identity))
+            first = kept;
+        if (first == kept || merge->list[first].server == next->server)
+            merge->list[kept++] = *next;
+    }
     merge->count = kept;
 }
 
@@ -110,7 +126,10 @@ size_t search_merge_results(struct search_merge *merge, size_t results_max, cons
         return 0;
     drop_repeated(merge);
     qsort_r(merge->list, merge->count, sizeof(merge->list[0]), merged_order, (void *)merge->query);
-    for (size_t i = 0; i < merge->count; i++)
-        results[i] = merge->list[i].made;
-    return merge->count < results_max ? merge->count : results_max;
+    size_t count = 0, bytes = 0;
+    while (count < merge->count && count < results_max && bytes + merge->list[count].made.length <= SEARCH_BYTES_MAX) {
+        results[count] = merge->list[count].made;
+        bytes += results[count++].length;
+    }
+    return count;
 }

@@ -90,10 +90,22 @@ struct service *service_new(const struct service_settings *settings, const struc
         clerk_take(service->clerk, &service->resume);
     service->searchers = searchers_new();
     struct text error;
-    service->domains = search_domains_new(settings->search_domains, settings->search_domain_ms_max, arena, &error);
+    service->domains = search_domains_new(&settings->search, settings->domain, arena, &error);
+    if (error.length)
+        log_error("%.*s", TEXT_ARG(error));
+    service->peers = search_peers_new(settings->search.peers, service->settings.domain, arena, &error);
     if (error.length)
         log_error("%.*s", TEXT_ARG(error));
     return service;
+}
+
+bool service_search_good(const struct service_search_settings *settings, struct text domain, struct arena *arena,
+                         struct text *error_out)
+{
+    if (!search_domains_good(settings->domains, arena, error_out))
+        return false;
+    search_peers_new(settings->peers, domain, arena, error_out);
+    return error_out->length == 0;
 }
 
 bool service_job_begin(struct service *service)

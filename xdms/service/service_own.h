@@ -48,6 +48,7 @@ struct service {
     struct clerk_task resume; /* at the start */
     struct searchers *searchers;
     struct search_domains *domains; /* NULL: no others are searched */
+    struct search_peers *peers;     /* NULL: nobody else searches here for others */
     atomic_bool ready;
     struct service_metrics metrics;
     pthread_mutex_t job_lock; /* for what follows */

@@ -30,9 +30,16 @@ enum status search_task_run(struct searchers *searchers, struct search_task *tas
 /* search_merge.c: what several servers found, put together. */
 struct search_merge;
 struct search_merge *search_merge_new(const struct search_query *query, struct arena *arena); /* NULL: no order */
-void search_merge_add(struct search_merge *merge, struct text made);
-bool search_merge_answer(struct search_merge *merge, struct text body); /* false: it is no answer */
+void search_merge_add(struct search_merge *merge, struct text made);    /* of the server before those that answer */
+bool search_merge_answer(struct search_merge *merge, struct text body); /* of the next one; false: it is no answer */
 size_t search_merge_results(struct search_merge *merge, size_t results_max, const struct text **results_out);
+
+/* search_peers.c. NULL without a list; `error_out`: what is none. */
+struct search_peers *search_peers_new(struct text list, struct text own, struct arena *arena, struct text *error_out);
+
+/* Who asks, when a server of search.peers passes on a search. NOT_FOUND: none does; look at it as at any request. */
+enum status search_peer_identify(const struct service *service, const struct http_request *request,
+                                 struct requester *requester_out, struct refusal *refusal);
 
 struct search_limits service_search_limits(const struct service *service);
 

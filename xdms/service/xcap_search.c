@@ -68,7 +68,10 @@ enum status xcap_post_admit(struct xcap_call *call, struct refusal *refusal)
     if (call->method == METHOD_OPTIONS)
         return OK;
     if (!call->authenticated) {
-        enum status status = service_identify(call->service, call->request, &call->caller, refusal);
+        requester_of_nobody(&call->caller.requester);
+        enum status status = search_peer_identify(call->service, call->request, &call->caller.requester, refusal);
+        if (status == NOT_FOUND)
+            status = service_identify(call->service, call->request, &call->caller, refusal);
         if (status != OK)
             return status;
         call->authenticated = true;
@@ -173,6 +176,8 @@ static enum status read_order(struct xcap_call *call, struct search_call *search
         domain = TEXT("home");
     if (!read_domains(call, search, domain))
         return refuse(refusal, REFUSAL_SYNTAX, "domain is home, all, or a list of domains that are searched here.");
+    if (search->job.count && http_header(call->request, SEARCH_HOP, &domain))
+        return refuse(refusal, REFUSAL_SYNTAX, "A search that a server passes on is not passed on again: domain=home.");
     return read_body(call, search, refusal);
 }
 
