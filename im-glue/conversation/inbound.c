@@ -104,13 +104,19 @@ static struct text asserted_of(struct request *request, struct text domain)
     return text_equal(uri_domain(address), domain) ? address : (struct text){0};
 }
 
-/* The domain itself speaks for its user. */
+/* The domain itself speaks for its user. One of ours proves that himself, also when it asserts him. */
 static bool take_vouched(struct request *request, struct text address, struct text domain)
 {
     struct conversation *conversation = request->conversation;
     struct text asserted = asserted_of(request, domain);
-    if (asserted.length)
+    if (asserted.length) {
+        enum status status = find_user(request, asserted);
+        if (status == OK)
+            return true;
+        if (status != NOT_FOUND)
+            return request_answer_with(request, 500, "Users Not Readable", "Retry-After", TEXT("5")), false;
         address = asserted;
+    }
     if (requester_of_assertion(conversation->documents, &address, 1, &request->arena, &request->who) != OK)
         return request_answer_with(request, 500, "Users Not Readable", "Retry-After", TEXT("5")), false;
     request->user = request->who.address;
