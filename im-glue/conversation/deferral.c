@@ -52,8 +52,9 @@ struct deferred deferral_of_report(const struct conversation *conversation, cons
 struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena)
 {
     struct deferred copy = *deferred;
-    struct text *texts[] = {&copy.owner, &copy.reference, &copy.content, &copy.message_id, &copy.call_id, &copy.sender,
-                            &copy.group, &copy.from,      &copy.to,      &copy.subject,    &copy.type,    &copy.error};
+    struct text *texts[] = {&copy.owner,   &copy.reference, &copy.content, &copy.message_id, &copy.call_id,
+                            &copy.sender,  &copy.group,     &copy.from,    &copy.to,         &copy.route,
+                            &copy.subject, &copy.type,      &copy.error};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = text_copy(arena, *texts[i]);
     return copy;
@@ -70,7 +71,8 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
 {
     struct conversation *conversation = work->conversation;
     uint64_t order = deferral_order(conversation);
-    if (content->length == 0) {
+    bool has_bytes = content->length == 0;
+    if (has_bytes) {
         *content = deferred_content_name(order, &work->arena);
         work->commits[work->count++] = deferred_content_commit(*content, message, &work->arena);
     }
@@ -83,6 +85,8 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     served->arriving++;
     served->arriving_bytes += deferred->size;
     work->commits[work->count++] = deferred_commit(deferred, &work->arena);
+    if (has_bytes) /* no record without them, on a disk that has room for one and not for both */
+        work->commits[work->count - 1].only_with = &work->commits[work->count - 2];
     return work->count - 1;
 }
 
