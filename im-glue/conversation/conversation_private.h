@@ -610,6 +610,8 @@ void expiry_sweep(struct conversation *conversation);
 #define ENDED_COMMITS 4   /* most that is added for one */
 /* What is added to the work is committed together with the removal of the records. */
 void ended_tell(struct work *work, const struct deferred *items, size_t count);
+/* What has to be on the disk before the record of that end may go; NULL: nothing. */
+const struct commit *ended_report(const struct work *work, const struct deferred *item);
 void ended_told(const struct work *work);
 
 /* device.c: temporary addresses of devices (RFC 5627) */

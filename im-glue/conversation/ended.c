@@ -5,6 +5,7 @@
 
 struct telling {
     struct own_report reports[ENDED_PAGE];
+    const struct deferred *about[ENDED_PAGE]; /* each of them */
     size_t count;
 };
 
@@ -43,9 +44,20 @@ void ended_tell(struct work *work, const struct deferred *items, size_t count)
         log_info("deferred message ended call-id=%.*s message-id=%.*s to=%.*s outcome=%s why=%.*s",
                  TEXT_ARG(items[i].call_id), TEXT_ARG(items[i].message_id), TEXT_ARG(items[i].owner),
                  deferred_outcome_name(items[i].outcome), TEXT_ARG(items[i].error));
-        if (!is_told_already(items, i))
-            telling->reports[telling->count++] = tell(work, items, i, count);
+        if (is_told_already(items, i))
+            continue;
+        telling->about[telling->count] = &items[i];
+        telling->reports[telling->count++] = tell(work, items, i, count);
     }
+}
+
+const struct commit *ended_report(const struct work *work, const struct deferred *item)
+{
+    const struct telling *telling = work->details;
+    for (size_t i = 0; i < telling->count; i++)
+        if (telling->reports[i].addressee && is_same_message(telling->about[i], item))
+            return &work->commits[telling->reports[i].record];
+    return NULL;
 }
 
 /* What did not get to the disk is said again: nothing may stand there that says that it was. */

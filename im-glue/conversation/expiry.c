@@ -60,6 +60,7 @@ static struct work *work_of_due(struct conversation *conversation, enum status *
     struct work *work = work_new(conversation, EXPIRY_PAGE * (DEFERRED_END_COMMITS + 1), expired);
     struct deferred_page page = {.more = true};
     const struct deferred *after = NULL;
+    *status_out = OK;
     *all_on_way_out = false;
     for (int pages = 0; page.more && work->count == 0 && pages < EXPIRY_PAGES_MAX; pages++) {
         *status_out =
@@ -151,8 +152,11 @@ static void run_ended(struct conversation *conversation)
     struct work *work = work_new(conversation, ENDED_PAGE * (DEFERRED_END_COMMITS + ENDED_COMMITS), told);
     if (deferred_ended(conversation->documents, NULL, ENDED_PAGE, &work->arena, &page) == OK) {
         tell_those(work, &page);
-        for (size_t i = 0; i < page.count; i++)
-            work->count += deferred_forget(&page.items[i], &work->arena, &work->commits[work->count]);
+        for (size_t i = 0; i < page.count; i++) {
+            struct commit *removal = &work->commits[work->count];
+            work->count += deferred_forget(&page.items[i], &work->arena, removal);
+            removal->only_with = ended_report(work, &page.items[i]);
+        }
     }
     if (work->count == 0)
         return work_drop(work);

@@ -113,10 +113,11 @@ enum store_call {
 
 struct store_fault {
     enum store_call call;
-    unsigned nth;       /* the first that fails; 1: the next of this kind */
-    unsigned count;     /* how many fail in a row; 0: all from then on */
-    enum status status; /* their answer */
-    bool carried_out;   /* commits: they happen all the same, and `status` is all that is heard of it */
+    unsigned nth;        /* the first that fails; 1: the next of this kind */
+    unsigned count;      /* how many fail in a row; 0: all from then on */
+    enum status status;  /* their answer */
+    bool carried_out;    /* commits: they happen all the same, and `status` is all that is heard of it */
+    bool deletions_pass; /* commits: those alone that write fail, as on a full disk */
 };
 
 #define STORE_FAULTS_MAX 8

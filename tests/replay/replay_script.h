@@ -91,6 +91,7 @@ void world_close(struct world *world);
 void world_restart(struct world *world);                  /* im-glue ends and starts again on the same store */
 void world_fail_write(struct world *world, unsigned nth); /* …whose n-th write from then on fails */
 void world_fail_calls(struct world *world, const enum store_call *call); /* all of this kind from now on; NULL: none */
+void world_fill_store(struct world *world); /* what is written fails from now on, what is deleted does not */
 void world_connect(struct world *world, struct actor *actor, bool listens);
 void world_disconnect(struct world *world, struct actor *actor);
 struct actor *world_actor(struct world *world, struct text name);

@@ -477,6 +477,8 @@ static void word_fail(struct world *world, struct text line, struct text block)
                                                    "changes", "last",   "backup", "check"};
     struct text name = script_word(&line);
     (void)block;
+    if (text_equal(name, TEXT("growth")))
+        return world_fill_store(world);
     for (int i = 0; i < STORE_CALLS; i++)
         if (text_equal(name, text_of(calls[i])))
             return world_fail_calls(world, &(enum store_call){(enum store_call)i});

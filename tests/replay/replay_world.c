@@ -110,6 +110,12 @@ void world_fail_calls(struct world *world, const enum store_call *call)
     store_faulty_set(world->faulty, &fault, call ? 1 : 0);
 }
 
+void world_fill_store(struct world *world)
+{
+    const struct store_fault fault = {.call = STORE_CALL_COMMIT, .nth = 1, .status = FULL, .deletions_pass = true};
+    store_faulty_set(world->faulty, &fault, 1);
+}
+
 void world_connect(struct world *world, struct actor *actor, bool listens)
 {
     actor->flow.kind = FLOW_TCP;

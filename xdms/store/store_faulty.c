@@ -54,6 +54,16 @@ static enum status faulty_read_claims(void *state, const struct document_key *ke
     return fault ? fault->status : store_get_claims(faulty->inner, key, arena, found_out, claims_out, count_out);
 }
 
+static void submit_deletions(struct faulty *faulty, struct commit *commits, size_t count, enum status status)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (commits[i].deletion)
+            store_commit(faulty->inner, &commits[i], 1);
+        else
+            commits_refuse(&commits[i], 1, status);
+    }
+}
+
 static void faulty_submit(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context)
 {
     struct faulty *faulty = state;
@@ -61,6 +71,10 @@ static void faulty_submit(void *state, struct commit *commits, size_t count, com
     if (!fault) {
         store_submit(faulty->inner, commits, count, done, context);
         return;
+    }
+    if (fault->deletions_pass) {
+        submit_deletions(faulty, commits, count, fault->status);
+        return done(context);
     }
     if (fault->carried_out)
         store_commit(faulty->inner, commits, count);
