@@ -7,22 +7,7 @@
 #include <cmocka.h>
 
 #include "historylist.h"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static enum status read_list(const char *document, struct text **references_out, size_t *count_out)
 {

@@ -9,25 +9,10 @@
 
 #include "assert_text.h"
 #include "imdn.h"
+#include "test_arena.h"
 
 #define HEAD "<i:imdn xmlns:i=\"urn:ietf:params:xml:ns:imdn\"><i:message-id> 34jk </i:message-id>"
 #define TAIL "<i:delivery-notification><i:status><i:delivered/></i:status></i:delivery-notification></i:imdn>"
-
-static struct arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
-}
 
 static void a_report_says_what_became_of_which_message(void **state)
 {

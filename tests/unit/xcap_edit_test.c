@@ -7,9 +7,8 @@
 #include <cmocka.h>
 
 #include "assert_text.h"
+#include "test_arena.h"
 #include "xcap_edit.h"
-
-static struct arena arena;
 
 static struct xcap_selector selector_of(const char *node)
 {
@@ -26,20 +25,6 @@ static enum status put(const char *document, const char *node, struct text body,
     bool created;
     *refusal = (struct refusal){0};
     return xcap_put(text_of(document), &selector, body, &arena, result_out, &created, refusal);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
 }
 
 static void an_element_is_read_as_a_slice_of_the_document(void **state)
@@ -199,16 +184,16 @@ static void a_document_cut_anywhere_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_element_is_read_as_a_slice_of_the_document, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(created_tells_an_insertion_from_a_replacement, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_body_in_another_encoding_is_not_utf_8, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_refused_fragment_says_what_is_wrong_with_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_byte_order_mark_is_no_part_of_a_node, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(reading_bindings_is_all_that_can_be_done_with_them, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_phrase_of_no_parent_names_the_step, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_ancestor_is_escaped_for_xml_as_well, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(many_siblings_are_no_burden, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_document_cut_anywhere_is_survived, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_element_is_read_as_a_slice_of_the_document, begin, end),
+        cmocka_unit_test_setup_teardown(created_tells_an_insertion_from_a_replacement, begin, end),
+        cmocka_unit_test_setup_teardown(a_body_in_another_encoding_is_not_utf_8, begin, end),
+        cmocka_unit_test_setup_teardown(a_refused_fragment_says_what_is_wrong_with_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_byte_order_mark_is_no_part_of_a_node, begin, end),
+        cmocka_unit_test_setup_teardown(reading_bindings_is_all_that_can_be_done_with_them, begin, end),
+        cmocka_unit_test_setup_teardown(the_phrase_of_no_parent_names_the_step, begin, end),
+        cmocka_unit_test_setup_teardown(an_ancestor_is_escaped_for_xml_as_well, begin, end),
+        cmocka_unit_test_setup_teardown(many_siblings_are_no_burden, begin, end),
+        cmocka_unit_test_setup_teardown(a_document_cut_anywhere_is_survived, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,8 @@
 #include <cmocka.h>
 
 #include "assert_text.h"
+#include "test_arena.h"
 #include "xcap_selector.h"
-
-static struct arena arena;
 
 static enum refusal_kind refusal_of(const char *node, const char *query, struct xcap_selector *selector_out)
 {
@@ -26,20 +25,6 @@ static struct xcap_selector parsed(const char *node, const char *query)
     if (refusal_of(node, query, &selector) != REFUSAL_NONE)
         fail_msg("%s?%s was refused", node, query);
     return selector;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
 }
 
 static void the_four_forms_of_steps_are_read(void **state)
@@ -212,16 +197,16 @@ static void the_number_of_steps_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_four_forms_of_steps_are_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(attributes_and_namespaces_end_a_selector, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(impossible_positions_are_legal_and_match_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(slashes_and_brackets_in_quotes_belong_to_the_value, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(references_in_values_are_expanded_and_loose_ampersands_kept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(prefixes_are_bound_by_the_query, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_unbound_prefix_is_400, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(broken_standard_steps_are_400, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(unknown_extensions_are_404, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_number_of_steps_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_four_forms_of_steps_are_read, begin, end),
+        cmocka_unit_test_setup_teardown(attributes_and_namespaces_end_a_selector, begin, end),
+        cmocka_unit_test_setup_teardown(impossible_positions_are_legal_and_match_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(slashes_and_brackets_in_quotes_belong_to_the_value, begin, end),
+        cmocka_unit_test_setup_teardown(references_in_values_are_expanded_and_loose_ampersands_kept, begin, end),
+        cmocka_unit_test_setup_teardown(prefixes_are_bound_by_the_query, begin, end),
+        cmocka_unit_test_setup_teardown(an_unbound_prefix_is_400, begin, end),
+        cmocka_unit_test_setup_teardown(broken_standard_steps_are_400, begin, end),
+        cmocka_unit_test_setup_teardown(unknown_extensions_are_404, begin, end),
+        cmocka_unit_test_setup_teardown(the_number_of_steps_is_bounded, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

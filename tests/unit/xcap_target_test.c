@@ -7,13 +7,12 @@
 #include <cmocka.h>
 
 #include "assert_text.h"
+#include "test_arena.h"
 #include "xcap_target.h"
 
 #define HOME "/xcap-root/resource-lists/users/sip:ann@example.net"
 
 static const struct text roots[] = {TEXT_INIT("/"), TEXT_INIT("/xcap-root/"), TEXT_INIT("/services")};
-
-static struct arena arena;
 
 static enum status parse(const char *raw, struct xcap_target *target_out, struct refusal *refusal)
 {
@@ -38,20 +37,6 @@ static void assert_refused(const char *raw, enum refusal_kind kind)
         fail_msg("%s was taken", raw);
     if (refusal.kind != kind)
         fail_msg("%s: kind %d, not %d (%.*s)", raw, refusal.kind, kind, TEXT_ARG(refusal.phrase));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena_init(&arena, "test");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_clear(&arena);
-    return 0;
 }
 
 static void a_target_is_split_into_its_parts(void **state)
@@ -230,17 +215,17 @@ static void key_parts_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_target_is_split_into_its_parts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(users_are_read_however_they_are_escaped, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_global_tree_has_no_user, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_home_directory_has_an_empty_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_absolute_form_is_accepted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_longest_root_wins, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_first_separator_wins_however_it_is_escaped, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(everything_is_decoded_exactly_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(paths_that_lead_nowhere_are_404, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(broken_targets_are_400, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(key_parts_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_target_is_split_into_its_parts, begin, end),
+        cmocka_unit_test_setup_teardown(users_are_read_however_they_are_escaped, begin, end),
+        cmocka_unit_test_setup_teardown(the_global_tree_has_no_user, begin, end),
+        cmocka_unit_test_setup_teardown(a_home_directory_has_an_empty_name, begin, end),
+        cmocka_unit_test_setup_teardown(the_absolute_form_is_accepted, begin, end),
+        cmocka_unit_test_setup_teardown(the_longest_root_wins, begin, end),
+        cmocka_unit_test_setup_teardown(the_first_separator_wins_however_it_is_escaped, begin, end),
+        cmocka_unit_test_setup_teardown(everything_is_decoded_exactly_once, begin, end),
+        cmocka_unit_test_setup_teardown(paths_that_lead_nowhere_are_404, begin, end),
+        cmocka_unit_test_setup_teardown(broken_targets_are_400, begin, end),
+        cmocka_unit_test_setup_teardown(key_parts_are_bounded, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
