@@ -1,5 +1,6 @@
 """Certificates for one test, made by openssl: an authority, and whom it vouches for. ECDSA, PEM files in a folder."""
 import os
+import ssl
 import subprocess
 
 
@@ -7,6 +8,14 @@ def openssl(*arguments, given=None):
     done = subprocess.run(["openssl", *arguments], input=given, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, f"openssl {arguments}: {done.stderr.decode()}"
     return done.stdout.decode()
+
+
+def context(authority, certificate=None):
+    """Of a client that believes the authority, and shows the certificate."""
+    made = ssl.create_default_context(cafile=authority.crt)
+    if certificate:
+        made.load_cert_chain(certificate.crt, certificate.key)
+    return made
 
 
 class Certificate:

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The management port of im-glue: what monitoring reads after messages of every fate, what the log says about them, and
 that one SIGHUP exchanges the certificate and the document services, both."""
-import os
 import re
 import signal
 import socket
@@ -114,8 +113,7 @@ def one_signal_exchanges_both(system, port, certificate, names):
 
 
 def an_address_of_ipv6_is_listened_at(build, system):
-    glue = harness.Program([os.path.join(build, "im-glue"), "--data", system.path("data"), "--schemas", "schemas", "--sip",
-                            "[::1]:0"], system.path("ipv6.log"))
+    glue = harness.start_glue(build, system.path("data"), system.path("ipv6.log"), sip="[::1]:0")
     try:
         phone = Sip(glue.addresses["sip"][1], "dave", "::1")
         assert phone.register() == 200

@@ -14,6 +14,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 GROUPS = "org.openmobilealliance.groups"
 RULES = "org.openmobilealliance.im-rules"
 START_SECONDS = 60  # sanitizer builds on a busy machine
+FREE = "127.0.0.1:0"  # a port that the program chooses
 GROUP_XML = """<?xml version="1.0" encoding="UTF-8"?>
 <group xmlns="urn:oma:xml:poc:list-service" xmlns:cp="urn:ietf:params:xml:ns:common-policy">
   <list-service uri="{uri}">
@@ -85,6 +86,25 @@ class Program:
         self.log.close()
 
 
+def settings(*assignments):
+    return [word for assignment in assignments for word in ("--set", assignment)]
+
+
+def sips(certificate, *assignments):
+    """Options of im-glue: SIP over TLS on a free port."""
+    return ["--sips", FREE, *settings(f"tls.certificate={certificate.crt}", f"tls.key={certificate.key}", *assignments)]
+
+
+def start_xdms(build, data, log_path, *options, schemas="schemas", http=FREE, management=FREE, admin=FREE, environment=None):
+    return Program([os.path.join(build, "xdms"), "--data", data, "--schemas", schemas, "--http", http, "--management",
+                    management, "--admin", admin, *options], log_path, environment)
+
+
+def start_glue(build, data, log_path, *options, schemas="schemas", sip=FREE, environment=None):
+    return Program([os.path.join(build, "im-glue"), "--data", data, "--schemas", schemas, "--sip", sip, *options], log_path,
+                   environment)
+
+
 class System:
     """xdms and im-glue on one data folder."""
 
@@ -104,18 +124,16 @@ class System:
     def start(self):
         """The second time on the same ports, as after a crash."""
         ports = self.ports
-        self.xdms = Program([os.path.join(self.build, "xdms"), "--data", self.path("data"), "--schemas", "schemas",
-                             "--http", f"127.0.0.1:{ports['http']}", "--admin", f"127.0.0.1:{ports['admin']}",
-                             "--management", f"127.0.0.1:{ports['management']}",
-                             *self.xdms_options], self.path("xdms.log"), self.disk())
+        listen = {name: f"127.0.0.1:{ports[name]}" for name in ("http", "management", "admin")}
+        self.xdms = start_xdms(self.build, self.path("data"), self.path("xdms.log"), *self.xdms_options, **listen,
+                               environment=self.disk())
         self.start_glue()
         for name, (_, port) in self.xdms.addresses.items():
             ports[name] = port
 
     def start_glue(self):
-        self.glue = Program([os.path.join(self.build, "im-glue"), "--data", self.path("data"), "--schemas", "schemas",
-                             "--sip", f"127.0.0.1:{self.ports['sip']}", *self.glue_options], self.path("im-glue.log"),
-                            self.disk())
+        self.glue = start_glue(self.build, self.path("data"), self.path("im-glue.log"), *self.glue_options,
+                               sip=f"127.0.0.1:{self.ports['sip']}", environment=self.disk())
         for name, (_, port) in self.glue.addresses.items():
             self.ports[name] = port
 
@@ -219,7 +237,7 @@ def alone(test):
     print("good")
 
 
-SKIPPED = 77 # exit code that ctest takes for it
+SKIPPED = 77  # exit code that ctest takes for it
 
 
 def main(test, **options):

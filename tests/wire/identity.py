@@ -28,16 +28,13 @@ FORGED = [ASSERTED, XUI, "X-3GPP-Intended-Identity: \"sip:alice@example.com\"",
 
 class Server:
     def __init__(self, build, folder, name, http="127.0.0.1:0", options=(), tls=None):
-        arguments = [os.path.join(build, "xdms"), "--data", os.path.join(folder, "data"), "--schemas", "schemas",
-                     "--http", http, "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        arguments = harness.settings(*options)
         if tls:
-            arguments += ["--https", "127.0.0.1:0", "--set", f"tls.certificate={tls[0].crt}", "--set",
-                          f"tls.key={tls[0].key}", "--set", f"tls.client-ca={tls[1].crt}", "--set",
-                          "tls.clients=optional"]
-        for option in options:
-            arguments += ["--set", option]
+            arguments += ["--https", harness.FREE, *harness.settings(
+                f"tls.certificate={tls[0].crt}", f"tls.key={tls[0].key}", f"tls.client-ca={tls[1].crt}",
+                "tls.clients=optional")]
         self.build, self.tls = build, tls
-        self.program = harness.Program(arguments, os.path.join(folder, name))
+        self.program = harness.start_xdms(build, os.path.join(folder, "data"), os.path.join(folder, name), *arguments, http=http)
 
     def curl(self, path=HOME, user=None, headers=(), port="http", arguments=(), method="GET", body=None):
         host, number = self.program.addresses[port]
@@ -226,11 +223,7 @@ def message(sock, asserted, number):
 def sip(build, folder, tls, proxy, other):
     """P-Asserted-Identity at im-glue: from a certificate that is trusted, one that is not, none, and an address."""
     def start(log, *settings):
-        arguments = [os.path.join(build, "im-glue"), "--data", os.path.join(folder, "data"), "--schemas", "schemas",
-                     "--sip", "127.0.0.1:0"]
-        for setting in settings:
-            arguments += ["--set", setting]
-        return harness.Program(arguments, os.path.join(folder, log))
+        return harness.start_glue(build, os.path.join(folder, "data"), os.path.join(folder, log), *harness.settings(*settings))
 
     glue = start("sips.log", "listen.sips=127.0.0.1:0", f"tls.certificate={tls[0].crt}", f"tls.key={tls[0].key}",
                  f"tls.client-ca={tls[1].crt}", "tls.clients=optional", "identity.trusted-names=proxy.example.com")

@@ -19,9 +19,7 @@ LIST_XML = '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list 
 class Server:
     def __init__(self, build, folder, name, *options):
         self.build, self.data = build, os.path.join(folder, name)
-        self.program = harness.Program(
-            [os.path.join(build, "xdms"), "--data", self.data, "--schemas", "schemas", "--http", "127.0.0.1:0",
-             "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options], self.data + ".log")
+        self.program = harness.start_xdms(build, self.data, self.data + ".log", *options)
         self.admin = "%s:%d" % self.program.addresses["admin"]
 
     def ctl(self, *arguments, code=0, entered=None, text=True):

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Everything over IPv6: clients of every transport at [::1], connections that im-glue makes, another domain that is found
 by AAAA, and IPv4 beside it on one listener. Skipped where the machine has no IPv6."""
-import os
 import re
 import socket
 import ssl
@@ -107,8 +106,8 @@ def both_families_meet_at_one_listener(system):
     """[::] takes IPv4 too, which is then written as such."""
     system.glue.stop()
     port = system.ports["sip"]
-    system.glue = harness.Program([os.path.join(system.build, "im-glue"), "--data", system.path("data"), "--schemas", "schemas", "--sip",
-                                   f"[::]:{port}", "--set", "sip.host=::1"], system.path("both.log"))
+    system.glue = harness.start_glue(system.build, system.path("data"), system.path("both.log"),
+                                     *harness.settings("sip.host=::1"), sip=f"[::]:{port}")
     four, six = Sip(port, "alice"), Sip(port, "bob", HOST)
     assert four.register() == 200 and six.register() == 200
     for sender, recipient, name in ((four, six, "bob"), (six, four, "alice")):

@@ -118,8 +118,7 @@ def test(system):
     authority = Certificate(system.folder, "ca", is_authority=True, subject="Test CA")
     certificate = Certificate(system.folder, "server", authority, ("DNS:localhost", "IP:127.0.0.1"))
     system.glue.stop()
-    system.glue_options = ["--sips", "127.0.0.1:0", "--set", f"tls.certificate={certificate.crt}", "--set",
-                           f"tls.key={certificate.key}", "--set", "im.report-window=1"]
+    system.glue_options = harness.sips(certificate, "im.report-window=1")
     system.start_glue()
     status, _ = system.curl("PUT", system.url(harness.GROUPS, "alice", "team"), "alice",
                             harness.group_xml(TEAM, ["alice", "bob", "carol"]), "application/vnd.oma.poc.groups+xml")

@@ -62,9 +62,7 @@ def asked_by_many(system):
 
 
 def start(build, folder, *options):
-    return harness.Program([os.path.join(build, "xdms"), "--data", f"{folder}/data", "--schemas", "schemas", "--http",
-                            "127.0.0.1:0", "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
-                           f"{folder}/log")
+    return harness.start_xdms(build, f"{folder}/data", f"{folder}/log", *options)
 
 
 def curl(*arguments):

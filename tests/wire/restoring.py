@@ -17,9 +17,7 @@ REFUSED, USAGE = 1, 2
 class Server:
     def __init__(self, build, data, log):
         self.build, self.data = build, data
-        self.program = harness.Program(
-            [os.path.join(build, "xdms"), "--data", data, "--schemas", "schemas", "--http", "127.0.0.1:0",
-             "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"], log)
+        self.program = harness.start_xdms(build, data, log)
         self.address = self.program.addresses["admin"]
 
     def connection(self):

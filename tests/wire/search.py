@@ -218,9 +218,7 @@ def check_new_index(server):
     with open(manifest, "w", encoding="utf-8") as file:
         file.write(text.replace('<field path="up:gender"/>', '<field path="up:gender" index="value"/>'))
     server.xdms.stop()
-    server.xdms = harness.Program([os.path.join(server.build, "xdms"), "--data", server.path("data"), "--schemas", schemas,
-                                   "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0"],
-                                  server.path("xdms2.log"))
+    server.xdms = harness.start_xdms(server.build, server.path("data"), server.path("xdms2.log"), schemas=schemas)
     for name, (_, port) in server.xdms.addresses.items():
         server.ports[name] = port
     log = open(server.path("xdms2.log"), encoding="utf-8").read()

@@ -73,11 +73,9 @@ class Server:
         self.folder, self.log = folder, os.path.join(folder, "xdms.log")
         self.schemas = os.path.join(folder, "schemas")
         shutil.copytree(os.path.join(harness.SOURCE, "schemas"), self.schemas)
-        self.program = harness.Program(
-            [os.path.join(build, "xdms"), "--data", os.path.join(folder, "data"), "--schemas", self.schemas,
-             "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0",
-             "--set", "xcap.root-uri=http://xdm.example.com/xcap-root/", "--set", "identity.servers=rls",
-             "--set", "identity.operators=chief@example.com, sip:boss@example.com"], self.log)
+        self.program = harness.start_xdms(build, os.path.join(folder, "data"), self.log, *harness.settings(
+            "xcap.root-uri=http://xdm.example.com/xcap-root/", "identity.servers=rls",
+            "identity.operators=chief@example.com, sip:boss@example.com"), schemas=self.schemas)
         for user in ("alice", "rls", "chief", "boss"):
             subprocess.run([os.path.join(build, "xdmctl"), "--admin", "%s:%d" % self.program.addresses["admin"], "user",
                             "add", user, user], check=True, timeout=60, capture_output=True)
@@ -224,10 +222,8 @@ def worked_example(build, server):
 
 def two_processes(build, server):
     """What one process kept of the global index is right after another process wrote."""
-    second = harness.Program(
-        [os.path.join(build, "xdms"), "--data", os.path.join(server.folder, "data"), "--schemas", server.schemas,
-         "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0",
-         "--set", "identity.servers=rls"], os.path.join(server.folder, "second.log"))
+    second = harness.start_xdms(build, os.path.join(server.folder, "data"), os.path.join(server.folder, "second.log"),
+                                *harness.settings("identity.servers=rls"), schemas=server.schemas)
     try:
         rls = '<rls-services xmlns="urn:ietf:params:xml:ns:rls-services"><service uri="{}"><list/></service></rls-services>'
         index = "rls-services/global/index"
@@ -245,9 +241,8 @@ def two_processes(build, server):
 
 def messaging_reloads(build, server):
     """im-glue takes its services anew as well, and goes on."""
-    glue = harness.Program(
-        [os.path.join(build, "im-glue"), "--data", os.path.join(server.folder, "data"), "--schemas", server.schemas,
-         "--sip", "127.0.0.1:0"], os.path.join(server.folder, "glue.log"))
+    glue = harness.start_glue(build, os.path.join(server.folder, "data"), os.path.join(server.folder, "glue.log"),
+                              schemas=server.schemas)
 
     def options():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:

@@ -13,18 +13,11 @@ import subprocess
 import time
 
 import harness
-from certificates import Certificate
+from certificates import Certificate, context
 from clients import Sip
 from phones import PATIENCE, Phone, relay
 
 SEED = 20260105
-
-
-def context(authority, certificate=None):
-    made = ssl.create_default_context(cafile=authority.crt)
-    if certificate:
-        made.load_cert_chain(certificate.crt, certificate.key)
-    return made
 
 
 def messages_pass_over_connections_of_the_clients(system, port, tls):
@@ -166,11 +159,8 @@ def asserted(phone):
 
 def clients_show_certificates(build, system, certificate, authority, alice_card, foreign):
     """A second im-glue on the same data, which wants certificates of its clients."""
-    glue = harness.Program([os.path.join(build, "im-glue"), "--data", system.path("data"), "--schemas", "schemas", "--sip",
-                            "127.0.0.1:0", "--sips", "127.0.0.1:0", "--set", f"tls.certificate={certificate.crt}", "--set",
-                            f"tls.key={certificate.key}", "--set", f"tls.client-ca={authority.crt}", "--set",
-                            "tls.clients=required", "--set", "identity.trusted-names=proxy.example.com"],
-                           system.path("second.log"))
+    glue = harness.start_glue(build, system.path("data"), system.path("second.log"), *harness.sips(
+        certificate, f"tls.client-ca={authority.crt}", "tls.clients=required", "identity.trusted-names=proxy.example.com"))
     try:
         port = glue.addresses["sips"][1]
         phone = Phone(port, "alice", context(authority, alice_card))
@@ -209,8 +199,7 @@ def test(system):
     phone = Certificate(system.folder, "phone", authority, names)
     foreign = Certificate(system.folder, "foreign", foreign_authority, names)
     system.glue.stop()
-    system.glue_options = ["--sips", "127.0.0.1:0", "--set", f"tls.certificate={certificate.crt}", "--set",
-                           f"tls.key={certificate.key}", "--set", f"tls.server-ca={authority.crt}"]
+    system.glue_options = harness.sips(certificate, f"tls.server-ca={authority.crt}")
     system.start_glue()
     port, tls = system.ports["sips"], context(authority)
     alice, bob = messages_pass_over_connections_of_the_clients(system, port, tls)

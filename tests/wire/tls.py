@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import harness
-from certificates import Certificate
+from certificates import Certificate, context
 
 NOBODY = 65534
 LIST = "/xcap-root/resource-lists/users/sip:alice@example.com/index"
@@ -29,11 +29,10 @@ class Server:
 
     def __init__(self, build, folder, certificate, authority, options=()):
         self.build, self.folder = build, folder
-        self.program = harness.Program(
-            [os.path.join(build, "xdms"), "--data", os.path.join(folder, "data"), "--schemas", "schemas", "--http",
-             "127.0.0.1:0", "--https", "127.0.0.1:0", "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-             "--set", f"tls.certificate={certificate.crt}", "--set", f"tls.key={certificate.key}",
-             "--set", f"tls.client-ca={authority.crt}", *options], os.path.join(folder, "xdms.log"))
+        self.program = harness.start_xdms(
+            build, os.path.join(folder, "data"), os.path.join(folder, "xdms.log"), "--https", harness.FREE,
+            *harness.settings(f"tls.certificate={certificate.crt}", f"tls.key={certificate.key}",
+                              f"tls.client-ca={authority.crt}"), *options)
         self.authority = authority
 
     def port(self, name):
@@ -65,13 +64,6 @@ class Server:
 
     def log(self):
         return open(self.program.log_path, encoding="utf-8", errors="replace").read()
-
-
-def context(authority, certificate=None):
-    made = ssl.create_default_context(cafile=authority.crt)
-    if certificate:
-        made.load_cert_chain(certificate.crt, certificate.key)
-    return made
 
 
 def served(server, name="https"):

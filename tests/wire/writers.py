@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """8 writers that each PUT 200 different entries into one list by element PUT, at once: all 1,600 are there at the end. Half
 of them write through a second xdms on the same data folder, while xdmctl checks it again and again."""
-import os
 import threading
 import time
 
@@ -29,9 +28,7 @@ def write(port, number, problems):
 def writers(system):
     reader = clients.Http(system.ports["http"], "alice")
     assert reader.request("PUT", PATH, EMPTY, "application/resource-lists+xml")[0] == 201
-    second = harness.Program([os.path.join(system.build, "xdms"), "--data", system.path("data"), "--schemas", "schemas",
-                              "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0"],
-                             system.path("second.log"))
+    second = harness.start_xdms(system.build, system.path("data"), system.path("second.log"))
     ports = [system.ports["http"], second.addresses["http"][1]]
     problems = []
     threads = [threading.Thread(target=write, args=(ports[number % 2], number, problems)) for number in range(WRITERS)]

@@ -66,13 +66,8 @@ class Server:
     def __init__(self, build, folder, *options):
         self.folder = folder
         os.makedirs(folder)
-        arguments = [os.path.join(build, "xdms"), "--data", os.path.join(folder, "data"), "--schemas", "schemas"]
-        for port in ("http", "admin", "management"):
-            arguments += [f"--{port}", "127.0.0.1:0"]
-        arguments += ["--set", "xcap.root-uri=http://xcap.example.com/xcap-root/", "--set", "xcap.roots=/xcap-root/,/services/"]
-        for option in options:
-            arguments += ["--set", option]
-        self.program = harness.Program(arguments, os.path.join(folder, "xdms.log"))
+        self.program = harness.start_xdms(build, os.path.join(folder, "data"), os.path.join(folder, "xdms.log"), *harness.settings(
+            "xcap.root-uri=http://xcap.example.com/xcap-root/", "xcap.roots=/xcap-root/,/services/", *options))
         self.port = self.program.addresses["http"][1]
         for user in ("alice", "bob"):
             subprocess.run([os.path.join(build, "xdmctl"), "--admin", "%s:%d" % self.program.addresses["admin"], "user",

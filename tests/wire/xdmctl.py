@@ -13,9 +13,7 @@ REFUSED, USAGE, UNREACHABLE = 1, 2, 3
 class Server:
     def __init__(self, build, data, log):
         self.build = build
-        self.program = harness.Program(
-            [os.path.join(build, "xdms"), "--data", data, "--schemas", "schemas", "--http", "127.0.0.1:0",
-             "--management", "127.0.0.1:0", "--admin", "127.0.0.1:0"], log)
+        self.program = harness.start_xdms(build, data, log)
         self.admin = "%s:%d" % self.program.addresses["admin"]
 
     def ctl(self, *arguments, code=0, entered=None, cwd=None):
