@@ -20,14 +20,11 @@ static const struct setting rows[] = {
      "commas; empty: none."},
     {"sip.registration-watchers", SETTING_TEXT, ROW(registration_watchers), "", 0, 0, "",
      "Addresses that may watch which contacts any user has (event package reg), beside the user himself: users here, "
-     "or "
-     "whom a trusted peer asserts; separated by commas; a name without @ is one of the domain."},
+     "or whom a trusted peer asserts; separated by commas; a name without @ is one of the domain."},
     {"sip.cores", SETTING_TEXT, ROW(cores), "", 0, 0, "",
      "Addresses and ranges of trusted peers (identity.trusted-peers, identity.trusted-names) that are cores: an "
-     "S-CSCF, a "
-     "registrar in front. They may register users here and send messages on their way by Route; not for proxies that "
-     "pass "
-     "on what clients wrote."},
+     "S-CSCF, a registrar in front. They may register users here and send messages on their way by Route; not for "
+     "proxies that pass on what clients wrote."},
     {"sip.registrars-watched", SETTING_TEXT, ROW(registrars_watched), "", 0, 0, "",
      "Servers (an S-CSCF, a registrar in front) that register their users here and are then asked for their devices by "
      "the event package reg: hosts of their From or domains above them, separated by commas; *: all trusted peers; "
@@ -53,12 +50,10 @@ static const struct setting rows[] = {
      "challenge is not MD5, and those in browsers when the last is not."},
     {"sip.md5-clients", SETTING_TEXT, ROW(md5_clients), "baresip v0, baresip v1", 0, 0, "",
      "Beginnings of the User-Agent of clients that are offered MD5 digest alone, separated by commas, because they "
-     "give "
-     "up when SHA-256 is offered too; not with sip.sha256-first."},
+     "give up when SHA-256 is offered too; not with sip.sha256-first."},
     {"peering.domains-out", SETTING_TEXT, ROW(domains_out), "", 0, 0, "",
      "Other domains that our users may send to, separated by commas, as example.net, *.example.org, or * for all; "
-     "empty: "
-     "none."},
+     "empty: none."},
     {"peering.domains-in", SETTING_TEXT, ROW(domains_in), "*", 0, 0, "",
      "Other domains whose users may send to ours, when somebody vouches for them: a trusted peer "
      "(identity.trusted-peers, identity.trusted-names), or the domain itself as the next two settings say."},
@@ -72,14 +67,12 @@ static const struct setting rows[] = {
      "Other domains that are trusted with P-Asserted-Identity (RFC 3325)."},
     {"peering.routes", SETTING_TEXT, ROW(routes), "", 0, 0, "",
      "Next hops, separated by commas, as example.net=sip:192.0.2.1;transport=tcp, *=sip:sbc.example.com;lr; with lr as "
-     "a "
-     "Route; domains without one by DNS (RFC 3263)."},
+     "a Route; domains without one by DNS (RFC 3263)."},
     {"peering.in-flight-max", SETTING_NUMBER, ROW(in_flight_max), "200", 1, 100000, "",
      "Messages on their way to one other domain at once; more wait on the disk."},
     {"peering.messages-per-domain", SETTING_NUMBER, ROW(messages_per_domain), "0", 0, 10000000, "",
      "Messages that all users of one other domain may send in a minute; more are refused with 480 and Retry-After; 0: "
-     "any "
-     "number."},
+     "any number."},
     {"peering.transports", SETTING_TEXT, ROW(transports), "tls, tcp, udp", 0, 0, "",
      "Transports to other domains, in the order tried where their DNS has no NAPTR; tls needs tls.certificate."},
     {"dns.servers", SETTING_TEXT, ROW(dns_servers), "", 0, 0, "",
@@ -101,10 +94,10 @@ static const struct setting rows[] = {
     {"im.types-allowed", SETTING_TEXT, ROW(types_allowed), "", 0, 0, "",
      "Media types of content that messages may have, separated by commas, as text/*, image/png; others are answered "
      "415; empty: all."},
-    {"im.block-politely", SETTING_SWITCH, ROW(block_politely), "no", 0, 0, "",
-     "Who is blocked by the rules of a recipient is told 200 or 202, as if his message had arrived; else 403."},
     {"im.types-refused", SETTING_TEXT, ROW(types_refused), "", 0, 0, "",
      "Media types that messages may not have, whatever is allowed."},
+    {"im.block-politely", SETTING_SWITCH, ROW(block_politely), "no", 0, 0, "",
+     "Who is blocked by the rules of a recipient is told 200 or 202, as if his message had arrived; else 403."},
     {"im.message-bytes-max", SETTING_NUMBER, ROW(message_bytes_max), "1048576", 500, SIP_BODY_MAX, "bytes",
      "Size of a message with all its headers; larger ones are answered 513. RFC 3428 says 1300 where a hop may be "
      "UDP."},
@@ -121,8 +114,7 @@ static const struct setting rows[] = {
      "Address to which users send lists of messages that are to be deleted."},
     {"im.waiting-notice", SETTING_SWITCH, ROW(waiting_notice), "no", 0, 0, "",
      "Users who register and leave what waits to be fetched get a message that says how much it is; for clients that "
-     "do "
-     "not subscribe to message-summary."},
+     "do not subscribe to message-summary."},
     {"im.history-days", SETTING_NUMBER, ROW(history_days), "90", 0, 36500, "days",
      "Messages stay so long in the conversation histories of users whose clients ask for one; 0: nobody has one."},
     {"im.history-messages-max", SETTING_NUMBER, ROW(history_messages_max), "10000", 1, 1000000, "",
