@@ -122,6 +122,18 @@ void documents_set_records(struct documents *documents, enum usage_source source
 /* name="…" in a listing; what XML cannot hold is left out, and so is an empty value. */
 void document_add_attribute(struct text_builder *listing, const char *name, struct text value);
 
+/* A message among the records of a user. */
+struct document_message {
+    struct text reference;
+    uint64_t size;
+    int64_t when_ms, until_ms; /* until INT64_MAX: without end */
+    bool sent;                 /* by the user, rather than got */
+    struct text from, to, group, subject;
+};
+
+/* <record reference="…"…, whose end, and what is in it, is left to the caller. */
+void document_add_message(struct text_builder *listing, const struct document_message *message);
+
 /* Entity tag of a version, with its quotes, and that of its gzip: other bytes, so another strong tag (RFC 9110 §8.8.3).
  */
 struct text document_etag(uint64_t version, struct arena *arena);

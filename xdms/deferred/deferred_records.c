@@ -4,26 +4,20 @@
 #include "deferred_own.h"
 #include "record.h"
 
-static void add_number(struct text_builder *listing, const char *name, uint64_t number)
-{
-    builder_add_format(listing, " %s=\"%llu\"", name, (unsigned long long)number);
-}
-
 /* Who sent it stays out: the owner sees what the sender let him see. */
 static void add_item(struct text_builder *listing, const struct deferred *item)
 {
-    struct arena *arena = listing->arena;
-    builder_add(listing, TEXT("<record"));
-    document_add_attribute(listing, "reference", item->reference);
-    add_number(listing, "size", item->size);
-    document_add_attribute(listing, "date", clock_write_rfc3339(arena, item->received_ms));
-    if (item->expires_ms != INT64_MAX)
-        document_add_attribute(listing, "until", clock_write_rfc3339(arena, item->expires_ms));
-    document_add_attribute(listing, "role", TEXT("got"));
-    document_add_attribute(listing, "from", item->from);
-    document_add_attribute(listing, "to", item->to);
-    document_add_attribute(listing, "group", item->group);
-    document_add_attribute(listing, "subject", item->subject);
+    const struct document_message message = {
+        .reference = item->reference,
+        .size = item->size,
+        .when_ms = item->received_ms,
+        .until_ms = item->expires_ms,
+        .from = item->from,
+        .to = item->to,
+        .group = item->group,
+        .subject = item->subject,
+    };
+    document_add_message(listing, &message);
     builder_add(listing, TEXT("/>"));
 }
 

@@ -1,5 +1,6 @@
 /* Computed documents that are made of records: what is listed of them, and how an owner lets go of one by deleting its
  * element, or of all by deleting the document. Knows no record; who does gives commits for a name. */
+#include "clock.h"
 #include "documents.h"
 #include "xcap_edit.h"
 #include "xml_tree.h"
@@ -60,6 +61,22 @@ void document_add_attribute(struct text_builder *listing, const char *name, stru
     struct text shown = readable(value, listing->arena);
     if (shown.length)
         builder_add_format(listing, " %s=\"%.*s\"", name, TEXT_ARG(xml_escape(listing->arena, shown)));
+}
+
+void document_add_message(struct text_builder *listing, const struct document_message *message)
+{
+    struct arena *arena = listing->arena;
+    builder_add(listing, TEXT("<record"));
+    document_add_attribute(listing, "reference", message->reference);
+    document_add_attribute(listing, "size", text_number(arena, message->size));
+    document_add_attribute(listing, "date", clock_write_rfc3339(arena, message->when_ms));
+    if (message->until_ms != INT64_MAX)
+        document_add_attribute(listing, "until", clock_write_rfc3339(arena, message->until_ms));
+    document_add_attribute(listing, "role", message->sent ? TEXT("sent") : TEXT("got"));
+    document_add_attribute(listing, "from", message->from);
+    document_add_attribute(listing, "to", message->to);
+    document_add_attribute(listing, "group", message->group);
+    document_add_attribute(listing, "subject", message->subject);
 }
 
 /* --- deletion --- */

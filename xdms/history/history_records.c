@@ -1,27 +1,22 @@
 /* Histories as the document that their owners read and may make shorter. */
-#include "clock.h"
 #include "history_own.h"
 
 #define RECIPIENTS_SHOWN_MAX 50 /* of one entry: all entries together stay a document that can be read */
 
-static void add_number(struct text_builder *listing, const char *name, uint64_t number)
-{
-    builder_add_format(listing, " %s=\"%llu\"", name, (unsigned long long)number);
-}
-
 static void add_entry(struct text_builder *listing, const struct history_entry *entry)
 {
-    struct arena *arena = listing->arena;
-    builder_add(listing, TEXT("<record"));
-    document_add_attribute(listing, "reference", entry->reference);
-    add_number(listing, "size", entry->size);
-    document_add_attribute(listing, "date", clock_write_rfc3339(arena, entry->when_ms));
-    document_add_attribute(listing, "until", clock_write_rfc3339(arena, entry->until_ms));
-    document_add_attribute(listing, "role", entry->sent ? TEXT("sent") : TEXT("got"));
-    document_add_attribute(listing, "from", entry->from);
-    document_add_attribute(listing, "to", entry->to);
-    document_add_attribute(listing, "group", entry->group);
-    document_add_attribute(listing, "subject", entry->subject);
+    const struct document_message message = {
+        .reference = entry->reference,
+        .size = entry->size,
+        .when_ms = entry->when_ms,
+        .until_ms = entry->until_ms,
+        .sent = entry->sent,
+        .from = entry->from,
+        .to = entry->to,
+        .group = entry->group,
+        .subject = entry->subject,
+    };
+    document_add_message(listing, &message);
     builder_add_char(listing, '>');
     for (size_t i = 0; i < entry->recipients_count && i < RECIPIENTS_SHOWN_MAX; i++) {
         builder_add(listing, TEXT("<recipient"));
