@@ -375,6 +375,26 @@ static void the_story_of_a_message_is_told(void **state)
     assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/dave/messages").status, 200);
 }
 
+static void a_member_that_is_not_known_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"POST", "users", "{\"name\":\"eve\",\"password\":\"e\",\"role\":[\"admin\"]}"},
+        {"PUT", "users/alice", "{\"pasword\":\"new\"}"},
+        {"POST", "search", "{\"target\":\"resource-lists/users/\",\"query\":\"x\",\"limit\":1}"},
+        {"POST", "reindex", "{\"auid\":\"resource-lists\"}"},
+        {"POST", "backup", "{\"folder\":\"/tmp/x\",\"chek\":true}"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct text path = text_format(&fixture->arena, "/api/v1/%s", wrong[i][1]);
+        struct answer answer =
+            ASK_ADMIN(fixture, wrong[i][0], text_cstring(&fixture->arena, path), NULL, {JSON}, wrong[i][2]);
+        assert_error(answer, 400);
+        assert_true(answer_holds(&answer, "There is no member '"));
+    }
+    assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/eve"), 404);
+}
+
 static void a_backup_that_fails_says_why(void **state)
 {
     (void)state;
@@ -403,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_group_gets_no_document_that_no_client_could_name, begin, end),
         cmocka_unit_test_setup_teardown(the_story_of_a_message_is_told, begin, end),
+        cmocka_unit_test_setup_teardown(a_member_that_is_not_known_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_backup_that_fails_says_why, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

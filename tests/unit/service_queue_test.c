@@ -236,6 +236,44 @@ static void an_admin_drops_messages_and_has_them_tried(void **state)
     assert_int_equal(waiting(ALICE), 0);
 }
 
+/* What is misspelt would be answered as another request: all dropped where one was meant. */
+static void a_parameter_that_is_not_known_drops_nothing(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "/queue?refrence=x",      "/queue?Reference=x", "/queue?%72eference=x",
+        "/queue?reference=x&y=z", "/queue?all",         "/queue?reference=x&reference=y",
+        "?everthing=true",        "?%65verything=true", "?everything=true&everything=true"};
+    defer(ALICE, "one");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct text target = text_format(&fixture->arena, "/api/v1/users/alice%s", wrong[i]);
+        assert_int_equal(ASK_ADMIN(fixture, "DELETE", string_of(target)).status, 400);
+    }
+    struct answer answer = ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice/queue?refrence=x");
+    assert_string_equal(member(answer, "error"), "There is no parameter 'refrence' here, only: reference.");
+    answer = ASK_ADMIN(fixture, "DELETE", "/api/v1/groups/sip:team@example.com?x");
+    assert_string_equal(member(answer, "error"), "There is no parameter 'x' here.");
+    assert_int_equal(waiting(ALICE), 1);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/alice").status, 200);
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/queue?&limit=1&").status, 200);
+}
+
+/* Who has no account may have messages that wait; who has neither is misspelt. */
+static void who_has_neither_account_nor_messages_is_not_found(void **state)
+{
+    (void)state;
+    static const char *const asked[][2] = {{"GET", ""}, {"DELETE", ""}, {"POST", "/retry"}};
+    for (size_t i = 0; i < 3; i++) {
+        struct text nobody = text_format(&fixture->arena, "/api/v1/users/alcie/queue%s", asked[i][1]);
+        struct text bob = text_format(&fixture->arena, "/api/v1/users/bob/queue%s", asked[i][1]);
+        assert_int_equal(ASK_ADMIN(fixture, asked[i][0], string_of(nobody)).status, 404);
+        assert_int_equal(ASK_ADMIN(fixture, asked[i][0], string_of(bob)).status / 100, 2);
+    }
+    defer(TEXT("sip:gone@example.com"), "one");
+    assert_int_equal(number(ASK_ADMIN(fixture, "GET", "/api/v1/users/gone/queue"), "count"), 1);
+    assert_int_equal(number(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/gone/queue"), "dropped"), 1);
+}
+
 static void a_user_is_erased_and_the_record_stays(void **state)
 {
     (void)state;
@@ -267,6 +305,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ten_thousand_that_wait_are_a_list_of_bounded_size, begin, end),
         cmocka_unit_test_setup_teardown(an_admin_sees_what_waits_for_whom_and_why, begin, end),
         cmocka_unit_test_setup_teardown(an_admin_drops_messages_and_has_them_tried, begin, end),
+        cmocka_unit_test_setup_teardown(a_parameter_that_is_not_known_drops_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(who_has_neither_account_nor_messages_is_not_found, begin, end),
         cmocka_unit_test_setup_teardown(a_user_is_erased_and_the_record_stays, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

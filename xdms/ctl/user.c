@@ -51,8 +51,10 @@ enum ctl_exit ctl_user_add(struct ctl *ctl, int count, char **arguments)
         return ctl_error("no password on standard input");
     }
     char *written = NULL;
-    if (json_object_set_new(body, "name", json_string(arguments[0])) == 0 &&
-        json_object_set_new(body, "password", json_string(count == 2 ? arguments[1] : line)) == 0)
+    json_t *name = json_string(arguments[0]); /* in the path where it may exist already */
+    bool named = if_absent ? name != NULL : json_object_set(body, "name", name) == 0;
+    json_decref(name);
+    if (named && json_object_set_new(body, "password", json_string(count == 2 ? arguments[1] : line)) == 0)
         written = json_dumps(body, 0);
     json_decref(body);
     if (!written)

@@ -9,41 +9,43 @@
 #include "service_decide.h"
 
 #define BODY_ANY SIZE_MAX /* as large as the port lets in */
+#define ITS_OWN  "*"      /* parameters that the handler judges */
 
 struct admin_route {
     const char *method;
     const char *path; /* '*' stands for one segment, given to the handler as `argument` */
     admin_handler_fn *handle;
     size_t body_max;
-    bool at_policy; /* also at the policy port */
-    bool waits;     /* for the disk, inside */
+    bool at_policy;         /* also at the policy port */
+    bool waits;             /* for the disk, inside */
+    const char *parameters; /* of the query, separated by spaces; NULL: none */
 };
 
 static const struct admin_route routes[] = {
-    {"GET", "/api/v1/users", admin_users_list, 0},
+    {"GET", "/api/v1/users", admin_users_list, 0, .parameters = "after limit"},
     {"POST", "/api/v1/users", admin_users_create, ADMIN_JSON_MAX, .waits = true},
     {"GET", "/api/v1/users/*", admin_user_show, 0},
     {"PUT", "/api/v1/users/*", admin_user_put, ADMIN_JSON_MAX, .waits = true},
-    {"DELETE", "/api/v1/users/*", admin_user_delete, 0, .waits = true},
-    {"GET", "/api/v1/users/*/messages", admin_user_messages, 0},
-    {"GET", "/api/v1/users/*/queue", admin_user_queue, 0},
-    {"DELETE", "/api/v1/users/*/queue", admin_queue_drop, 0, .waits = true},
+    {"DELETE", "/api/v1/users/*", admin_user_delete, 0, .waits = true, .parameters = "everything"},
+    {"GET", "/api/v1/users/*/messages", admin_user_messages, 0, .parameters = "limit"},
+    {"GET", "/api/v1/users/*/queue", admin_user_queue, 0, .parameters = "after limit"},
+    {"DELETE", "/api/v1/users/*/queue", admin_queue_drop, 0, .waits = true, .parameters = "reference"},
     {"POST", "/api/v1/users/*/queue/retry", admin_queue_retry, 0, .waits = true},
-    {"GET", "/api/v1/queue", admin_queue, 0},
-    {"GET", "/api/v1/erasures", admin_erasures, 0},
-    {"GET", "/api/v1/groups", admin_groups_list, 0},
+    {"GET", "/api/v1/queue", admin_queue, 0, .parameters = "after limit"},
+    {"GET", "/api/v1/erasures", admin_erasures, 0, .parameters = "after limit"},
+    {"GET", "/api/v1/groups", admin_groups_list, 0, .parameters = "after limit"},
     {"GET", "/api/v1/groups/*", admin_group_show, 0},
-    {"PUT", "/api/v1/groups/*", admin_group_put, BODY_ANY},
+    {"PUT", "/api/v1/groups/*", admin_group_put, BODY_ANY, .parameters = "owner name"},
     {"DELETE", "/api/v1/groups/*", admin_group_delete, 0},
-    {"GET", "/api/v1/messages/*", admin_message_show, 0},
+    {"GET", "/api/v1/messages/*", admin_message_show, 0, .parameters = "limit"},
     {"GET", "/api/v1/users/*/groups", admin_user_groups, 0, .waits = true},
     {"POST", "/api/v1/search", admin_search, ADMIN_JSON_MAX},
     {"POST", "/api/v1/reindex", admin_reindex, ADMIN_JSON_MAX},
     {"POST", "/api/v1/backup", admin_backup, ADMIN_JSON_MAX},
-    {"POST", "/api/v1/import", admin_import, BODY_ANY},
-    {"GET", "/policy/v1/decide", decide_get, 0, true},
+    {"POST", "/api/v1/import", admin_import, BODY_ANY, .parameters = "existing"},
+    {"GET", "/policy/v1/decide", decide_get, 0, true, .parameters = ITS_OWN},
     {"POST", "/policy/v1/decide", decide_post, DECIDE_JSON_MAX, true},
-    {"GET", "/policy/v1/explain", explain_get, 0, true},
+    {"GET", "/policy/v1/explain", explain_get, 0, true, .parameters = ITS_OWN},
     {"GET", "/api/v1/openapi.json", admin_openapi, 0, true},
 };
 
@@ -276,6 +278,15 @@ static bool decode(struct arena *arena, struct text raw, struct text *decoded_ou
            text_find_char(*decoded_out, '\0') == decoded_out->length;
 }
 
+static bool parameters_fit(struct admin_call *call)
+{
+    const char *names = call->route->parameters ? call->route->parameters : "";
+    bool fit = strcmp(names, ITS_OWN) == 0 || admin_parameters_known(call, names);
+    if (!fit)
+        call->route = NULL;
+    return fit;
+}
+
 static bool find_route(struct admin_call *call)
 {
     struct arena *arena = call->request->arena;
@@ -293,7 +304,7 @@ static bool find_route(struct admin_call *call)
         if (text_equal(method, text_of(routes[i].method))) {
             call->route = &routes[i];
             if (decode(arena, raw, &call->argument) && decode(arena, call->query, &query))
-                return true;
+                return parameters_fit(call);
             call->route = NULL;
             admin_error(call, 400, TEXT("The path or the query has a broken escape."));
             return false;

@@ -63,7 +63,7 @@ static bool read_backup(struct admin_call *call, struct backup *backup)
     struct text folder;
     bool broken = false;
     json_t *body;
-    if (!admin_body(call, &body))
+    if (!admin_body(call, "folder check", &body))
         return false;
     const json_t *check = json_object_get(body, "check");
     bool given = admin_member(body, "folder", &folder, &broken);

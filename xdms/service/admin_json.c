@@ -47,13 +47,17 @@ json_t *admin_string(struct admin_call *call, struct text text)
     return json_stringn(text.length ? text.bytes : "", text.length);
 }
 
-bool admin_body(struct admin_call *call, json_t **body_out)
+bool admin_body(struct admin_call *call, const char *members, json_t **body_out)
 {
     json_error_t error;
     struct text body = call->request->body;
     *body_out = json_loadb(body.length ? body.bytes : "", body.length, JSON_REJECT_DUPLICATES, &error);
-    if (json_is_object(*body_out))
-        return true;
+    if (json_is_object(*body_out)) {
+        bool known = !members || admin_members_known(call, *body_out, members);
+        if (!known)
+            json_decref(*body_out);
+        return known;
+    }
     struct text sentence = TEXT("The body is no JSON object.");
     if (!*body_out)
         sentence = text_format(call->request->arena, "The body is no JSON: line %d: %s.", error.line, error.text);

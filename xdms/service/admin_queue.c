@@ -79,15 +79,24 @@ enum http_progress admin_queue(struct admin_call *call)
     return status == OK ? answer_page(call, TEXT(""), &page) : admin_refused(call, status, NULL);
 }
 
-/* False: answered. Messages may wait for one whose account has gone. */
+/* False: answered. Messages may wait for one whose account has gone; of whom there is nothing is misspelt. */
 static bool find_owner(struct admin_call *call, struct text *owner_out)
 {
     struct arena *arena = call->request->arena;
     *owner_out = user_address(call->argument, call->service->settings.domain, arena);
     if (owner_out->length == 0)
         return admin_error(call, 404, TEXT("There is no such user.")), false;
-    if (document_owner(call->service->documents, *owner_out, arena, owner_out) != OK)
-        return admin_refused(call, FAILED, NULL), false;
+    struct deferred_figures figures = {0};
+    struct user user;
+    enum status status = document_owner(call->service->documents, *owner_out, arena, owner_out);
+    if (status == OK)
+        status = deferred_figures(call->service->documents, *owner_out, &figures);
+    if (status == OK && figures.count == 0)
+        status = user_get(call->service->documents, *owner_out, arena, &user);
+    if (status == NOT_FOUND)
+        return admin_error(call, 404, TEXT("There is no such user, and nothing waits for that address.")), false;
+    if (status != OK)
+        return admin_refused(call, status, NULL), false;
     return true;
 }
 

@@ -53,7 +53,7 @@ static bool read_usage(struct admin_call *call, struct reindex *reindex)
     struct text auid;
     bool broken = false;
     json_t *body;
-    if (!admin_body(call, &body))
+    if (!admin_body(call, "usage", &body))
         return false;
     bool given = admin_member(body, "usage", &auid, &broken);
     reindex->usage = given ? usage_find(documents_usages(call->service->documents), auid) : NULL;

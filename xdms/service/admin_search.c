@@ -44,7 +44,7 @@ static bool read_order(struct admin_call *call, struct admin_search *search)
     struct text target = {0}, query = {0}, after = {0};
     bool broken = false;
     json_t *body;
-    if (!admin_body(call, &body))
+    if (!admin_body(call, "target query max after", &body))
         return false;
     bool given = admin_member(body, "target", &target, &broken);
     given = admin_member(body, "query", &query, &broken) && given;

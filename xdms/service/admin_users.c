@@ -3,6 +3,7 @@
 #include "deferred.h"
 #include "service_admin.h"
 
+#define USER_MEMBERS  "password displayName aliases addAliases removeAliases keepSeconds roles"
 #define BINDINGS_PAGE 100 /* contacts deleted in one transaction; most users have under five */
 
 struct wanted_user {
@@ -80,7 +81,7 @@ enum http_progress admin_users_create(struct admin_call *call)
     struct refusal refusal = {0};
     struct user user = {0};
     bool broken = false;
-    if (!admin_body(call, &body))
+    if (!admin_body(call, "name " USER_MEMBERS, &body))
         return HTTP_DONE;
     if (!admin_member(body, "name", &wanted.name, &broken) || !read_wanted(call, body, &wanted)) {
         json_decref(body);
@@ -105,7 +106,7 @@ enum http_progress admin_user_put(struct admin_call *call)
 {
     json_t *body;
     struct wanted_user wanted = {.name = call->argument};
-    if (!admin_body(call, &body))
+    if (!admin_body(call, "ifAbsent " USER_MEMBERS, &body))
         return HTTP_DONE;
     if (read_wanted(call, body, &wanted))
         put_user(call, &wanted);

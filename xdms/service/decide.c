@@ -84,7 +84,7 @@ enum http_progress decide_post(struct admin_call *call)
 {
     json_t *body;
     size_t count;
-    if (!admin_body(call, &body))
+    if (!admin_body(call, NULL, &body))
         return HTTP_DONE;
     const json_t *many = json_object_get(body, "questions");
     question_at(body, 0, &count);

@@ -54,8 +54,13 @@ enum http_progress admin_answer(struct admin_call *call, int status, json_t *bod
 enum http_progress admin_error(struct admin_call *call, int status, struct text sentence);
 enum http_progress admin_refused(struct admin_call *call, enum status status, const struct refusal *refusal);
 
-/* False when the request was answered already: no JSON object, too large. Freed with json_decref. */
-bool admin_body(struct admin_call *call, json_t **body_out);
+/* False when the request was answered already: no JSON object, or it has another member than `members`, which are
+ * separated by spaces; NULL: the caller judges them. Freed with json_decref. */
+bool admin_body(struct admin_call *call, const char *members, json_t **body_out);
+
+/* False when the request was answered already: another name than `names`, or one of them twice. */
+bool admin_parameters_known(struct admin_call *call, const char *names);
+bool admin_members_known(struct admin_call *call, json_t *body, const char *names);
 
 /* NULL and absent give false; what is there but no string too, with *broken_out set. */
 bool admin_member(const json_t *body, const char *name, struct text *value_out, bool *broken_out);
