@@ -169,7 +169,8 @@ struct document_change {
     bool content_type_fits; /* checked by the caller; a mismatch is refused here, in its place of the order (415) */
     struct text who;        /* canonical, for the change record */
     struct text root_uri;
-    struct arena *arena; /* lives as long as the change */
+    struct text owner_addresses; /* beside the owner's address of record, separated by blanks */
+    struct arena *arena;         /* lives as long as the change */
 
     /* results, when document_change_run says DOCUMENT_FINISHED */
     enum status status;     /* OK, NOT_FOUND, REFUSED (see refusal), FULL, FAILED, CONFLICT (lost DOCUMENT_TRIES_MAX),

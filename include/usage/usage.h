@@ -130,7 +130,8 @@ struct usage_claim {
 struct usage_subject { /* what the sheets may ask about the document: passed as parameters */
     struct text owner; /* canonical XUI, empty in the global tree */
     struct text name;
-    struct text root_uri; /* "http://host/xcap-root/", may be empty */
+    struct text root_uri;  /* "http://host/xcap-root/", may be empty */
+    struct text addresses; /* further ones of the owner, canonical, separated by blanks */
 };
 
 /* All checks of RFC 4825 §8.2.2 to §8.2.5 on a whole document: UTF-8, limits, well-formed, schema, constraints.

@@ -8,6 +8,10 @@
   <xsl:param name="owner"/>
   <xsl:param name="name"/>
   <xsl:param name="root-uri"/>
+  <xsl:param name="addresses"/>
+
+  <xsl:variable name="upper">ABCDEFGHIJKLMNOPQRSTUVWXYZ</xsl:variable>
+  <xsl:variable name="lower">abcdefghijklmnopqrstuvwxyz</xsl:variable>
 
   <!-- Text of the document reaches the answer through templates that ask for it, never by itself. -->
   <xsl:template match="text()"/>
@@ -75,6 +79,23 @@
     <xsl:param name="uri"/>
     <func:result select="string($uri) != '' and not(starts-with($uri, '/')) and
         not(contains(substring-before(concat($uri, '/'), '/'), ':'))"/>
+  </func:function>
+
+  <!-- Any address of the owner. His are canonical: the host in lower case, a number without the marks that make it
+       easier to read. -->
+  <func:function name="c:is-owner">
+    <xsl:param name="address"/>
+    <xsl:variable name="canonical">
+      <xsl:choose>
+        <xsl:when test="starts-with($address, 'tel:')"><xsl:value-of select="translate($address, '-.()', '')"/></xsl:when>
+        <xsl:otherwise>
+          <xsl:value-of select="concat(substring-before($address, '@'), '@',
+              translate(substring-after($address, '@'), $upper, $lower))"/>
+        </xsl:otherwise>
+      </xsl:choose>
+    </xsl:variable>
+    <func:result select="$address = $owner or $canonical = $owner or (not(contains($canonical, ' ')) and
+        contains(concat(' ', $addresses, ' '), concat(' ', $canonical, ' ')))"/>
   </func:function>
 
   <func:function name="c:is-http">

@@ -5,9 +5,6 @@
     xmlns:func="http://exslt.org/functions" xmlns:str="http://exslt.org/strings"
     extension-element-prefixes="func str" exclude-result-prefixes="c">
 
-  <xsl:variable name="upper">ABCDEFGHIJKLMNOPQRSTUVWXYZ</xsl:variable>
-  <xsl:variable name="lower">abcdefghijklmnopqrstuvwxyz</xsl:variable>
-
   <!-- Scheme and host have no case. -->
   <func:function name="c:authority">
     <xsl:param name="uri"/>
@@ -19,13 +16,6 @@
   <func:function name="c:path">
     <xsl:param name="uri"/>
     <func:result select="concat('/', substring-after(substring-after($uri, '://'), '/'))"/>
-  </func:function>
-
-  <!-- An address as the owner's is written: the host in lower case. -->
-  <func:function name="c:is-owner">
-    <xsl:param name="address"/>
-    <xsl:variable name="host" select="translate(substring-after($address, '@'), $upper, $lower)"/>
-    <func:result select="$address = $owner or concat(substring-before($address, '@'), '@', $host) = $owner"/>
   </func:function>
 
   <!-- `shared`: lists of the global tree too. -->

@@ -357,6 +357,64 @@ static void each_role_may_what_the_manifest_says(void **state)
     }
 }
 
+static struct http_response put_profile(const char *user, const char *target, const char *uri)
+{
+    const char *body =
+        text_cstring(&fixture->arena, text_format(&fixture->arena,
+                                                  "<user-profiles xmlns=\"urn:oma:xml:xdm:user-profile\">"
+                                                  "<user-profile uri=\"%s\"/></user-profiles>",
+                                                  uri));
+    return ASK(.method = "PUT", .target = target,
+               .headers = {digest_of(user, user, "PUT", target),
+                           {TEXT("Content-Type"), TEXT("application/vnd.oma.user-profile+xml")}},
+               .body = body);
+}
+
+/* OMA Shared Profile: the owner writes the one, the operator the other, under whichever address the document has. */
+static void a_profile_names_its_owner_by_any_address_of_his(void **state)
+{
+    (void)state;
+#define PROFILES "/xcap-root/org.openmobilealliance.user-profile/users/"
+#define LOCKED   "/xcap-root/org.openmobilealliance.locked-user-profile/users/"
+    static const struct {
+        const char *user, *target, *uri;
+        int status;
+    } cases[] = {
+        {"alice", PROFILES "sip:alice@example.com/user-profile", "sip:alice@example.com", 201},
+        {"alice", PROFILES "sip:alice@example.com/user-profile", "tel:+15550100", 200},
+        {"alice", PROFILES "tel:+1-555-0100/user-profile", "tel:+1-555-0100", 200},
+        {"root", PROFILES "tel:+15550100/user-profile", "tel:+15550100", 200},
+        {"alice", PROFILES "tel:+15550100/user-profile", "tel:+15550101", 409},
+        {"alice", PROFILES "tel:+15550100/user-profile", "tel:+1555010", 409},
+        {"alice", PROFILES "tel:+15550100/user-profile", "tel:", 409},
+        {"alice", PROFILES "tel:+15550100/user-profile", "", 409},
+        {"alice", PROFILES "tel:+15550100/user-profile", "sip:bob@example.com", 409},
+        {"root", PROFILES "sip:alice@example.com/user-profile", "sip:root@example.com", 409},
+        {"bob", PROFILES "sip:bob@example.com/user-profile", "tel:+15550100", 409},
+        {"bob", PROFILES "sip:alice@example.com/user-profile", "sip:alice@example.com", 403},
+        {"rls", PROFILES "sip:alice@example.com/user-profile", "sip:alice@example.com", 403},
+        {"alice", LOCKED "tel:+15550100/locked-user-profile", "tel:+15550100", 403},
+        {"chief", LOCKED "sip:alice@example.com/locked-user-profile", "tel:+15550100", 201},
+        {"chief", LOCKED "sip:alice@example.com/locked-user-profile", "sip:chief@example.com", 409},
+        {"root", LOCKED "sip:alice@example.com/locked-user-profile", "sip:alice@example.com", 200},
+        {"reader", LOCKED "sip:alice@example.com/locked-user-profile", "sip:alice@example.com", 403},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http_response response = put_profile(cases[i].user, cases[i].target, cases[i].uri);
+        if (response.status != cases[i].status)
+            fail_msg("%s %s %s: %d", cases[i].user, cases[i].target, cases[i].uri, response.status);
+        if (response.status == 409)
+            assert_true(text_find(response.body, TEXT("<constraint-failure phrase=\"Wrong User Profile URI\">")) <
+                        response.body.length);
+    }
+    assert_int_equal(get_as("bob", PROFILES "tel:+15550100/user-profile"), 200);
+    assert_int_equal(get_as("bob", LOCKED "tel:+15550100/locked-user-profile"), 200);
+    assert_int_equal(get_as("reader", LOCKED "tel:+15550100/locked-user-profile"), 200);
+    assert_int_equal(STATUS(.target = LOCKED "tel:+15550100/locked-user-profile"), 401);
+    assert_int_equal(delete_as("alice", LOCKED "tel:+15550100/locked-user-profile"), 403);
+    assert_int_equal(delete_as("alice", PROFILES "tel:+15550100/user-profile"), 200);
+}
+
 static void an_auditor_changes_nothing_not_even_at_home(void **state)
 {
     (void)state;
@@ -433,6 +491,7 @@ int main(void)
         TEST(an_intended_identity_must_be_ones_own),
         TEST(any_alias_in_a_target_is_one_home),
         TEST(each_role_may_what_the_manifest_says),
+        TEST(a_profile_names_its_owner_by_any_address_of_his),
         TEST(an_auditor_changes_nothing_not_even_at_home),
         TEST(basic_is_taken_over_tls_alone),
         TEST(who_fails_too_often_waits_and_is_told_how_long),

@@ -15,6 +15,7 @@ TYPE = "application/vnd.oma.search+xml"
 PROFILES = "org.openmobilealliance.user-profile"
 GROUPS = "org.openmobilealliance.groups"
 LISTS = "resource-lists"
+KNOWN = "org.openmobilealliance.group-usage-list"
 PROFILE_TYPE = "application/vnd.oma.user-profile+xml"
 SEARCH = "{urn:oma:xml:xdm:search}"
 PEOPLE = 30
@@ -197,6 +198,39 @@ def check_memberships(server):
     assert server.ctl("user", "groups", "dave") == ""
 
 
+def check_memberships_by_lists(server):
+    """Whoever gets what is sent to a group is in it: the lists behind its lists are followed in the same way and as far."""
+    root = f"http://127.0.0.1:{server.ports['http']}/xcap-root/"
+
+    def external(path):
+        return f'<external anchor="{root}{path}"/>'
+
+    def named(name, user="alice", document="walk", usage=LISTS):
+        return f"{usage}/users/sip:{user}@example.com/{document}/~~/resource-lists/list%5b@name=%22{name}%22%5d"
+
+    def put(usage, user, name, body, kind):
+        status, text = server.curl("PUT", server.url(usage, user, name), user, body, kind)
+        assert status in (200, 201), text
+
+    def put_lists(user, name, lists, usage=LISTS, kind="application/resource-lists+xml"):
+        body = "".join(f'<list name="{key}">{content}</list>' for key, content in lists.items())
+        put(usage, user, name, f'<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists">{body}</resource-lists>', kind)
+
+    gina = '<entry uri="sip:gina@example.com"/>'
+    put_lists("alice", "walk", {"here": gina, "loop": external(named("loop")) + external(named("here")),
+                                "one": f'<entry-ref ref="{named("here")}/entry"/>', "1": external(named("2")),
+                                "2": external(named("3")), "3": external(named("4")), "4": gina})
+    put_lists("carol", "walk", {"hers": gina})
+    put_lists("alice", "index", {"known": '<entry uri="sip:w-looped@example.com"/>'}, usage=KNOWN,
+              kind="application/vnd.oma.group-usage-list+xml")
+    for name, path in [("looped", named("loop")), ("referred", named("one")), ("deepest", named("2")), ("deeper", named("1")),
+                       ("foreign", named("hers", "carol")), ("known", named("known", document="index", usage=KNOWN))]:
+        put(GROUPS, "alice", "w-" + name, NESTED.format("w-" + name, external(path)), "application/vnd.oma.poc.groups+xml")
+    lines = server.ctl("user", "groups", "sip:gina@example.com").splitlines()
+    found = {line.split()[0][4:].split("@")[0]: line.partition("through ")[2] for line in lines}
+    assert found == dict.fromkeys(["w-looped", "w-referred", "w-deepest", "w-known"], "external list"), found
+
+
 def check_admin(server):
     assert server.ctl("find", "people", "anna", "MÜLLER", "07").split() == ["sip:p07@example.com", "Anna", "Müller", "07"]
     assert server.ctl("find", "people", "hidden").split()[0] == "sip:carol@example.com", "admins find everybody"
@@ -239,6 +273,7 @@ def test(server):
     check_refusals(searcher, server)
     check_limits(searcher, server)
     check_memberships(server)
+    check_memberships_by_lists(server)
     check_admin(server)
     check_new_index(server)
 

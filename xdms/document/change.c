@@ -245,7 +245,8 @@ static void blame_body(struct document_change *change)
 /* RFC 4825 §8.2.5 wants uniqueness before other constraints, so a sheet's refusal waits for a look at the claims. */
 static enum status check_result(struct document_change *change, struct text bytes)
 {
-    const struct usage_subject subject = {change->place.key.owner, change->place.key.name, change->root_uri};
+    const struct usage_subject subject = {change->place.key.owner, change->place.key.name, change->root_uri,
+                                          change->owner_addresses};
     change->claims = NULL;
     change->claims_count = 0;
     enum status status = usage_check(change->place.usage, &subject, bytes, &change->round, &change->claims,

@@ -89,6 +89,10 @@ void import_document_begin(struct import_line *line)
     change_begin(&line->change, import->call->service, import->call->request, &place);
     line->change.body = body;
     line->change.who = IMPORT_WHO;
+    if (change_name_owner(&line->change) != OK) {
+        import_line_fail(line, FAILED, &refusal);
+        return;
+    }
     line->change.if_match = NULL;
     line->change.if_none_match = import->existing == EXISTING_REPLACED ? NULL : &any;
     if (import->existing == EXISTING_REPLACED && is_there(line, body))

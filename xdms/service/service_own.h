@@ -162,6 +162,8 @@ enum document_step xcap_change(struct xcap_call *call, struct http_response *res
 int64_t request_date_ms(const struct http_request *request, const char *name);
 
 /* Fills a change with what any request to change a document says. */
+/* What the owner is called beside his address of record, so that documents may name him by it. */
+enum status change_name_owner(struct document_change *change);
 void change_begin(struct document_change *change, const struct service *service, const struct http_request *request,
                   const struct document_place *place);
 void change_count(const struct service *service, const struct document_change *change);

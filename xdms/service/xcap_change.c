@@ -21,6 +21,22 @@ void change_begin(struct document_change *change, const struct service *service,
     };
 }
 
+enum status change_name_owner(struct document_change *change)
+{
+    struct user user;
+    struct text_builder addresses;
+    if (change->place.tree != XCAP_USERS || change->deletion)
+        return OK;
+    enum status status = user_get(change->documents, change->place.key.owner, change->arena, &user);
+    if (status != OK)
+        return status == NOT_FOUND ? OK : status;
+    builder_init(&addresses, change->arena);
+    for (size_t i = 0; i < user.aliases_count; i++)
+        builder_add_format(&addresses, i ? " %.*s" : "%.*s", TEXT_ARG(user.aliases[i]));
+    change->owner_addresses = builder_text(&addresses);
+    return OK;
+}
+
 int64_t request_date_ms(const struct http_request *request, const char *name)
 {
     struct text value;
@@ -65,14 +81,18 @@ static struct text without_declaration(struct text body)
     return coded && !utf8 ? body : text_slice(rest, end + strlen("?>"), rest.length);
 }
 
-static void begin(struct xcap_call *call)
+static enum status begin(struct xcap_call *call)
 {
+    const struct requester *who = &call->caller.requester;
     change_begin(&call->change, call->service, call->request, &call->place);
     if (call->selector && call->service->settings.element_declarations)
         call->change.body = without_declaration(call->change.body);
     call->change.selector = call->selector;
     call->change.who = call->caller.requester.address;
     call->changing = true;
+    /* who is here under the only address that he has needs no look-up */
+    bool plain = who->identities_count == 1 && text_equal(who->address, call->place.key.owner);
+    return plain ? OK : change_name_owner(&call->change);
 }
 
 static struct text refused_type(const struct xcap_call *call, enum content_fit fit, struct text wanted)
@@ -90,7 +110,8 @@ enum status xcap_check_content(struct xcap_call *call, struct refusal *refusal)
     struct text expected;
     if (fit == CONTENT_FITS && !http_header(call->request, "Expect", &expected))
         return OK;
-    begin(call);
+    if (begin(call) != OK)
+        return FAILED;
     call->changing = false; /* there may be no body yet */
     call->change.content_type_fits = fit == CONTENT_FITS || fit == CONTENT_OTHER_CHARSET;
     enum status status = document_change_look(&call->change);
@@ -106,8 +127,10 @@ enum document_step xcap_change(struct xcap_call *call, struct http_response *res
                                struct refusal *refusal)
 {
     struct document_change *change = &call->change;
-    if (!call->changing)
-        begin(call);
+    if (!call->changing && begin(call) != OK) {
+        *status_out = FAILED;
+        return DOCUMENT_FINISHED;
+    }
     if (document_change_run(change, change_done, call->request) == DOCUMENT_WAITING)
         return DOCUMENT_WAITING;
     *status_out = change->status;

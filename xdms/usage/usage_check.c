@@ -91,6 +91,7 @@ static enum status check_constraints(const struct usage_loaded *loaded, const st
         {"owner", subject->owner},
         {"name", subject->name},
         {"root-uri", subject->root_uri},
+        {"addresses", subject->addresses},
     };
     struct text output;
     enum status status = xml_sheet_apply(loaded->constraints, document, parameters,
