@@ -171,6 +171,42 @@ static void refused_as(const struct usage *usage, const char *bytes, const char 
 
 #define GROUP(services) "<group xmlns='urn:oma:xml:poc:list-service'>" services "</group>"
 
+static enum status checked_of_several_addresses(const char *auid, const char *bytes)
+{
+    const struct usage_claim *claims;
+    size_t count;
+    struct refusal refusal;
+    const struct usage_subject subject = {TEXT("sip:ann@example.com"), TEXT("index"), TEXT("http://h/xcap-root/"),
+                                          TEXT("tel:+15550100 sip:annie@example.com")};
+    const struct usage *usage = usage_find(real, text_of(auid));
+    return usage_check(usage, &subject, text_of(bytes), &arena, &claims, &count, &refusal);
+}
+
+static void documents_name_their_owner_by_any_address(void **state)
+{
+    (void)state;
+#define PRESENCE(entity) "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='" entity "'/>"
+#define LIST_OF(user)                                                                                                  \
+    "<rls-services xmlns='urn:ietf:params:xml:ns:rls-services'><service uri='sip:l@example.com'>"                      \
+    "<resource-list>http://h/xcap-root/resource-lists/users/" user "/index</resource-list></service></rls-services>"
+    static const struct {
+        const char *auid, *bytes;
+        enum status status;
+    } cases[] = {
+        {"pidf-manipulation", PRESENCE("pres:annie@Example.com"), OK},
+        {"pidf-manipulation", PRESENCE("tel:+1-555-0100"), OK},
+        {"pidf-manipulation", PRESENCE("tel:+1-555-0101"), REFUSED},
+        {"pidf-manipulation", PRESENCE("tel:+15550100 sip:annie@example.com"), REFUSED},
+        {"rls-services", LIST_OF("tel:+15550100"), OK},
+        {"rls-services", LIST_OF("sip%3Aannie%40example.com"), OK},
+        {"rls-services", LIST_OF("sip:an@example.com"), REFUSED},
+        {"rls-services", LIST_OF("tel:"), REFUSED},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (checked_of_several_addresses(cases[i].auid, cases[i].bytes) != cases[i].status)
+            fail_msg("%s", cases[i].bytes);
+}
+
 static void an_address_is_claimed_in_canonical_form(void **state)
 {
     (void)state;
@@ -540,6 +576,7 @@ int main(void)
         in_folder(roles_above_include_those_below),
         cmocka_unit_test(without_access_rows_the_defaults_hold),
         cmocka_unit_test(an_auditor_reads_and_never_writes_in_every_usage),
+        cmocka_unit_test(documents_name_their_owner_by_any_address),
         cmocka_unit_test(an_address_is_claimed_in_canonical_form),
         cmocka_unit_test(a_byte_order_mark_hides_no_claim),
         cmocka_unit_test(claims_of_siblings_have_positions),
