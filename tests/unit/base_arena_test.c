@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +93,39 @@ static void heap_memory_is_zeroed_and_keeps_its_bytes_when_resized(void **state)
     free(memory);
 }
 
+static void *use_many(void *ignored)
+{
+    struct arena arenas[40];
+    (void)ignored;
+    for (size_t i = 0; i < 40; i++) {
+        arena_init(&arenas[i], "test");
+        arena_alloc(&arenas[i], 10);
+    }
+    for (size_t i = 0; i < 40; i++)
+        arena_clear(&arenas[i]);
+    return NULL;
+}
+
+static void run_threads(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, use_many, NULL), 0);
+        pthread_join(thread, NULL);
+    }
+}
+
+/* Blocks are kept for the next request of the same thread, and nobody else will ever take them. */
+static void a_thread_that_ends_leaves_nothing(void **state)
+{
+    (void)state;
+    mallopt(M_ARENA_MAX, 1); /* mallinfo2 counts the first one alone */
+    run_threads(1);
+    size_t before = mallinfo2().uordblks;
+    run_threads(16);
+    assert_true(mallinfo2().uordblks < before + (size_t)16 * 4096);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +134,7 @@ int main(void)
         cmocka_unit_test(the_total_counts_what_was_asked_for),
         cmocka_unit_test(an_arena_may_be_used_after_clear),
         cmocka_unit_test(heap_memory_is_zeroed_and_keeps_its_bytes_when_resized),
+        cmocka_unit_test(a_thread_that_ends_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

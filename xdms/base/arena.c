@@ -3,6 +3,7 @@
 #include "arena.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,7 +56,37 @@ void arena_init(struct arena *arena, const char *name)
 static _Thread_local struct {
     struct arena_block *first;
     size_t count;
+    bool known; /* goes with its thread */
 } spare;
+
+static pthread_key_t spare_key;
+
+static void spare_clear(void *ignored)
+{
+    (void)ignored;
+    while (spare.first) {
+        struct arena_block *block = spare.first;
+        spare.first = block->next;
+        free(block);
+    }
+    spare.count = 0;
+    spare.known = false;
+}
+
+static void spare_open(void)
+{
+    if (pthread_key_create(&spare_key, spare_clear) != 0)
+        abort();
+}
+
+/* Threads that end, as those of a backup, leave nothing behind. */
+static void spare_know(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, spare_open);
+    pthread_setspecific(spare_key, &spare);
+    spare.known = true;
+}
 
 static struct arena_block *take_spare(void)
 {
@@ -96,6 +127,8 @@ static void block_free(struct arena_block *block)
         free(block);
         return;
     }
+    if (!spare.known)
+        spare_know();
     block->next = spare.first;
     spare.first = block;
     spare.count++;
