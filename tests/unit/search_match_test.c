@@ -149,6 +149,38 @@ static void work_is_limited(void **state)
     assert_false(search_make(&query, &subject, TEXT(""), &out));
 }
 
+/* Each of them is a copy until the document has been looked at. */
+static void copies_of_texts_are_limited(void **state)
+{
+    (void)state;
+    const char *const values[] = {"lower-case($u/c)", "$u/d"};
+    struct text_builder bytes;
+    builder_init(&bytes, &arena);
+    builder_add(&bytes, TEXT("<a xmlns='urn:d'><b><c>"));
+    for (int i = 0; i < 50000; i++)
+        builder_add(&bytes, TEXT("ABCDEFGH "));
+    builder_add(&bytes, TEXT("</c><d><e/>"));
+    for (int i = 0; i < 50000; i++)
+        builder_add(&bytes, TEXT("ABCDEFGH "));
+    builder_add(&bytes, TEXT("</d></b></a>"));
+    const char *large = text_cstring(&arena, builder_text(&bytes));
+    for (size_t k = 0; k < 2; k++) {
+        struct search_query query;
+        struct text_builder where;
+        builder_init(&where, &arena);
+        for (int i = 0; i < 40; i++)
+            builder_add_format(&where, "%s contains(%s, 'no')", i ? " or" : "where", values[k]);
+        builder_add(&where, TEXT(" return <r/>"));
+        parse(text_cstring(&arena, builder_text(&where)), &query);
+        struct search_subject subject = subject_of(large, &query);
+        subject.work = 1000000;
+        size_t before = arena.total;
+        assert_false(search_holds(&query, &subject));
+        assert_int_equal(subject.work, 0);
+        assert_true(arena.total - before < 5000000);
+    }
+}
+
 static void a_returned_element_has_a_limit(void **state)
 {
     (void)state;
@@ -188,6 +220,7 @@ int main(void)
         test(attributes_with_a_namespace_get_a_prefix),
         test(later_keys_decide_where_earlier_are_equal),
         test(work_is_limited),
+        test(copies_of_texts_are_limited),
         test(a_returned_element_has_a_limit),
         test(case_is_that_of_all_scripts),
     };

@@ -42,8 +42,11 @@ static struct texts values_in_case(const struct search_expression *value, struct
 {
     struct texts inner = values_of(value->left, subject, true);
     struct text *changed = arena_array(subject->arena, struct text, inner.count);
-    for (size_t i = 0; i < inner.count; i++)
+    for (size_t i = 0; i < inner.count; i++) {
+        if (by != same_case && !search_spend(subject, search_copy_work(inner.items[i].length)))
+            return (struct texts){0};
         changed[i] = by(subject->arena, inner.items[i]);
+    }
     return (struct texts){changed, inner.count};
 }
 

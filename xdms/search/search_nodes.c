@@ -56,7 +56,7 @@ bool search_node_text(const struct search_path *path, struct search_subject *sub
         *text_out = element->text;
         return element->text.length > 0;
     }
-    if (element->first_child && !search_spend(subject, (element->end - element->begin) / 64 + 1))
+    if (element->first_child && !search_spend(subject, search_copy_work(element->end - element->begin)))
         return false;
     *text_out = xml_element_text(subject->document, element, subject->arena);
     return true;
