@@ -58,16 +58,8 @@ enum status imsettings_read(struct text document, struct arena *arena, struct im
     *settings_out = IMSETTINGS_STANDARD;
     if (xml_tree_read(document, arena, &root) != OK || !text_equal(root->namespace, NAMESPACE))
         return REFUSED;
-    for (const struct xml_element *element = root; element;) {
+    for (const struct xml_element *element = root; element; element = xml_next(element, root))
         if (!read_element(element, settings_out))
             return REFUSED;
-        if (element->first_child) {
-            element = element->first_child;
-            continue;
-        }
-        while (element != root && !element->next)
-            element = element->parent;
-        element = element == root ? NULL : element->next;
-    }
     return OK;
 }

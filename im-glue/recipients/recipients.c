@@ -131,22 +131,6 @@ static void take_element(struct reading *reading, const struct xml_element *elem
         take_anchor(reading, element, TEXT("ref"));
 }
 
-/* All below the root, in document order; the tree is of bounded depth but this needs none. */
-static void take_tree(struct reading *reading, const struct xml_element *root)
-{
-    const struct xml_element *element = root;
-    while (element && !reading->full) {
-        take_element(reading, element);
-        if (element->first_child) {
-            element = element->first_child;
-            continue;
-        }
-        while (element != root && !element->next)
-            element = element->parent;
-        element = element == root ? NULL : element->next;
-    }
-}
-
 enum status recipients_read(struct text document, size_t count_max, struct arena *arena,
                             struct recipients *recipients_out, const char **reason_out)
 {
@@ -159,7 +143,8 @@ enum status recipients_read(struct text document, size_t count_max, struct arena
     *reason_out = "Malformed Recipient List";
     if (xml_tree_read(document, arena, &root) != OK || !xml_is(root, RESOURCE_LISTS, TEXT("resource-lists")))
         return REFUSED;
-    take_tree(&reading, root);
+    for (const struct xml_element *element = root; element && !reading.full; element = xml_next(element, root))
+        take_element(&reading, element);
     HASH_CLEAR(hh, reading.known);
     *reason_out = reading.reason;
     return reading.full ? FULL : (reading.reason ? REFUSED : OK);

@@ -58,6 +58,7 @@ bool text_cut(struct text text, char separator, struct text *before_out, struct 
 /* Decimal digits only, no sign, no overflow; false otherwise. */
 bool text_to_u64(struct text text, uint64_t *value_out);
 bool text_hex_to_u64(struct text text, uint64_t *value_out);
+int text_hex_digit(char character); /* of either case; -1: it is none */
 
 /* Keyed hash for tables that hold what peers send; `seed` is random per process (text_hash_seed). */
 uint64_t text_hash(struct text text, uint64_t seed);

@@ -42,6 +42,9 @@ struct text xml_element_text(struct text document, const struct xml_element *ele
 /* First child, next sibling of the same name; NULL when there is none. */
 const struct xml_element *xml_child(const struct xml_element *parent, struct text namespace, struct text local);
 const struct xml_element *xml_next_same(const struct xml_element *element);
+/* The next element inside `top`, or, with NULL, of the whole tree, in document order, `top` itself being the first;
+ * NULL behind the last. */
+const struct xml_element *xml_next(const struct xml_element *element, const struct xml_element *top);
 bool xml_is(const struct xml_element *element, struct text namespace, struct text local);
 
 /* Attribute without namespace, and with one. False when absent. */

@@ -152,6 +152,26 @@ static void a_fragment_uses_the_prefixes_of_its_place(void **state)
     arena_clear(&arena);
 }
 
+static void a_walk_meets_all_in_document_order_and_stays_inside(void **state)
+{
+    (void)state;
+    struct arena arena;
+    const struct xml_element *root;
+    struct text_builder met;
+    arena_init(&arena, "test");
+    builder_init(&met, &arena);
+    assert_int_equal(xml_tree_read(text_of("<a><b><c/><d><e/></d></b><f/></a>"), &arena, &root), OK);
+    for (const struct xml_element *element = root; element; element = xml_next(element, NULL))
+        builder_add(&met, element->local);
+    builder_add_char(&met, ' ');
+    for (const struct xml_element *element = root->first_child; element; element = xml_next(element, root->first_child))
+        builder_add(&met, element->local);
+    assert_text(builder_text(&met), "abcdef bcde");
+    const struct xml_element *leaf = root->first_child->next;
+    assert_null(xml_next(leaf, leaf));
+    arena_clear(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +179,7 @@ int main(void)
         cmocka_unit_test(what_is_not_namespace_well_formed_is_refused),
         cmocka_unit_test(depth_attributes_and_declarations_are_bounded),
         cmocka_unit_test(a_fragment_uses_the_prefixes_of_its_place),
+        cmocka_unit_test(a_walk_meets_all_in_document_order_and_stays_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,7 @@ bool utf8_valid(struct text text)
     return true;
 }
 
-static int hex_digit(char character)
+int text_hex_digit(char character)
 {
     if (character >= '0' && character <= '9')
         return character - '0';
@@ -68,7 +68,7 @@ bool text_hex_to_u64(struct text text, uint64_t *value_out)
 {
     uint64_t value = 0;
     for (size_t i = 0; i < text.length; i++) {
-        int digit = hex_digit(text.bytes[i]);
+        int digit = text_hex_digit(text.bytes[i]);
         if (digit < 0 || value >> 60)
             return false;
         value = value << 4 | (uint64_t)digit;
@@ -88,8 +88,8 @@ bool percent_decode(struct arena *arena, struct text text, struct text *decoded_
         }
         if (text.length - i < 3)
             return false;
-        int high = hex_digit(text.bytes[i + 1]);
-        int low = hex_digit(text.bytes[i + 2]);
+        int high = text_hex_digit(text.bytes[i + 1]);
+        int low = text_hex_digit(text.bytes[i + 2]);
         if (high < 0 || low < 0)
             return false;
         bytes[length++] = (char)(high << 4 | low);

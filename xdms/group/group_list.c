@@ -56,20 +56,10 @@ static void take_element(struct walk *walk, const struct xml_element *element)
         follow(walk, value);
 }
 
-/* The element and all below it, in document order, without recursion over its depth. */
 static void take_tree(struct walk *walk, const struct xml_element *top)
 {
-    const struct xml_element *element = top;
-    while (element) {
+    for (const struct xml_element *element = top; element; element = xml_next(element, top))
         take_element(walk, element);
-        if (element->first_child) {
-            element = element->first_child;
-            continue;
-        }
-        while (element != top && !element->next)
-            element = element->parent;
-        element = element == top ? NULL : element->next;
-    }
 }
 
 /* Elements do not begin at the same place, and what holds an element begins before it. */

@@ -43,24 +43,13 @@ bool uri_parse(struct text text, struct uri *uri_out)
     return good;
 }
 
-static int hex_digit(char character)
-{
-    if (character >= '0' && character <= '9')
-        return character - '0';
-    if (character >= 'a' && character <= 'f')
-        return character - 'a' + 10;
-    if (character >= 'A' && character <= 'F')
-        return character - 'A' + 10;
-    return -1;
-}
-
 /* Value of the escape at `at`, or -1 if it is broken. */
 static int escape_value(struct text text, size_t at)
 {
     if (text.length - at < 3)
         return -1;
-    int high = hex_digit(text.bytes[at + 1]);
-    int low = hex_digit(text.bytes[at + 2]);
+    int high = text_hex_digit(text.bytes[at + 1]);
+    int low = text_hex_digit(text.bytes[at + 2]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
@@ -146,7 +135,7 @@ static bool parse_sip(struct text rest, struct uri *uri_out)
 
 static bool is_phone_character(char character)
 {
-    return hex_digit(character) >= 0 || uri_is_visual_separator(character) || character == '*' || character == '#';
+    return text_hex_digit(character) >= 0 || uri_is_visual_separator(character) || character == '*' || character == '#';
 }
 
 /* RFC 3966 §3. A local number without phone-context is accepted: short codes are sent so. */

@@ -33,7 +33,7 @@ enum status usage_claims_read(const struct usage_loaded *loaded, struct text byt
         return FAILED; /* libxml2 has read it before us */
     struct gathering gathering = {.loaded = loaded, .arena = arena};
     gathering.claims = arena_array(arena, struct usage_claim, USAGE_CLAIMS_MAX);
-    for (const struct xml_element *element = root; element; element = usage_next_element(element)) {
+    for (const struct xml_element *element = root; element; element = xml_next(element, NULL)) {
         if (gather(&gathering, element, refusal) != OK)
             return REFUSED;
     }
@@ -65,15 +65,6 @@ static enum status gather(struct gathering *gathering, const struct xml_element 
         gathering->claims[gathering->count++] = claim;
     }
     return OK;
-}
-
-const struct xml_element *usage_next_element(const struct xml_element *element)
-{
-    if (element->first_child)
-        return element->first_child;
-    while (element && !element->next)
-        element = element->parent;
-    return element ? element->next : NULL;
 }
 
 bool usage_path_finds(const struct usage_path *path, const struct xml_element *element,

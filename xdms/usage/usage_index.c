@@ -28,7 +28,7 @@ size_t usage_index_entries(const struct usage *usage, enum xcap_tree tree, struc
     *entries_out = NULL;
     if (!entries.searchable || !entries.searchable->indexed || xml_tree_read(bytes, arena, &root) != OK)
         return 0;
-    for (const struct xml_element *element = root; element; element = usage_next_element(element))
+    for (const struct xml_element *element = root; element; element = xml_next(element, NULL))
         if (usage_path_finds(&entries.searchable->element, element, NULL, &ignored))
             add_record(&entries, element);
     if (entries.overflow) {
@@ -159,10 +159,7 @@ static void add_field(struct entries *entries, const struct usage_field *field, 
 /* `record` and all that is in it. */
 static void add_record(struct entries *entries, const struct xml_element *record)
 {
-    const struct xml_element *element = record;
-    while (element && element->begin < record->end) {
+    for (const struct xml_element *element = record; element; element = xml_next(element, record))
         for (size_t i = 0; i < entries->searchable->fields_count; i++)
             add_field(entries, &entries->searchable->fields[i], record, element);
-        element = usage_next_element(element);
-    }
 }

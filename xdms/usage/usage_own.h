@@ -129,7 +129,6 @@ enum status usage_page_make(const struct xml_sheet *sheet, const struct usage *u
 /* What a path of a manifest finds at an element that is its last step; `within`: the path begins below that one. */
 bool usage_path_finds(const struct usage_path *path, const struct xml_element *element,
                       const struct xml_element *within, struct text *value_out);
-const struct xml_element *usage_next_element(const struct xml_element *element); /* in the whole document */
 
 bool usage_path_parse(const struct usage_loaded *loaded, struct text written, struct usage_path *path_out);
 

@@ -195,6 +195,15 @@ struct text xml_element_text(struct text document, const struct xml_element *ele
     return all.text;
 }
 
+const struct xml_element *xml_next(const struct xml_element *element, const struct xml_element *top)
+{
+    if (element->first_child)
+        return element->first_child;
+    while (element && element != top && !element->next)
+        element = element->parent;
+    return element && element != top ? element->next : NULL;
+}
+
 bool xml_is(const struct xml_element *element, struct text namespace, struct text local)
 {
     return element && text_equal(element->local, local) && text_equal(element->namespace, namespace);
