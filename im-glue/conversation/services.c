@@ -84,8 +84,10 @@ static enum status delete_deferred(const struct wish *wish, size_t nth, struct w
         return status;
     struct fate fate = queue_fate(conversation, &found, &work->arena);
     fate = fate_with(&fate, FATE_DELETED, now_ms, text_format(&work->arena, "by %.*s", TEXT_ARG(who)), &work->arena);
-    work->count += deferred_end(&found, DEFERRED_DELETED, who, now_ms, &work->arena, &work->commits[work->count]);
+    struct commit *end = &work->commits[work->count];
+    work->count += deferred_end(&found, DEFERRED_DELETED, who, now_ms, &work->arena, end);
     work_add_fate(work, &fate);
+    work->commits[work->count - 1].only_with = end; /* whoever ended it otherwise has said so */
     return OK;
 }
 
