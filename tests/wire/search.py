@@ -184,7 +184,12 @@ NESTED = """<group xmlns="urn:oma:xml:poc:list-service"><list-service uri="sip:{
 
 
 def check_memberships(server):
-    """Himself, through a list, through a group inside, and through both."""
+    """Himself, through a list, through a group inside, and through both; also in a group of too many words for an index."""
+    wordy = '<list-service uri="sip:wordy@example.com"><display-name>' + "wordy" * 1400 + "</display-name>"
+    status, text = server.curl("PUT", server.url(GROUPS, "alice", "wordy"), "alice", NESTED.format(
+        "wordy", '<entry uri="sip:bob@example.com"/>').replace('<list-service uri="sip:wordy@example.com">', wordy),
+                               "application/vnd.oma.poc.groups+xml")
+    assert status == 201, text
     anchor = f"http://127.0.0.1:{server.ports['http']}/xcap-root/resource-lists/users/sip:alice@example.com/index/~~/resource-lists"
     for name, members in [("outer", '<entry uri="sip:bikers@example.com"/>'), ("outest", '<entry uri="sip:outer@example.com"/>'),
                           ("listed", f'<external anchor="{anchor}"/>'), ("above", '<entry uri="sip:listed@example.com"/>')]:
@@ -193,7 +198,7 @@ def check_memberships(server):
         assert status == 201, text
     lines = server.ctl("user", "groups", "bob").splitlines()
     found = {line.split()[0][4:].split("@")[0]: line.partition("through ")[2] for line in lines}
-    assert found == {"hikers": "", "secret": "", "bikers": "", "listed": "external list", "outer": "sip:bikers@example.com",
+    assert found == {"hikers": "", "secret": "", "bikers": "", "wordy": "", "listed": "external list", "outer": "sip:bikers@example.com",
                      "outest": "sip:outer@example.com", "above": "sip:listed@example.com"}, found
     assert server.ctl("user", "groups", "dave") == ""
 

@@ -9,6 +9,7 @@
 
 #define LIST_SERVICE TEXT("urn:oma:xml:poc:list-service")
 #define THROUGH_LIST TEXT("external list")
+#define LARGE_MAX    100 /* documents without entries, which are rare, that are read for each address */
 
 /* Whose groups are looked for next: somebody, or a group that was found. */
 struct address {
@@ -40,8 +41,13 @@ static const struct usage_field *field_named(const struct usage_searchable *sear
     return NULL;
 }
 
-/* Both trees have the same names, so one look-up finds what is in either. */
-static enum status find_kinds(const struct groups *groups, struct text *members_out, struct text *externals_out)
+/* Kinds of index entries. Both trees have the same names, so one look-up finds what is in either. */
+struct kinds {
+    struct text members, externals;
+    struct text all; /* of documents that have too many values for an entry each */
+};
+
+static enum status find_kinds(const struct groups *groups, struct kinds *kinds_out)
 {
     const struct usage *usage = groups->group_usage;
     const struct usage_searchable *searchable = usage ? usage_searchable(usage, XCAP_USERS) : NULL;
@@ -56,8 +62,8 @@ static enum status find_kinds(const struct groups *groups, struct text *members_
         if (status != OK)
             return FAILED;
     }
-    *members_out = member->kinds[USAGE_INDEX_ADDRESS];
-    *externals_out = external->kinds[USAGE_INDEX_VALUE];
+    *kinds_out =
+        (struct kinds){member->kinds[USAGE_INDEX_ADDRESS], external->kinds[USAGE_INDEX_VALUE], searchable->kind_all};
     return ready[0] && ready[1] ? OK : CONFLICT;
 }
 
@@ -71,8 +77,8 @@ enum status group_memberships(struct groups *groups, const struct text *addresse
                               bool *complete_out)
 {
     struct search search = {.groups = groups, .arena = arena, .complete = true};
-    struct text members, externals;
-    enum status status = find_kinds(groups, &members, &externals);
+    struct kinds kinds;
+    enum status status = find_kinds(groups, &kinds);
     if (status != OK)
         return status;
     search.found = arena_array(arena, struct group_membership, MEMBERSHIPS_MAX);
@@ -82,13 +88,17 @@ enum status group_memberships(struct groups *groups, const struct text *addresse
     /* the walk of external lists opens groups inside them, too: what it finds goes on upwards like all else */
     const struct address somebody = {.through = THROUGH_LIST};
     size_t own = search.addresses_count;
-    status = each_entry(&search, externals, TEXT(""), false, EXTERNALS_MAX, add_if_member, &somebody);
+    status = each_entry(&search, kinds.externals, TEXT(""), false, EXTERNALS_MAX, add_if_member, &somebody);
+    if (status == OK)
+        status = each_entry(&search, kinds.all, TEXT(""), true, LARGE_MAX, add_if_member, &somebody);
     for (size_t i = 0; status == OK && i < search.addresses_count; i++) {
         struct address address = search.addresses[i];
         if (i >= own && address.depth >= GROUP_DEPTH_MAX)
             continue;
         struct text value = usage_index_spell(USAGE_INDEX_ADDRESS, address.canonical, arena);
-        status = each_entry(&search, members, value, true, SIZE_MAX, add_groups_of, &address);
+        status = each_entry(&search, kinds.members, value, true, SIZE_MAX, add_groups_of, &address);
+        if (status == OK)
+            status = each_entry(&search, kinds.all, TEXT(""), true, LARGE_MAX, add_groups_of, &address);
     }
     *memberships_out = search.found;
     *count_out = search.count;
