@@ -136,6 +136,7 @@ def test(server):
             check_one_stops(servers, [*other, f"search.domains=example.com={servers.url('home')}"])
             check_hops(servers)
             check_crowd(servers, silent.getsockname()[1])
+            check_nobody_waits_along(servers)
         finally:
             servers.close()
             hostile.shutdown()
@@ -239,8 +240,27 @@ def check_crowd(servers, silent):
     assert servers.search("crowd", "home", who=asserted(ALICE)) == (200, [], "")
 
 
+def check_nobody_waits_along(servers):
+    """The only worker serves others while a search waits."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        servers.start("narrow", "identity.trusted-peers=127.0.0.1", "http.threads=1", "search.domain-ms-max=60000",
+                      f"search.domains=example.org=http://127.0.0.1:{silent.getsockname()[1]}")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(servers.search, "narrow", "all", who=asserted(ALICE))
+            connection, _ = silent.accept()
+            with connection:
+                for _ in range(3):
+                    assert servers.search("narrow", "home", who=asserted(ALICE)) == (200, [], "")
+                assert not waiting.done()
+            assert waiting.result(timeout=60) == (200, [], "example.org (cannot be reached)")
+
+
 def check_settings(server):
     for wrong, said in (("search.domains=example.org", "search.domains: 'example.org' is not DOMAIN=URL"),
+                        ("search.domains=example.org=https://xdm.example.org/?a=", "search.domains: 'example.org=https"),
+                        ("search.domains=example.org=https://me:pass@xdm.example.org/", "search.domains: 'example.org=https"),
+                        ("search.domains=example.org=http://a,Example.ORG=http://b", "search.domains: 'Example.ORG=http://b'"),
                         ("search.peers=example.org", "search.peers: 'example.org' is not another DOMAIN=ADDRESS or DOMAIN=NAME"),
                         ("search.peers=example.org=192.0.2.300", "search.peers: 'example.org=192.0.2.300'"),
                         ("search.peers=example.com=192.0.2.1", "search.peers: 'example.com=192.0.2.1'")):

@@ -39,6 +39,24 @@ struct search_domains {
 
 static void *run(void *context);
 
+/* A root as search_domains.h has it: what a query, a fragment or a password would make of it is nothing to ask. */
+static bool is_root(struct text url)
+{
+    bool scheme = text_starts_with(url, TEXT("http://")) || text_starts_with(url, TEXT("https://"));
+    for (size_t i = 0; i < url.length; i++)
+        if ((unsigned char)url.bytes[i] <= ' ' || strchr("?#@", url.bytes[i]))
+            return false;
+    return scheme;
+}
+
+static bool is_named(const struct search_domains *domains, struct text name)
+{
+    for (size_t i = 0; i < domains->count; i++)
+        if (text_equal(domains->list[i].name, name))
+            return true;
+    return false;
+}
+
 static bool read_domain(struct search_domains *domains, struct text written)
 {
     struct domain *domain = &domains->list[domains->count];
@@ -48,9 +66,9 @@ static bool read_domain(struct search_domains *domains, struct text written)
     domain->url = text_copy(&domains->arena, text_trim(domain->url));
     while (text_ends_with(domain->url, TEXT("/")))
         domain->url.length--;
+    bool good = domain->name.length && !is_named(domains, domain->name) && is_root(domain->url);
     domains->count++;
-    return domain->name.length &&
-           (text_starts_with(domain->url, TEXT("http://")) || text_starts_with(domain->url, TEXT("https://")));
+    return good;
 }
 
 static bool read_list(struct search_domains *domains, struct text list, struct arena *arena, struct text *error_out)
@@ -61,8 +79,9 @@ static bool read_list(struct search_domains *domains, struct text list, struct a
         text_cut(rest, ',', &one, &rest);
         rest = text_trim(rest);
         if (!read_domain(domains, text_trim(one)))
-            *error_out = text_format(arena, "search.domains: '%.*s' is not DOMAIN=URL, or there are more than %d",
-                                     TEXT_ARG(text_trim(one)), DOMAINS_MAX);
+            *error_out =
+                text_format(arena, "search.domains: '%.*s' is not DOMAIN=URL, named twice, or one of more than %d",
+                            TEXT_ARG(text_trim(one)), DOMAINS_MAX);
     }
     return error_out->length == 0;
 }
