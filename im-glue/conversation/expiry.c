@@ -93,7 +93,7 @@ static void plan_next(struct conversation *conversation)
 static void run_due(struct conversation *conversation)
 {
     struct expiry *expiry = &conversation->expiry;
-    enum status status;
+    enum status status = OK;
     bool all_on_way;
     if (expiry->busy || conversation->now.monotonic_ms < expiry->look_at_ms)
         return;
