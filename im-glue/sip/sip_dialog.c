@@ -37,7 +37,8 @@ static enum status take_target(struct sip_dialog *dialog, const struct sip_messa
 {
     struct name_addr contact;
     struct uri uri;
-    if (!name_addr_parse(field(request, "Contact", arena), &contact, NULL) || !uri_parse(contact.uri, &uri))
+    if (!name_addr_parse(field(request, "Contact", arena), &contact, NULL) || !uri_parse(contact.uri, &uri) ||
+        (!text_equal_nocase(uri.scheme, TEXT("sip")) && !text_equal_nocase(uri.scheme, TEXT("sips"))))
         return REFUSED;
     /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
     replace(&dialog->target, text_slice(contact.uri, 0, text_find_char(contact.uri, '?')));

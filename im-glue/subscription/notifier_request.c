@@ -9,6 +9,12 @@ static enum status refuse_with(struct notifier_refusal *refusal, int status, con
     return REFUSED;
 }
 
+static enum status refuse_saying(struct notifier_refusal *refusal, int status, const char *reason)
+{
+    *refusal = (struct notifier_refusal){.status = status, .reason = reason};
+    return REFUSED;
+}
+
 static struct text field(const struct sip_message *request, const char *name, struct arena *arena)
 {
     struct text value = {0};
@@ -71,7 +77,7 @@ static enum status read_expires(const struct sip_message *request, struct arena 
     struct text value = field(request, "Expires", arena);
     uint64_t seconds = package->expires_s;
     if (value.length && !text_to_u64(value, &seconds))
-        return refuse_with(refusal, 400, NULL, value);
+        return refuse_saying(refusal, 400, "Bad Expires");
     if (seconds > 0 && seconds < package->expires_s_min)
         return refuse_with(refusal, 423, "Min-Expires", text_format(arena, "%u", (unsigned)package->expires_s_min));
     read->seconds = seconds < package->expires_s_max ? (uint32_t)seconds : package->expires_s_max;
@@ -99,11 +105,8 @@ enum status notifier_read(struct notifier *notifier, const struct sip_message *r
         struct subscription *found = read_out->known = known(notifier, request);
         if (!found || found->reason)
             return refuse_with(refusal_out, 481, NULL, (struct text){0});
-        if (found->package != read_out->package || !text_equal(text_of(found->id), read_out->id)) {
-            refuse_with(refusal_out, 403, NULL, (struct text){0}); /* RFC 6665 §4.5.2 */
-            refusal_out->reason = "Dialog Sharing Not Supported";
-            return REFUSED;
-        }
+        if (found->package != read_out->package || !text_equal(text_of(found->id), read_out->id)) /* RFC 6665 §4.5.2 */
+            return refuse_saying(refusal_out, 403, "Dialog Sharing Not Supported");
         read_out->resource = text_of(found->watched->resource);
     }
     if (!accepts(request, read_out->package, arena))
@@ -124,7 +127,7 @@ static enum status begin(struct notifier *notifier, const struct sip_message *re
     if (notifier_count(notifier) >= notifier->settings.subscriptions_max)
         return refuse_with(refusal, 503, "Retry-After", RETRY_AFTER);
     if (sip_dialog_answer(&dialog, request, response) != OK)
-        return refuse_with(refusal, 400, NULL, (struct text){0});
+        return refuse_saying(refusal, 400, "Bad Contact Or Record-Route");
     *subscription_out = subscription_add(notifier, read, watch, &dialog);
     return OK;
 }

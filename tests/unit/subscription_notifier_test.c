@@ -86,10 +86,26 @@ static void what_is_not_known_is_told_with_what_is(void **state)
     assert_int_equal(ask("Event: weather\r\nAccept: text/plain\r\n", "", 1), 406);
     assert_int_equal(ask("Event: weather\r\nAccept: text/plain, application/*;q=0.1\r\n", "", 1), 200);
     assert_int_equal(ask("Event: weather\r\nExpires: soon\r\n", "", 1), 400);
+    assert_string_equal(refusal.reason, "Bad Expires");
     assert_int_equal(ask("Event: weather\r\nExpires: 59\r\n", "", 1), 423);
     assert_text(refusal.value, "60");
     assert_int_equal(ask("Event: weather\r\n", "beef", 1), 481);
     assert_int_equal(ask("Event: weather\r\n", "no number", 1), 481);
+}
+
+/* No NOTIFY could ever go there. */
+static void a_contact_that_is_no_sip_uri_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"<tel:+15550100>", "<im:bob@example.com>", "<sip:bob@[::1>", "*"};
+    struct text granted;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct sip_message *request = subscribe("Event: weather\r\n", "", 1);
+        sip_header_set(request, "Contact", text_of(wrong[i]));
+        assert_int_equal(ask_as("sip:bob@example.com", request, &granted), 400);
+        assert_string_equal(refusal.reason, "Bad Contact Or Record-Route");
+    }
+    expect_none();
 }
 
 static void a_time_is_shortened_and_never_lengthened(void **state)
@@ -313,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(a_subscriber_is_told_the_state_at_once),
         ROW(what_is_not_known_is_told_with_what_is),
+        ROW(a_contact_that_is_no_sip_uri_is_refused),
         ROW(a_time_is_shortened_and_never_lengthened),
         ROW(changes_come_no_faster_than_their_package_allows),
         ROW(a_subscription_is_renewed_and_ended_by_who_made_it),
