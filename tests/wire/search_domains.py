@@ -55,11 +55,9 @@ class Servers:
 
     def start(self, name, *options, arguments=()):
         """The second time on the same port."""
-        command = [os.path.join(self.server.build, "xdms"), "--data", self.server.path(name), "--schemas", "schemas", "--http",
-                   f"127.0.0.1:{self.ports.get(name, 0)}", "--admin", "127.0.0.1:0", "--management", "127.0.0.1:0", *arguments]
-        for option in options:
-            command += ["--set", option]
-        program = self.running[name] = harness.Program(command, self.server.path(name + ".log"), {"http_proxy": "http://127.0.0.1:1"})
+        program = self.running[name] = harness.start_xdms(
+            self.server.build, self.server.path(name), self.server.path(name + ".log"), *arguments, *harness.settings(*options),
+            http=f"127.0.0.1:{self.ports.get(name, 0)}", environment={"http_proxy": "http://127.0.0.1:1"})
         self.ports[name] = program.addresses["http"][1]
         return program
 
