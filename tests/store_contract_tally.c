@@ -130,6 +130,35 @@ static void what_is_shared_goes_with_its_last_holder(void **state)
     assert_sound();
 }
 
+static void commits_of_one_transaction_count_together(void **state)
+{
+    (void)state;
+    const struct claim content[] = {counted("content", 1)};
+    struct commit together[] = {change(key("content", "", "1"), VERSION_ABSENT, TEXT("bytes")),
+                                claiming(key("u", "bob", "1"), content, 1),
+                                claiming(key("u", "carol", "1"), content, 1),
+                                claiming(key("u", "dave", "1"), content, 1),
+                                removal(key("u", "carol", "1"), VERSION_ANY),
+                                removal(key("content", "", "1"), VERSION_ANY)};
+    together[3].expected = 77; /* refused among the others */
+    together[5].unless_held = content;
+    assert_int_equal(store_commit(store, together, 6), CONFLICT);
+    assert_tally("content", 1, 1);
+    assert_bytes(key("content", "", "1"), "bytes");
+
+    struct commit last[] = {removal(key("u", "bob", "1"), VERSION_ANY), claiming(key("u", "eve", "1"), content, 1),
+                            removal(key("u", "eve", "1"), VERSION_ANY), removal(key("content", "", "1"), VERSION_ANY)};
+    last[3].unless_held = content;
+    assert_int_equal(store_commit(store, last, 4), OK);
+    assert_tally("content", 0, 0);
+    assert_absent(key("content", "", "1"));
+
+    struct commit neither[] = {claiming(key("u", "eve", "2"), content, 1), removal(key("u", "eve", "2"), VERSION_ANY)};
+    assert_int_equal(store_commit(store, neither, 2), OK); /* counted up and down, and never written */
+    assert_tally("content", 0, 0);
+    assert_sound();
+}
+
 static void a_commit_that_goes_with_another_goes_with_it_alone(void **state)
 {
     (void)state;
@@ -163,6 +192,7 @@ int main(void)
         PROMISE(a_failed_write_counts_nothing),
         PROMISE(long_counted_claims_are_told_apart),
         PROMISE(what_is_shared_goes_with_its_last_holder),
+        PROMISE(commits_of_one_transaction_count_together),
         PROMISE(a_commit_that_goes_with_another_goes_with_it_alone),
     };
     int failed = 0;

@@ -61,6 +61,8 @@ static void store_free(struct lmdb_store *store)
     if (store->folder_fd >= 0)
         close(store->folder_fd);
     arena_clear(&store->scratch);
+    lmdb_tallies_forget(store);
+    arena_clear(&store->counting);
     lmdb_gate_clear(&store->gate);
     pthread_mutex_destroy(&store->seen_lock);
     free(store->folder);
@@ -154,6 +156,7 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
     lmdb_gate_init(&store->gate);
     pthread_mutex_init(&store->seen_lock, NULL);
     arena_init(&store->scratch, "commit");
+    arena_init(&store->counting, "tallies");
 
     if (!registry_add(store, arena, error_out) || !store_start(store, arena, error_out)) {
         store_free(store);

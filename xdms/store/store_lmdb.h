@@ -200,7 +200,9 @@ struct lmdb_store {
     _Atomic int64_t sync_tried_ms; /* monotonic */
 
     /* the committer's own */
-    struct arena scratch; /* of one commit */
+    struct arena scratch;  /* of one commit */
+    struct arena counting; /* of one transaction: its tallies */
+    struct lmdb_counted *counted;
     int64_t readers_checked_ms;
     bool tight; /* the file may not grow: what is written goes to pages that were freed */
     bool full;  /* said so in the log */
@@ -292,10 +294,14 @@ uint64_t lmdb_last_change(void *state);
 enum status lmdb_check(void *state, store_problem_fn *problem, void *context); /* store_lmdb_check.c */
 void lmdb_commit(void *state, struct commit **commits, size_t count);
 
-/* The tally of a counted claim as this transaction sees it: zeros, or what is there. 0 or an LMDB error; also: adds
- * one holder, or takes one away. store_lmdb_tally.c */
+/* The tally of a counted claim as the transaction of the committer sees it: zeros, or what is there. 0 or an LMDB
+ * error; also: adds one holder, or takes one away; writes what has changed, before the end of the transaction; forgets
+ * it all, before the next one. store_lmdb_tally.c */
 int lmdb_tally_get(struct lmdb_store *store, MDB_txn *txn, const struct claim *claim, struct tally *tally_out);
 int lmdb_tally_apply(struct lmdb_store *store, MDB_txn *txn, const struct claim *claim, bool take);
+int lmdb_tallies_write(struct lmdb_store *store, MDB_txn *txn);
+void lmdb_tallies_forget(struct lmdb_store *store);
+
 /* Do the tallies say what the claims of all documents say? Both are added up, as one number each. */
 struct tally_sum {
     uint64_t sum;

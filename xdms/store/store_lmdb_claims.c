@@ -83,11 +83,24 @@ static int apply_difference(struct lmdb_store *store, MDB_txn *txn, const struct
     return error;
 }
 
+/* Those of a document that comes or goes: nothing to compare. */
+static int apply_all(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct text claims,
+                     bool take)
+{
+    struct claim claim;
+    int error = 0;
+    while (!error && claims_next(&claims, &claim))
+        error = claim_apply(store, txn, key, &claim, take);
+    return error;
+}
+
 int lmdb_claims_replace(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct text old,
                         struct text now)
 {
     if (text_equal(old, now))
         return 0;
+    if (old.length == 0 || now.length == 0)
+        return apply_all(store, txn, key, old.length ? old : now, now.length > 0);
     const struct list before = list_of(old, &store->scratch), after = list_of(now, &store->scratch);
     int error = apply_difference(store, txn, key, &before, &after, false);
     return error ? error : apply_difference(store, txn, key, &after, &before, true);

@@ -15,7 +15,7 @@
 
 #define READERS_CHECK_MS 60000 /* slots of killed processes keep old pages from reuse for so long at most */
 #define PROBE_BYTES      4096  /* less may still fit into the last block */
-#define TRIM_MAX         4     /* old change records dropped per commit: catches up without a long transaction */
+#define TRIM_MAX         4     /* old change records dropped per change: catches up without a long transaction */
 
 /* One commit on its way into a transaction. */
 struct step {
@@ -109,6 +109,49 @@ static int last_write(struct step *step)
     return value_put(step, step->store->meta, META_LAST, number_text(&last), 0);
 }
 
+/* One record too many, or too old; never the newest. */
+static int change_outlived(const struct step *step, MDB_val key, MDB_val value, bool *outlived_out)
+{
+    const struct store_settings *settings = &step->store->options.settings;
+    uint64_t number, newest = step->number - 1;
+    struct change change;
+    if (!number_read(text_of_val(key), &number) || !change_read(text_of_val(value), &change))
+        return MDB_CORRUPTED;
+    *outlived_out = number < newest && (newest - number >= settings->changes_max ||
+                                        step->now_ms - change.when_ms > settings->changes_ms_max);
+    return 0;
+}
+
+static int changes_trim(const struct step *step, uint64_t most)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int error = mdb_cursor_open(step->txn, step->store->changes, &cursor);
+    if (error)
+        return error;
+    for (uint64_t i = 0; !error && i < most; i++) {
+        bool outlived = false;
+        error = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+        if (!error)
+            error = change_outlived(step, key, value, &outlived);
+        if (error || !outlived)
+            break;
+        error = mdb_cursor_del(cursor, 0);
+    }
+    mdb_cursor_close(cursor);
+    return error;
+}
+
+/* What all commits of the transaction share is written once. */
+static int transaction_end(struct step *step, uint64_t changes)
+{
+    int error = lmdb_tallies_write(step->store, step->txn);
+    if (error || changes == 0)
+        return error;
+    error = changes_trim(step, changes * TRIM_MAX);
+    return error ? error : last_write(step);
+}
+
 /* Sets the status of every commit and returns 0, or gives everything up and returns why; `whole` when it was none of
  * the commits that failed, but the store. */
 static int transaction_run(struct lmdb_store *store, struct commit **commits, size_t count, bool *whole_out)
@@ -121,6 +164,7 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         return error;
     error = lmdb_last(store, step.txn, &before);
     step.number = before + 1;
+    lmdb_tallies_forget(store); /* of the transaction before, which may have been given up */
     for (size_t i = 0; !error && i < count; i++) {
         step.commit = commits[i];
         error = step_run(&step);
@@ -128,8 +172,10 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         arena_reset(&store->scratch);
     }
     bool changed = step.number != before + 1;
-    if (!error && changed)
-        error = last_write(&step);
+    if (!error) {
+        error = transaction_end(&step, step.number - before - 1);
+        *whole_out = !error; /* one alone may do without the page that is damaged, or full */
+    }
     if (error || !(changed || step.reclaimed)) {
         lmdb_write_end(store, step.txn, false);
         return error;
@@ -316,39 +362,6 @@ static int value_delete(struct step *step, MDB_dbi database, struct text key)
     return error == MDB_NOTFOUND ? 0 : error;
 }
 
-/* One record too many, or too old; never the newest. */
-static int change_outlived(struct step *step, MDB_val key, MDB_val value, bool *outlived_out)
-{
-    const struct store_settings *settings = &step->store->options.settings;
-    uint64_t number;
-    struct change change;
-    if (!number_read(text_of_val(key), &number) || !change_read(text_of_val(value), &change))
-        return MDB_CORRUPTED;
-    *outlived_out = number < step->number && (step->number - number >= settings->changes_max ||
-                                              step->now_ms - change.when_ms > settings->changes_ms_max);
-    return 0;
-}
-
-static int changes_trim(struct step *step)
-{
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    int error = mdb_cursor_open(step->txn, step->store->changes, &cursor);
-    if (error)
-        return error;
-    for (int i = 0; !error && i < TRIM_MAX; i++) {
-        bool outlived = false;
-        error = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-        if (!error)
-            error = change_outlived(step, key, value, &outlived);
-        if (error || !outlived)
-            break;
-        error = mdb_cursor_del(cursor, 0);
-    }
-    mdb_cursor_close(cursor);
-    return error;
-}
-
 static int change_record(struct step *step)
 {
     const struct change change = {
@@ -359,9 +372,8 @@ static int change_record(struct step *step)
         .who = step->commit->who,
     };
     struct number number = number_write(step->number);
-    int error = value_put(step, step->store->changes, number_text(&number),
-                          change_write(&step->store->scratch, &change), MDB_APPEND);
-    return error ? error : changes_trim(step);
+    return value_put(step, step->store->changes, number_text(&number), change_write(&step->store->scratch, &change),
+                     MDB_APPEND);
 }
 
 static int old_bytes_delete(struct step *step)
