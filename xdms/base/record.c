@@ -10,12 +10,16 @@
 
 void record_add(struct text_builder *record, const char *name, struct text value)
 {
+    char front[NAME_LENGTH_SIZE + UINT8_MAX + VALUE_LENGTH_SIZE]; /* in one piece: records are made all the time */
     struct text name_text = text_of(name);
+    size_t at = 0;
     assert(name_text.length > 0 && name_text.length <= UINT8_MAX && value.length <= UINT32_MAX);
-    builder_add_char(record, (char)name_text.length);
-    builder_add(record, name_text);
+    front[at++] = (char)name_text.length;
+    memcpy(front + at, name_text.bytes, name_text.length);
+    at += name_text.length;
     for (int shift = 24; shift >= 0; shift -= 8)
-        builder_add_char(record, (char)(value.length >> shift & 0xFF));
+        front[at++] = (char)(value.length >> shift & 0xFF);
+    builder_add(record, (struct text){front, at});
     builder_add(record, value);
 }
 

@@ -70,34 +70,47 @@ static struct text cut_error(struct text error)
     return text_slice(error, 0, end);
 }
 
+/* What is empty or zero reads the same when it is not there: most of the fields of most records. */
+static void add_given(struct text_builder *record, const char *name, struct text value)
+{
+    if (value.length)
+        record_add(record, name, value);
+}
+
+static void add_nonzero(struct text_builder *record, const char *name, int64_t value)
+{
+    if (value)
+        record_add_number(record, name, value);
+}
+
 static struct text record_of(const struct deferred *deferred, struct arena *arena)
 {
     struct text_builder record;
     builder_init(&record, arena);
     record_add(&record, "content", deferred->content);
-    record_add(&record, "message-id", deferred->message_id);
-    record_add(&record, "call-id", deferred->call_id);
-    record_add(&record, "sender", deferred->sender);
-    record_add(&record, "group", deferred->group);
-    record_add(&record, "from", deferred->from);
-    record_add(&record, "to", deferred->to);
-    record_add(&record, "route", deferred->route);
-    record_add(&record, "subject", deferred->subject);
-    record_add(&record, "type", deferred->type);
-    record_add(&record, "error", cut_error(deferred->error));
-    record_add_number(&record, "size", (int64_t)deferred->size);
-    record_add_number(&record, "kind", (int64_t)deferred->kind);
+    add_given(&record, "message-id", deferred->message_id);
+    add_given(&record, "call-id", deferred->call_id);
+    add_given(&record, "sender", deferred->sender);
+    add_given(&record, "group", deferred->group);
+    add_given(&record, "from", deferred->from);
+    add_given(&record, "to", deferred->to);
+    add_given(&record, "route", deferred->route);
+    add_given(&record, "subject", deferred->subject);
+    add_given(&record, "type", deferred->type);
+    add_given(&record, "error", cut_error(deferred->error));
+    add_nonzero(&record, "size", (int64_t)deferred->size);
+    add_nonzero(&record, "kind", (int64_t)deferred->kind);
     record_add_number(&record, "priority", (int64_t)deferred->priority);
-    record_add_number(&record, "received-ms", deferred->received_ms);
+    add_nonzero(&record, "received-ms", deferred->received_ms);
     record_add_number(&record, "expires-ms", deferred->expires_ms);
-    record_add_number(&record, "away", deferred->away);
-    record_add_number(&record, "once", deferred->once);
-    record_add_number(&record, "again", deferred->again);
-    record_add_number(&record, "told", deferred->told);
-    record_add_number(&record, "tries", deferred->tries);
-    record_add_number(&record, "tried-ms", deferred->tried_ms);
-    record_add_number(&record, "outcome", (int64_t)deferred->outcome);
-    record_add_number(&record, "ended-ms", deferred->ended_ms);
+    add_nonzero(&record, "away", deferred->away);
+    add_nonzero(&record, "once", deferred->once);
+    add_nonzero(&record, "again", deferred->again);
+    add_nonzero(&record, "told", deferred->told);
+    add_nonzero(&record, "tries", deferred->tries);
+    add_nonzero(&record, "tried-ms", deferred->tried_ms);
+    add_nonzero(&record, "outcome", (int64_t)deferred->outcome);
+    add_nonzero(&record, "ended-ms", deferred->ended_ms);
     return builder_text(&record);
 }
 
