@@ -110,12 +110,9 @@ static bool matches(struct text type, struct text pattern)
 static bool is_listed(struct text type, struct text list)
 {
     struct text pattern;
-    for (bool more = list.length > 0; more;) {
-        more = text_cut(list, ',', &pattern, &list);
-        pattern = text_trim(pattern);
-        if (pattern.length && matches(type, pattern))
+    while (text_next_item(&list, &pattern))
+        if (matches(type, pattern))
             return true;
-    }
     return false;
 }
 

@@ -38,12 +38,9 @@ bool core_is_watched(struct request *request)
     struct uri uri;
     if (!name_addr_parse(request_header(request, "From"), &from, NULL) || !uri_parse(from.uri, &uri))
         return false;
-    for (bool more = list.length > 0; more;) {
-        more = text_cut(list, ',', &item, &list);
-        item = text_trim(item);
-        if (item.length && is_host_of(uri.host, item))
+    while (text_next_item(&list, &item))
+        if (is_host_of(uri.host, item))
             return true;
-    }
     return false;
 }
 

@@ -19,12 +19,9 @@ static bool matches(struct text pattern, struct text domain)
 bool domain_is_listed(struct text list, struct text domain)
 {
     struct text pattern;
-    for (bool more = list.length > 0; more;) {
-        more = text_cut(list, ',', &pattern, &list);
-        pattern = text_trim(pattern);
-        if (pattern.length && matches(pattern, domain))
+    while (text_next_item(&list, &pattern))
+        if (matches(pattern, domain))
             return true;
-    }
     return false;
 }
 

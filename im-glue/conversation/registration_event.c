@@ -34,11 +34,9 @@ const struct event_kind registration_event = {
 static bool is_watcher(const struct requester *who, struct text list)
 {
     struct text one;
-    for (bool more = list.length > 0; more;) {
-        more = text_cut(list, ',', &one, &list);
-        if (requester_is(who, text_trim(one)))
+    while (text_next_item(&list, &one))
+        if (requester_is(who, one))
             return true;
-    }
     return false;
 }
 

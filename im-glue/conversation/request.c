@@ -126,12 +126,9 @@ static bool knows_md5_alone(struct request *request)
     struct text agent = request_header(request, "User-Agent");
     if (request->flow.kind == FLOW_WS || request->flow.kind == FLOW_WSS)
         return true;
-    for (bool more = list.length > 0; more;) {
-        more = text_cut(list, ',', &name, &list);
-        name = text_trim(name);
-        if (name.length && text_starts_with_nocase(agent, name))
+    while (text_next_item(&list, &name))
+        if (text_starts_with_nocase(agent, name))
             return true;
-    }
     return false;
 }
 

@@ -12,11 +12,9 @@ bool request_supports(struct request *request, const char *option)
 {
     struct text value, one;
     for (size_t i = 0; sip_header(request->message, "Supported", i, &request->arena, &value); i++)
-        for (bool more = true; more;) {
-            more = text_cut(value, ',', &one, &value);
-            if (text_equal_nocase(text_trim(one), text_of(option)))
+        while (text_next_item(&value, &one))
+            if (text_equal_nocase(one, text_of(option)))
                 return true;
-        }
     return false;
 }
 

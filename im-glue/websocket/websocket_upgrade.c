@@ -52,12 +52,10 @@ static struct text header(struct text head, struct text name)
 
 static bool has_word(struct text list, struct text word)
 {
-    struct text one, rest = list;
-    for (bool more = true; more;) {
-        more = text_cut(rest, ',', &one, &rest);
-        if (text_equal_nocase(text_trim(one), word))
+    struct text one;
+    while (text_next_item(&list, &one))
+        if (text_equal_nocase(one, word))
             return true;
-    }
     return false;
 }
 

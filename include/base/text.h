@@ -55,6 +55,9 @@ size_t text_find_char(struct text text, char character);
 /* Splits at the first `separator`: true and both sides, or false, *before_out = text, *after_out empty. */
 bool text_cut(struct text text, char separator, struct text *before_out, struct text *after_out);
 
+/* Takes the next item off a list with commas, trimmed; empty ones are passed over. False: there is none left. */
+bool text_next_item(struct text *list, struct text *item_out);
+
 /* Decimal digits only, no sign, no overflow; false otherwise. */
 bool text_to_u64(struct text text, uint64_t *value_out);
 bool text_hex_to_u64(struct text text, uint64_t *value_out);

@@ -94,6 +94,22 @@ static void cutting_takes_the_first_separator(void **state)
     assert_text(after, "");
 }
 
+static void items_of_a_list_are_trimmed_and_empty_ones_passed_over(void **state)
+{
+    (void)state;
+    struct text list = TEXT(" a ,, b c,\t,d"), item;
+    assert_true(text_next_item(&list, &item));
+    assert_text(item, "a");
+    assert_true(text_next_item(&list, &item));
+    assert_text(item, "b c");
+    assert_true(text_next_item(&list, &item));
+    assert_text(item, "d");
+    assert_false(text_next_item(&list, &item));
+    list = TEXT(" , ");
+    assert_false(text_next_item(&list, &item));
+    assert_int_equal(item.length, 0);
+}
+
 static void a_number_is_digits_that_fit(void **state)
 {
     (void)state;
@@ -298,6 +314,7 @@ int main(void)
         TEXT_TEST(beginnings_and_ends_are_found),
         TEXT_TEST(searching_without_success_gives_the_length),
         TEXT_TEST(cutting_takes_the_first_separator),
+        TEXT_TEST(items_of_a_list_are_trimmed_and_empty_ones_passed_over),
         TEXT_TEST(a_number_is_digits_that_fit),
         TEXT_TEST(a_hexadecimal_number_has_up_to_sixteen_digits_that_count),
         TEXT_TEST(the_hash_depends_on_bytes_and_seed),

@@ -93,6 +93,17 @@ bool text_cut(struct text text, char separator, struct text *before_out, struct 
     return found;
 }
 
+bool text_next_item(struct text *list, struct text *item_out)
+{
+    struct text item = {0};
+    while (list->length && item.length == 0) {
+        text_cut(*list, ',', &item, list);
+        item = text_trim(item);
+    }
+    *item_out = item;
+    return item.length > 0;
+}
+
 bool text_to_u64(struct text text, uint64_t *value_out)
 {
     uint64_t value = 0;
