@@ -364,6 +364,7 @@ enum message_outcome {
 /* `group`: which it came out of; empty: it is to one user. */
 void message_count(struct text group, enum message_content content, enum message_outcome outcome);
 enum message_content message_content_of(const struct deferred *deferred);
+enum message_content message_content_of_type(struct text type); /* of what is no notice */
 
 /* sender.c: what requests hold in memory, and whose they are */
 /* Before anybody knows who sent it. False: answered 503 and freed. */

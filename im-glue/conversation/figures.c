@@ -26,12 +26,15 @@ void message_count(struct text group, enum message_content content, enum message
     metric_add(*counter, 1);
 }
 
+enum message_content message_content_of_type(struct text type)
+{
+    type = text_trim(type);
+    return type.length == 0 || text_starts_with_nocase(type, TEXT("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
+}
+
 enum message_content message_content_of(const struct deferred *deferred)
 {
-    struct text type = text_trim(deferred->type);
-    if (deferred->kind == DEFERRED_REPORT)
-        return CONTENT_REPORT;
-    return type.length == 0 || text_starts_with_nocase(type, TEXT("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
+    return deferred->kind == DEFERRED_REPORT ? CONTENT_REPORT : message_content_of_type(deferred->type);
 }
 
 void conversation_figures(const struct conversation *conversation, struct conversation_figures *figures_out)

@@ -42,12 +42,11 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
 
 enum message_content incoming_content(const struct incoming *incoming)
 {
-    struct text type = text_trim(incoming->type);
     if (incoming->composing)
         return CONTENT_COMPOSING;
     if (incoming->report)
         return CONTENT_REPORT;
-    return type.length == 0 || text_starts_with_nocase(type, TEXT("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
+    return message_content_of_type(incoming->type);
 }
 
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group)
