@@ -148,15 +148,19 @@ static void who_is_not_there_gets_it_later_if_it_may_be_kept(void **state)
     assert_member(&answer, "storeRule", "n");
 }
 
+static void give_number(struct text address, struct text number)
+{
+    struct user user;
+    struct refusal refusal;
+    assert_int_equal(user_get(fixture->documents, address, &fixture->arena, &user), OK);
+    assert_int_equal(user_set_aliases(&user, &number, 1, TEXT("example.com"), &fixture->arena, &refusal), OK);
+    assert_int_equal(user_put(fixture->documents, &user, VERSION_ANY, TEXT("test")), OK);
+}
+
 static void whoever_has_the_address_asks_and_is_asked(void **state)
 {
     (void)state;
-    struct user user;
-    struct refusal refusal;
-    struct text alias = TEXT("tel:+15550100");
-    assert_int_equal(user_get(fixture->documents, TEXT("sip:alice@example.com"), &fixture->arena, &user), OK);
-    assert_int_equal(user_set_aliases(&user, &alias, 1, TEXT("example.com"), &fixture->arena, &refusal), OK);
-    assert_int_equal(user_put(fixture->documents, &user, VERSION_ANY, TEXT("test")), OK);
+    give_number(TEXT("sip:alice@example.com"), TEXT("tel:+15550100"));
     put_rules("bob", BLOCK_ALICE);
     struct answer answer = get(DECIDE "?from=tel:+1-555-0100&to=bob", NULL);
     assert_member(&answer, "decision", "reject");
@@ -218,12 +222,7 @@ static void domains_may_be_written_with_their_letters(void **state)
 static void a_person_with_two_addresses_in_a_group_is_one_member(void **state)
 {
     (void)state;
-    struct user user;
-    struct refusal refusal;
-    struct text alias = TEXT("tel:+15550100");
-    assert_int_equal(user_get(fixture->documents, TEXT("sip:bob@example.com"), &fixture->arena, &user), OK);
-    assert_int_equal(user_set_aliases(&user, &alias, 1, TEXT("example.com"), &fixture->arena, &refusal), OK);
-    assert_int_equal(user_put(fixture->documents, &user, VERSION_ANY, TEXT("test")), OK);
+    give_number(TEXT("sip:bob@example.com"), TEXT("tel:+15550100"));
     put_team("<list><entry uri=\"sip:alice@example.com\"/><entry uri=\"sip:bob@example.com\"/>"
              "<entry uri=\"tel:+1-555-0100\"/><entry uri=\"sip:eve@example.net\"/></list>" MEMBERS_JOIN);
     struct answer answer = get(DECIDE "?from=alice&to=team", NULL);

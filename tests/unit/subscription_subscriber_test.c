@@ -147,14 +147,20 @@ static void without_a_notify_in_time_it_begins_anew(void **state)
     assert_false(text_equal(first, sip_from_tag(errand.message)));
 }
 
-static void a_notifier_that_forgot_is_asked_anew(void **state)
+/* The second SUBSCRIBE, in the dialog, is on its way. */
+static void begin_and_refresh(void)
 {
-    (void)state;
     expect_subscribe("3600");
     answer(200, "Expires", "600");
     assert_int_equal(notify("n", "weather", "active"), 200);
     now_ms = subscriber_deadline(subscriber);
     expect_subscribe("3600");
+}
+
+static void a_notifier_that_forgot_is_asked_anew(void **state)
+{
+    (void)state;
+    begin_and_refresh();
     answer(481, NULL, NULL);
     expect_subscribe("3600");
     assert_int_equal(sip_to_tag(errand.message).length, 0);
@@ -163,11 +169,7 @@ static void a_notifier_that_forgot_is_asked_anew(void **state)
 static void a_refresh_that_fails_leaves_what_was_granted(void **state)
 {
     (void)state;
-    expect_subscribe("3600");
-    answer(200, "Expires", "600");
-    assert_int_equal(notify("n", "weather", "active"), 200);
-    now_ms = subscriber_deadline(subscriber);
-    expect_subscribe("3600");
+    begin_and_refresh();
     subscriber_answered(subscriber, errand.subscription, NULL, now_ms);
     assert_int_equal(notify("n", "weather", "active"), 200);
     assert_int_equal(subscriber_count(subscriber), 1);
