@@ -131,6 +131,11 @@ bool store_faulty_set(struct store *faulty, const struct store_fault *faults, si
 /* Calls of this kind since the last store_faulty_set. */
 unsigned store_faulty_calls(const struct store *faulty, enum store_call call);
 
+/* A disk that is slower than all else: what is submitted after store_faulty_hold is carried out at
+ * store_faulty_release, in its order. All from one thread, which must not wait for a commit meanwhile. */
+void store_faulty_hold(struct store *faulty);
+void store_faulty_release(struct store *faulty);
+
 /* The n-th store_commit or store_submit fails with `status` and changes nothing, the rest pass through. */
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status);
 

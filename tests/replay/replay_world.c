@@ -83,6 +83,7 @@ void world_open(struct world *world)
 
 static void close_conversation(struct world *world)
 {
+    store_faulty_release(world->faulty);
     conversation_free(world->conversation);
     groups_free(world->groups);
 }
@@ -127,6 +128,7 @@ void world_disconnect(struct world *world, struct actor *actor)
 {
     uint64_t connection = actor->flow.connection;
     actor->flow.connection = 0;
+    store_faulty_hold(world->faulty);
     conversation_closed(world->conversation, connection, world->now);
     world_wait(world, 0);
 }
@@ -215,14 +217,17 @@ static void deliver(struct world *world, const struct sip_output *output)
         conversation_unreachable(world->conversation, &flow, world->now);
 }
 
+/* The disk is the slowest of all: what im-glue writes is there when all that it has sent without waiting is. */
 static void settle(struct world *world)
 {
     struct sip_output output;
     do {
+        store_faulty_hold(world->faulty);
         conversation_tick(world->conversation, world->now);
         while (conversation_output(world->conversation, &output))
             if (!output.close && !crash_happens(world))
                 deliver(world, &output);
+        store_faulty_release(world->faulty);
     } while (conversation_pending(world->conversation) || world_answer(world));
     crash_recover(world);
 }
@@ -230,6 +235,7 @@ static void settle(struct world *world)
 void world_input(struct world *world, struct actor *actor, struct text bytes)
 {
     actor->last = bytes;
+    store_faulty_hold(world->faulty);
     conversation_input(world->conversation, &actor->flow, bytes, world->now);
     if (!world->held)
         settle(world);

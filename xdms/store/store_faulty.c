@@ -6,12 +6,22 @@
 
 #include "store_engine.h"
 
+struct held {
+    struct held *next;
+    struct commit *commits;
+    size_t count;
+    commit_done_fn *done;
+    void *context;
+};
+
 struct faulty {
     struct store *inner;
     struct store_fault faults[STORE_FAULTS_MAX];
     size_t faults_count;
     atomic_uint calls[STORE_CALLS]; /* made so far */
     atomic_bool failed;
+    bool holds;
+    struct held *held, **held_end; /* in the order of their submission */
 };
 
 /* Counts a call; the fault that it meets, or NULL. */
@@ -64,9 +74,8 @@ static void submit_deletions(struct faulty *faulty, struct commit *commits, size
     }
 }
 
-static void faulty_submit(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context)
+static void carry_out(struct faulty *faulty, struct commit *commits, size_t count, commit_done_fn *done, void *context)
 {
-    struct faulty *faulty = state;
     const struct store_fault *fault = fault_of(faulty, STORE_CALL_COMMIT);
     if (!fault) {
         store_submit(faulty->inner, commits, count, done, context);
@@ -80,6 +89,17 @@ static void faulty_submit(void *state, struct commit *commits, size_t count, com
         store_commit(faulty->inner, commits, count);
     commits_refuse(commits, count, fault->status);
     done(context);
+}
+
+static void faulty_submit(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context)
+{
+    struct faulty *faulty = state;
+    if (!faulty->holds)
+        return carry_out(faulty, commits, count, done, context);
+    struct held *held = memory_new(sizeof(*held));
+    *held = (struct held){NULL, commits, count, done, context};
+    *faulty->held_end = held;
+    faulty->held_end = &held->next;
 }
 
 static enum status faulty_find(void *state, struct text kind, struct text value, struct arena *arena,
@@ -167,6 +187,7 @@ struct store *store_open_faulty(struct store *inner, const struct store_fault *f
 {
     struct faulty *faulty = memory_new(sizeof(*faulty));
     faulty->inner = inner;
+    faulty->held_end = &faulty->held;
     struct store *store = store_new(&faulty_engine, faulty);
     store_faulty_set(store, faults, count);
     return store;
@@ -188,6 +209,25 @@ unsigned store_faulty_calls(const struct store *store, enum store_call call)
 {
     struct faulty *faulty = store_state(store, &faulty_engine);
     return atomic_load(&faulty->calls[call]);
+}
+
+void store_faulty_hold(struct store *store)
+{
+    struct faulty *faulty = store_state(store, &faulty_engine);
+    faulty->holds = true;
+}
+
+void store_faulty_release(struct store *store)
+{
+    struct faulty *faulty = store_state(store, &faulty_engine);
+    faulty->holds = false;
+    for (struct held *held; (held = faulty->held);) {
+        faulty->held = held->next;
+        if (!faulty->held)
+            faulty->held_end = &faulty->held;
+        carry_out(faulty, held->commits, held->count, held->done, held->context);
+        free(held);
+    }
 }
 
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status)
