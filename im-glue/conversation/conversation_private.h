@@ -179,6 +179,7 @@ struct delivery {
     bool may_store;
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
+    bool recording;          /* the histories that it goes into are on their way to the disk, as `storing` */
     bool late;               /* was stored after a silence, and may still be answered */
     bool wants_processing;   /* as struct wanted; the rest is in `deferred` */
     bool choosy;             /* its sender meant other contacts than are there */

@@ -335,11 +335,11 @@ static void finish(struct delivery *delivery, int status)
 
 void delivery_settle(struct delivery *delivery)
 {
-    if (delivery->branches || delivery->storing)
+    if (delivery->branches || delivery->storing || delivery->recording)
         return;
     if (!delivery->finished)
         finish(delivery, delivery->best);
-    if (!delivery->storing) /* what nobody took may be kept after all */
+    if (!delivery->storing && !delivery->recording) /* what nobody took may be kept after all */
         delivery_free(delivery);
 }
 

@@ -11,6 +11,7 @@ struct keeping {
 };
 
 static void keep_done(struct conversation *conversation, struct work *work);
+static bool record(struct delivery *delivery, int told);
 
 /* Nothing here may live in the arena of the request, which is answered and freed before the delivery ends. */
 static struct delivery *new_delivery(const struct incoming *incoming, struct served *served, struct fate fate)
@@ -64,19 +65,6 @@ static int answer_for(int status)
     return status;
 }
 
-/* In the histories of both, as far as they want one. */
-static void record(struct delivery *delivery)
-{
-    struct conversation *conversation = delivery->conversation;
-    if (!recording_is_asked(conversation, delivery->recipient) &&
-        !recording_is_asked(conversation, served_find(conversation, delivery->fate.sender)))
-        return;
-    struct work *work = work_new(conversation, RECORDING_COMMITS, work_ignore);
-    recording_add_relayed(work, delivery);
-    recording_add_received(work, delivery);
-    work_submit(work);
-}
-
 static enum message_content content_of(const struct delivery *delivery)
 {
     return delivery->untold ? CONTENT_COMPOSING : message_content_of(&delivery->deferred);
@@ -91,23 +79,10 @@ static struct own_report report(struct work *work, const struct delivery *delive
     return own_report_add(&draft);
 }
 
-static void answer(struct delivery *delivery, int status)
+static void answer_sender(struct delivery *delivery, int told)
 {
     struct conversation *conversation = delivery->conversation;
     struct request *request = delivery->request;
-    bool is_ours = !delivery->recipient->domain && !delivery->onward;
-    int told = is_ours ? answer_for(status) : outbound_answer_for(status);
-    if (delivery->store_failed && queue_may_try_again(status))
-        told = 500;
-    message_count(delivery->fate.group, content_of(delivery), told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
-    if (told >= 300)
-        delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
-                                   text_format(&delivery->arena, "%d", told), &delivery->arena);
-    /* The record of one of ours is made when it is here for him. */
-    if (!delivery->untold && (!delivery->onward || delivery->recipient->domain))
-        work_note_fate(conversation, &delivery->fate);
-    if (told < 300)
-        record(delivery);
     delivery->request = NULL;
     if (!request)
         return;
@@ -124,6 +99,61 @@ static void answer(struct delivery *delivery, int status)
     if (told >= 300)
         outbound_add_answer(delivery, response);
     request_send(request, response);
+}
+
+static void answer(struct delivery *delivery, int status)
+{
+    struct conversation *conversation = delivery->conversation;
+    bool is_ours = !delivery->recipient->domain && !delivery->onward;
+    int told = is_ours ? answer_for(status) : outbound_answer_for(status);
+    if (delivery->store_failed && queue_may_try_again(status))
+        told = 500;
+    message_count(delivery->fate.group, content_of(delivery), told < 300 ? MESSAGE_RELAYED : MESSAGE_REFUSED);
+    if (told >= 300)
+        delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms,
+                                   text_format(&delivery->arena, "%d", told), &delivery->arena);
+    /* The record of one of ours is made when it is here for him. */
+    if (!delivery->untold && (!delivery->onward || delivery->recipient->domain))
+        work_note_fate(conversation, &delivery->fate);
+    if (told >= 300 || !record(delivery, told))
+        answer_sender(delivery, told);
+}
+
+/* --- histories ---------------------------------------------------------------------------------------------------- */
+
+/* A store that took no entry does not undo that the message has arrived. */
+static void recorded(struct conversation *conversation, struct work *work)
+{
+    struct delivery *delivery = work->delivery;
+    const int *told = work->details;
+    (void)conversation;
+    if (work_status(work) != OK)
+        log_error("message not in histories call-id=%.*s message-id=%.*s status=%s", TEXT_ARG(delivery->fate.call_id),
+                  TEXT_ARG(delivery->fate.message_id), status_name(work_status(work)));
+    delivery->recording = false;
+    answer_sender(delivery, *told);
+    delivery_settle(delivery);
+}
+
+/* In the histories of both, as far as they want one; the sender hears of it when they are on the disk. False: nobody
+ * wants it. */
+static bool record(struct delivery *delivery, int told)
+{
+    struct conversation *conversation = delivery->conversation;
+    if (!recording_is_asked(conversation, delivery->recipient) &&
+        !recording_is_asked(conversation, served_find(conversation, delivery->fate.sender)))
+        return false;
+    struct work *work = work_new(conversation, RECORDING_COMMITS, recorded);
+    recording_add_relayed(work, delivery);
+    recording_add_received(work, delivery);
+    if (work->count == 0)
+        return work_drop(work), false;
+    work->delivery = delivery;
+    work->details = arena_new(&work->arena, int);
+    *(int *)work->details = told;
+    delivery->recording = true;
+    work_submit(work);
+    return true;
 }
 
 /* The outcome goes to the sender; what can be tried again later is kept instead. */
