@@ -33,8 +33,30 @@ static bool is_on_its_way(const struct conversation *conversation, const struct 
     return served && (served->flushing || served->kept_relays);
 }
 
+/* Of one that is due: its place in the work, and what it is counted as. */
+struct expiring {
+    size_t end;
+    struct text group;
+    enum message_content content;
+};
+
+struct expiries {
+    struct expiring *items;
+    size_t count;
+};
+
+static void count_expired(const struct work *work)
+{
+    const struct expiries *expiries = work->details;
+    for (size_t i = 0; i < expiries->count; i++)
+        if (work->commits[expiries->items[i].end].status == OK)
+            message_count(expiries->items[i].group, expiries->items[i].content, MESSAGE_EXPIRED);
+    deferred_count_ends(DEFERRED_EXPIRED, work->commits, work->count);
+}
+
 static void expired(struct conversation *conversation, struct work *work)
 {
+    count_expired(work);
     conversation->expiry.busy = false;
     conversation->expiry.look_at_ms = INT64_MAX;
     look_at(conversation, work_status(work) == FULL || work_status(work) == FAILED ? EXPIRY_AGAIN_MS : 0);
@@ -44,14 +66,15 @@ static void expired(struct conversation *conversation, struct work *work)
 static void expire(struct work *work, const struct deferred *deferred)
 {
     struct conversation *conversation = work->conversation;
+    struct expiries *expiries = work->details;
     int64_t now_ms = conversation->now.wall_ms;
     struct fate fate = queue_fate(conversation, deferred, &work->arena);
     fate = fate_with(&fate, FATE_EXPIRED, now_ms, TEXT(""), &work->arena);
     struct commit *end = &work->commits[work->count];
+    expiries->items[expiries->count++] = (struct expiring){work->count, deferred->group, message_content_of(deferred)};
     work->count += deferred_end(deferred, DEFERRED_EXPIRED, TEXT(""), now_ms, &work->arena, end);
     work_add_fate(work, &fate);
     work->commits[work->count - 1].only_with = end;
-    message_count(deferred->group, message_content_of(deferred), MESSAGE_EXPIRED);
 }
 
 /* One transaction of those that are due; an empty one: there are none. */
@@ -60,6 +83,9 @@ static struct work *work_of_due(struct conversation *conversation, enum status *
     struct work *work = work_new(conversation, EXPIRY_PAGE * (DEFERRED_END_COMMITS + 1), expired);
     struct deferred_page page = {.more = true};
     const struct deferred *after = NULL;
+    struct expiries *expiries = arena_new(&work->arena, struct expiries);
+    expiries->items = arena_array(&work->arena, struct expiring, EXPIRY_PAGE);
+    work->details = expiries;
     *status_out = OK;
     *all_on_way_out = false;
     for (int pages = 0; page.more && work->count == 0 && pages < EXPIRY_PAGES_MAX; pages++) {

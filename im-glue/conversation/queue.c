@@ -198,7 +198,6 @@ static void send_stored(struct conversation *conversation, struct served *served
         return delivery_send(delivery);
     delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
     delivery->best = EXPIRED;
-    message_count(delivery->fate.group, message_content_of(&delivery->deferred), MESSAGE_EXPIRED);
     delivery_settle(delivery);
 }
 
@@ -210,6 +209,9 @@ bool queue_may_try_again(int status)
 
 struct carry {
     bool kept, late;
+    enum deferred_outcome outcome; /* unless it is kept */
+    enum message_content content;
+    struct text group;
     struct text passed_over;          /* its reference, when the contact is there but does not take this one now */
     const struct deferred *delivered; /* what a trace is found by, of what a contact took; else NULL */
 };
@@ -233,15 +235,20 @@ static void count_attempt(enum attempt attempt)
     metric_add(counters[attempt], 1);
 }
 
+static enum deferred_outcome outcome_of(int status)
+{
+    if (status == EXPIRED)
+        return DEFERRED_EXPIRED;
+    return status < 300 ? DEFERRED_DELIVERED : DEFERRED_REFUSED;
+}
+
 /* It waits no more. */
 static void add_end(struct work *work, struct delivery *delivery, int status)
 {
     struct arena *arena = &delivery->arena;
     int64_t now_ms = work->conversation->now.wall_ms;
     struct text why = status < 300 ? TEXT("") : text_format(arena, "%d", status);
-    enum deferred_outcome outcome = status == EXPIRED ? DEFERRED_EXPIRED
-                                    : status < 300    ? DEFERRED_DELIVERED
-                                                      : DEFERRED_REFUSED;
+    enum deferred_outcome outcome = outcome_of(status);
     if (outcome == DEFERRED_REFUSED) {
         log_info("message given up call-id=%.*s message-id=%.*s to=%s status=%d", TEXT_ARG(delivery->fate.call_id),
                  TEXT_ARG(delivery->fate.message_id), delivery->recipient->address, status);
@@ -291,7 +298,11 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     bool keep = delivery->may_store && queue_may_try_again(status);
     struct work *work = work_new(conversation, DEFERRED_END_COMMITS + 1 + RECORDING_COMMITS, carry_on);
     struct carry *carry = arena_new(&work->arena, struct carry);
-    *carry = (struct carry){.kept = keep, .late = delivery->late};
+    *carry = (struct carry){.kept = keep,
+                            .late = delivery->late,
+                            .outcome = outcome_of(status),
+                            .content = message_content_of(&delivery->deferred),
+                            .group = text_copy(&work->arena, delivery->deferred.group)};
     if (keep && (delivery->choosy || (status >= 500 && status != 503)))
         carry->passed_over = text_copy(&work->arena, delivery->deferred.reference);
     work->details = carry;
@@ -321,6 +332,17 @@ static bool is_settled(const struct work *work)
     return true;
 }
 
+/* Whoever ended it otherwise has counted it. */
+static void count_end(const struct work *work)
+{
+    const struct carry *carry = work->details;
+    if (carry->kept || work->count == 0)
+        return;
+    deferred_count_ends(carry->outcome, work->commits, work->count);
+    if (carry->outcome == DEFERRED_EXPIRED && work->commits[0].status == OK)
+        message_count(carry->group, carry->content, MESSAGE_EXPIRED);
+}
+
 /* A message that stays in the store although it should have left would be sent twice: the same order as for failures.
  */
 static void carry_on(struct conversation *conversation, struct work *work)
@@ -332,6 +354,7 @@ static void carry_on(struct conversation *conversation, struct work *work)
     else
         served->flushing = false;
     expiry_note_ended(conversation);
+    count_end(work);
     if (carry->delivered && work->commits[0].status == CONFLICT)
         trace_late(conversation, carry->delivered);
     if (!carry->kept && is_settled(work)) {

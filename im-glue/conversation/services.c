@@ -57,6 +57,7 @@ static void deleted(struct conversation *conversation, struct work *work)
     struct request *request = work->request;
     enum status status = work_status(work);
     work->request = NULL;
+    deferred_count_ends(DEFERRED_DELETED, work->commits, work->count);
     expiry_note_ended(conversation);
     if (status != OK && status != CONFLICT) /* it has just been delivered */
         return request_answer_with(request, 500, "Not Deleted", "Retry-After", TEXT("5"));

@@ -78,6 +78,11 @@ struct deferred deferred_tried(const struct deferred *deferred, struct text erro
 size_t deferred_end(const struct deferred *deferred, enum deferred_outcome outcome, struct text error, int64_t now_ms,
                     struct arena *arena, struct commit commits[DEFERRED_END_COMMITS]);
 
+/* For monitoring (im_deferred_ended_total): counts those of the commits that have ended a record, now that their
+ * results are known. Whoever commits an end calls it, so that each is counted once, by the program that ended it. */
+void deferred_count_ends(enum deferred_outcome outcome, const struct commit *commits, size_t count);
+void deferred_metrics_open(void); /* all outcomes from zero */
+
 /* Whoever was to be told has been, in the transaction that these are committed in. */
 size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct commit commits[DEFERRED_END_COMMITS]);
 

@@ -111,6 +111,8 @@ struct document_records {
      * One that ends in CONFLICT is looked at again by another call. */
     enum status (*remove)(const struct documents *documents, struct text owner, const struct text *names, size_t count,
                           struct text who, struct arena *arena, struct commit **commits_out, size_t *commits_count_out);
+    /* What `remove` gave has its results. NULL: that is no matter. */
+    void (*removed)(const struct commit *commits, size_t count);
     /* The owner has read the whole of it, as it was at that time. NULL: that is no matter. */
     void (*listed)(const struct documents *documents, struct text owner, int64_t when_ms, struct arena *arena);
 };

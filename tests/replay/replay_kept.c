@@ -1,6 +1,7 @@
 /* Words about what is kept for users: their histories, and what xdms leaves for im-glue. */
 #include "deferred.h"
 #include "history.h"
+#include "metrics.h"
 #include "replay_script.h"
 
 #define ENTRIES_MAX 100 /* of a history that is looked at */
@@ -15,6 +16,30 @@ void word_look(struct world *world, struct text line, struct text block)
     (void)block;
     if (document_internal_commit(world->documents, &commit, 1) != OK)
         world_fail(world, "nothing can be left to be looked at");
+}
+
+/* 0: there is no such series. */
+static uint64_t value_of(struct text metrics, struct text series)
+{
+    struct text line;
+    uint64_t value = 0;
+    for (bool more = true; more;) {
+        more = text_cut(metrics, '\n', &line, &metrics);
+        if (text_starts_with(line, series) && line.length > series.length && line.bytes[series.length] == ' ')
+            text_to_u64(text_slice(line, series.length + 1, line.length), &value);
+    }
+    return value;
+}
+
+/* "counted SERIES 2": so much has monitoring counted since the story began. */
+void word_counted(struct world *world, struct text line, struct text block)
+{
+    struct text series = script_word(&line), number = script_word(&line);
+    uint64_t wanted = 0;
+    (void)block;
+    uint64_t counted = value_of(metrics_write(&world->arena), series) - value_of(world->metrics, series);
+    if (!text_to_u64(number, &wanted) || counted != wanted)
+        world_fail(world, "%llu are counted", (unsigned long long)counted);
 }
 
 /* "listed bob": he has read what waits for him, as by XCAP. */

@@ -81,7 +81,8 @@ struct world {
     size_t actors_count;
     uint64_t connections; /* made so far */
     bool block_politely;
-    bool held; /* what comes in has no consequences yet */
+    struct text metrics; /* as they were when the story began */
+    bool held;           /* what comes in has no consequences yet */
     struct crash crash;
     char problem[512]; /* why the script failed; empty while it is good */
 };
@@ -120,7 +121,7 @@ bool world_answer(struct world *world);
 /* replay_crash.c: the word `crash`, and those of stories that hold wherever im-glue is killed. */
 typedef void word_fn(struct world *world, struct text line, struct text block);
 word_fn word_crash, word_insist, word_come, word_live, word_copies, word_waiting, word_erase;
-word_fn word_history, word_look, word_listed; /* replay_kept.c */
+word_fn word_history, word_look, word_listed, word_counted; /* replay_kept.c */
 
 /* "waiting 1", "history 2": the reference of what is kept for the owner as the n-th. False: there is none. */
 bool kept_reference(struct world *world, struct text owner, struct text what, struct text *reference_out);

@@ -581,6 +581,7 @@ static const struct {
     {TEXT_INIT("look"), word_look},
     {TEXT_INIT("listed"), word_listed},
     {TEXT_INIT("erase"), word_erase},
+    {TEXT_INIT("counted"), word_counted},
 };
 
 void script_run(struct world *world, struct text line, struct text block)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "metrics.h"
 #include "replay_script.h"
 #include "shipped_usages.h"
 #include "user.h"
@@ -78,6 +79,7 @@ void world_open(struct world *world)
     world->digest = digest_new(TEXT("example.com"), TEXT("example.com"), key);
     world->guard = guard_new(&GUARD_SETTINGS_STANDARD);
     digest_set_guard(world->digest, world->guard);
+    world->metrics = metrics_write(&world->arena);
     open_conversation(world);
 }
 

@@ -10,6 +10,7 @@
 #include "deferred.h"
 #include "fate.h"
 #include "memory_documents.h"
+#include "metrics.h"
 
 #define NOW 1767607200000
 
@@ -251,6 +252,28 @@ static void of_two_ends_one_counts(void **state)
     assert_int_equal(page.items[0].outcome, DEFERRED_DELETED);
 }
 
+static int64_t deletions_counted(void)
+{
+    return metric_value(metric_counter("im_deferred_ended_total", "outcome=\"deleted\"", ""));
+}
+
+static void what_is_erased_is_counted_once(void **state)
+{
+    (void)state;
+    struct text bob = TEXT("sip:bob@example.com");
+    int64_t before = deletions_counted();
+    size_t count;
+    struct deferred first = put_for("sip:bob@example.com", store_content("x"));
+    put_for("sip:bob@example.com", store_content("y"));
+    put_for("sip:bob@example.com", store_content("z"));
+    deferred_erase(documents, bob, first.reference, bob, NOW, &arena);
+    deferred_erase(documents, bob, first.reference, bob, NOW, &arena);
+    assert_int_equal(deletions_counted() - before, 1);
+    deferred_erase_all(documents, bob, bob, NOW, &count);
+    deferred_erase_all(documents, bob, bob, NOW, &count);
+    assert_int_equal(deletions_counted() - before, 3);
+}
+
 static void its_owner_erases_one_or_all(void **state)
 {
     (void)state;
@@ -367,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_end_that_is_to_be_told_is_known_until_it_was, begin, end),
         cmocka_unit_test_setup_teardown(of_two_ends_one_counts, begin, end),
         cmocka_unit_test_setup_teardown(its_owner_erases_one_or_all, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_erased_is_counted_once, begin, end),
         cmocka_unit_test_setup_teardown(bytes_that_nothing_refers_to_are_swept, begin, end),
         cmocka_unit_test_setup_teardown(a_check_finds_what_is_nobodys_and_what_is_missing, begin, end),
         cmocka_unit_test_setup_teardown(damage_is_told_and_hides_nothing_else, begin, end),

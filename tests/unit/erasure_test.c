@@ -11,6 +11,7 @@
 #include "erasure.h"
 #include "fate.h"
 #include "history.h"
+#include "metrics.h"
 #include "shipped_usages.h"
 #define MEMORY_USAGES shipped_usages()
 #include "memory_documents.h"
@@ -172,8 +173,10 @@ static void much_is_erased_by_transactions_of_bounded_size(void **state)
     (void)state;
     enum { MANY = 450 };
     fill(ALICE, MANY);
+    int64_t before = metric_value(metric_counter("im_deferred_ended_total", "outcome=\"deleted\"", ""));
     struct erasure erasure = erase(ALICE);
     nothing_is_left(ALICE);
+    assert_int_equal(metric_value(metric_counter("im_deferred_ended_total", "outcome=\"deleted\"", "")) - before, MANY);
     assert_int_equal(erasure.counts[ERASURE_MESSAGES], MANY);
     assert_int_equal(erasure.counts[ERASURE_TRACES], 2 * MANY);
 }

@@ -132,6 +132,17 @@ def erasure(system):
     assert system.curl("GET", f"http://127.0.0.1:{system.ports['admin']}/api/v1/users/dave/messages")[0] == 404
 
 
+def ends(system):
+    """Each end is counted by the program that it happened in, and by no other."""
+    def counted(host, port):
+        _, text = system.curl("GET", f"http://{host}:{port}/metrics")
+        return dict(re.findall(r'(?m)^im_deferred_ended_total\{outcome="(.*?)"\} (\d+)$', text))
+    none = dict.fromkeys(("delivered", "expired", "deleted", "refused"), "0")
+    assert counted("127.0.0.1", system.ports["management"]) == {**none, "deleted": "3"}  # by XCAP, by xdmctl, with its user
+    told = counted(*system.glue.addresses["management"])
+    assert told == {**none, "deleted": "1", "delivered": "2"}, told  # one of them out of the history
+
+
 def test(system):
     for word in ("one", "two", "three", "four"):
         send(system, "alice", "dave", word, 202)
@@ -147,7 +158,8 @@ def test(system):
     dave.request("REGISTER", "sip:example.com", "sip:dave@example.com", "Contact: *\r\nExpires: 0\r\n")
     dave.close()
     erasure(system)
+    ends(system)
 
 
 if __name__ == "__main__":
-    harness.main(test)
+    harness.main(test, glue_options=("--management", harness.FREE))

@@ -3,8 +3,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
 
 #include "deferred_own.h"
+#include "metrics.h"
 #include "record.h"
 
 #define WHO           "im-glue"
@@ -272,4 +275,32 @@ size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct
     commits[0] = removal_of(ended, arena);
     commits[1] = deferred_content_removal(ended->content, arena);
     return 2;
+}
+
+/* --- monitoring -------------------------------------------------------------------------------------------------- */
+
+static struct metric *ends[DEFERRED_OUTCOMES];
+
+static void register_ends(void)
+{
+    for (unsigned outcome = DEFERRED_WAITING + 1; outcome < DEFERRED_OUTCOMES; outcome++) {
+        char labels[METRICS_LABELS_MAX];
+        snprintf(labels, sizeof(labels), "outcome=\"%s\"", outcome_names[outcome]);
+        ends[outcome] = metric_counter("im_deferred_ended_total", labels, "Stored messages that wait no more.");
+    }
+}
+
+void deferred_metrics_open(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_ends);
+}
+
+void deferred_count_ends(enum deferred_outcome outcome, const struct commit *commits, size_t count)
+{
+    int64_t ended = 0;
+    deferred_metrics_open();
+    for (size_t i = 0; i < count; i++)
+        ended += commits[i].status == OK && text_equal(commits[i].key.usage, TEXT(DOCUMENT_DEFERRED));
+    metric_add(ends[outcome], ended);
 }

@@ -38,6 +38,7 @@ static enum status erase(const struct documents *documents, const struct deferre
     struct commit commits[ERASE_COMMITS];
     size_t count = deferred_erasure(documents, deferred, who, now_ms, arena, commits);
     document_internal_commit(documents, commits, count);
+    deferred_count_ends(DEFERRED_DELETED, commits, count);
     return commits[0].status;
 }
 

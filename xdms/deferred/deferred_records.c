@@ -66,6 +66,11 @@ static enum status remove_some(const struct documents *documents, struct text ow
     return status;
 }
 
+static void removed(const struct commit *commits, size_t count)
+{
+    deferred_count_ends(DEFERRED_DELETED, commits, count);
+}
+
 enum status deferred_listed(const struct documents *documents, struct text owner, struct arena *arena,
                             int64_t *when_ms_out)
 {
@@ -104,4 +109,4 @@ static void listed(const struct documents *documents, struct text owner, int64_t
     document_internal_commit(documents, commits, 2);
 }
 
-const struct document_records deferred_records = {list, remove_some, listed};
+const struct document_records deferred_records = {list, remove_some, removed, listed};

@@ -167,8 +167,11 @@ static void read_version(struct document_change *change)
 
 bool document_records_conclude(struct document_change *change)
 {
+    const struct document_records *records = records_of(change->documents, &change->place);
     bool again = !change->selector, progress = false;
     change->waiting = false;
+    if (records->removed)
+        records->removed(change->records, change->records_count);
     for (size_t i = 0; i < change->records_count; i++) {
         enum status status = change->records[i].status;
         again = again || status == CONFLICT;

@@ -129,6 +129,7 @@ static enum status erase_page(const struct documents *documents, struct erasure 
     counted.counts[kind] += page.items;
     page.commits[page.count++] = erasure_commit(&counted, arena);
     status = document_erase(documents, page.commits, page.count);
+    deferred_count_ends(DEFERRED_DELETED, page.commits, page.waiting);
     if (status != OK && status != CONFLICT)
         return status;
     erasure->counts[kind] = counted.counts[kind];

@@ -9,7 +9,8 @@
 struct erasure_page {
     struct commit *commits; /* with room for one more */
     size_t count;
-    size_t items; /* records that go: some need several commits */
+    size_t items;   /* records that go: some need several commits */
+    size_t waiting; /* the first of the commits: of messages that waited until now */
 };
 
 /* In the arena. */

@@ -26,15 +26,22 @@ static enum status message_page(const struct documents *documents, const struct 
     const struct document_key prefix = {TEXT(DOCUMENT_DEFERRED), erasure->address, {0}};
     struct key_page keys = {0};
     enum status status = document_internal_list(documents, &prefix, NULL, ERASURE_PAGE, arena, &keys);
+    struct commit *others = arena_array(arena, struct commit, keys.count * DEFERRED_END_COMMITS + 1);
+    size_t others_count = 0;
     page->commits = arena_array(arena, struct commit, keys.count * DEFERRED_END_COMMITS + 1);
     for (size_t i = 0; status == OK && i < keys.count; i++) {
         struct deferred deferred;
-        if (deferred_get(documents, erasure->address, keys.keys[i].name, arena, &deferred) == OK)
-            page->count += deferred_forget(&deferred, arena, page->commits + page->count);
-        else /* damaged, or it has just been delivered */
-            page->commits[page->count++] =
+        if (deferred_get(documents, erasure->address, keys.keys[i].name, arena, &deferred) != OK)
+            others[others_count++] = /* damaged, or it has just been delivered */
                 (struct commit){.key = keys.keys[i], .expected = VERSION_ANY, .deletion = true, .who = erasure->who};
+        else if (deferred.outcome == DEFERRED_WAITING)
+            page->count += deferred_forget(&deferred, arena, page->commits + page->count);
+        else
+            others_count += deferred_forget(&deferred, arena, others + others_count);
     }
+    page->waiting = page->count;
+    for (size_t i = 0; i < others_count; i++)
+        page->commits[page->count++] = others[i];
     page->items = status == OK ? keys.count : 0;
     return status;
 }

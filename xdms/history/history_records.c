@@ -60,4 +60,4 @@ static enum status remove_some(const struct documents *documents, struct text ow
     return status;
 }
 
-const struct document_records history_records = {list, remove_some, NULL};
+const struct document_records history_records = {list, remove_some, NULL, NULL};

@@ -228,6 +228,7 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     if (!node->store)
         return false;
     node->documents = documents_new(node->store, node->usages);
+    deferred_metrics_open();
     documents_set_records(node->documents, USAGE_FROM_DEFERRED, &deferred_records);
     documents_set_records(node->documents, USAGE_FROM_HISTORY, &history_records);
     return open_digest(node, error_out);
