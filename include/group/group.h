@@ -80,8 +80,8 @@ struct group_limits {
 struct group_limits group_limits(const struct groups *groups, const struct group *group);
 
 /* May the sender do what is asked with this group? `rule_out` gets the rule that decided, or a word why not
- * ("not-member", "no-rule", "anonymous", "supported-services", "must-understand", "schedule"), for the record. Who asks
- * for anonymity needs that permission beside. */
+ * ("not-member", "no-rule", "anonymous", "supported-services", "must-understand", "schedule", "age-restrictions"), for
+ * the record. Who asks for anonymity needs that permission beside. */
 bool group_may_send(struct groups *groups, const struct group *group, const struct group_sender *sender,
                     struct text *rule_out);
 

@@ -139,11 +139,58 @@ static void sessions_keep_to_the_schedule_and_messages_need_none(void **state)
 static void what_must_be_understood_and_is_not_keeps_everybody_out(void **state)
 {
     (void)state;
-    put_group(ENTRY(ALICE), "<oxe:age-restrictions oxe:must-understand=\"true\"><oxe:age from=\"18\"/>"
-                            "</oxe:age-restrictions>");
+    put_group(ENTRY(ALICE), "<oxe:qoe oxe:must-understand=\"true\"><oxe:premium/></oxe:qoe>");
     assert_kind(ALICE, "message", false, "must-understand");
-    put_group(ENTRY(ALICE), "<oxe:age-restrictions oxe:must-understand=\"false\"><oxe:age from=\"18\"/>"
-                            "</oxe:age-restrictions>");
+    put_group(ENTRY(ALICE), "<oxe:qoe oxe:must-understand=\"false\"><oxe:premium/></oxe:qoe>");
+    assert_kind(ALICE, "message", true, "no-rule");
+}
+
+static void put_birthday(const char *usage, const char *name, const char *date)
+{
+    put(usage, ALICE, name,
+        text_cstring(&bench.arena, text_format(&bench.arena,
+                                               "<user-profiles xmlns=\"urn:oma:xml:xdm:user-profile\"><user-profile "
+                                               "uri=\"" ALICE "\">%s</user-profile></user-profiles>",
+                                               date)));
+}
+
+static void own_birthday(const char *date)
+{
+    put_birthday("org.openmobilealliance.user-profile", "user-profile", date);
+}
+
+static void only_who_has_the_age_for_it_is_let_in(void **state)
+{
+    (void)state;
+    struct text identity;
+    struct group_ruling ruling;
+    put_group(ENTRY(ALICE), "<oxe:age-restrictions oxe:must-understand=\"true\"><oxe:age from=\"18\" until=\"30\"/>"
+                            "<oxe:age from=\"60\"/></oxe:age-restrictions>");
+    assert_kind(ALICE, "message", false, "age-restrictions"); /* nobody knows how old she is */
+    own_birthday("");
+    assert_kind(ALICE, "message", false, "age-restrictions");
+    own_birthday("<birth-date>2008-01-05</birth-date>"); /* it is her eighteenth birthday */
+    assert_kind(ALICE, "message", true, "no-rule");
+    own_birthday("<birth-date>2008-01-06Z</birth-date>");
+    assert_kind(ALICE, "message", false, "age-restrictions");
+    assert_kind(ALICE, "session", false, "age-restrictions");
+    struct group_sender sender = sender_of(ALICE, &identity);
+    group_ruling_of(bench.groups, find_team(), &sender, &ruling);
+    assert_true(ruling.until_ms == bench.wall_ms + (int64_t)14 * 3600000); /* midnight */
+    own_birthday("<birth-date>1995-01-05</birth-date>");
+    assert_kind(ALICE, "message", false, "age-restrictions");
+    own_birthday("<birth-date>1965-12-31</birth-date>");
+    assert_kind(ALICE, "message", true, "no-rule");
+    own_birthday("<birth-date>2030-01-01</birth-date>"); /* not born yet */
+    assert_kind(ALICE, "message", false, "age-restrictions");
+    /* The operator knows better. */
+    put_birthday("org.openmobilealliance.locked-user-profile", "locked-user-profile",
+                 "<birth-date>2000-01-01</birth-date>");
+    assert_kind(ALICE, "message", true, "no-rule");
+    /* A group that restricts nothing needs to know nothing. */
+    own_birthday("");
+    put_birthday("org.openmobilealliance.locked-user-profile", "locked-user-profile", "");
+    put_group(ENTRY(ALICE), "<oxe:age-restrictions oxe:must-understand=\"true\"/>");
     assert_kind(ALICE, "message", true, "no-rule");
 }
 
@@ -347,6 +394,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(limits_are_those_of_the_document, begin, end),
         cmocka_unit_test_setup_teardown(who_is_listed_by_two_addresses_is_one_member, begin, end),
         cmocka_unit_test_setup_teardown(sessions_keep_to_the_schedule_and_messages_need_none, begin, end),
+        cmocka_unit_test_setup_teardown(only_who_has_the_age_for_it_is_let_in, begin, end),
         cmocka_unit_test_setup_teardown(what_must_be_understood_and_is_not_keeps_everybody_out, begin, end),
         cmocka_unit_test_setup_teardown(services_and_their_media_are_those_that_the_group_names, begin, end),
         cmocka_unit_test_setup_teardown(a_session_that_is_passed_on_asks_the_recipient, begin, end),

@@ -73,6 +73,7 @@ static enum status fill(struct groups *groups, struct group *group, const struct
     group->uri = group->entry.name;
     group->display_name = name ? text_trim(name->text) : (struct text){0};
     group_read_limits(group, service);
+    group_read_ages(group, service);
     address_set_init(&group->members, arena);
     group_take_members(groups, &group->entry, stored->key.owner, service, &group->members);
     group->people = arena_new(arena, struct people);
@@ -146,6 +147,7 @@ void group_ruling_of(struct groups *groups, const struct group *group, const str
                      struct group_ruling *ruling_out)
 {
     int64_t border = INT64_MAX, schedule = group_next_schedule(group, sender->wall_ms);
+    int64_t birthday = group_next_birthday(group, sender->wall_ms);
     if (group->entry.policy)
         border = policy_next_border(group->entry.policy, sender->wall_ms);
     *ruling_out = (struct group_ruling){
@@ -154,14 +156,16 @@ void group_ruling_of(struct groups *groups, const struct group *group, const str
         .sources = group->entry.sources,
         .until_ms = border < schedule ? border : schedule,
     };
+    if (birthday < ruling_out->until_ms)
+        ruling_out->until_ms = birthday;
     question_request(sender, &ruling_out->request);
     ruling_out->request.is_member = group_is_member(group, sender);
     ruling_out->request.lists = group->entry.lists;
 }
 
 /* What no rule can allow. */
-static bool is_open(const struct group *group, const struct group_sender *sender, const struct policy_request *request,
-                    struct text *rule_out)
+static bool is_open(const struct groups *groups, const struct group *group, const struct group_sender *sender,
+                    const struct policy_request *request, struct text *rule_out)
 {
     *rule_out = TEXT("must-understand");
     if (group->not_understood)
@@ -170,7 +174,10 @@ static bool is_open(const struct group *group, const struct group_sender *sender
     if (!group_supports(group, request->media, request->service))
         return false;
     *rule_out = TEXT("schedule");
-    return group_is_scheduled(group, question_kind(sender), sender->wall_ms);
+    if (!group_is_scheduled(group, question_kind(sender), sender->wall_ms))
+        return false;
+    *rule_out = TEXT("age-restrictions");
+    return group_lets_age(groups, group, sender);
 }
 
 static bool answers_allow(const struct group_ruling *ruling, const struct policy_decision *decision, struct text kind,
@@ -191,7 +198,7 @@ bool group_may_send(struct groups *groups, const struct group *group, const stru
     struct text anonymity_rule;
     group_ruling_of(groups, group, sender, &ruling);
     bool member = ruling.request.is_member;
-    if (!is_open(group, sender, &ruling.request, rule_out))
+    if (!is_open(groups, group, sender, &ruling.request, rule_out))
         return false;
     *rule_out = sender->anonymous ? TEXT("anonymous") : member ? TEXT("no-rule") : TEXT("not-member");
     if (!ruling.policy)

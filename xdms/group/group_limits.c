@@ -27,7 +27,8 @@ static bool asks_too_much(const struct xml_element *service)
     for (const struct xml_element *child = service->first_child; child; child = child->next) {
         for (const struct xml_attribute *one = child->attributes; one; one = one->next)
             if (text_equal(one->local, TEXT("must-understand")) && is_true(text_trim(one->value)) &&
-                !xml_is(child, XDM_EXTENSIONS, TEXT("session-active-policy")))
+                !xml_is(child, XDM_EXTENSIONS, TEXT("session-active-policy")) &&
+                !xml_is(child, XDM_EXTENSIONS, TEXT("age-restrictions")))
                 return true;
     }
     return false;

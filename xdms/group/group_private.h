@@ -65,6 +65,12 @@ struct time_range {
     struct time_range *next;
 };
 
+/* Years of life (oxe:age-restrictions); no range: any. */
+struct age_range {
+    uint64_t from, until;
+    struct age_range *next;
+};
+
 /* How many people the members are. Counted when it is asked for, and again when a user has changed. */
 struct people {
     bool counted;
@@ -83,6 +89,7 @@ struct group {
     struct people *people;
     const struct xml_element *supported; /* oxe:supported-services; NULL: all are */
     struct time_range *schedule;
+    struct age_range *ages;
     bool scheduled, not_understood;
 };
 
@@ -123,6 +130,11 @@ void group_read_limits(struct group *group, const struct xml_element *service);
 bool group_supports(const struct group *group, struct text media, struct text service);
 bool group_is_scheduled(const struct group *group, struct text kind, int64_t wall_ms);
 int64_t group_next_schedule(const struct group *group, int64_t wall_ms);
+
+/* group_age.c */
+void group_read_ages(struct group *group, const struct xml_element *service);
+bool group_lets_age(const struct groups *groups, const struct group *group, const struct group_sender *sender);
+int64_t group_next_birthday(const struct group *group, int64_t wall_ms); /* somebody's: the next day */
 
 /* group_nested.c */
 void group_resolve_nested(const struct groups *groups, struct group *group);

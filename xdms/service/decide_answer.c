@@ -199,8 +199,8 @@ static void add_members(struct admin_call *call, struct groups *groups, const st
 static void answer_group(struct admin_call *call, struct groups *groups, const struct group *group,
                          const struct decide_question *question, json_t *answer, int64_t *until_ms)
 {
-    static const char *const words[] = {"not-member", "no-rule",         "anonymous", "supported-services",
-                                        "schedule",   "must-understand", NULL};
+    static const char *const words[] = {"not-member", "no-rule",         "anonymous",        "supported-services",
+                                        "schedule",   "must-understand", "age-restrictions", NULL};
     struct group_ruling ruling;
     struct text rule;
     struct group_limits limits = group_limits(groups, group);
