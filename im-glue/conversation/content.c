@@ -4,6 +4,7 @@
 #include "conversation_private.h"
 #include "cpim.h"
 #include "mime.h"
+#include "xml_tree.h"
 
 #define IMDN_NAMESPACE "urn:ietf:params:imdn"
 #define DEPTH_MAX      3 /* multiparts within multiparts that are looked into */
@@ -44,7 +45,7 @@ enum status content_body(const struct sip_message *message, struct arena *arena,
 static bool is_looked_into(struct text type)
 {
     return cpim_is(type) || text_starts_with_nocase(text_trim(type), TEXT("multipart/")) ||
-           mime_is(type, TEXT("message/imdn+xml"));
+           mime_is(type, TEXT("message/imdn+xml")) || mime_is(type, TEXT(CONTENT_ADVERTISEMENT));
 }
 
 bool content_open(struct incoming *incoming)
@@ -68,6 +69,8 @@ static void note_type(struct incoming *incoming, struct text type)
         incoming->composing = true;
     if (mime_is(type, TEXT("message/imdn+xml")))
         incoming->report = true;
+    if (mime_is(type, TEXT(CONTENT_ADVERTISEMENT)))
+        incoming->advertisement = true;
 }
 
 /* RFC 5438 §6.4 and §7.1.1.2; who is anonymous cannot be told anything (§14). */
@@ -169,6 +172,15 @@ static bool check_multipart(struct incoming *incoming, struct text type, struct 
     return true;
 }
 
+/* What it says is for its reader alone; what it is must be true wherever it arrives. */
+static bool check_advertisement(struct incoming *incoming, struct text type, struct text body)
+{
+    const struct xml_element *root;
+    if (!mime_is(type, TEXT(CONTENT_ADVERTISEMENT)) || xml_tree_read(body, &incoming->request->arena, &root) == OK)
+        return true;
+    return request_answer(incoming->request, 400, "Malformed Group Advertisement"), false;
+}
+
 static bool check_part(struct incoming *incoming, struct text type, struct text body, unsigned depth)
 {
     note_type(incoming, type);
@@ -177,7 +189,7 @@ static bool check_part(struct incoming *incoming, struct text type, struct text 
     if (text_starts_with_nocase(text_trim(type), TEXT("multipart/")))
         return check_multipart(incoming, type, body, depth);
     if (body.length == 0 || may_pass(incoming->request->conversation, type))
-        return true;
+        return check_advertisement(incoming, type, body);
     refuse_type(incoming);
     return false;
 }

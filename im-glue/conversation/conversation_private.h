@@ -422,6 +422,7 @@ struct incoming {
     bool anonymous;
     bool composing;            /* tells that somebody writes, and nothing else (RFC 3994) */
     bool report;               /* an IMDN: what became of another message */
+    bool advertisement;        /* of a group */
     bool deferrable;           /* worth keeping for later */
     struct text subject, type; /* type: of what is in the envelopes */
     enum deferred_priority priority;
@@ -435,16 +436,19 @@ struct incoming {
 bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out);
 enum message_content incoming_content(const struct incoming *incoming);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
-bool incoming_is_nobody(struct text canonical);                               /* RFC 3323 §4.1.1.3 */
+bool incoming_is_nobody(struct text canonical); /* RFC 3323 §4.1.1.3 */
+bool incoming_hides_sender(const struct sip_message *message, struct arena *arena);
 bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
+struct group_sender incoming_asks_group(const struct incoming *incoming);     /* may he send this to a group? */
 void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
 /* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
                      struct text detail);
 
 /* content.c */
-#define CONTENT_ENCODINGS "gzip, deflate, identity" /* that can be looked into */
-bool content_check(struct incoming *incoming);      /* false: answered and freed */
+#define CONTENT_ENCODINGS     "gzip, deflate, identity" /* that can be looked into */
+#define CONTENT_ADVERTISEMENT "application/vnd.poc.group-advertisement+xml"
+bool content_check(struct incoming *incoming); /* false: answered and freed */
 /* incoming->body: without its codings, where this server has to look into it. False: answered and freed. */
 bool content_open(struct incoming *incoming);
 /* The body of a message without its codings, as coding_take_off. */

@@ -116,16 +116,17 @@ static void add_group(struct explosion *explosion, const struct group *group)
     struct incoming *incoming = explosion->incoming;
     struct arena *arena = &incoming->request->arena;
     struct groups *groups = incoming->request->conversation->groups;
+    const struct group_sender sender = incoming_asks_group(incoming);
     struct target target = {.group = incoming->exploder, .address = text_copy(arena, group_uri(group))};
     const struct text *members, *missing;
     size_t count, missing_count;
     struct text rule;
-    if (!group_may_send(groups, group, &incoming->sender, &rule)) {
+    if (!group_may_send(groups, group, &sender, &rule)) {
         target.kind = FATE_REFUSED;
         target.detail = text_format(arena, "403 group rule '%.*s'", TEXT_ARG(rule));
         return add_target(explosion, target);
     }
-    if (group_fan_out(groups, group, &incoming->sender, arena, &members, &count, &missing, &missing_count) != OK) {
+    if (group_fan_out(groups, group, &sender, arena, &members, &count, &missing, &missing_count) != OK) {
         explosion->too_many = true;
         return;
     }

@@ -111,9 +111,10 @@ bool incoming_is_nobody(struct text canonical)
 }
 
 /* RFC 3323 §4.2, RFC 3325 §9.3. */
-static bool asks_for_privacy(struct request *request, struct text wanted)
+static bool asks_for_privacy(const struct sip_message *message, struct text wanted, struct arena *arena)
 {
-    struct text rest = request_header(request, "Privacy"), value;
+    struct text rest = {0}, value;
+    sip_header(message, "Privacy", 0, arena, &rest);
     for (bool more = true; more;) {
         more = text_cut(rest, ';', &value, &rest);
         if (text_equal_nocase(text_trim(value), wanted))
@@ -122,11 +123,22 @@ static bool asks_for_privacy(struct request *request, struct text wanted)
     return false;
 }
 
+bool incoming_hides_sender(const struct sip_message *message, struct arena *arena)
+{
+    struct name_addr from;
+    struct text value;
+    bool is_nobody = sip_header(message, "From", 0, arena, &value) && name_addr_parse(value, &from, NULL) &&
+                     incoming_is_nobody(uri_canonical(arena, from.uri));
+    return is_nobody || asks_for_privacy(message, TEXT("id"), arena);
+}
+
 /* RFC 3323 §5: who he is can be hidden, and by which hops it came; what he himself wrote into his request cannot. */
 static bool is_too_private(struct request *request)
 {
-    return asks_for_privacy(request, TEXT("critical")) &&
-           (asks_for_privacy(request, TEXT("user")) || asks_for_privacy(request, TEXT("history")));
+    const struct sip_message *message = request->message;
+    struct arena *arena = &request->arena;
+    return asks_for_privacy(message, TEXT("critical"), arena) &&
+           (asks_for_privacy(message, TEXT("user"), arena) || asks_for_privacy(message, TEXT("history"), arena));
 }
 
 /* The user himself, or nobody. A trusted peer has looked at that before it said who it is. */
@@ -140,6 +152,15 @@ bool incoming_is_own(const struct incoming *incoming, struct text canonical)
     return who->proof == REQUESTER_ASSERTED;
 }
 
+struct group_sender incoming_asks_group(const struct incoming *incoming)
+{
+    static const struct group_question advertise = {.kind = TEXT_INIT("advertise")};
+    struct group_sender sender = incoming->sender;
+    if (incoming->advertisement)
+        sender.question = &advertise;
+    return sender;
+}
+
 static bool check_sender(struct incoming *incoming)
 {
     struct request *request = incoming->request;
@@ -147,7 +168,7 @@ static bool check_sender(struct incoming *incoming)
     if (!name_addr_parse(request_header(request, "From"), &from, NULL))
         return request_answer(request, 400, "Bad From"), false;
     struct text address = uri_canonical(&request->arena, from.uri);
-    incoming->anonymous = incoming_is_nobody(address) || asks_for_privacy(request, TEXT("id"));
+    incoming->anonymous = incoming_hides_sender(request->message, &request->arena);
     if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
     if (is_too_private(request))

@@ -5,6 +5,10 @@
 
 #include "conversation_private.h"
 
+/* recheck.c: may he still get what was kept for him? REFUSED: a rule of his blocks its sender by now. FAILED: his rules
+ * cannot be read. `stored`: the message. */
+enum status recheck_rules(struct delivery *delivery, const struct sip_message *stored, struct text *rule_out);
+
 /* recording.c: histories of those who ask for one */
 #define RECORDING_COMMITS 3 /* most that is added to one work: a message and two entries */
 bool recording_is_asked(const struct conversation *conversation, const struct served *served);

@@ -76,6 +76,7 @@ static void to_group(struct incoming *incoming, const struct group *group)
 {
     struct request *request = incoming->request;
     struct groups *groups = request->conversation->groups;
+    const struct group_sender sender = incoming_asks_group(incoming);
     const struct text *members, *missing;
     size_t count, missing_count;
     struct text rule, address = text_copy(&request->arena, group_uri(group));
@@ -83,11 +84,10 @@ static void to_group(struct incoming *incoming, const struct group *group)
         return request_answer(request, 482, NULL);
     if (incoming->report)
         return report_to_group(incoming, address);
-    if (!group_may_send(groups, group, &incoming->sender, &rule))
+    if (!group_may_send(groups, group, &sender, &rule))
         return incoming_refuse(incoming, address, incoming->anonymous ? 433 : 403,
                                "100 Function not allowed due to group policy", text_copy(&request->arena, rule));
-    switch (
-        group_fan_out(groups, group, &incoming->sender, &request->arena, &members, &count, &missing, &missing_count)) {
+    switch (group_fan_out(groups, group, &sender, &request->arena, &members, &count, &missing, &missing_count)) {
     case OK: break;
     case REFUSED: return incoming_refuse(incoming, address, 403, "102 Too many participants", TEXT("too many members"));
     default: return request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));

@@ -183,19 +183,48 @@ static struct delivery *begin_delivery(struct conversation *conversation, struct
     return delivery;
 }
 
+static void try_later(struct delivery *delivery)
+{
+    struct conversation *conversation = delivery->conversation;
+    struct served *served = delivery->recipient;
+    served->flushing = false;
+    delivery_free(delivery);
+    plan_retry(conversation, served);
+}
+
+/* Where people are blocked politely, nobody is told. */
+static void refuse_blocked(struct delivery *delivery, struct text rule)
+{
+    const struct conversation *conversation = delivery->conversation;
+    struct text detail = text_format(&delivery->arena, "403 rule '%.*s' of the recipient", TEXT_ARG(rule));
+    delivery->fate = fate_with(&delivery->fate, FATE_REFUSED, conversation->now.wall_ms, detail, &delivery->arena);
+    delivery->deferred.told = delivery->deferred.told && !conversation->settings.block_politely;
+    delivery->best = 403;
+    delivery_settle(delivery);
+}
+
+static void send_if_allowed(struct delivery *delivery)
+{
+    struct sip_message *stored = delivery_read(delivery);
+    struct text rule;
+    switch (stored ? recheck_rules(delivery, stored, &rule) : OK) {
+    case OK: delivery_send_read(delivery, stored); break;
+    case REFUSED: refuse_blocked(delivery, rule); break;
+    default: try_later(delivery);
+    }
+    sip_message_free(stored);
+}
+
 static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred)
 {
     struct delivery *delivery = begin_delivery(conversation, served, deferred);
-    if (read_stored(delivery) != OK) {
-        served->flushing = false;
-        delivery_free(delivery);
-        return plan_retry(conversation, served);
-    }
+    if (read_stored(delivery) != OK)
+        return try_later(delivery);
     delivery->fate = queue_fate(conversation, &delivery->deferred, &delivery->arena);
     if (delivery->best)
         return delivery_settle(delivery);
     if (delivery->deferred.expires_ms > conversation->now.wall_ms)
-        return delivery_send(delivery);
+        return send_if_allowed(delivery);
     delivery->fate = fate_with(&delivery->fate, FATE_EXPIRED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
     delivery->best = EXPIRED;
     delivery_settle(delivery);

@@ -13,11 +13,12 @@ bool recording_is_asked(const struct conversation *conversation, const struct se
 
 /* --- what he saw --- */
 
-/* Notices about messages are no messages; neither is that somebody writes. */
+/* Notices about messages are no messages; neither is that somebody writes, or that there is a group. */
 static bool is_talk(struct text type, struct text body, struct arena *arena)
 {
     struct cpim_message *cpim;
-    if (mime_is(type, TEXT("message/imdn+xml")) || mime_is(type, TEXT("application/im-iscomposing+xml")))
+    if (mime_is(type, TEXT("message/imdn+xml")) || mime_is(type, TEXT("application/im-iscomposing+xml")) ||
+        mime_is(type, TEXT(CONTENT_ADVERTISEMENT)))
         return false;
     if (!cpim_is(type))
         return true;
