@@ -1,6 +1,7 @@
 /* The frame around the procedures: takes events of the transaction layer and results of the store, and says when to be
  * called again. */
 #include "events_private.h"
+#include "reports_private.h"
 #include "uri.h"
 
 #define TURNS_MAX                                                                                                      \

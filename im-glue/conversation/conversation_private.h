@@ -43,6 +43,7 @@ struct contact {
     struct flow source; /* where the REGISTER came from; its connection is 0 once that is closed */
     bool by_source;     /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
     bool udp_alone;     /* does not take connections, as was found out */
+    bool lost;          /* its flow: the edge proxy that kept it has said so (RFC 5626 §5.3) */
     char *path;         /* RFC 3327: the Route of what is sent to it; empty: none */
     char *instance;     /* of the device, without brackets; empty: it has not said */
     uint32_t reg_id;    /* RFC 5626: which of the flows of the device; 0: it has no flows */
@@ -495,18 +496,6 @@ struct sip_message *message_of_server(const struct conversation *conversation, s
 struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
                                  struct arena *arena);
 
-/* reports.c: what recipients say about messages to many */
-/* It is a step of what it speaks of. */
-void reports_note(const struct incoming *incoming, struct text sender);
-/* Who gets a report that was sent to the address of a group: false when it speaks of nothing from there. In the arena
- * of the request. */
-bool reports_addressee(struct incoming *incoming, struct text group, struct text *address_out);
-bool reports_collect(struct incoming *incoming, struct served *sender); /* false: it goes on like any message */
-void reports_load(struct conversation *conversation);
-void reports_free_all(struct conversation *conversation);
-void reports_run_deadlines(struct conversation *conversation);
-int64_t reports_deadline(const struct conversation *conversation);
-
 /* fan_out.c: one message for many */
 struct fan_out {
     struct incoming *incoming;
@@ -628,6 +617,7 @@ bool device_resolve(struct request *request); /* false: sent to one that leads n
 
 /* domain.c: those that are not ours */
 bool domain_is_ours(const struct conversation *conversation, struct text domain);
+bool domain_is_server(const struct conversation *conversation, const struct uri *uri); /* nobody in it, but itself */
 bool domain_is_listed(struct text list, struct text domain);
 struct text domain_route(const struct conversation *conversation, struct text domain); /* empty: by DNS */
 struct served *domain_served(struct conversation *conversation, struct text address);  /* somebody there */

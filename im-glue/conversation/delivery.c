@@ -379,15 +379,6 @@ void delivery_take_final(struct branch *branch, int status)
     delivery_settle(delivery);
 }
 
-void delivery_take_response(struct branch *branch, int status)
-{
-    struct delivery *delivery = branch->delivery;
-    if (status != 503 || !branch->outbound || !take_failover(branch, status))
-        return delivery_take_final(branch, status);
-    delivery->branches--;
-    delivery_settle(delivery);
-}
-
 static struct contact *contact_of(const struct branch *branch)
 {
     struct served *recipient = branch->delivery->recipient;
@@ -430,6 +421,39 @@ static bool take_other_flow(struct branch *branch, const struct contact *contact
     if (other)
         send_to(delivery, stored, other);
     return other != NULL;
+}
+
+/* Its edge proxy says that the flow is gone: it leads nowhere until it is registered again. */
+static bool take_lost_flow(struct branch *branch)
+{
+    struct delivery *delivery = branch->delivery;
+    struct contact *contact = contact_of(branch);
+    struct sip_message *stored = NULL;
+    if (!contact || !contact->reg_id)
+        return false;
+    contact->lost = true;
+    if (!delivery->finished)
+        stored = delivery_read(delivery);
+    bool tried = stored && take_other_flow(branch, contact, stored);
+    if (tried)
+        delivery_note_failed(branch, 430);
+    sip_message_free(stored);
+    return tried;
+}
+
+static bool is_tried_elsewhere(struct branch *branch, int status)
+{
+    return (status == 430 && take_lost_flow(branch)) ||
+           (status == 503 && branch->outbound && take_failover(branch, status));
+}
+
+void delivery_take_response(struct branch *branch, int status)
+{
+    struct delivery *delivery = branch->delivery;
+    if (!is_tried_elsewhere(branch, status))
+        return delivery_take_final(branch, status);
+    delivery->branches--;
+    delivery_settle(delivery);
 }
 
 static bool try_another_way(struct branch *branch)

@@ -62,6 +62,12 @@ bool domain_is_ours(const struct conversation *conversation, struct text domain)
     return text_equal_nocase(domain, conversation->settings.domain);
 }
 
+bool domain_is_server(const struct conversation *conversation, const struct uri *uri)
+{
+    return uri->user.length == 0 && (domain_is_ours(conversation, uri->host) ||
+                                     text_equal_nocase(uri->host, text_of(conversation->settings.agent.host)));
+}
+
 static struct domain *domain_get(struct conversation *conversation, struct text name)
 {
     struct domain *domain = NULL;

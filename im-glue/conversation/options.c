@@ -215,12 +215,6 @@ static void ask_user(struct request *request, struct text address, uint64_t hops
     ask_all(request, served_get(conversation, address), hops);
 }
 
-static bool is_this_server(const struct conversation *conversation, const struct uri *uri)
-{
-    return uri->user.length == 0 && (text_equal_nocase(uri->host, conversation->settings.domain) ||
-                                     text_equal_nocase(uri->host, text_of(conversation->settings.agent.host)));
-}
-
 /* Whatever has this address. */
 static void ask_about(struct request *request, struct text target, uint64_t hops)
 {
@@ -256,7 +250,7 @@ void options_receive(struct request *request)
         return request_answer(request, 400, "Bad Max-Forwards");
     /* RFC 3261 §11: who may send it no further answers for himself */
     if (hops == 0 || services_are(conversation, target) || exploder_is(conversation, target) ||
-        is_this_server(conversation, &uri))
+        domain_is_server(conversation, &uri))
         return answer_here(request, exploder_is(conversation, target));
     if (!request_authenticate(request, true) || !device_resolve(request))
         return;

@@ -2,6 +2,7 @@
  * disk; body bytes are never touched. */
 #include "log.h"
 #include "own_report.h"
+#include "reports_private.h"
 #include "user.h"
 
 static void to_group(struct incoming *incoming, const struct group *group);
@@ -14,7 +15,7 @@ void pager_receive(struct request *request)
     const struct group *group;
     if (!request_authenticate(request, true) || !device_resolve(request))
         return;
-    struct text target = uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena));
+    struct text target = imdn_route_follow(request);
     if (services_are(conversation, target))
         return services_receive(request, target);
     bool with_list = exploder_is(conversation, target);

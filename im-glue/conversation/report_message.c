@@ -62,6 +62,7 @@ struct sip_message *message_of_server(const struct conversation *conversation, s
     sip_header_add(message, "Call-ID", text_format(arena, "%.*s@%s", TEXT_ARG(id), host));
     sip_header_add(message, "CSeq", TEXT("1 MESSAGE"));
     sip_header_add(message, "Date", clock_write_http_date(arena, conversation->now.wall_ms));
+    sip_header_add(message, "User-Agent", TEXT(CONVERSATION_PRODUCT));
     return message;
 }
 

@@ -57,4 +57,20 @@ bool report_find(struct text type, struct text body, struct arena *arena, struct
 /* The record of the message that it speaks of, as the reporter got it. */
 bool report_find_original(struct incoming *incoming, struct imdn *imdn_out, struct fate *fate_out);
 
+/* imdn_route.c: whom a MESSAGE is for, canonical; of a report that was sent to us as the next of its route, whoever
+ * stands behind us. */
+struct text imdn_route_follow(struct request *request);
+
+/* reports.c: what recipients say about messages to many */
+/* It is a step of what it speaks of. */
+void reports_note(const struct incoming *incoming, struct text sender);
+/* Who gets a report that was sent to the address of a group: false when it speaks of nothing from there. In the arena
+ * of the request. */
+bool reports_addressee(struct incoming *incoming, struct text group, struct text *address_out);
+bool reports_collect(struct incoming *incoming, struct served *sender); /* false: it goes on like any message */
+void reports_load(struct conversation *conversation);
+void reports_free_all(struct conversation *conversation);
+void reports_run_deadlines(struct conversation *conversation);
+int64_t reports_deadline(const struct conversation *conversation);
+
 #endif

@@ -1,6 +1,6 @@
 /* A message to a list that has an address of its own (RFC 4826 §4): who may send to it, and who is in it now. */
-#include "conversation_private.h"
 #include "log.h"
+#include "reports_private.h"
 
 bool list_senders_parse(struct text word, enum list_senders *senders_out)
 {

@@ -17,8 +17,8 @@ static bool wants_tls(const struct sip_message *request)
 /* RFC 5626 §5.3: a flow that is gone leads nowhere, and its device has another one or will make it. */
 static bool flow_is_gone(const struct contact *contact)
 {
-    return contact->reg_id && !contact->path[0] && flow_is_connected(&contact->source) &&
-           contact->source.connection == 0;
+    bool is_closed = !contact->path[0] && flow_is_connected(&contact->source) && contact->source.connection == 0;
+    return contact->reg_id && (contact->lost || is_closed);
 }
 
 static bool is_usable(const struct conversation *conversation, const struct contact *contact, bool by_tls_only)
