@@ -292,6 +292,7 @@ static bool open_sip(struct program *program)
                 .all_bytes_max = (uint64_t)program->settings.node.deferred_all_mib_max << 20,
                 .lifetime_ms_max = program->settings.node.deferred_seconds_max * 1000,
                 .full_is_413 = program->settings.node.deferred_413,
+                .drop_oldest = program->settings.node.deferred_drop_oldest,
                 .urgent_first = program->settings.node.deferred_urgent_first,
                 .silent_deletions = !program->settings.node.deferred_report_deletions,
             },

@@ -72,6 +72,9 @@ struct served {
     TAILQ_ENTRY(served) wait;
     unsigned arriving; /* copies on their way to the disk */
     size_t arriving_bytes;
+    unsigned leaving; /* those that give way to them, likewise; up to which of them */
+    size_t leaving_bytes;
+    uint64_t left_order;
     int64_t keep_ms_max;          /* as his account said last; 0: as the house says */
     bool fetching;                /* he asked for something that waits, also if nobody else is to see him */
     bool fetching_all;            /* also for what he leaves there else */

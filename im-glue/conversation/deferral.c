@@ -104,22 +104,39 @@ void deferral_remove(struct work *work, const struct deferred *deferred)
 
 /* --- how much -------------------------------------------------------------------------------------------------- */
 
-static bool fits(uint64_t there, uint64_t more, uint64_t most)
+static uint64_t above(uint64_t there, uint64_t most)
 {
-    return most == 0 || (there <= most && more <= most - there);
+    return most && there > most ? there - most : 0;
+}
+
+static uint64_t less(uint64_t there, uint64_t leaving)
+{
+    return there > leaving ? there - leaving : 0;
 }
 
 /* What cannot be counted is not refused: the write that follows tells. */
-bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes)
+bool deferral_exceeds(struct conversation *conversation, const struct served *served, size_t bytes,
+                      struct deferral_excess *excess_out)
 {
     const struct deferral_settings *settings = &conversation->settings.deferral;
     struct deferred_figures his, all;
+    *excess_out = (struct deferral_excess){0};
     if (deferred_figures(conversation->documents, text_of(served->address), &his) != OK ||
         deferred_figures(conversation->documents, TEXT(""), &all) != OK)
-        return true;
-    return fits(his.count + served->arriving, 1, settings->count_max) &&
-           fits(his.bytes + served->arriving_bytes, bytes, settings->bytes_max) &&
-           fits(all.bytes, bytes, settings->all_bytes_max);
+        return false;
+    uint64_t count = less(his.count + served->arriving, served->leaving) + 1;
+    uint64_t own = above(less(his.bytes + served->arriving_bytes, served->leaving_bytes) + bytes, settings->bytes_max);
+    uint64_t others = above(less(all.bytes, served->leaving_bytes) + bytes, settings->all_bytes_max);
+    excess_out->count = above(count, settings->count_max);
+    excess_out->bytes = own > others ? own : others;
+    excess_out->ever = above(bytes, settings->bytes_max) || above(bytes, settings->all_bytes_max);
+    return excess_out->count || excess_out->bytes;
+}
+
+bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes)
+{
+    struct deferral_excess excess;
+    return !deferral_exceeds(conversation, served, bytes, &excess);
 }
 
 bool deferral_holds(struct conversation *conversation, const struct served *served, uint64_t count)

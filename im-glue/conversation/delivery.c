@@ -488,7 +488,7 @@ void delivery_run_deadlines(struct conversation *conversation)
             finish(delivery, delivery->best);
             delivery_settle(delivery);
         } else if (delivery->may_store &&
-                   deferral_has_room(conversation, delivery->recipient, delivery->message.length)) {
+                   deferral_make_room(conversation, delivery->recipient, delivery->message.length)) {
             relay_keep(delivery);
         }
     }

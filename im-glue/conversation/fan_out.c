@@ -63,7 +63,7 @@ static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct s
         return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
     if (!incoming->deferrable)
         return acceptance_add_passing(fan_out->work, incoming, served, incoming_fate(incoming, address, group));
-    if (!deferral_has_room(conversation, served, incoming->message.length))
+    if (!deferral_make_room(conversation, served, incoming->message.length))
         return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 too many messages are waiting"));
     acceptance_add_copy(fan_out->work, incoming, served, incoming_fate(incoming, address, group), may_store);
 }

@@ -9,6 +9,17 @@
  * cannot be read. `stored`: the message. */
 enum status recheck_rules(struct delivery *delivery, const struct sip_message *stored, struct text *rule_out);
 
+/* deferral.c, displaced.c: room for what comes */
+/* What there is too much of if that comes, for one and for all; false: it can be read and nothing is. */
+struct deferral_excess {
+    uint64_t count, bytes;
+    bool ever; /* it is too large whatever goes */
+};
+bool deferral_exceeds(struct conversation *conversation, const struct served *served, size_t bytes,
+                      struct deferral_excess *excess_out);
+/* displaced.c: the same as deferral_has_room, where the oldest give way if the house wants so. */
+bool deferral_make_room(struct conversation *conversation, struct served *served, size_t bytes);
+
 /* recording.c: histories of those who ask for one */
 #define RECORDING_COMMITS 3 /* most that is added to one work: a message and two entries */
 bool recording_is_asked(const struct conversation *conversation, const struct served *served);

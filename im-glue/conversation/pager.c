@@ -129,7 +129,7 @@ static void pass_on(struct incoming *incoming, struct served *served, bool may_s
         return request_answer_with(incoming->request, 503, NULL, "Retry-After", TEXT("5"));
     if (!may_store)
         return incoming_refuse(incoming, address, 480, NULL, TEXT("away, and nothing may be kept"));
-    if (!deferral_has_room(conversation, served, incoming->message.length))
+    if (!deferral_make_room(conversation, served, incoming->message.length))
         return deferral_refuse(incoming, address);
     store_one(incoming, served);
 }

@@ -161,7 +161,7 @@ void relay_finished(struct delivery *delivery, int status)
 {
     bool is_unheard = delivery->recipient->domain ? outbound_is_unheard(status) : queue_may_try_again(status);
     if (is_unheard && delivery->may_store &&
-        deferral_has_room(delivery->conversation, delivery->recipient, delivery->message.length)) {
+        deferral_make_room(delivery->conversation, delivery->recipient, delivery->message.length)) {
         delivery->finished = false;
         return relay_keep(delivery);
     }

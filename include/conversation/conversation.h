@@ -27,6 +27,7 @@ struct deferral_settings {
     uint64_t all_bytes_max;        /* for all together */
     int64_t lifetime_ms_max;       /* or the Expires of the message if that is sooner */
     bool full_is_413;              /* …413 */
+    bool drop_oldest;              /* …the oldest that waits for him gives way, if that is enough */
     bool urgent_first;             /* as the Priority of a message says; else all in the order of arrival */
     bool silent_deletions;         /* nobody is told that a recipient or an admin deleted a message */
 };

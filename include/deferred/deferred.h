@@ -22,8 +22,9 @@ enum deferred_outcome {
     DEFERRED_WAITING,
     DEFERRED_DELIVERED,
     DEFERRED_EXPIRED,
-    DEFERRED_DELETED, /* by its owner or an admin */
-    DEFERRED_REFUSED, /* by his clients, for good */
+    DEFERRED_DELETED,   /* by its owner or an admin */
+    DEFERRED_REFUSED,   /* by his clients, for good */
+    DEFERRED_DISPLACED, /* gave way to newer ones */
     DEFERRED_OUTCOMES
 };
 
@@ -106,6 +107,11 @@ struct deferred_page {
 /* What waits for `owner`, in the order of delivery, after the reference `after` (empty: from the first). */
 enum status deferred_list(const struct documents *documents, struct text owner, struct text after, size_t limit,
                           struct arena *arena, struct deferred_page *page_out);
+
+/* The earliest of them, whatever their priority, that came behind that place in the order (0: from the first). */
+enum status deferred_list_earliest(const struct documents *documents, struct text owner, uint64_t order, size_t limit,
+                                   struct arena *arena, struct deferred_page *page_out);
+uint64_t deferred_order_of(struct text reference); /* 0: it has none */
 
 /* What waits for anybody, by owner: for admins. `after` NULL: from the first. */
 enum status deferred_list_all(const struct documents *documents, const struct deferred *after, size_t limit,

@@ -252,6 +252,29 @@ static void of_two_ends_one_counts(void **state)
     assert_int_equal(page.items[0].outcome, DEFERRED_DELETED);
 }
 
+static void the_earliest_come_first_whatever_their_priority(void **state)
+{
+    (void)state;
+    const enum deferred_priority order[] = {DEFERRED_NORMAL, DEFERRED_NOT_URGENT, DEFERRED_URGENT, DEFERRED_NORMAL,
+                                            DEFERRED_URGENT};
+    enum { COUNT = sizeof(order) / sizeof(order[0]) };
+    struct text content = store_content("x"), bob = TEXT("sip:bob@example.com");
+    struct deferred stored[COUNT];
+    struct deferred_page page;
+    for (size_t i = 0; i < COUNT; i++)
+        stored[i] = put(example("sip:bob@example.com", content, order[i]));
+    put_for("sip:carol@example.com", content);
+    for (size_t limit = 1; limit <= COUNT; limit++)
+        for (size_t from = 0; from < COUNT; from++) {
+            uint64_t after = from ? deferred_order_of(stored[from - 1].reference) : 0;
+            size_t left = COUNT - from;
+            assert_int_equal(deferred_list_earliest(documents, bob, after, limit, &arena, &page), OK);
+            assert_int_equal(page.count, limit < left ? limit : left);
+            for (size_t i = 0; i < page.count; i++)
+                assert_true(text_equal(page.items[i].reference, stored[from + i].reference));
+        }
+}
+
 static int64_t deletions_counted(void)
 {
     return metric_value(metric_counter("im_deferred_ended_total", "outcome=\"deleted\"", ""));
@@ -390,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_end_that_is_to_be_told_is_known_until_it_was, begin, end),
         cmocka_unit_test_setup_teardown(of_two_ends_one_counts, begin, end),
         cmocka_unit_test_setup_teardown(its_owner_erases_one_or_all, begin, end),
+        cmocka_unit_test_setup_teardown(the_earliest_come_first_whatever_their_priority, begin, end),
         cmocka_unit_test_setup_teardown(what_is_erased_is_counted_once, begin, end),
         cmocka_unit_test_setup_teardown(bytes_that_nothing_refers_to_are_swept, begin, end),
         cmocka_unit_test_setup_teardown(a_check_finds_what_is_nobodys_and_what_is_missing, begin, end),

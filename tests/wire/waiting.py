@@ -137,7 +137,7 @@ def ends(system):
     def counted(host, port):
         _, text = system.curl("GET", f"http://{host}:{port}/metrics")
         return dict(re.findall(r'(?m)^im_deferred_ended_total\{outcome="(.*?)"\} (\d+)$', text))
-    none = dict.fromkeys(("delivered", "expired", "deleted", "refused"), "0")
+    none = dict.fromkeys(("delivered", "expired", "deleted", "refused", "displaced"), "0")
     assert counted("127.0.0.1", system.ports["management"]) == {**none, "deleted": "3"}  # by XCAP, by xdmctl, with its user
     told = counted(*system.glue.addresses["management"])
     assert told == {**none, "deleted": "1", "delivered": "2"}, told  # one of them out of the history

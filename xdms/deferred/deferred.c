@@ -15,7 +15,7 @@
 
 static const char *const kind_names[] = {"pager", "large", "session", "report"};
 static const char *const priority_names[] = {"urgent", "normal", "non-urgent"};
-static const char *const outcome_names[] = {"waiting", "delivered", "expired", "deleted", "refused"};
+static const char *const outcome_names[] = {"waiting", "delivered", "expired", "deleted", "refused", "displaced"};
 
 const char *deferred_kind_name(enum deferred_kind kind)
 {
@@ -48,6 +48,12 @@ struct text deferred_content_name(uint64_t order, struct arena *arena)
 struct text deferred_reference(uint64_t order, enum deferred_priority priority, struct arena *arena)
 {
     return TEXT_CONCAT(arena, text_number(arena, priority), text_hex(arena, order), random_hex(arena, SECRET_LENGTH));
+}
+
+uint64_t deferred_order_of(struct text reference)
+{
+    uint64_t order;
+    return text_hex_to_u64(text_slice(reference, 1, 1 + ORDER_LENGTH), &order) ? order : 0;
 }
 
 struct text deferred_time_text(int64_t when_ms, struct arena *arena)

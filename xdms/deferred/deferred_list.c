@@ -73,6 +73,38 @@ enum status deferred_list(const struct documents *documents, struct text owner, 
     return list_keys(documents, &prefix, after.length ? &last : NULL, limit, arena, page_out);
 }
 
+/* Puts those of one priority among the ones that are there, earliest first; `limit` of all stay. */
+static void merge(struct deferred_page *page, const struct deferred_page *more, char priority, size_t limit)
+{
+    for (size_t i = 0; i < more->count && more->items[i].reference.bytes[0] == priority; i++) {
+        size_t at = page->count;
+        uint64_t order = deferred_order_of(more->items[i].reference);
+        while (at > 0 && deferred_order_of(page->items[at - 1].reference) > order)
+            at--;
+        if (at == limit)
+            return;
+        page->count += page->count < limit;
+        memmove(page->items + at + 1, page->items + at, (page->count - at - 1) * sizeof(*page->items));
+        page->items[at] = more->items[i];
+    }
+}
+
+enum status deferred_list_earliest(const struct documents *documents, struct text owner, uint64_t order, size_t limit,
+                                   struct arena *arena, struct deferred_page *page_out)
+{
+    enum status status = OK;
+    *page_out = (struct deferred_page){.items = arena_array(arena, struct deferred, limit)};
+    for (unsigned priority = 0; status == OK && priority < DEFERRED_PRIORITIES; priority++) {
+        struct deferred_page page = {0};
+        /* behind all names of that order: what follows it is hexadecimal */
+        struct text after = TEXT_CONCAT(arena, text_number(arena, priority), text_hex(arena, order), TEXT("g"));
+        status = deferred_list(documents, owner, after, limit, arena, &page);
+        if (status == OK)
+            merge(page_out, &page, (char)('0' + priority), limit);
+    }
+    return status;
+}
+
 enum status deferred_list_all(const struct documents *documents, const struct deferred *after, size_t limit,
                               struct arena *arena, struct deferred_page *page_out)
 {

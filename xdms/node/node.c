@@ -92,6 +92,9 @@ static const struct setting rows[] = {
      "Messages wait so long, or as long as their Expires says if that is sooner; 0: as that says alone."},
     {"deferred.full-is-413", SETTING_SWITCH, ROW(deferred_413), "no", 0, 0, "",
      "What is too much for one user or for all is refused with 413 instead of 480."},
+    {"deferred.drop-oldest", SETTING_SWITCH, ROW(deferred_drop_oldest), "no", 0, 0, "",
+     "What is too much makes the oldest that waits for the same user give way, instead of being refused; who sent that "
+     "is told as of an expiry."},
     {"deferred.urgent-first", SETTING_SWITCH, ROW(deferred_urgent_first), "yes", 0, 0, "",
      "Messages of Priority urgent or emergency are delivered before others that wait, and non-urgent ones after them."},
     {"deferred.report-deletions", SETTING_SWITCH, ROW(deferred_report_deletions), "yes", 0, 0, "",
