@@ -28,17 +28,19 @@ enum status historylist_read(struct text document, struct arena *arena, struct t
 {
     struct text *references = arena_array(arena, struct text, HISTORYLIST_MAX);
     const struct xml_element *root;
+    size_t named = 0;
     *references_out = references;
     *count_out = 0;
     if (xml_tree_read(document, arena, &root) != OK)
         return REFUSED;
     for (const struct xml_element *element = root->first_child; element; element = element->next) {
         struct text reference = text_equal(element->local, TEXT("history")) ? reference_of(element) : (struct text){0};
-        if (reference.length == 0 || has(references, *count_out, reference))
+        if (reference.length == 0)
             continue;
-        if (*count_out == HISTORYLIST_MAX)
+        if (named++ == HISTORYLIST_MAX)
             return FULL;
-        references[(*count_out)++] = reference;
+        if (!has(references, *count_out, reference))
+            references[(*count_out)++] = reference;
     }
     return OK;
 }

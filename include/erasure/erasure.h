@@ -39,6 +39,8 @@ enum status erasure_run(const struct documents *documents, struct erasure *erasu
 /* All that were cut short, one after another. */
 enum status erasure_resume(const struct documents *documents, int64_t now_ms);
 
+bool erasure_id_valid(struct text id); /* has the form of one; whether there is such a record is not looked at */
+
 /* What was and is erased, newest first, after that id (empty: from the newest), at most `limit`. */
 enum status erasure_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,
                          struct erasure **erasures_out, size_t *count_out, bool *more_out);

@@ -68,6 +68,24 @@ static void too_many_references_are_refused(void **state)
     assert_int_equal(historylist_read(builder_text(&list), &arena, &references, &count), FULL);
 }
 
+/* Each is work also where it names what was named before. */
+static void too_many_equal_references_are_refused(void **state)
+{
+    (void)state;
+    struct text_builder list;
+    struct text *references;
+    size_t count;
+    builder_init(&list, &arena);
+    builder_add(&list, TEXT("<history-list>"));
+    for (int i = 0; i < HISTORYLIST_MAX; i++)
+        builder_add(&list, TEXT("<history history-reference='d-1'/>"));
+    struct text most = text_join(&arena, builder_text(&list), TEXT("</history-list>"));
+    builder_add(&list, TEXT("<history history-reference='d-1'/></history-list>"));
+    assert_int_equal(historylist_read(most, &arena, &references, &count), OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(historylist_read(builder_text(&list), &arena, &references, &count), FULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +93,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reference_counts_once_and_other_elements_do_not, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_list_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(too_many_references_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(too_many_equal_references_are_refused, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,7 +293,21 @@ static void a_user_is_erased_and_the_record_stays(void **state)
     holds(answer, "\"ended\"", true);
     answer = ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice?everything=true");
     assert_int_equal(number(answer, "erased.account"), 0);
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/erasures?limit=1"); /* which is first, if both began in one millisecond? */
+    struct text rest = text_format(&fixture->arena, "/api/v1/erasures?after=%s", member(answer, "next"));
+    struct answer second = ASK_ADMIN(fixture, "GET", string_of(rest));
+    assert_int_equal(number(answer, "erasures.0.erased.account") + number(second, "erasures.0.erased.account"), 1);
     assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/bob").status, 200);
+}
+
+static void erasures_go_on_only_after_what_a_page_named(void **state)
+{
+    static const char *const wrong[] = {"", "nonsense", "7fffff", "7ffffe646a1b2c3d0011223344556677Z", "..", "%00"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct text path = text_format(&fixture->arena, "/api/v1/erasures?after=%s", wrong[i]);
+        assert_int_equal(ASK_ADMIN(fixture, "GET", string_of(path)).status, 400);
+    }
 }
 
 int main(void)
@@ -308,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_parameter_that_is_not_known_drops_nothing, begin, end),
         cmocka_unit_test_setup_teardown(who_has_neither_account_nor_messages_is_not_found, begin, end),
         cmocka_unit_test_setup_teardown(a_user_is_erased_and_the_record_stays, begin, end),
+        cmocka_unit_test_setup_teardown(erasures_go_on_only_after_what_a_page_named, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

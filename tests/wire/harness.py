@@ -173,9 +173,12 @@ class System:
         if not keep:
             shutil.rmtree(self.folder)
 
+    def run_ctl(self, *arguments):
+        return subprocess.run([os.path.join(self.build, "xdmctl"), "--admin", f"127.0.0.1:{self.ports['admin']}",
+                               *arguments], capture_output=True, text=True, timeout=60, check=False)
+
     def ctl(self, *arguments, check=True):
-        done = subprocess.run([os.path.join(self.build, "xdmctl"), "--admin", f"127.0.0.1:{self.ports['admin']}",
-                               *arguments], capture_output=True, text=True, timeout=60)
+        done = self.run_ctl(*arguments)
         assert not check or done.returncode == 0, f"xdmctl {arguments}: {done.stderr}"
         return done.stdout
 

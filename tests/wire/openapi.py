@@ -60,6 +60,7 @@ def admin_exchanges(ask, folder):
     ask("GET", TEAM, expect=200)
     ask("GET", "/api/v1/users/bob/groups", expect=200)
     ask("GET", "/api/v1/users/%20/groups", expect=404)
+    ask("GET", "/api/v1/users/nobody/groups", expect=404)
     search = {"target": "org.openmobilealliance.groups/users/", "max": 1,
               "query": 'for $g in collection("org.openmobilealliance.groups/users/")/group/list-service return <g>{$g/@uri}</g>'}
     ask("POST", "/api/v1/search", json.dumps(search), expect=200)
@@ -83,6 +84,7 @@ def admin_exchanges(ask, folder):
     ask("DELETE", "/api/v1/users/dave?everything=no", expect=400)
     ask("DELETE", "/api/v1/users/dave?everything=true", expect=200)
     ask("GET", "/api/v1/erasures?limit=1", expect=200)
+    ask("GET", "/api/v1/erasures?after=nonsense", expect=400)
 
 
 def policy_exchanges(ask):

@@ -201,6 +201,8 @@ def check_memberships(server):
     assert found == {"hikers": "", "secret": "", "bikers": "", "wordy": "", "listed": "external list", "outer": "sip:bikers@example.com",
                      "outest": "sip:outer@example.com", "above": "sip:listed@example.com"}, found
     assert server.ctl("user", "groups", "dave") == ""
+    refused = server.run_ctl("user", "groups", "nobody")
+    assert refused.returncode == 1 and "no such user, and no group with that address" in refused.stderr, refused
 
 
 def check_memberships_by_lists(server):
@@ -240,6 +242,8 @@ def check_admin(server):
     assert server.ctl("find", "people", "anna", "MÜLLER", "07").split() == ["sip:p07@example.com", "Anna", "Müller", "07"]
     assert server.ctl("find", "people", "hidden").split()[0] == "sip:carol@example.com", "admins find everybody"
     assert len(server.ctl("find", "groups", "hikers").splitlines()) == 2
+    nothing = server.run_ctl("find", "groups", "climbers")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (4, "", "xdmctl: nothing was found\n"), nothing
     found = server.ctl("find", "--target", LISTS + "/users/", f'for $l in collection("{LISTS}/users/")/resource-lists/list where '
                        '$l/entry/display-name = "Carol" return <list>{$l/@name}</list>')
     assert found == '<list xmlns="urn:ietf:params:xml:ns:resource-lists" name="friends"></list>\n', found

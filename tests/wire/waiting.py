@@ -81,7 +81,7 @@ def queue(system, left):
     assert all(line["recipient"] == "sip:dave@example.com" and line["why"] for line in lines), lines
     assert left[0] in system.ctl("queue", "--user", "dave") and system.ctl("queue", "--user", "bob") == ""
     assert system.ctl("queue", "drop", "dave", left[0]) == "1 dropped\n"
-    assert "2 are tried" in system.ctl("queue", "retry", "dave")
+    assert system.ctl("queue", "retry", "dave") == "2 are tried again if their recipient is there\n"
     return left[1:]
 
 
@@ -121,6 +121,7 @@ def history(system, dave):
 
 def erasure(system):
     send(system, "alice", "dave", "last", 202)
+    assert system.ctl("queue", "retry", "dave") == "1 is tried again if its recipient is there\n"
     system.ctl("user", "erase", "dave", check=False)
     assert "sip:dave@example.com" in system.ctl("user", "list")
     told = system.ctl("user", "erase", "--yes", "dave")

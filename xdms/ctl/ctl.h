@@ -10,7 +10,7 @@
 /* The handshake of TLS with it: a busy server takes its time, and where none listens that is told at once. */
 #define CONNECT_MS_MAX 30000
 
-enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
+enum ctl_exit { CTL_OK = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3, CTL_NOTHING = 4 };
 
 struct ctl {
     struct arena arena;

@@ -126,6 +126,7 @@ static enum ctl_exit ask(struct ctl *ctl, const struct asked *asked)
     char *after = NULL;
     bool indexed = true, more = true;
     long long documents = 0;
+    size_t found = 0;
     enum ctl_exit code = CTL_OK;
     while (code == CTL_OK && more) {
         struct ctl_answer answer;
@@ -135,6 +136,7 @@ static enum ctl_exit ask(struct ctl *ctl, const struct asked *asked)
         const json_t *results = json_object_get(answer.json, "results");
         for (size_t i = 0; i < json_array_size(results); i++)
             print_result(ctl, json_string_value(json_array_get(results, i)), asked->as_xml);
+        found += json_array_size(results);
         indexed = indexed && json_is_true(json_object_get(answer.json, "indexed"));
         documents += (long long)json_integer_value(json_object_get(answer.json, "documents"));
         free(after);
@@ -144,6 +146,10 @@ static enum ctl_exit ask(struct ctl *ctl, const struct asked *asked)
     free(after);
     if (code == CTL_OK && !indexed)
         fprintf(stderr, "xdmctl: no index helps this query: %lld documents were read\n", documents);
+    if (code == CTL_OK && found == 0) {
+        fputs("xdmctl: nothing was found\n", stderr);
+        code = CTL_NOTHING;
+    }
     return code;
 }
 

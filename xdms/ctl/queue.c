@@ -53,13 +53,17 @@ enum ctl_exit ctl_queue(struct ctl *ctl, int count, char **arguments)
     return code;
 }
 
-static enum ctl_exit act(struct ctl *ctl, const struct ctl_request *request, const char *member, const char *what)
+/* `one`: what is said of a single message, `many`: of any other number. */
+static enum ctl_exit act(struct ctl *ctl, const struct ctl_request *request, const char *member, const char *one,
+                         const char *many)
 {
     struct ctl_answer answer;
     enum ctl_exit code = ctl_call(ctl, request, &answer);
-    if (code == CTL_OK)
-        printf("%lld %s\n", (long long)json_integer_value(json_object_get(answer.json, member)), what);
-    return code;
+    if (code != CTL_OK)
+        return code;
+    json_int_t number = json_integer_value(json_object_get(answer.json, member));
+    printf("%lld %s\n", (long long)number, number == 1 ? one : many);
+    return CTL_OK;
 }
 
 enum ctl_exit ctl_queue_drop(struct ctl *ctl, int count, char **arguments)
@@ -72,7 +76,7 @@ enum ctl_exit ctl_queue_drop(struct ctl *ctl, int count, char **arguments)
     if (!all)
         request.path = text_format(&ctl->arena, "%.*s?reference=%.*s", TEXT_ARG(request.path),
                                    TEXT_ARG(ctl_segment(ctl, arguments[1])));
-    return act(ctl, &request, "dropped", "dropped");
+    return act(ctl, &request, "dropped", "dropped", "dropped");
 }
 
 enum ctl_exit ctl_queue_retry(struct ctl *ctl, int count, char **arguments)
@@ -81,5 +85,6 @@ enum ctl_exit ctl_queue_retry(struct ctl *ctl, int count, char **arguments)
     if (count != 1)
         return CTL_USAGE;
     request.path = text_format(&ctl->arena, "%.*s/retry", TEXT_ARG(queue_of(ctl, arguments[0])));
-    return act(ctl, &request, "waiting", "are tried again if their recipient is there");
+    return act(ctl, &request, "waiting", "is tried again if its recipient is there",
+               "are tried again if their recipient is there");
 }

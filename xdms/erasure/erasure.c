@@ -9,6 +9,7 @@
 #include "record.h"
 
 #define RUNNING   "erasure-running" /* kind of the claims of those that have not ended: address */
+#define ID_TIME   16                /* hex digits, so that byte order is that of the time */
 #define ID_RANDOM 8                 /* hex digits behind the time */
 #define ROUNDS    8                 /* looks for what came while it was erased; im-glue ends what it has in hand */
 
@@ -97,6 +98,14 @@ enum status erasure_begin(const struct documents *documents, struct text address
     };
     struct commit commit = erasure_commit(erasure_out, arena);
     return document_internal_commit(documents, &commit, 1);
+}
+
+bool erasure_id_valid(struct text id)
+{
+    bool valid = id.length == ID_TIME + ID_RANDOM;
+    for (size_t i = 0; valid && i < id.length; i++)
+        valid = strchr("0123456789abcdef", id.bytes[i]) != NULL && id.bytes[i];
+    return valid;
 }
 
 enum status erasure_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,

@@ -57,7 +57,8 @@ enum http_progress admin_erasures(struct admin_call *call)
     bool more;
     if (!admin_limit(call, &limit))
         return HTTP_DONE;
-    admin_parameter(call, "after", &after);
+    if (admin_parameter(call, "after", &after) && !erasure_id_valid(after))
+        return admin_error(call, 400, TEXT("after is what 'next' of the page before said."));
     enum status status =
         erasure_list(call->service->documents, after, limit, call->request->arena, &erasures, &count, &more);
     if (status != OK)

@@ -101,9 +101,10 @@ static json_t *membership_json(struct admin_call *call, const struct group_membe
 
 enum http_progress admin_user_groups(struct admin_call *call)
 {
-    const struct group_membership *memberships;
+    const struct group_membership *memberships = NULL;
     struct requester requester;
-    size_t count;
+    struct user user;
+    size_t count = 0;
     bool complete;
     enum status status = addresses_of(call, &requester);
     if (status != OK)
@@ -114,6 +115,10 @@ enum http_progress admin_user_groups(struct admin_call *call)
     group_pool_give(call->service->groups, groups);
     if (status == CONFLICT)
         return admin_error(call, 409, TEXT("The index of groups is not built: run xdmctl reindex."));
+    if (status == OK && count == 0) /* groups may have members of anywhere; of whom there is nothing is misspelt */
+        status = user_get(call->service->documents, requester.address, call->request->arena, &user);
+    if (status == NOT_FOUND)
+        return admin_error(call, 404, TEXT("There is no such user, and no group with that address in it."));
     if (status != OK)
         return admin_refused(call, status, NULL);
     json_t *list = json_array();

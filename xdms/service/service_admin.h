@@ -49,6 +49,10 @@ admin_handler_fn admin_backup, admin_import;
 admin_handler_fn admin_search, admin_user_groups, admin_reindex;
 admin_handler_fn decide_get, decide_post, explain_get, admin_openapi;
 
+/* admin_guard.c. May whoever asks use the admin API, and may he ask at the policy port? False: that was answered. */
+bool admin_check_caller(struct admin_call *call);
+bool admin_check_asker(struct admin_call *call);
+
 /* All answer and return HTTP_DONE. `body` is taken over. */
 enum http_progress admin_answer(struct admin_call *call, int status, json_t *body);
 enum http_progress admin_error(struct admin_call *call, int status, struct text sentence);
