@@ -10,8 +10,8 @@
 #define HISTORYLIST_MAX 100 /* references of one list: each is work that others wait for */
 
 /* Published texts leave open what the root is called and whether a reference is an attribute or an element: any root,
- * and both. Each reference once, in document order; other elements are skipped. REFUSED: malformed; FULL: too many, equal
- * ones too. */
+ * and both. Each reference once, in document order; other elements are skipped. REFUSED: malformed; FULL: too many,
+ * equal ones too. */
 enum status historylist_read(struct text document, struct arena *arena, struct text **references_out,
                              size_t *count_out);
 

@@ -394,6 +394,39 @@ static void a_search_that_costs_too_much_is_refused_and_can_go_on(void **state)
     assert_text(outcome.refusal.phrase, "The search takes too long: ask for less. No index helps this query.");
 }
 
+/* Documents, steps and bytes: what was found before the limit is a page, in both orders. */
+static void a_limit_after_something_was_found_ends_the_page(void **state)
+{
+    (void)state;
+    enum { LENGTH = 60000 }; /* six times in a returned element: 23 of them are an answer */
+    struct search_outcome outcome;
+    char *note = arena_alloc(&arena, LENGTH + 1);
+    memset(note, 'x', LENGTH);
+    note[LENGTH] = '\0';
+    for (unsigned i = 0; i < 60; i++)
+        put_profile(
+            i, text_cstring(&arena, text_format(&arena, "<display-name>%s</display-name>", i % 2 ? note : "short")));
+    struct search_order order = order_of(PROFILES "/users/", "return <r>{$u/@uri}</r>");
+    struct text all = found_by(order, &outcome);
+    order.limits.documents_max = 7;
+    assert_true(text_equal(found_by(order, &outcome), all));
+    order.limits.documents_max = 1000;
+    order.limits.work_max = 20;
+    assert_true(text_equal(found_by(order, &outcome), all));
+    const char *elements = "<r>{$u/@uri}<a>{$u/display-name}</a><b>{$u/display-name}</b><c>{$u/display-name}</c>"
+                           "<d>{$u/display-name}</d><e>{$u/display-name}</e><f>{$u/display-name}</f></r>";
+    static const char *const orders[] = {"", "order by $u/@uri descending "};
+    for (size_t i = 0; i < 2; i++) {
+        struct text rest = text_format(&arena, "%sreturn %s", orders[i], elements);
+        struct text found = found_by(order_of(PROFILES "/users/", text_cstring(&arena, rest)), &outcome);
+        assert_int_equal(outcome.status, OK);
+        size_t results = 0;
+        for (size_t at = 0; at + 3 < found.length; at++)
+            results += memcmp(found.bytes + at, "<r ", 3) == 0;
+        assert_int_equal(results, 60);
+    }
+}
+
 static void what_is_no_page_is_refused(void **state)
 {
     (void)state;
@@ -441,10 +474,15 @@ static void a_broken_store_fails_the_search(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(an_index_leads_to_all_that_fit),  test(an_index_reads_what_it_leads_to_alone),
-        test(an_index_is_built_anew),          test(a_group_of_too_many_members_is_found_all_the_same),
-        test(only_what_may_be_found_is_found), test(a_search_that_costs_too_much_is_refused_and_can_go_on),
-        test(what_is_no_page_is_refused),      test(a_broken_store_fails_the_search),
+        test(an_index_leads_to_all_that_fit),
+        test(an_index_reads_what_it_leads_to_alone),
+        test(an_index_is_built_anew),
+        test(a_group_of_too_many_members_is_found_all_the_same),
+        test(only_what_may_be_found_is_found),
+        test(a_search_that_costs_too_much_is_refused_and_can_go_on),
+        test(a_limit_after_something_was_found_ends_the_page),
+        test(what_is_no_page_is_refused),
+        test(a_broken_store_fails_the_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

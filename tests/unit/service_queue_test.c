@@ -293,7 +293,8 @@ static void a_user_is_erased_and_the_record_stays(void **state)
     holds(answer, "\"ended\"", true);
     answer = ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice?everything=true");
     assert_int_equal(number(answer, "erased.account"), 0);
-    answer = ASK_ADMIN(fixture, "GET", "/api/v1/erasures?limit=1"); /* which is first, if both began in one millisecond? */
+    answer =
+        ASK_ADMIN(fixture, "GET", "/api/v1/erasures?limit=1"); /* which is first, if both began in one millisecond? */
     struct text rest = text_format(&fixture->arena, "/api/v1/erasures?after=%s", member(answer, "next"));
     struct answer second = ASK_ADMIN(fixture, "GET", string_of(rest));
     assert_int_equal(number(answer, "erasures.0.erased.account") + number(second, "erasures.0.erased.account"), 1);

@@ -3,6 +3,7 @@
 another, what the query language does not have is refused with its place, and limits end in an answer."""
 import concurrent.futures
 import html
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ KNOWN = "org.openmobilealliance.group-usage-list"
 PROFILE_TYPE = "application/vnd.oma.user-profile+xml"
 SEARCH = "{urn:oma:xml:xdm:search}"
 PEOPLE = 30
+LONG = 320  # documents of one user, more than three times of what one request may read
 
 
 def profile(user, name, extra=""):
@@ -252,6 +254,36 @@ def check_admin(server):
     server.ctl("check", "--schemas", "schemas", "--data", server.path("data"))
 
 
+def check_limited_pages(server):
+    """A limit in the midst of a search loses nothing: what was found before it is a page, and where nothing was, the error says
+    where it goes on."""
+    lines = server.path("lists.jsonl")
+    with open(lines, "w", encoding="utf-8") as file:
+        for i in range(LONG):
+            text = f'<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="n{i:03}"/></resource-lists>'
+            print(json.dumps({"document": f"{LISTS}/users/sip:dave@example.com/d{i:03}", "body": text}), file=file)
+    server.ctl("import", lines)
+    server.xdms.stop()
+    server.xdms = harness.start_xdms(server.build, server.path("data"), server.path("xdms3.log"), "--set", "search.documents-max=100")
+    for name, (_, port) in server.xdms.addresses.items():
+        server.ports[name] = port
+    users, found, answers, after = LISTS + "/users/", [], [], ""
+    query = f'for $x in collection("{users}")/resource-lists/list where starts-with($x/@name, "n0") or $x/@name > "n2" return <r>{{$x/@name}}</r>'
+    body = (f'<search-set xmlns="urn:oma:xml:xdm:search"><search id="q"><request><query><![CDATA[{query}]]></query></request></search>'
+            "</search-set>")
+    while after is not None:
+        done = subprocess.run(["curl", "-sS", "-g", "-i", "--digest", "-u", "dave:dave", "-H", f"Content-Type: {TYPE}", "--data-binary",
+                               body, f"http://127.0.0.1:{server.ports['http']}/xcap-root/org.openmobilealliance.search?target={users}"
+                               f"&after={after}"], capture_output=True, text=True, timeout=60, check=True).stdout
+        last = done[done.rindex("HTTP/1.1"):]
+        link = re.search("(?im)^link: .*after=([^&>]*)>", last)
+        after = link.group(1) if link else None
+        answers.append(int(last.split()[1]))
+        found += re.findall('name="(n[0-9]+)', last)
+    assert found == [f"n{i:03}" for i in range(LONG) if i < 100 or i >= 200], (answers, found)
+    assert answers == [200, 409, 200, 200], answers
+
+
 def check_new_index(server):
     """A manifest with another index: searches find all before it is built, and after, while documents change."""
     schemas = server.path("schemas")
@@ -284,6 +316,7 @@ def test(server):
     check_memberships(server)
     check_memberships_by_lists(server)
     check_admin(server)
+    check_limited_pages(server)
     check_new_index(server)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One search in several domains: real daemons that list each other, one of which stops and comes back, and servers that are
-down, silent, hostile or not to be trusted. What is found is merged, in order, each once; who is missing is named; and each
-server says itself whose word it takes, and for what."""
+down, silent, hostile or not to be trusted. What is found is merged, in order, each once, in pages; who is missing is named; and
+each server says itself whose word it takes, and for what."""
 import concurrent.futures
 import http.server
 import os
@@ -21,6 +21,7 @@ NAMES = {"example.com": {"alice": "Anna Bee", "bob": "Anna Dee"}, "example.org":
 ANNA = 'where starts-with($u/display-name, "Anna")'
 ALICE, BOB, CAROL, ERIN, EVE = ("sip:alice@example.com", "sip:bob@example.com", "sip:carol@example.org", "sip:erin@example.net",
                                 "sip:eve@example.net")
+MANY = 9  # people of each of two servers, whose names take turns
 CROWD = 31  # servers behind one URL; nine searches of so many are more than wait at once
 
 
@@ -28,12 +29,17 @@ class Hostile(http.server.BaseHTTPRequestHandler):
     """Answers 200 with what is no answer; counts what a redirect would lead here."""
     BODIES = {"long": b"<a>" + 9 * b"x" * (1 << 20), "tags": b"<a>" + 210000 * b"<b/>" + b"</a>", "text": b"no XML <<",
               "other": b"<a/>", "deep": 400 * b"<a>" + 400 * b"</a>"}
+    BODIES["pages"] = (b'<search-set xmlns="urn:oma:xml:xdm:search"><search id="1"><response><p uri="sip:x@example.edu">'
+                       b'<d/></p></response></search></search-set>')
+    LINKS = {"pages": '</x?page=2>; rel="next"'}  # of a server that pages in another way
     redirected = []
 
     def do_POST(self):
         name = self.path.split("/")[1]
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(307 if name == "moved" else 200)
+        if name in self.LINKS:
+            self.send_header("Link", self.LINKS[name])
         body = self.BODIES.get(name, b"")
         if name == "redirected":
             self.redirected.append(self.headers["X-XCAP-Asserted-Identity"])
@@ -71,9 +77,9 @@ class Servers:
     def url(self, name, rest=""):
         return f"http://127.0.0.1:{self.ports[name]}/xcap-root/{rest}"
 
-    def fill(self, name, domain):
+    def fill(self, name, domain, people=None):
         admin = "127.0.0.1:%d" % self.running[name].addresses["admin"][1]
-        for user, shown in NAMES[domain].items():
+        for user, shown in (people or NAMES[domain]).items():
             subprocess.run([os.path.join(self.server.build, "xdmctl"), "--admin", admin, "user", "add", user, user], check=True,
                            capture_output=True, timeout=60)
             uri = f"sip:{user}@{domain}"
@@ -85,16 +91,30 @@ class Servers:
 
     def search(self, name, domain, rest=ANNA, most="", who=("--digest", "-u", "alice:alice"), made="{$u/@uri}{$u/display-name}"):
         """Status, what is found, who is missing."""
+        return self.page(name, f"domain={domain}", rest, most, who, made)[:3]
+
+    def page(self, name, where, rest=ANNA, most="", who=("--digest", "-u", "alice:alice"), made="{$u/@uri}{$u/display-name}"):
+        """The same, and where it goes on."""
         body = (f'<search-set xmlns="urn:oma:xml:xdm:search"><search id="1"{most}><request><query><![CDATA[declare default element '
                 f'namespace "urn:oma:xml:xdm:user-profile"; for $u in collection("{TARGET}")/user-profiles/user-profile {rest} '
                 f"return <user-profile>{made}</user-profile>]]></query></request></search></search-set>")
         done = subprocess.run(["curl", "-sS", "-g", "--noproxy", "*", "-D", "-", *who, "-H", f"Content-Type: {TYPE}", "--data-binary",
-                               body, self.url(name, f"org.openmobilealliance.search?target={TARGET}&domain={domain}")],
+                               body, self.url(name, f"org.openmobilealliance.search?target={TARGET}&{where}")],
                               capture_output=True, text=True, timeout=60, check=True)
         last = done.stdout[done.stdout.rindex("HTTP/1.1"):]
         missing = re.search("(?im)^x-xdm-search-missing: (.*)$", last)
         found = re.findall(' uri="([^"]*)"', last) or re.findall("display-name[^>]*>([^<]+)</", last)
-        return int(last.split()[1]), found, missing.group(1).strip() if missing else ""
+        link = re.search('(?im)^link: <[?]target=[^&]*&(.*)>; rel="next"', last)
+        return int(last.split()[1]), found, missing.group(1).strip() if missing else "", link.group(1) if link else ""
+
+    def pages(self, name, where, rest, most):
+        """Of all: what is found, who is missing."""
+        pages = []
+        while where:
+            status, found, missing, where = self.page(name, where, rest, f' max-results="{most}"')
+            assert status == 200 and len(found) <= most and len(pages) < 100, (status, found, missing)
+            pages.append((found, missing))
+        return pages
 
 
 def asserted(*identities):
@@ -121,7 +141,7 @@ def test(server):
             listed = {"example.org": servers.url("other"), "twin.example": servers.url("other")[:-1], "example.net": f"https://127.0.0.1:"
                       f"{tls}/xcap-root", "dead.example": f"http://127.0.0.1:{dead}", "silent.example": "http://127.0.0.1:%d" %
                       silent.getsockname()[1]}
-            listed.update({f"{name}.hostile": f"http://127.0.0.1:{hostile.server_port}/{name}" for name in [*Hostile.BODIES, "moved"]})
+            listed.update({f"{name}.hostile": f"http://127.0.0.1:{hostile.server_port}/{name}" for name in [*Hostile.BODIES, "moved"] if name != "pages"})
             servers.start("home", "search.domains=" + ", ".join(f"{domain}={url}" for domain, url in listed.items()),
                           "search.domain-ms-max=2000", "search.peers=example.org=127.0.0.1", f"tls.certificate={home.crt}",
                           f"tls.key={home.key}", f"tls.server-ca={authority.crt}")
@@ -131,6 +151,7 @@ def test(server):
             check_missing(servers)
             check_secure(servers, tls)
             check_whose_word_is_taken(servers)
+            check_pages(servers, other, hostile.server_port)
             check_one_stops(servers, [*other, f"search.domains=example.com={servers.url('home')}"])
             check_hops(servers)
             check_crowd(servers, silent.getsockname()[1])
@@ -139,7 +160,7 @@ def test(server):
             servers.close()
             hostile.shutdown()
     log = open(server.path("home.log"), encoding="utf-8").read() # whole now that nobody writes it
-    assert log.count("search of example.org ") == 2 and "search of example.org works again" in log, "told once, not for each search"
+    assert log.count("search of example.org ") == 4 and "search of example.org works again" in log, "told once, not for each search"
     check_settings(server)
 
 
@@ -155,6 +176,39 @@ def check_merged(servers):
     assert search("twin.example,example.org") == (200, [CAROL], ""), "what two servers find is told once"
     assert search("unknown.example")[0] == 400
     assert search("all", "where matches($u, 'x')")[0] == 409, "nobody else is asked what is not understood here"
+
+
+def check_pages(servers, options, hostile):
+    """Each once, in order, however large the pages are; a server that was away goes on where it was."""
+    for name, domain, first in (("home", "example.com", 0), ("other", "example.org", 1)):
+        servers.fill(name, domain, {f"z{i:02d}": f"Zoe {i:02d}" for i in range(first, 2 * MANY, 2)})
+    zoe = 'where starts-with($u/display-name, "Zoe") order by $u/display-name'
+    whole = [f"sip:z{i:02d}@example.{'org' if i % 2 else 'com'}" for i in range(2 * MANY)]
+    for domains in ("home,example.org", "twin.example,home,example.org"):
+        for order, wanted in (("", whole), (" descending", whole[::-1])):
+            for most in (1, 3, 5, 2 * MANY):
+                pages = servers.pages("home", f"domain={domains}", zoe + order, most)
+                assert [uri for found, _ in pages for uri in found] == wanted, (domains, most, pages)
+                assert not any(missing for _, missing in pages), pages
+    unordered = servers.pages("home", "domain=example.org,home", zoe.partition(" order")[0], 4)
+    assert [uri for found, _ in unordered for uri in found] == whole[::2] + whole[1::2], unordered
+    three = ' max-results="3"'
+    _, found, _, where = servers.page("home", "domain=home,example.org", zoe, three)
+    assert found == whole[:3] and where.startswith("places=home:2:"), where
+    servers.stop("other")
+    status, found, missing, where = servers.page("home", where, zoe, three)
+    assert (status, found, missing) == (200, whole[4:5], "example.org (cannot be reached)"), (status, found, missing)
+    servers.start("other", *options)
+    pages = servers.pages("home", where, zoe, 3)
+    assert [uri for found, _ in pages for uri in found] == [whole[3], *whole[5:]], pages
+    servers.start("pager", "identity.trusted-peers=127.0.0.1", f"search.domains=pages.hostile=http://127.0.0.1:{hostile}/pages")
+    alone = servers.page("pager", "domain=pages.hostile", who=asserted(ALICE))
+    assert alone == (200, ["sip:x@example.edu"], "pages.hostile (has more)", ""), alone
+    for wrong in ("places=", "places=home", "places=unknown.example:0:", "places=home:0:&domain=home", "places=home:0:&after=x",
+                  "places=home:0:,HOME:1:", "domain=all&after=x"):
+        assert servers.page("home", wrong, zoe)[0] == 400, wrong
+    passed_on = ("-H", "X-XDM-Search-From: example.edu", "--digest", "-u", "alice:alice")
+    assert servers.page("home", "places=example.org:0:", zoe, who=passed_on)[0] == 400, "a search makes one hop"
 
 
 def check_missing(servers):

@@ -44,6 +44,13 @@ static bool end_at_limit(struct search *search, const char *what)
     return end(search, REFUSED);
 }
 
+/* What was found before it is a page, and the next one begins there: nothing that was found is lost. */
+static bool end_before(struct search *search, struct text next, const char *what)
+{
+    search->outcome.next = next;
+    return next.length && search->outcome.results_count ? end(search, OK) : end_at_limit(search, what);
+}
+
 enum search_progress search_run(struct search *search, size_t documents)
 {
     size_t until = search->outcome.documents + documents;
@@ -87,7 +94,9 @@ static enum status read_records(struct search *search, const struct document_key
     return OK;
 }
 
-static bool add_result(struct search *search, struct search_subject *subject)
+enum added { ADDED, TOO_LARGE, OUT_OF_WORK, PAGE_IS_FULL };
+
+static enum added add_result(struct search *search, struct search_subject *subject)
 {
     struct text_builder made;
     builder_init(&made, &search->document_arena);
@@ -95,12 +104,20 @@ static bool add_result(struct search *search, struct search_subject *subject)
     bool good = search_make(&search->query, subject, TEXT(SEARCH_NAMESPACE), &made);
     search->work = subject->work;
     if (!good)
-        return end_at_limit(search, search->work ? "found an element that is too large" : "takes too long");
+        return search->work ? TOO_LARGE : OUT_OF_WORK;
     search->bytes += made.length;
     if (search->bytes > SEARCH_BYTES_MAX)
-        return end_at_limit(search, "found too much for one answer");
+        return PAGE_IS_FULL;
     search->results[search->outcome.results_count++] = text_copy(search->arena, builder_text(&made));
-    return true;
+    return ADDED;
+}
+
+static bool end_at_result(struct search *search, enum added added, struct text next)
+{
+    static const char *const whats[] = {[TOO_LARGE] = "found an element that is too large",
+                                        [OUT_OF_WORK] = "takes too long",
+                                        [PAGE_IS_FULL] = "found too much for one answer"};
+    return end_before(search, added == TOO_LARGE ? TEXT("") : next, whats[added]);
 }
 
 /* For order by: its keys alone are kept, and it is read again when it is known to be on the page. */
@@ -130,6 +147,14 @@ static bool add_found(struct search *search, struct search_subject *subject, con
     return search->bytes <= SEARCH_BYTES_MAX || end_at_limit(search, "finds too much to put it in order");
 }
 
+/* A document that takes all of it alone takes it again. */
+static bool end_in_work(struct search *search, const struct document_key *key, size_t record)
+{
+    bool ordered = search->query.keys_count > 0;
+    bool goes_on = !ordered && (search->outcome.documents > 1 || search->outcome.results_count);
+    return end_before(search, goes_on ? next_page(search, key, record) : TEXT(""), "takes too long");
+}
+
 static bool look_at_records(struct search *search, const struct document_key *key, const struct stored *stored,
                             const struct xml_element **records)
 {
@@ -143,7 +168,7 @@ static bool look_at_records(struct search *search, const struct document_key *ke
         bool fits = record_is_open(search, &subject) && search_holds(&search->query, &subject);
         search->work = subject.work;
         if (search->work == 0)
-            return end_at_limit(search, "takes too long");
+            return end_in_work(search, key, i);
         if (!fits)
             continue;
         if (search->query.keys_count) {
@@ -155,8 +180,10 @@ static bool look_at_records(struct search *search, const struct document_key *ke
             search->outcome.next = next_page(search, key, i);
             return end(search, OK);
         }
-        if (!add_result(search, &subject))
-            return false;
+        enum added added = add_result(search, &subject);
+        if (added != ADDED)
+            return added == OUT_OF_WORK ? end_in_work(search, key, i)
+                                        : end_at_result(search, added, next_page(search, key, i));
     }
     return true;
 }
@@ -194,10 +221,10 @@ static bool look_at_next(struct search *search)
     if (status != OK)
         return end(search, FAILED);
     if (search->outcome.documents >= search->order.limits.documents_max) {
-        search->outcome.next = search->query.keys_count ? (struct text){0} : next_page(search, &key, 0);
         struct text what =
             text_format(search->arena, "has read %zu documents, the most for one request", search->outcome.documents);
-        return end_at_limit(search, text_cstring(search->arena, what));
+        return end_before(search, search->query.keys_count ? TEXT("") : next_page(search, &key, 0),
+                          text_cstring(search->arena, what));
     }
     arena_reset(&search->document_arena);
     status = read_records(search, &key, &stored, &records);
@@ -225,12 +252,15 @@ static bool make_next(struct search *search)
     if (status != OK)
         return status == NOT_FOUND || end(search, FAILED);
     size_t record = 0;
-    while (records[record] && record < found->record)
+    while (record < found->record && records[record])
         record++;
     if (!records[record])
         return true;
     struct search_subject subject = {stored.bytes, records[record], &search->document_arena, search->work};
     bool fits = record_is_open(search, &subject) && search_holds(&search->query, &subject);
     search->work = subject.work;
-    return !fits || add_result(search, &subject);
+    if (!fits)
+        return true;
+    enum added added = add_result(search, &subject);
+    return added == ADDED || end_at_result(search, added, text_format(search->arena, "%zu", search->made_at - 1));
 }

@@ -1,114 +1,17 @@
 /* One thread that talks to all servers of all requests at once. */
-#include "search_domains.h"
-
-#include "log.h"
-#include "metrics.h"
-
 #include <curl/curl.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "search_domains_own.h"
+#include "service_search.h"
 
 #define LOOK_MS 1000 /* between looks at nothing: it is woken for all that happens */
 
-/* How a request ended: also what is counted. */
-enum end { END_ANSWERED, END_LATE, END_UNREACHABLE, END_UNTRUSTED, END_REFUSED, END_TOO_LONG, ENDS };
-
-struct domain {
-    struct text name, url;
-    bool fails; /* has been told in the log */
-};
-
-struct search_domains {
-    struct arena arena;
-    struct domain list[DOMAINS_MAX];
-    size_t count;
-    struct text own; /* our domain */
-    int64_t ms_max;
-    char *server_ca, *certificate, *key; /* NULL: none */
-    bool unverified;
-    struct metric *ends[ENDS];
-    size_t bytes; /* of all answers that are kept */
-    CURLM *multi;
-    pthread_t thread;
-    pthread_mutex_t lock; /* for what follows */
-    struct domain_job *first;
-    size_t requests;
-    bool closing;
-};
-
 static void *run(void *context);
-
-/* A root as search_domains.h has it: what a query, a fragment or a password would make of it is nothing to ask. */
-static bool is_root(struct text url)
-{
-    bool scheme = text_starts_with(url, TEXT("http://")) || text_starts_with(url, TEXT("https://"));
-    for (size_t i = 0; i < url.length; i++)
-        if ((unsigned char)url.bytes[i] <= ' ' || strchr("?#@", url.bytes[i]))
-            return false;
-    return scheme;
-}
-
-static bool is_named(const struct search_domains *domains, struct text name)
-{
-    for (size_t i = 0; i < domains->count; i++)
-        if (text_equal(domains->list[i].name, name))
-            return true;
-    return false;
-}
-
-static bool read_domain(struct search_domains *domains, struct text written)
-{
-    struct domain *domain = &domains->list[domains->count];
-    if (domains->count == DOMAINS_MAX || !text_cut(written, '=', &domain->name, &domain->url))
-        return false;
-    domain->name = text_lower(&domains->arena, text_trim(domain->name));
-    domain->url = text_copy(&domains->arena, text_trim(domain->url));
-    while (text_ends_with(domain->url, TEXT("/")))
-        domain->url.length--;
-    bool good = domain->name.length && !is_named(domains, domain->name) && is_root(domain->url);
-    domains->count++;
-    return good;
-}
-
-static bool read_list(struct search_domains *domains, struct text list, struct arena *arena, struct text *error_out)
-{
-    struct text rest = text_trim(list), one;
-    *error_out = (struct text){0};
-    while (rest.length && error_out->length == 0) {
-        text_cut(rest, ',', &one, &rest);
-        rest = text_trim(rest);
-        if (!read_domain(domains, text_trim(one)))
-            *error_out =
-                text_format(arena, "search.domains: '%.*s' is not DOMAIN=URL, named twice, or one of more than %d",
-                            TEXT_ARG(text_trim(one)), DOMAINS_MAX);
-    }
-    return error_out->length == 0;
-}
-
-bool search_domains_good(struct text list, struct arena *arena, struct text *error_out)
-{
-    struct search_domains domains = {0};
-    arena_init(&domains.arena, "domains");
-    bool good = read_list(&domains, list, arena, error_out);
-    arena_clear(&domains.arena);
-    return good;
-}
 
 static char *file_name(struct arena *arena, struct text name)
 {
     return name.length ? text_cstring(arena, name) : NULL;
-}
-
-static void register_metrics(struct search_domains *domains)
-{
-    static const char *const labels[ENDS] = {
-        [END_ANSWERED] = "result=\"answered\"",       [END_LATE] = "result=\"late\"",
-        [END_UNREACHABLE] = "result=\"unreachable\"", [END_UNTRUSTED] = "result=\"untrusted\"",
-        [END_REFUSED] = "result=\"refused\"",         [END_TOO_LONG] = "result=\"too-long\""};
-    for (int end = 0; end < ENDS; end++)
-        domains->ends[end] = metric_counter("xdms_search_domain_requests_total", labels[end],
-                                            "Searches that were passed on to other servers, one for each of them.");
 }
 
 struct search_domains *search_domains_new(const struct service_search_settings *settings, struct text domain,
@@ -125,8 +28,8 @@ struct search_domains *search_domains_new(const struct service_search_settings *
     domains->certificate = file_name(&domains->arena, settings->certificate);
     domains->key = file_name(&domains->arena, settings->key);
     domains->unverified = settings->servers_unverified;
-    register_metrics(domains);
-    read_list(domains, settings->domains, arena, error_out);
+    search_domains_register(domains);
+    search_domains_read(domains, settings->domains, arena, error_out);
     pthread_mutex_init(&domains->lock, NULL);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     domains->multi = curl_multi_init();
@@ -154,16 +57,6 @@ void search_domains_free(struct search_domains *domains)
     pthread_mutex_destroy(&domains->lock);
     arena_clear(&domains->arena);
     free(domains);
-}
-
-size_t search_domains_count(const struct search_domains *domains)
-{
-    return domains ? domains->count : 0;
-}
-
-struct text search_domains_name(const struct search_domains *domains, size_t index)
-{
-    return domains->list[index].name;
 }
 
 bool search_domains_ask(struct search_domains *domains, struct domain_job *job)
@@ -197,40 +90,11 @@ static size_t receive(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-/* What the asker hears. Addresses of other servers and what a library says are for the log. */
-static void tell(const struct search_domains *domains, struct domain_answer *answer, enum end end, long status)
-{
-    switch (end) {
-    case END_LATE: answer->missing = TEXT("no answer in time"); break;
-    case END_UNREACHABLE: answer->missing = TEXT("cannot be reached"); break;
-    case END_UNTRUSTED: answer->missing = TEXT("shows no good certificate"); break;
-    case END_REFUSED: answer->missing = text_format(answer->job->arena, "answers %ld", status); break;
-    case END_TOO_LONG: answer->missing = TEXT("answers too much"); break;
-    default: answer->body = builder_text(&answer->received);
-    }
-    metric_add(domains->ends[end], 1);
-}
-
-/* Once for each time that a server begins to fail: every search meets it. What it refuses may be this search alone. */
-static void note(struct domain *domain, const struct domain_answer *answer, enum end end, long status)
-{
-    bool fails = end != END_ANSWERED;
-    if (end == END_REFUSED && status != 401 && status < 500)
-        return;
-    if (fails && !domain->fails)
-        log_warning("search of %.*s at %.*s fails: %.*s %s", TEXT_ARG(domain->name), TEXT_ARG(domain->url),
-                    TEXT_ARG(answer->missing), answer->reason);
-    else if (!fails && domain->fails)
-        log_info("search of %.*s works again", TEXT_ARG(domain->name));
-    domain->fails = fails;
-}
-
 /* The job may be gone after this. */
-static void settle(struct search_domains *domains, struct domain_answer *answer, enum end end, long status)
+static void settle(struct search_domains *domains, struct domain_answer *answer, enum domain_end end, long status)
 {
     struct domain_job *job = answer->job;
-    tell(domains, answer, end, status);
-    note(&domains->list[answer->domain], answer, end, status);
+    search_domains_tell(domains, answer, end, status);
     curl_slist_free_all(answer->headers);
     if (--job->waiting)
         return;
@@ -268,12 +132,18 @@ static void set_tls(const struct search_domains *domains, CURL *curl)
         curl_easy_setopt(curl, CURLOPT_SSLKEY, domains->key ? domains->key : domains->certificate);
 }
 
+static struct text url_of(const struct domain *domain, const struct domain_job *job, const struct domain_answer *answer)
+{
+    struct text after = percent_encode(job->arena, answer->after, "/:@");
+    return text_format(job->arena, "%.*s/org.openmobilealliance.search?%.*s&domain=home%s%.*s", TEXT_ARG(domain->url),
+                       TEXT_ARG(job->query), after.length ? "&after=" : "", TEXT_ARG(after));
+}
+
 static void begin(struct search_domains *domains, struct domain_job *job, struct domain_answer *answer)
 {
     const struct domain *domain = &domains->list[answer->domain];
     CURL *curl = curl_easy_init();
-    struct text url = text_format(job->arena, "%.*s/org.openmobilealliance.search?%.*s&domain=home",
-                                  TEXT_ARG(domain->url), TEXT_ARG(job->query));
+    struct text url = url_of(domain, job, answer);
     struct curl_slist *headers = headers_of(domains, job);
     builder_init(&answer->received, job->arena);
     answer->job = job;
@@ -296,7 +166,7 @@ static void begin(struct search_domains *domains, struct domain_job *job, struct
     if (curl_multi_add_handle(domains->multi, curl) == CURLM_OK)
         return;
     curl_easy_cleanup(curl);
-    settle(domains, answer, END_UNREACHABLE, 0);
+    settle(domains, answer, DOMAIN_UNREACHABLE, 0);
 }
 
 static void begin_all(struct search_domains *domains, struct domain_job *jobs)
@@ -310,15 +180,47 @@ static void begin_all(struct search_domains *domains, struct domain_job *jobs)
     }
 }
 
-static enum end end_of(const struct domain_answer *answer, CURLcode code, long status)
+static enum domain_end end_of(const struct domain_answer *answer, CURLcode code, long status)
 {
     if (answer->too_long)
-        return END_TOO_LONG;
+        return DOMAIN_TOO_LONG;
     switch (code) {
-    case CURLE_OK: return status == 200 ? END_ANSWERED : END_REFUSED;
-    case CURLE_OPERATION_TIMEDOUT: return END_LATE;
-    case CURLE_PEER_FAILED_VERIFICATION: return END_UNTRUSTED;
-    default: return END_UNREACHABLE;
+    case CURLE_OK: return status == 200 ? DOMAIN_ANSWERED : DOMAIN_REFUSED;
+    case CURLE_OPERATION_TIMEDOUT: return DOMAIN_LATE;
+    case CURLE_PEER_FAILED_VERIFICATION: return DOMAIN_UNTRUSTED;
+    default: return DOMAIN_UNREACHABLE;
+    }
+}
+
+static bool is_next(struct text parameters)
+{
+    struct text one, name, value;
+    while (parameters.length) {
+        text_cut(parameters, ';', &one, &parameters);
+        text_cut(one, '=', &name, &value);
+        value = text_trim(value);
+        if (value.length > 1 && text_starts_with(value, TEXT("\"")))
+            value = text_slice(value, 1, value.length - 1);
+        if (text_equal_nocase(text_trim(name), TEXT("rel")) && text_equal_nocase(value, TEXT("next")))
+            return true;
+    }
+    return false;
+}
+
+/* Of its Link to the next page (RFC 8288) what we have to ask for, if it pages as we do. */
+static void take_next(CURL *curl, struct domain_answer *answer)
+{
+    struct curl_header *link;
+    for (size_t i = 0; curl_easy_header(curl, "Link", i, CURLH_HEADER, -1, &link) == CURLHE_OK; i++) {
+        struct text target, rest, query;
+        if (!text_cut(text_of(link->value), '>', &target, &rest) || !is_next(rest))
+            continue;
+        text_cut(target, '?', &target, &query);
+        bool known = service_parameter(answer->job->arena, query, "after", &answer->next) &&
+                     answer->next.length <= SEARCH_PLACE_BYTES_MAX && !text_equal(answer->next, answer->after);
+        answer->cut = !known;
+        if (!known)
+            answer->next = TEXT("");
     }
 }
 
@@ -328,6 +230,7 @@ static void end_one(struct search_domains *domains, CURL *curl, CURLcode code)
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&answer);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    take_next(curl, answer);
     curl_multi_remove_handle(domains->multi, curl);
     curl_easy_cleanup(curl);
     settle(domains, answer, end_of(answer, code, status), status);

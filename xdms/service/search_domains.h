@@ -7,7 +7,6 @@
 
 #define DOMAINS_MAX             32          /* servers behind one URL */
 #define DOMAIN_ANSWER_BYTES_MAX (8u << 20)  /* SEARCH_BYTES_MAX */
-#define DOMAIN_ANSWER_TAGS_MAX  200000      /* its tree takes some 20 MiB */
 #define DOMAINS_BYTES_MAX       (32u << 20) /* of answers to all requests that still wait for another one */
 #define DOMAIN_REQUESTS_MAX     256 /* to all servers at once, a socket each; who needs more has to come again */
 
@@ -29,6 +28,10 @@ struct text search_domains_name(const struct search_domains *domains, size_t ind
 /* One server's answer to a job. */
 struct domain_answer {
     size_t domain;       /* index */
+    size_t skip;         /* of the page that is asked for, taken already */
+    struct text after;   /* which page: empty for the first */
+    struct text next;    /* page behind it; empty: none */
+    bool cut;            /* there is one, but nobody here knows how to ask for it */
     struct text body;    /* of a 200 */
     struct text missing; /* why there is none; empty: there is one */
     /* private */

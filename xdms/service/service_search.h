@@ -3,7 +3,7 @@
 #define SERVICE_SEARCH_H
 
 #include "search_domains.h"
-#include "search_match.h"
+#include "search_merge.h"
 #include "search_run.h"
 #include "service_own.h"
 
@@ -27,12 +27,24 @@ void searchers_free(struct searchers *searchers); /* after those that were taken
 enum status search_task_run(struct searchers *searchers, struct search_task *task, enum http_progress *progress_out,
                             struct refusal *refusal);
 
-/* search_merge.c: what several servers found, put together. */
-struct search_merge;
-struct search_merge *search_merge_new(const struct search_query *query, struct arena *arena); /* NULL: no order */
-void search_merge_add(struct search_merge *merge, struct text made);    /* of the server before those that answer */
-bool search_merge_answer(struct search_merge *merge, struct text body); /* of the next one; false: it is no answer */
-size_t search_merge_results(struct search_merge *merge, size_t results_max, const struct text **results_out);
+/* What lies in the arena of a request for a search. */
+struct search_call {
+    struct search_task task;
+    struct search_order order; /* at home: what all others are asked, too */
+    struct text id;
+    bool home;             /* this server is searched */
+    size_t home_skip;      /* of the page, taken already */
+    struct domain_job job; /* others: none if its count is 0 */
+    bool asked;
+    bool merged; /* what is found comes in pages of several servers, even if one alone is left */
+};
+
+/* search_answer.c: of a search that has ended, here and everywhere. */
+void search_answer(struct xcap_call *call, struct search_call *search, struct http_response *response);
+
+/* Those that an answer has even if it is an error. */
+void search_answer_headers(const struct xcap_call *call, const struct search_call *search,
+                           const struct search_outcome *outcome, struct http_response *response);
 
 /* search_peers.c. NULL without a list; `error_out`: what is none. */
 struct search_peers *search_peers_new(struct text list, struct text own, struct arena *arena, struct text *error_out);
@@ -43,7 +55,10 @@ enum status search_peer_identify(const struct service *service, const struct htt
 
 struct search_limits service_search_limits(const struct service *service);
 
-/* Value of "name=value" in a raw query, percent-decoded. False: it is not there, or no UTF-8 without NUL. */
+/* Value of "name=value" in a raw query, as it stands there; NULL bytes: it is not there. */
+struct text service_raw_parameter(struct text query, const char *name);
+
+/* The same, percent-decoded. False: it is not there, or no UTF-8 without NUL. */
 bool service_parameter(struct arena *arena, struct text query, const char *name, struct text *value_out);
 
 /* A request for a usage as such, named by its AUID alone (usage_post). False: it is none. */

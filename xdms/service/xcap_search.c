@@ -7,27 +7,22 @@
 #define WAIT_MS    1000 /* until a client that met too many others comes again */
 #define NAMESPACE  TEXT(SEARCH_NAMESPACE)
 
-/* What lies in the arena of a request for a search. */
-struct search_call {
-    struct search_task task;
-    struct search_order order;
-    struct text id;
-    bool home;             /* this server is searched */
-    struct domain_job job; /* others: none if its count is 0 */
-    bool asked;
-};
-
-bool service_parameter(struct arena *arena, struct text query, const char *name, struct text *value_out)
+struct text service_raw_parameter(struct text query, const char *name)
 {
     struct text pair, key, value;
     while (query.length) {
         text_cut(query, '&', &pair, &query);
-        text_cut(pair, '=', &key, &value);
-        if (text_equal(key, text_of(name)))
-            return percent_decode(arena, value, value_out) && utf8_valid(*value_out) &&
-                   text_find_char(*value_out, '\0') == value_out->length;
+        if (text_cut(pair, '=', &key, &value) && text_equal(key, text_of(name)))
+            return value;
     }
-    return false;
+    return (struct text){0};
+}
+
+bool service_parameter(struct arena *arena, struct text query, const char *name, struct text *value_out)
+{
+    struct text value = service_raw_parameter(query, name);
+    return value.bytes && percent_decode(arena, value, value_out) && utf8_valid(*value_out) &&
+           text_find_char(*value_out, '\0') == value_out->length;
 }
 
 bool xcap_post_find(struct xcap_call *call)
@@ -144,7 +139,6 @@ static bool read_domains(const struct xcap_call *call, struct search_call *searc
     const struct service *service = call->service;
     struct text name;
     size_t count = search_domains_count(service->domains);
-    search->job.answers = arena_array(call->request->arena, struct domain_answer, count + 1);
     if (text_equal(domains, TEXT("all"))) {
         search->home = true;
         for (size_t i = 0; i < count; i++)
@@ -159,11 +153,62 @@ static bool read_domains(const struct xcap_call *call, struct search_call *searc
     return true;
 }
 
+/* Those that are gone on with, each where it was. */
+static bool read_places(const struct xcap_call *call, struct search_call *search, struct text written)
+{
+    struct search_place places[SEARCH_SOURCES_MAX];
+    size_t count;
+    if (!search_places_read(written, call->request->arena, places, SEARCH_SOURCES_MAX, &count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t others = search->job.count;
+        if (!add_domain(call->service, search, places[i].name))
+            return false;
+        if (search->job.count == others) {
+            search->order.after = places[i].after;
+            search->home_skip = places[i].skip;
+            continue;
+        }
+        search->job.answers[others].after = places[i].after;
+        search->job.answers[others].skip = places[i].skip;
+    }
+    return true;
+}
+
+static enum status read_sources(struct xcap_call *call, struct search_call *search, struct text query,
+                                struct refusal *refusal)
+{
+    struct arena *arena = call->request->arena;
+    struct text domain, after, hop;
+    struct text places = service_raw_parameter(query, "places");
+    size_t count = search_domains_count(call->service->domains) + 1;
+    bool has_domain = service_parameter(arena, query, "domain", &domain);
+    bool has_after = service_parameter(arena, query, "after", &after);
+    search->job.answers = arena_array(arena, struct domain_answer, count);
+    memset(search->job.answers, 0, count * sizeof(search->job.answers[0]));
+    if (places.bytes) {
+        search->merged = true;
+        if (has_domain || has_after || !read_places(call, search, places))
+            return refuse(refusal, REFUSAL_SYNTAX,
+                          "places is what the Link of the page before says, without domain or after.");
+    } else if (!read_domains(call, search, has_domain ? domain : TEXT("home"))) {
+        return refuse(refusal, REFUSAL_SYNTAX, "domain is home, all, or a list of domains that are searched here.");
+    }
+    search->merged = search->merged || search->job.count > 0;
+    if (search->job.count && http_header(call->request, SEARCH_HOP, &hop))
+        return refuse(refusal, REFUSAL_SYNTAX, "A search that a server passes on is not passed on again: domain=home.");
+    if (search->job.count && has_after)
+        return refuse(refusal, REFUSAL_SYNTAX, "after goes on at home alone; in several domains it is places.");
+    if (has_after)
+        search->order.after = after;
+    return OK;
+}
+
 static enum status read_order(struct xcap_call *call, struct search_call *search, struct refusal *refusal)
 {
     struct arena *arena = call->request->arena;
     const struct requester *requester = &call->caller.requester;
-    struct text path, query, domain;
+    struct text path, query;
     text_cut(call->request->target, '?', &path, &query);
     search->order.asker = (struct search_asker){.identities = requester->identities,
                                                 .identities_count = requester->identities_count,
@@ -171,95 +216,8 @@ static enum status read_order(struct xcap_call *call, struct search_call *search
     search->order.limits = service_search_limits(call->service);
     if (!service_parameter(arena, query, "target", &search->order.target))
         return refuse(refusal, REFUSAL_SYNTAX, "The query of the request names no target=AUID/users/ to search.");
-    service_parameter(arena, query, "after", &search->order.after);
-    if (!service_parameter(arena, query, "domain", &domain))
-        domain = TEXT("home");
-    if (!read_domains(call, search, domain))
-        return refuse(refusal, REFUSAL_SYNTAX, "domain is home, all, or a list of domains that are searched here.");
-    if (search->job.count && http_header(call->request, SEARCH_HOP, &domain))
-        return refuse(refusal, REFUSAL_SYNTAX, "A search that a server passes on is not passed on again: domain=home.");
-    return read_body(call, search, refusal);
-}
-
-static bool is_admin(const struct requester *requester)
-{
-    return requester->roles &
-           (USAGE_ROLE_BIT(USAGE_OPERATOR) | USAGE_ROLE_BIT(USAGE_ADMIN) | USAGE_ROLE_BIT(USAGE_AUDITOR));
-}
-
-static void add_headers(const struct xcap_call *call, const struct search_call *search,
-                        const struct search_outcome *outcome, struct http_response *response)
-{
-    struct arena *arena = call->request->arena;
-    if (outcome->next.length && search->job.count == 0)
-        http_response_header(response, "Link",
-                             text_format(arena, "<?target=%.*s&after=%.*s>; rel=\"next\"",
-                                         TEXT_ARG(percent_encode(arena, search->order.target, "/:@")),
-                                         TEXT_ARG(percent_encode(arena, outcome->next, "/:@"))));
-    if (is_admin(&call->caller.requester))
-        http_response_header(
-            response, "X-XDM-Search",
-            text_format(arena, "%s; documents=%zu", outcome->indexed ? "indexed" : "not-indexed", outcome->documents));
-}
-
-static void respond_found(const struct xcap_call *call, const struct search_call *search, const struct text *results,
-                          size_t results_count, struct http_response *response)
-{
-    struct arena *arena = call->request->arena;
-    struct text_builder body;
-    builder_init(&body, arena);
-    builder_add(&body, TEXT("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<search-set xmlns=\"" SEARCH_NAMESPACE
-                            "\"><search id=\""));
-    builder_add(&body, xml_escape(arena, search->id));
-    builder_add(&body, TEXT("\"><response>"));
-    for (size_t i = 0; i < results_count; i++)
-        builder_add(&body, results[i]);
-    builder_add(&body, TEXT("</response></search></search-set>\n"));
-    respond_document(response, 200, text_copy(arena, call->place.usage->mime), builder_text(&body));
-    http_response_header(response, "Cache-Control", TEXT("no-store"));
-}
-
-/* Whoever has not answered is named, and why. What libraries say may hold anything. */
-static void respond_missing(const struct xcap_call *call, const struct search_call *search,
-                            struct http_response *response)
-{
-    struct text_builder missing;
-    builder_init(&missing, call->request->arena);
-    for (size_t i = 0; i < search->job.count; i++) {
-        const struct domain_answer *answer = &search->job.answers[i];
-        if (answer->missing.length)
-            builder_add_format(&missing, "%s%.*s (%.*s)", missing.length ? ", " : "",
-                               TEXT_ARG(search_domains_name(call->service->domains, answer->domain)),
-                               TEXT_ARG(answer->missing));
-    }
-    for (size_t i = 0; i < missing.length; i++)
-        if ((unsigned char)missing.bytes[i] < 0x20 || (unsigned char)missing.bytes[i] > 0x7e)
-            missing.bytes[i] = '?';
-    http_response_header(response, "X-XDM-Search-Missing", builder_text(&missing));
-}
-
-static void respond_merged(const struct xcap_call *call, struct search_call *search,
-                           const struct search_outcome *outcome, struct http_response *response)
-{
-    struct arena *arena = call->request->arena;
-    struct search_query query;
-    struct refusal ignored = {0};
-    size_t most = search->order.limits.results_max;
-    const struct text *results;
-    if (search->order.results_max && search->order.results_max < most)
-        most = search->order.results_max;
-    bool understood = search_query_parse(search->order.query, TEXT(""), arena, &query, &ignored) == OK;
-    struct search_merge *merge = search_merge_new(understood ? &query : NULL, arena);
-    for (size_t i = 0; outcome && i < outcome->results_count; i++)
-        search_merge_add(merge, outcome->results[i]);
-    for (size_t i = 0; i < search->job.count; i++) {
-        struct domain_answer *answer = &search->job.answers[i];
-        if (answer->missing.length == 0 && !search_merge_answer(merge, answer->body))
-            answer->missing = TEXT("answers no search-set");
-    }
-    size_t count = search_merge_results(merge, most, &results);
-    respond_found(call, search, results, count, response);
-    respond_missing(call, search, response);
+    enum status status = read_sources(call, search, query, refusal);
+    return status == OK ? read_body(call, search, refusal) : status;
 }
 
 /* After the home: what is wrong with a query is told without asking anybody. */
@@ -293,7 +251,7 @@ static enum status search_home(struct xcap_call *call, struct search_call *searc
     const struct search_outcome *outcome = search_outcome(search->task.search);
     *refusal = outcome->refusal;
     if (outcome->status != OK)
-        add_headers(call, search, outcome, response);
+        search_answer_headers(call, search, outcome, response);
     return outcome->status;
 }
 
@@ -322,13 +280,8 @@ enum status xcap_post(struct xcap_call *call, struct http_response *response, en
         return OK;
     if (status == REFUSED && refusal->kind == REFUSAL_TOO_MANY)
         call->caller.wait_ms = WAIT_MS;
-    const struct search_outcome *outcome = search->home && status == OK ? search_outcome(search->task.search) : NULL;
-    if (outcome)
-        add_headers(call, search, outcome, response);
-    if (status == OK && search->job.count)
-        respond_merged(call, search, outcome, response);
-    else if (outcome)
-        respond_found(call, search, outcome->results, outcome->results_count, response);
+    if (status == OK)
+        search_answer(call, search, response);
     search_free(search->task.search);
     return status;
 }
