@@ -156,6 +156,6 @@ void search_answer(struct xcap_call *call, struct search_call *search, struct ht
         search_answer_headers(call, search, outcome, response);
     if (search->merged)
         respond_merged(call, search, outcome, response);
-    else
+    else if (outcome) /* nobody else: the home it is */
         respond_found(call, search, outcome->results, outcome->results_count, response);
 }
