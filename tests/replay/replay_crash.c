@@ -134,24 +134,26 @@ static void wait_among_present(struct world *world, int64_t duration_ms)
     }
 }
 
-/* True: it is done with. */
-static bool is_accepted(struct world *world, struct actor *actor)
+/* True: it is done with; also by the answer `other`, of a server that had done it before it died. */
+static bool is_accepted(struct world *world, struct actor *actor, int other)
 {
     int status = take_status(world, actor);
+    if (status && status == other)
+        return true;
     if (status >= 300 && status != 401 && status != 407) /* 401: the server that asked is dead */
         world_fail(world, "%.*s got %d", TEXT_ARG(actor->name), status);
     return world_failed(world) || (status >= 200 && status < 300);
 }
 
-static void insist(struct world *world, struct actor *actor, const struct client_message *message)
+static void insist(struct world *world, struct actor *actor, const struct client_message *message, int other)
 {
     for (int i = 0; i < PATIENCE; i++) {
         client_send(world, actor, message);
-        if (is_accepted(world, actor))
+        if (is_accepted(world, actor, other))
             return wait_among_present(world, 0);
         for (int64_t left_ms = PATIENCE_MS; left_ms >= 0; left_ms -= TURN_MS) {
             wait_among_present(world, TURN_MS);
-            if (is_accepted(world, actor))
+            if (is_accepted(world, actor, other))
                 return;
         }
     }
@@ -162,12 +164,16 @@ static void insist(struct world *world, struct actor *actor, const struct client
 void word_insist(struct world *world, struct text line, struct text block)
 {
     struct text name = script_word(&line), target = script_address(world, script_word(&line));
-    struct client_message message = script_message(TEXT("MESSAGE"), target, block);
+    struct actor *actor = world_actor(world, name);
+    struct client_message message = script_message(TEXT("MESSAGE"), target, script_fill_in(world, actor, block));
+    uint64_t other = 0;
     if (block.length == 0) {
         message.headers = TEXT("Content-Type: text/plain\r\n");
         message.body = script_word(&line);
+    } else {
+        text_to_u64(script_word(&line), &other);
     }
-    insist(world, world_actor(world, name), &message);
+    insist(world, actor, &message, (int)other);
 }
 
 /* As `register`, likewise; from then on it answers whatever comes while anybody insists. */
@@ -181,7 +187,7 @@ void word_come(struct world *world, struct text line, struct text block)
         .headers = text_format(&world->arena, "Contact: <sip:%.*s@%.*s:5060>\r\nExpires: 86400\r\n",
                                TEXT_ARG(actor->user), TEXT_ARG(flow_address_text(&actor->flow, &world->arena))),
     };
-    insist(world, actor, &message);
+    insist(world, actor, &message, 0);
     actor->present = true;
     wait_among_present(world, 0);
 }

@@ -138,6 +138,7 @@ word_fn word_dns, word_peering, word_peer, word_back;
 /* Parts of a line: the next word, what it names, a request out of a block. */
 struct text script_word(struct text *line);
 struct text script_address(struct world *world, struct text name);
+struct text script_fill_in(struct world *world, const struct actor *actor, struct text block); /* "{…}" */
 struct client_message script_message(struct text method, struct text uri, struct text block);
 
 /* One line of the script and the "| " lines after it. */

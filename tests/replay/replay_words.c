@@ -214,7 +214,7 @@ static bool taken_header(struct world *world, const struct actor *actor, struct 
 
 /* "{SIP-ETag}" stands for that header of the last message taken, or else of the last answer; "{core SIP-ETag}" for what
  * another client took. */
-static struct text fill_in(struct world *world, const struct actor *actor, struct text block)
+struct text script_fill_in(struct world *world, const struct actor *actor, struct text block)
 {
     struct arena *arena = &world->arena;
     struct text before, name, header, value, rest = block;
@@ -240,7 +240,7 @@ static void word_request(struct world *world, struct text line, struct text bloc
     struct text name = script_word(&line), method = script_word(&line),
                 target = script_address(world, script_word(&line));
     struct actor *actor = world_actor(world, name);
-    struct client_message message = script_message(method, target, fill_in(world, actor, block));
+    struct client_message message = script_message(method, target, script_fill_in(world, actor, block));
     client_send(world, actor, &message);
 }
 
