@@ -13,6 +13,7 @@ struct commit contact_commit(const struct contact *contact, struct text owner, s
     record_add(&record, "call-id", text_of(contact->call_id));
     record_add_number(&record, "cseq", contact->cseq);
     record_add_number(&record, "expires-ms", contact->expires_ms);
+    record_add_number(&record, "first-cseq", contact->first_cseq);
     record_add_number(&record, "since-ms", contact->since_ms);
     record_add_number(&record, "renewed", contact->renewed);
     record_add(&record, "source-transport", text_of(flow_kind_name(contact->source.kind)));
@@ -43,6 +44,7 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
         .features = text_cstring(arena, record_text(record, "features")),
         .cseq = (uint32_t)record_number(record, "cseq", 0),
         .expires_ms = record_number(record, "expires-ms", 0),
+        .first_cseq = (uint32_t)record_number(record, "first-cseq", 0),
         .since_ms = record_number(record, "since-ms", 0),
         .renewed = record_number(record, "renewed", 0) != 0,
         .path = text_cstring(arena, record_text(record, "path")),

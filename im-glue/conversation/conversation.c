@@ -39,6 +39,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->wake = wake;
     conversation->wake_context = wake_context;
     conversation->now = now;
+    conversation->contact_changes = 1;
     conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
     conversation->completed_end = &conversation->completed;
     TAILQ_INIT(&conversation->deliveries);

@@ -37,18 +37,20 @@ struct contact {
     char *call_id;
     char *features; /* parameters of its Contact (RFC 3840); NULL: none */
     uint32_t cseq;
-    int64_t expires_ms; /* wall clock */
-    int64_t since_ms;   /* wall clock: of its first REGISTER */
-    bool renewed;       /* by a later one */
-    struct flow source; /* where the REGISTER came from; its connection is 0 once that is closed */
-    bool by_source;     /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
-    bool udp_alone;     /* does not take connections, as was found out */
-    bool lost;          /* its flow: the edge proxy that kept it has said so (RFC 5626 §5.3) */
-    char *path;         /* RFC 3327: the Route of what is sent to it; empty: none */
-    char *instance;     /* of the device, without brackets; empty: it has not said */
-    uint32_t reg_id;    /* RFC 5626: which of the flows of the device; 0: it has no flows */
-    bool core;          /* reached through a core, which forks: `path` is it; its name is the user's own address… */
-    bool watched;       /* …or it is one of the devices that the core tells of, as it is watched */
+    uint32_t first_cseq; /* of the first REGISTER with this Call-ID */
+    uint64_t changed;    /* its last change, counted over all contacts */
+    int64_t expires_ms;  /* wall clock */
+    int64_t since_ms;    /* wall clock: of its first REGISTER */
+    bool renewed;        /* by a later one */
+    struct flow source;  /* where the REGISTER came from; its connection is 0 once that is closed */
+    bool by_source;      /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
+    bool udp_alone;      /* does not take connections, as was found out */
+    bool lost;           /* its flow: the edge proxy that kept it has said so (RFC 5626 §5.3) */
+    char *path;          /* RFC 3327: the Route of what is sent to it; empty: none */
+    char *instance;      /* of the device, without brackets; empty: it has not said */
+    uint32_t reg_id;     /* RFC 5626: which of the flows of the device; 0: it has no flows */
+    bool core;           /* reached through a core, which forks: `path` is it; its name is the user's own address… */
+    bool watched;        /* …or it is one of the devices that the core tells of, as it is watched */
 };
 
 /* A user whose bindings or stored messages matter. Lives as long as the conversation: there are no more than users. */
@@ -247,6 +249,7 @@ struct conversation {
     struct notifier *notifier;
     struct subscriber *subscriber;
     TAILQ_HEAD(event_branch_list, event_branch) event_branches;
+    uint64_t contact_changes;                                /* counted from 1 */
     size_t report_bytes;                                     /* of reports that wait for others */
     struct collection *collections;                          /* hash by key: reports about one message */
     TAILQ_HEAD(collection_list, collection) collections_due; /* in the order of send_at_ms, as the delay is one */

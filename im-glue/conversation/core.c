@@ -147,6 +147,7 @@ static void add_device(struct conversation *conversation, const struct served *s
         .features = text_cstring(arena, device->features),
         .cseq = (uint32_t)device->cseq,
         .expires_ms = expires_ms,
+        .first_cseq = (uint32_t)device->cseq,
         .since_ms = now_ms - (int64_t)(device->registered_s < INT32_MAX ? device->registered_s : 0) * 1000,
         .renewed = text_equal(device->event, TEXT("refreshed")),
         .source = mark->source,

@@ -247,6 +247,13 @@ static struct contact *place_for(struct registration *registration, const struct
     return &registration->set[registration->set_count++];
 }
 
+/* RFC 5628 §5: temporary addresses are good from that REGISTER on. */
+static uint32_t first_cseq(struct request *request, const struct contact *known)
+{
+    bool goes_on = known && text_equal(sip_call_id(request->message, &request->arena), text_of(known->call_id));
+    return goes_on && known->first_cseq ? known->first_cseq : sip_cseq(request->message);
+}
+
 static bool set_contact(struct request *request, const struct name_addr *address, struct text name,
                         const struct contact *known, uint64_t seconds, struct registration *registration)
 {
@@ -274,6 +281,7 @@ static bool set_contact(struct request *request, const struct name_addr *address
         .features =
             text_cstring(arena, registration->third_party.length ? registration->features : address->parameters),
         .cseq = sip_cseq(request->message),
+        .first_cseq = first_cseq(request, known),
         .expires_ms = request->conversation->now.wall_ms + (int64_t)seconds * 1000,
         .since_ms = known ? known->since_ms : request->conversation->now.wall_ms,
         .renewed = known != NULL,

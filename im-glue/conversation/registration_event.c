@@ -1,5 +1,5 @@
-/* The package "reg" (RFC 3680): which contacts a user has, told to himself and to whom the operator lets watch. Each
- * document is whole: what has ended since the last one stands in it too, with the reason. */
+/* The package "reg" (RFC 3680): which contacts a user has, told to himself and to whom the operator lets watch. Who
+ * asks hears of all of them, and from then on of those that change and of those that end, with the reason. */
 #include "events_private.h"
 #include "reginfo.h"
 #include "user.h"
@@ -15,7 +15,7 @@ struct ended_contacts {
         char *name, *uri, *call_id;
         uint32_t cseq;
         const char *event;
-        uint64_t number; /* they are counted, so that each watcher hears of each once */
+        uint64_t number; /* among the changes of all contacts, so that each watcher hears of each once */
     } ring[CONVERSATION_BINDINGS_MAX];
     uint64_t count; /* of all so far */
 };
@@ -64,12 +64,12 @@ void registration_forget(struct served *served)
     served->ended = NULL;
 }
 
-static void remember(struct served *served, const struct contact *contact, const char *event)
+static void remember(struct conversation *conversation, struct served *served, const struct contact *contact,
+                     const char *event)
 {
     if (!served->ended)
         served->ended = memory_new(sizeof(*served->ended));
-    uint64_t number = ++served->ended->count;
-    struct ended_contact *ended = &served->ended->ring[number % CONVERSATION_BINDINGS_MAX];
+    struct ended_contact *ended = &served->ended->ring[served->ended->count++ % CONVERSATION_BINDINGS_MAX];
     clear(ended);
     *ended = (struct ended_contact){
         .name = text_keep(text_of(contact->name)),
@@ -77,7 +77,7 @@ static void remember(struct served *served, const struct contact *contact, const
         .call_id = text_keep(text_of(contact->call_id)),
         .cseq = contact->cseq,
         .event = event,
-        .number = number,
+        .number = ++conversation->contact_changes,
     };
 }
 
@@ -88,7 +88,8 @@ void registration_ends(struct conversation *conversation, struct served *served,
     for (size_t i = 0; i < served->contacts_count; i++) {
         const struct contact *contact = &served->contacts[i];
         if (text_equal(text_of(contact->name), name))
-            remember(served, contact, contact->expires_ms > conversation->now.wall_ms ? event : "expired");
+            remember(conversation, served, contact,
+                     contact->expires_ms > conversation->now.wall_ms ? event : "expired");
     }
 }
 
@@ -106,13 +107,34 @@ static struct text id_of(struct text address, struct text name, struct arena *ar
     return text_format(arena, "c%016llx", (unsigned long long)text_hash(both, 0));
 }
 
-static struct reginfo_contact live(const struct conversation *conversation, const struct contact *contact,
-                                   struct text address, struct arena *arena)
+/* What one watcher is told. */
+struct telling {
+    const struct conversation *conversation;
+    const struct served *served;
+    uint64_t known;  /* changes after this one are news */
+    bool whole, own; /* all contacts; to the user himself */
+    struct arena *arena;
+};
+
+/* RFC 5628 §5: temporary addresses are for who has them alone. */
+static void add_gruus(const struct telling *telling, const struct contact *contact, struct text address,
+                      struct reginfo_contact *written)
 {
-    int64_t now_ms = conversation->now.wall_ms;
     struct text instance = text_of(contact->instance);
+    if (instance.length == 0 || !text_starts_with(address, TEXT("sip:")))
+        return;
+    written->gruu = TEXT_CONCAT(telling->arena, address, TEXT(";gr="), instance);
+    if (!telling->own || contact->core)
+        return;
+    written->temporary_gruu = device_temporary(telling->conversation, contact, address, telling->arena);
+    written->first_cseq = contact->first_cseq;
+}
+
+static struct reginfo_contact live(const struct telling *telling, const struct contact *contact, struct text address)
+{
+    int64_t now_ms = telling->conversation->now.wall_ms;
     struct reginfo_contact written = {
-        .id = id_of(address, text_of(contact->name), arena),
+        .id = id_of(address, text_of(contact->name), telling->arena),
         .uri = text_of(contact->uri),
         .active = true,
         .event = contact->renewed ? TEXT("refreshed") : TEXT("registered"),
@@ -122,8 +144,7 @@ static struct reginfo_contact live(const struct conversation *conversation, cons
         .registered_s = contact->since_ms ? (uint64_t)((now_ms - contact->since_ms) / 1000) : 0,
         .features = text_of(contact->features),
     };
-    if (instance.length && text_starts_with(address, TEXT("sip:")))
-        written.gruu = text_format(arena, "%.*s;gr=%.*s", TEXT_ARG(address), TEXT_ARG(instance));
+    add_gruus(telling, contact, address, &written);
     return written;
 }
 
@@ -165,26 +186,47 @@ static bool is_told_better(const struct conversation *conversation, const struct
     return false;
 }
 
-static struct reginfo_registration of_address(const struct conversation *conversation, const struct served *served,
-                                              struct text address, uint64_t told, struct arena *arena)
+/* A mark that other contacts take the place of ends without being told, and of many that end some are forgotten. */
+static bool must_be_whole(const struct served *served, uint64_t known)
 {
-    struct reginfo_contact *contacts = arena_array(arena, struct reginfo_contact, 2 * CONVERSATION_BINDINGS_MAX);
-    size_t count = 0;
+    const struct ended_contacts *ended = served->ended;
+    if (known == 0)
+        return true;
     for (size_t i = 0; i < served->contacts_count; i++)
-        if (is_live(conversation, &served->contacts[i]) && !is_told_better(conversation, served, i))
-            contacts[count++] = live(conversation, &served->contacts[i], address, arena);
-    size_t active = count;
+        if (served->contacts[i].core)
+            return true;
+    return ended && ended->count > CONVERSATION_BINDINGS_MAX &&
+           ended->ring[ended->count % CONVERSATION_BINDINGS_MAX].number > known;
+}
+
+static struct reginfo_registration of_address(const struct telling *telling, struct text address)
+{
+    const struct conversation *conversation = telling->conversation;
+    const struct served *served = telling->served;
+    struct reginfo_contact *contacts =
+        arena_array(telling->arena, struct reginfo_contact, 2 * CONVERSATION_BINDINGS_MAX);
+    size_t count = 0, active = 0, ended_count = 0;
+    for (size_t i = 0; i < served->contacts_count; i++) {
+        const struct contact *contact = &served->contacts[i];
+        if (!is_live(conversation, contact) || is_told_better(conversation, served, i))
+            continue;
+        active++;
+        if (telling->whole || contact->changed > telling->known)
+            contacts[count++] = live(telling, contact, address);
+    }
     for (size_t i = 0; served->ended && i < CONVERSATION_BINDINGS_MAX; i++) {
         const struct ended_contact *ended = &served->ended->ring[i];
-        if (ended->number > told && !is_back(conversation, served, ended))
-            contacts[count++] = gone(ended, address, arena);
+        if (ended->number <= telling->known || is_back(conversation, served, ended))
+            continue;
+        contacts[count++] = gone(ended, address, telling->arena);
+        ended_count++;
     }
     return (struct reginfo_registration){
         .address = address,
-        .id = id_of(address, (struct text){0}, arena),
-        .state = active  ? REGINFO_ACTIVE
-                 : count ? REGINFO_TERMINATED
-                         : REGINFO_INIT,
+        .id = id_of(address, (struct text){0}, telling->arena),
+        .state = active        ? REGINFO_ACTIVE
+                 : ended_count ? REGINFO_TERMINATED
+                               : REGINFO_INIT,
         .contacts = contacts,
         .contacts_count = count,
     };
@@ -199,11 +241,17 @@ static struct text write_state(struct conversation *conversation, const struct n
     if (user_find(conversation->documents, notice->resource, arena, &user) == OK)
         count = user_identities(&user, identities);
     struct reginfo_registration *registrations = arena_array(arena, struct reginfo_registration, count);
-    uint64_t ended = served->ended ? served->ended->count : 0;
-    uint64_t told = notice->version ? *notice->mark : ended; /* nobody is told what was before he came */
+    const struct telling telling = {
+        .conversation = conversation,
+        .served = served,
+        .known = *notice->mark ? *notice->mark : conversation->contact_changes, /* what was before is no news */
+        .whole = must_be_whole(served, *notice->mark),
+        .own = text_equal(notice->subscriber, notice->resource),
+        .arena = arena,
+    };
     for (size_t i = 0; i < count; i++)
-        registrations[i] = of_address(conversation, served, identities[i], told, arena);
-    *notice->mark = ended;
-    const struct reginfo reginfo = {notice->version, true, registrations, count};
+        registrations[i] = of_address(&telling, identities[i]);
+    *notice->mark = conversation->contact_changes;
+    const struct reginfo reginfo = {notice->version, telling.whole, registrations, count};
     return reginfo_write(&reginfo, arena);
 }

@@ -58,6 +58,10 @@ static void write_contact(struct text_builder *document, const struct reginfo_co
                                TEXT_ARG(xml_escape(arena, name)), TEXT_ARG(xml_escape(arena, value)));
     if (contact->gruu.length)
         builder_add_format(document, "<gr:pub-gruu uri=\"%.*s\"/>", TEXT_ARG(xml_escape(arena, contact->gruu)));
+    if (contact->temporary_gruu.length)
+        builder_add_format(document, "<gr:temp-gruu uri=\"%.*s\" first-cseq=\"%llu\"/>",
+                           TEXT_ARG(xml_escape(arena, contact->temporary_gruu)),
+                           (unsigned long long)contact->first_cseq);
     builder_add(document, TEXT("</contact>"));
 }
 
@@ -134,6 +138,7 @@ static enum status read_contact(const struct xml_element *element, struct arena 
 {
     const struct xml_element *uri = xml_child(element, NAMESPACE, TEXT("uri"));
     const struct xml_element *gruu = xml_child(element, GRUU, TEXT("pub-gruu"));
+    const struct xml_element *temporary = xml_child(element, GRUU, TEXT("temp-gruu"));
     struct text state = attribute(element, TEXT("state"));
     struct text_builder features;
     builder_init(&features, arena);
@@ -144,7 +149,10 @@ static enum status read_contact(const struct xml_element *element, struct arena 
         .event = attribute(element, TEXT("event")),
         .call_id = attribute(element, TEXT("callid")),
         .gruu = gruu ? attribute(gruu, TEXT("uri")) : (struct text){0},
+        .temporary_gruu = temporary ? attribute(temporary, TEXT("uri")) : (struct text){0},
     };
+    if (temporary && !read_number(temporary, TEXT("first-cseq"), &contact->first_cseq))
+        return REFUSED;
     if (contact->id.length == 0 || contact->uri.length == 0 || contact->event.length == 0 ||
         (!contact->active && !text_equal(state, states[REGINFO_TERMINATED])) ||
         !read_number(element, TEXT("expires"), &contact->expires_s) ||

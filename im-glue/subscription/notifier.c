@@ -285,7 +285,9 @@ void notifier_answered(struct notifier *notifier, uint64_t subscription, int sta
         release_ended(notifier);
         return;
     }
-    if (status >= 500) { /* what it has not taken is told again */
+    if (status >= 300) /* what it has not taken is told again with all else, be it the next time */
+        one->mark = 0;
+    if (status >= 500) {
         one->changed = true;
         one->earliest_ms = now_ms + (retry_after_s ? (int64_t)retry_after_s * 1000 : RETRY_MS);
     }

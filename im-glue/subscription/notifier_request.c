@@ -158,6 +158,7 @@ enum status notifier_accept(struct notifier *notifier, const struct sip_message 
         return status;
     subscription->expires_ms = now_ms + (int64_t)read->seconds * 1000;
     subscription->changed = true; /* RFC 6665 §4.2.1.2: the state at once, whether it is new or not */
+    subscription->mark = 0;
     subscription->earliest_ms = now_ms;
     subscription_plan(notifier, subscription);
     subscription_write_later(notifier, subscription);

@@ -19,10 +19,12 @@ struct reginfo_contact {
     struct text event; /* "registered", "refreshed", "expired"… */
     struct text call_id;
     uint64_t cseq;
-    uint64_t expires_s;    /* that are left; 0: not said */
-    uint64_t registered_s; /* since when; 0: not said */
-    struct text features;  /* other parameters of the Contact, as they stand in one */
-    struct text gruu;      /* public address of the device (RFC 5627); empty: none */
+    uint64_t expires_s;         /* that are left; 0: not said */
+    uint64_t registered_s;      /* since when; 0: not said */
+    struct text features;       /* other parameters of the Contact, as they stand in one */
+    struct text gruu;           /* public address of the device (RFC 5627); empty: none */
+    struct text temporary_gruu; /* a temporary one; empty: none, or none of the reader's business */
+    uint64_t first_cseq;        /* of the REGISTER from which on those are good */
 };
 
 struct reginfo_registration {

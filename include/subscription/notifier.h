@@ -88,7 +88,7 @@ struct notice {
     const struct event_package *package;
     struct text resource, subscriber;
     uint32_t version;          /* 0 for the first of the subscription, one more for each */
-    uint64_t *mark;            /* for the package: what it has told this subscriber; 0 at first. NULL: it has ended */
+    uint64_t *mark;            /* for the package: what this subscriber knows; 0: nothing, or he asked for all */
     struct text target, route; /* where it goes, and through whom; empty: nobody */
     struct flow flow;          /* that the last SUBSCRIBE came over */
 };

@@ -25,7 +25,9 @@ static const struct reginfo_contact contacts[] = {
      .expires_s = 600,
      .registered_s = 7,
      .features = TEXT_INIT("+g.oma.sip-im;+sip.instance=\"<urn:uuid:bb22;x>\";expires=600;audio;q=0.7"),
-     .gruu = TEXT_INIT("sip:bob@example.com;gr=urn:uuid:bb22")},
+     .gruu = TEXT_INIT("sip:bob@example.com;gr=urn:uuid:bb22"),
+     .temporary_gruu = TEXT_INIT("sip:tgruu.7hs=@example.com;gr"),
+     .first_cseq = 2},
     {.id = TEXT_INIT("c2"), .uri = TEXT_INIT("sip:bob@192.0.2.8"), .event = TEXT_INIT("expired")},
 };
 
@@ -69,6 +71,8 @@ static void what_is_written_is_read_back(void **state)
     assert_text(one->uri, "sip:bob@192.0.2.7:5060;x=\"<&");
     assert_text(one->features, "+g.oma.sip-im;+sip.instance=\"<urn:uuid:bb22;x>\";audio;q=0.7");
     assert_text(one->gruu, "sip:bob@example.com;gr=urn:uuid:bb22");
+    assert_text(one->temporary_gruu, "sip:tgruu.7hs=@example.com;gr");
+    assert_int_equal(one->first_cseq, 2);
     assert_text(one->call_id, "88a1@b");
     assert_true(one->active && one->cseq == 3 && one->expires_s == 600 && one->registered_s == 7);
     assert_false(bob->contacts[1].active);
