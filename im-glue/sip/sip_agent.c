@@ -110,14 +110,23 @@ static void add_output(struct sip_agent *agent, const struct output *output)
     queue->items[queue->first + queue->count++] = *output;
 }
 
+void agent_output_parts(struct sip_agent *agent, const struct flow *flow, const struct text *parts, size_t count)
+{
+    struct output output = {.flow = *flow};
+    for (size_t i = 0; i < count; i++)
+        output.length += parts[i].length;
+    if (output.length == 0)
+        return;
+    char *place = output.bytes = memory_new_raw(output.length);
+    for (size_t i = 0; i < count; place += parts[i++].length)
+        if (parts[i].length)
+            memcpy(place, parts[i].bytes, parts[i].length);
+    add_output(agent, &output);
+}
+
 void agent_output(struct sip_agent *agent, const struct flow *flow, struct text bytes)
 {
-    struct output output = {.flow = *flow, .length = bytes.length};
-    if (bytes.length == 0)
-        return;
-    output.bytes = memory_new(bytes.length);
-    memcpy(output.bytes, bytes.bytes, bytes.length);
-    add_output(agent, &output);
+    agent_output_parts(agent, flow, &bytes, 1);
 }
 
 void agent_close(struct sip_agent *agent, const struct flow *flow)
@@ -154,6 +163,14 @@ void agent_message(struct sip_agent *agent, struct text bytes, const struct flow
         intake_add(agent, bytes, flow, now_ms);
     else
         agent_request(agent, bytes, flow, now_ms);
+}
+
+struct text agent_retry_after(const struct sip_agent *agent, struct text call_id)
+{
+    static const struct text seconds[] = {TEXT_INIT("5"),  TEXT_INIT("6"),  TEXT_INIT("7"),  TEXT_INIT("8"),
+                                          TEXT_INIT("9"),  TEXT_INIT("10"), TEXT_INIT("11"), TEXT_INIT("12"),
+                                          TEXT_INIT("13"), TEXT_INIT("14")};
+    return seconds[text_hash(call_id, agent->seed) % (sizeof(seconds) / sizeof(seconds[0]))];
 }
 
 void agent_refuse(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)

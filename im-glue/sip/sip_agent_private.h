@@ -73,17 +73,29 @@ struct link {
     bool dead;       /* framing lost; what still comes is ignored until the connection is closed */
 };
 
+struct table {
+    void **buckets; /* power of two */
+    size_t bucket_count, count;
+};
+
 #define INTAKE_LINES 1024 /* sources share one by chance: few beside so many, and who they are cannot be chosen */
+
+#define INTAKE_RANKS 256 /* lines by their length; whichever is longer than that is one of the longest */
 
 struct intake_line {
     TAILQ_HEAD(waiting_list, waiting) requests;
-    TAILQ_ENTRY(intake_line) turn; /* while there are some */
+    TAILQ_ENTRY(intake_line) turn, rank; /* while there are some */
     size_t count;
 };
 
+TAILQ_HEAD(line_list, intake_line);
+
 struct intake {
     struct intake_line lines[INTAKE_LINES];
-    TAILQ_HEAD(turn_list, intake_line) turns; /* whose turn is next */
+    struct line_list turns;               /* whose turn is next */
+    struct line_list ranks[INTAKE_RANKS]; /* by count */
+    size_t longest;                       /* the last of the ranks that is not empty; 0: all are */
+    struct table known;                   /* what waits, by its bytes */
     size_t count;
 };
 
@@ -102,11 +114,6 @@ struct output_queue {
 struct event_queue {
     struct sip_event *items;
     size_t first, count, capacity;
-};
-
-struct table {
-    void **buckets; /* power of two */
-    size_t bucket_count, count;
 };
 
 struct slot {
@@ -140,6 +147,7 @@ struct sip_agent {
 
 void agent_event(struct sip_agent *agent, const struct sip_event *event);
 void agent_output(struct sip_agent *agent, const struct flow *flow, struct text bytes);
+void agent_output_parts(struct sip_agent *agent, const struct flow *flow, const struct text *parts, size_t count);
 void agent_close(struct sip_agent *agent, const struct flow *flow);
 
 /* RFC 3261 §8.2.2.2, §16.3: the same for one request by two ways, or when it comes back. Under another Request-URI it
@@ -149,6 +157,9 @@ uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *req
 /* A request whose turn it is; or that gets none: 503, unless it is one that is repeated. */
 void agent_request(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
 void agent_refuse(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
+
+/* Seconds, from 5 to 14: not all come back at once, and who repeats a request hears the same again. */
+struct text agent_retry_after(const struct sip_agent *agent, struct text call_id);
 
 /* One whole message from that flow. */
 void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);
@@ -220,7 +231,7 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
 void client_response(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);
 
 /* True: it is known, and was answered again if it was answered before. */
-bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via);
+bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via, struct text branch);
 
 /* Of an overload: what is known already is absorbed, the rest refused. Takes the message over. */
 void server_turn_away(struct sip_agent *agent, struct sip_message *message, const struct flow *flow);

@@ -10,6 +10,8 @@
 
 struct waiting {
     TAILQ_ENTRY(waiting) entry;
+    struct waiting *known_next;
+    uint64_t hash;
     int64_t since_ms;
     struct flow flow;
     size_t length;
@@ -22,6 +24,8 @@ struct intake *intake_new(const struct sip_agent *agent)
     TAILQ_INIT(&intake->turns);
     for (size_t i = 0; i < INTAKE_LINES; i++)
         TAILQ_INIT(&intake->lines[i].requests);
+    for (size_t i = 0; i < INTAKE_RANKS; i++)
+        TAILQ_INIT(&intake->ranks[i]);
     assert(agent->settings.queue_max > 0);
     return intake;
 }
@@ -29,15 +33,14 @@ struct intake *intake_new(const struct sip_agent *agent)
 /* Who sends for many is told from whom each of it is (RFC 3261 §20.20), so that one of them is not all. */
 static struct text sender_of(struct text bytes)
 {
-    static const struct text names[] = {TEXT_INIT("\nFrom:"), TEXT_INIT("\nf:")};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        size_t at = text_find(bytes, names[i]);
-        if (at == bytes.length)
+    struct text line, rest = bytes;
+    while (text_cut(rest, '\n', &line, &rest) && rest.length > 0 && rest.bytes[0] != '\r') {
+        if ((rest.bytes[0] | 0x20) != 'f' ||
+            !(text_starts_with_nocase(rest, TEXT("From:")) || text_starts_with_nocase(rest, TEXT("f:"))))
             continue;
-        struct text value = text_slice(bytes, at + names[i].length, bytes.length);
-        value.length = text_find_char(value, '\n');
-        size_t end = text_find_char(value, '>'); /* tags differ from request to request */
-        return text_slice(value, 0, end < value.length ? end : text_find_char(value, ';'));
+        text_cut(rest, '\n', &line, &rest);
+        size_t end = text_find_char(line, '>'); /* tags differ from request to request */
+        return text_slice(line, 0, end < line.length ? end : text_find_char(line, ';'));
     }
     return (struct text){0};
 }
@@ -50,15 +53,44 @@ static struct intake_line *line_of(const struct sip_agent *agent, struct text by
     return &agent->intake->lines[hash % INTAKE_LINES];
 }
 
+static size_t rank_of(const struct intake_line *line)
+{
+    return line->count < INTAKE_RANKS ? line->count : INTAKE_RANKS - 1;
+}
+
+/* A line with one more or one less, and where it stands among the others. */
+static void set_count(struct intake *intake, struct intake_line *line, size_t count)
+{
+    if (line->count > 0)
+        TAILQ_REMOVE(&intake->ranks[rank_of(line)], line, rank);
+    line->count = count;
+    if (count > 0)
+        TAILQ_INSERT_TAIL(&intake->ranks[rank_of(line)], line, rank);
+    if (rank_of(line) > intake->longest)
+        intake->longest = rank_of(line);
+    while (intake->longest > 0 && TAILQ_EMPTY(&intake->ranks[intake->longest]))
+        intake->longest--;
+}
+
+static struct waiting **known_place(const struct intake *intake, uint64_t hash)
+{
+    return (struct waiting **)&intake->known.buckets[hash & (intake->known.bucket_count - 1)];
+}
+
 static void take_out(struct sip_agent *agent, struct intake_line *line, struct waiting *waiting)
 {
     struct intake *intake = agent->intake;
     TAILQ_REMOVE(&line->requests, waiting, entry);
-    line->count--;
+    set_count(intake, line, line->count - 1);
     intake->count--;
     agent->bytes -= sizeof(*waiting) + waiting->length;
     if (line->count == 0)
         TAILQ_REMOVE(&intake->turns, line, turn);
+    struct waiting **place = known_place(intake, waiting->hash);
+    while (*place != waiting)
+        place = &(*place)->known_next;
+    *place = waiting->known_next;
+    intake->known.count--;
 }
 
 static void put_in(struct sip_agent *agent, struct intake_line *line, struct text bytes, const struct flow *flow,
@@ -69,11 +101,17 @@ static void put_in(struct sip_agent *agent, struct intake_line *line, struct tex
     waiting->flow = *flow;
     waiting->since_ms = now_ms;
     waiting->length = bytes.length;
+    waiting->hash = text_hash(bytes, agent->seed);
     memcpy(waiting->bytes, bytes.bytes, bytes.length);
+    table_prepare(&intake->known, offsetof(struct waiting, known_next), offsetof(struct waiting, hash));
+    struct waiting **place = known_place(intake, waiting->hash);
+    waiting->known_next = *place;
+    *place = waiting;
+    intake->known.count++;
     if (line->count == 0)
         TAILQ_INSERT_TAIL(&intake->turns, line, turn);
     TAILQ_INSERT_TAIL(&line->requests, waiting, entry);
-    line->count++;
+    set_count(intake, line, line->count + 1);
     intake->count++;
     agent->bytes += sizeof(*waiting) + waiting->length;
 }
@@ -86,23 +124,15 @@ static bool is_full(const struct sip_agent *agent, int64_t now_ms)
            (next && now_ms - TAILQ_FIRST(&next->requests)->since_ms > WAIT_MS_MAX);
 }
 
-static struct intake_line *longest(struct intake *intake)
-{
-    struct intake_line *line, *most = TAILQ_FIRST(&intake->turns);
-    TAILQ_FOREACH(line, &intake->turns, turn)
-    if (line->count > most->count)
-        most = line;
-    return most;
-}
-
 /* Who hears nothing sends the same again: one of them is enough, and a refusal would belie the answer of the other. */
-static bool waits_already(const struct intake_line *line, struct text bytes)
+static bool waits_already(const struct sip_agent *agent, struct text bytes)
 {
-    struct waiting *waiting;
-    TAILQ_FOREACH(waiting, &line->requests, entry)
-    if (text_equal((struct text){waiting->bytes, waiting->length}, bytes))
-        return true;
-    return false;
+    const struct intake *intake = agent->intake;
+    uint64_t hash = text_hash(bytes, agent->seed);
+    struct waiting *waiting = intake->known.count ? *known_place(intake, hash) : NULL;
+    while (waiting && !(waiting->hash == hash && text_equal((struct text){waiting->bytes, waiting->length}, bytes)))
+        waiting = waiting->known_next;
+    return waiting != NULL;
 }
 
 void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
@@ -111,9 +141,9 @@ void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *f
     struct intake_line *line = line_of(agent, bytes, flow);
     if (!is_full(agent, now_ms))
         return put_in(agent, line, bytes, flow, now_ms);
-    if (waits_already(line, bytes))
+    if (waits_already(agent, bytes))
         return;
-    struct intake_line *most = longest(intake);
+    struct intake_line *most = TAILQ_FIRST(&intake->ranks[intake->longest]);
     if (line->count + 1 >= most->count) {
         agent_refuse(agent, bytes, flow, now_ms);
         return;
@@ -160,5 +190,7 @@ void intake_free(struct sip_agent *agent)
         take_out(agent, line, first);
         free(first);
     }
+    if (agent->intake)
+        free(agent->intake->known.buckets);
     free(agent->intake);
 }

@@ -71,7 +71,7 @@ void server_refuse(struct sip_agent *agent, const struct sip_message *request, i
         return;
     struct sip_message *response = sip_response_new(request, status, reason, (struct text){0});
     if (status == 503)
-        sip_header_add(response, "Retry-After", TEXT("10"));
+        sip_header_add(response, "Retry-After", agent_retry_after(agent, sip_call_id(request, &agent->scratch)));
     struct flow answer = server_response_flow(request, flow);
     send_response(agent, response, &answer);
     sip_message_free(response);
@@ -112,10 +112,8 @@ static void absorb(struct sip_agent *agent, const struct transaction *transactio
         transaction_send(agent, transaction);
 }
 
-bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via)
+bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via, struct text branch)
 {
-    struct text branch;
-    sip_parameter(via->parameters, "branch", &branch);
     const struct transaction *transaction =
         has_cookie(branch) ? transaction_find(agent, via_key(agent, method, via->host, via->port, branch)) : NULL;
     if (transaction)

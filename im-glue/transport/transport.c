@@ -107,7 +107,7 @@ struct transport *transport_open(struct loop *loop, const char *host, uint16_t p
     transport->loop = loop;
     transport->handler = *handler;
     transport->queued_bytes_max = TRANSPORT_QUEUED_BYTES_MAX;
-    transport->udp_fd = transport->timer_fd = transport->wake_fd = -1;
+    transport->udp_fd = transport->answers_fd = transport->timer_fd = transport->wake_fd = -1;
     for (int kind = 0; kind < FLOW_KINDS; kind++)
         transport->listeners[kind] = (struct listener){.kind = (enum flow_kind)kind, .fd = -1};
     transport->buffer = memory_new(TRANSPORT_READ_BYTES);

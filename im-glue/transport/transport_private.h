@@ -60,6 +60,7 @@ struct transport {
     struct listener listeners[FLOW_KINDS]; /* by kind */
     uint16_t port;
     int udp_fd, timer_fd, wake_fd;
+    int answers_fd;     /* answers over UDP; -1: they come by udp_fd, too */
     sa_family_t family; /* of the sockets */
     uint64_t last_connection;
     struct connection *by_number, *by_peer;

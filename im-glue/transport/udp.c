@@ -1,13 +1,23 @@
-/* UDP: datagrams in batches, so that a burst costs few system calls. */
+/* UDP: datagrams in batches, so that a burst costs few system calls. Two sockets share the port: the kernel gives one
+ * of them what begins like an answer of SIP, so that answers have a queue of their own, in which a crowd of requests
+ * leaves no less room for them. */
 #include "transport_private.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <unistd.h>
+
+#include "log.h"
 
 #define DATAGRAM_MAX 65536     /* the largest that UDP carries */
 #define BATCH_MAX    32        /* datagrams of one call; more only adds latency to the first */
-#define BATCHES_MAX  16        /* of one turn: connections want theirs */
 #define BUFFER_BYTES (4 << 20) /* kernel queue: what arrives while the store is busy must not be lost */
+
+/* Of one turn: connections want theirs. Requests are fetched no faster than four for each that is worked off in a turn:
+ * were it more, refusing the others would take the time of those. What is too much even for that the kernel drops, and
+ * its sender repeats. */
+#define ANSWER_BATCHES_MAX  64
+#define REQUEST_BATCHES_MAX 8
 
 struct udp_batch {
     struct mmsghdr headers[BATCH_MAX];
@@ -28,29 +38,68 @@ struct udp_outbox {
 
 static void on_readable(void *context, int fd, unsigned events);
 
-bool udp_open(struct transport *transport, const struct flow *address)
+static int open_socket(const struct flow *address, bool shares)
 {
-    const int size = BUFFER_BYTES, off = 0;
+    const int size = BUFFER_BYTES, off = 0, on = 1;
     int fd = socket(address->peer.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return false;
+        return -1;
     if (address->peer.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (shares)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     /* As much as the administrator allows (net.core.rmem_max), or all of it for who is one. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    if (bind(fd, (const struct sockaddr *)&address->peer, flow_peer_length(address)) != 0) {
-        int reason = errno;
-        close(fd);
-        errno = reason;
+    if (bind(fd, (const struct sockaddr *)&address->peer, flow_peer_length(address)) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
+/* Sockets of a port are numbered in the order in which they were bound. */
+static bool tell_apart(int fd)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x5349502f, 0, 1), /* "SIP/" */
+        BPF_STMT(BPF_RET | BPF_K, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const struct sock_fprog program = {sizeof(steps) / sizeof(steps[0]), steps};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0;
+}
+
+bool udp_open(struct transport *transport, const struct flow *address)
+{
+    transport->udp_fd = open_socket(address, true);
+    if (transport->udp_fd < 0)
         return false;
+    transport->answers_fd = open_socket(address, true);
+    if (transport->answers_fd >= 0 && !tell_apart(transport->udp_fd)) {
+        close(transport->answers_fd);
+        transport->answers_fd = -1;
     }
-    transport->udp_fd = fd;
+    if (transport->answers_fd < 0)
+        log_warning("answers share the queue of requests over UDP: %s", strerror(errno));
     transport->batch = memory_new(sizeof(*transport->batch));
     transport->outbox = memory_new(sizeof(*transport->outbox));
-    loop_watch(transport->loop, fd, LOOP_READ, on_readable, transport);
+    loop_watch(transport->loop, transport->udp_fd, LOOP_READ, on_readable, transport);
+    if (transport->answers_fd >= 0)
+        loop_watch(transport->loop, transport->answers_fd, LOOP_READ, on_readable, transport);
     return true;
+}
+
+static void close_socket(struct transport *transport, int *fd)
+{
+    if (*fd < 0)
+        return;
+    loop_unwatch(transport->loop, *fd);
+    close(*fd);
+    *fd = -1;
 }
 
 void udp_close(struct transport *transport)
@@ -58,9 +107,8 @@ void udp_close(struct transport *transport)
     if (transport->udp_fd < 0)
         return;
     udp_flush(transport);
-    loop_unwatch(transport->loop, transport->udp_fd);
-    close(transport->udp_fd);
-    transport->udp_fd = -1;
+    close_socket(transport, &transport->udp_fd);
+    close_socket(transport, &transport->answers_fd);
     free(transport->batch);
     free(transport->outbox);
 }
@@ -94,13 +142,21 @@ static int take_batch(struct transport *transport, int fd)
     return count;
 }
 
-/* What is not fetched the kernel drops, and then nobody can be told to come later. */
+static void take(struct transport *transport, int fd, int batches)
+{
+    for (int i = 0; i < batches && take_batch(transport, fd) == BATCH_MAX; i++)
+        continue;
+}
+
+/* Answers first, whichever socket has something: they end what is in progress. */
 static void on_readable(void *context, int fd, unsigned events)
 {
     struct transport *transport = context;
     (void)events;
-    for (int i = 0; i < BATCHES_MAX && take_batch(transport, fd) == BATCH_MAX; i++)
-        continue;
+    if (transport->answers_fd >= 0)
+        take(transport, transport->answers_fd, ANSWER_BATCHES_MAX);
+    if (fd == transport->udp_fd)
+        take(transport, fd, REQUEST_BATCHES_MAX);
 }
 
 /* A full queue of the kernel is a lost datagram, which SIP sends again; another error will not go away by that. */

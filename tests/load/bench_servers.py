@@ -61,16 +61,26 @@ class Server:
     def tail(self):
         return open(self.log_path, errors="replace").read()[-2000:]
 
-    def cpu_seconds(self):
-        """Of the process and all its children, running and ended."""
-        total, waiting = 0, [self.process.pid]
+    def pids(self):
+        """The process and all its children that run."""
+        found, waiting = [], [self.process.pid]
         while waiting:
             pid = waiting.pop()
             try:
-                fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
                 for thread in os.listdir(f"/proc/{pid}/task"):
                     waiting += map(int, open(f"/proc/{pid}/task/{thread}/children").read().split())
+                found.append(pid)
+            except OSError:
+                pass
+        return found
+
+    def cpu_seconds(self):
+        """Of the process and all its children."""
+        total = 0
+        for pid in self.pids():
+            try:
+                fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
             except OSError:
                 pass
         return total / TICKS

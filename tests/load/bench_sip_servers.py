@@ -157,14 +157,14 @@ request_route {{
 
 
 class Kamailio(bench_servers.Server):
-    """Its CPU time includes that of its database."""
+    """Its processes, and so its CPU time, include those of its database."""
 
     def __init__(self, bench, command, database):
         super().__init__(bench, "kamailio", command, stdout=subprocess.DEVNULL)
         self.database = database
 
-    def cpu_seconds(self):
-        return super().cpu_seconds() + self.database.cpu_seconds()
+    def pids(self):
+        return super().pids() + self.database.pids()
 
 
 def kamailio(bench, groups):

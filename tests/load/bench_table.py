@@ -5,7 +5,7 @@
 import json
 import sys
 
-HEADINGS = {"per_second": "per second", "p50_us": "p50 µs", "p99_us": "p99 µs", "cpu_us": "server CPU µs",
+HEADINGS = {"per_second": "per second", "offered": "offered per second", "p50_us": "p50 µs", "p99_us": "p99 µs", "cpu_us": "server CPU µs",
             "batch": "commits per fsync", "us": "µs", "seconds": "seconds", "ms": "ms", "mb": "MB",
             "kb": "kB", "read_us": "read CPU µs", "file_to_text": "file to text",
             "bytes": "bytes", "polite": "503 with Retry-After", "refused": "other refusals", "unanswered": "no answer",

@@ -4,7 +4,7 @@ import subprocess
 
 IN_FLIGHT = [100, 5000, 50000, 200000]
 STEPS = {"answer_us": "request taken and answered", "absorb_us": "repeated request answered again",
-         "send_us": "request sent, answer taken"}
+         "refuse_us": "request refused, the queue is full", "send_us": "request sent, answer taken"}
 MEMORY = {"answered_bytes": "answered, absorbs repetitions", "waiting_bytes": "waits for our answer",
           "client_bytes": "waits for a peer's answer"}
 

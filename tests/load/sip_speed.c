@@ -36,15 +36,21 @@ static void die(const char *what)
     exit(EXIT_FAILURE);
 }
 
-static void open_agent(void)
+static void open_agent_that_queues(size_t queue_max)
 {
     struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
     settings.bytes_max = SIZE_MAX / 2;
+    settings.queue_max = queue_max;
     sip_agent_free(bench.agent);
     bench.agent = sip_agent_new(&settings);
     bench.count = bench.answered = 0;
     bench.now_ms = 0;
     malloc_trim(0);
+}
+
+static void open_agent(void)
+{
+    open_agent_that_queues(0);
 }
 
 static void drop_outputs(void)
@@ -71,6 +77,7 @@ static void take_request(bool answers)
 {
     struct sip_event event;
     sip_agent_input(bench.agent, request_of(bench.count++), &bench.peer, (int64_t)bench.now_ms);
+    sip_agent_turn(bench.agent, (int64_t)bench.now_ms);
     if (!sip_agent_event(bench.agent, &event) || event.kind != SIP_EVENT_REQUEST)
         die("no request");
     if (answers)
@@ -95,6 +102,25 @@ static void absorb_one(void)
     struct sip_output output;
     if (!sip_agent_output(bench.agent, &output))
         die("not absorbed");
+    drop_outputs();
+}
+
+/* With a full queue; many that were answered are remembered. */
+static void fill_queue(void)
+{
+    open_agent_that_queues(SIP_QUEUE_MAX);
+    for (int i = 0; i < bench.in_flight; i++)
+        take_request(true);
+    for (int i = 0; i < SIP_QUEUE_MAX; i++)
+        sip_agent_input(bench.agent, request_of(bench.count++), &bench.peer, (int64_t)bench.now_ms);
+}
+
+static void refuse_one(void)
+{
+    struct sip_output output;
+    sip_agent_input(bench.agent, request_of(bench.count++), &bench.peer, (int64_t)bench.now_ms);
+    if (!sip_agent_output(bench.agent, &output) || !text_starts_with(output.bytes, TEXT("SIP/2.0 503 ")))
+        die("not refused");
     drop_outputs();
 }
 
@@ -193,6 +219,8 @@ int main(int argc, char **argv)
     printf("\"answer_us\": %.3f, ", us_each(answer_one, seconds));
     double absorb_us = us_each(absorb_one, seconds);
     printf("\"absorb_us\": %.3f, ", absorb_us);
+    fill_queue();
+    printf("\"refuse_us\": %.3f, ", us_each(refuse_one, seconds));
     open_agent();
     printf("\"send_us\": %.3f}\n", us_each(send_one, seconds));
     sip_agent_free(bench.agent);

@@ -197,6 +197,110 @@ static void users_behind_one_proxy_have_their_turns(void **unused)
     assert_true(text_starts_with(next_turn(), TEXT("<sip:alice@")));
 }
 
+static void of_many_the_one_with_most_gives_way(void **unused)
+{
+    const struct flow peers[] = {peer(1000), peer(2000), peer(3000)};
+    const unsigned sent[] = {60, 40, 30}, stay[] = {35, 35, 30};
+    static const char *const users[] = {"mallory", "bob", "alice"};
+    size_t turns[3] = {0};
+    (void)unused;
+    for (size_t i = 0; i < 3; i++)
+        for (unsigned number = 0; number < sent[i]; number++)
+            send_from(&peers[i], users[i], number);
+    assert_int_equal(count_answers("SIP/2.0 503"), 30);
+    for (struct text from; (from = next_turn()).length > 0;)
+        for (size_t i = 0; i < 3; i++)
+            turns[i] += text_find(from, text_of(users[i])) < from.length;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(turns[i], stay[i]);
+}
+
+/* --- how it is refused ------------------------------------------------------------------------------------------ */
+
+static struct sip_message *refusal_of(struct text bytes)
+{
+    struct flow flow = peer(1000);
+    struct sip_output output;
+    struct sip_message *message;
+    struct sip_fault fault;
+    for (unsigned i = 0; i < QUEUE_MAX; i++) /* so that it does not push out another */
+        send_from(&flow, "same", i);
+    count_answers("");
+    sip_agent_input(agent, bytes, &flow, 0);
+    assert_true(sip_agent_output(agent, &output));
+    assert_int_equal(sip_message_parse(output.bytes, &message, &fault), OK);
+    assert_int_equal(sip_status(message), 503);
+    assert_false(sip_agent_output(agent, &output));
+    return message;
+}
+
+static struct text field_of(const struct sip_message *message, const char *name, size_t index)
+{
+    struct text value = {0};
+    sip_header(message, name, index, &arena, &value);
+    return value;
+}
+
+static struct text with_fields(const char *fields, const char *more)
+{
+    return text_format(&arena, "MESSAGE sip:d@b.c SIP/2.0\r\n%s%sMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n", fields,
+                       more);
+}
+
+/* The second of each is read as a whole, since a line is folded. */
+static void a_refusal_made_of_lines_is_that_of_the_whole_request(void **unused)
+{
+    static const char *const written[] = {
+        "Via: SIP/2.0/UDP a.example.com:5070;rport;branch=z9hG4bK1\r\nFrom: <sip:a@b.c>;tag=1\r\nTo: <sip:d@b.c>\r\n"
+        "Call-ID: c1\r\nCSeq: 7 MESSAGE\r\n",
+        "v: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2;rport\r\nf: <sip:a@b.c>;tag=1\r\nt: <sip:d@b.c>;tag=there\r\n"
+        "i: c2@x\r\nCSEQ:   7 MESSAGE\r\n",
+        "To: \"D\" <sip:d@b.c>\r\nvia: SIP/2.0/TCP p.example.com;branch=z9hG4bK3;rport;x\r\nfrom: A "
+        "<sip:a@b.c>;tag=1\r\n"
+        "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa;received=192.0.2.8;rport=9\r\nCall-ID: c3\r\nCSeq: 8 MESSAGE\r\n"
+        "V: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKb, SIP/2.0/UDP 192.0.2.6;branch=z9hG4bKc\r\nContent-Type: "
+        "text/plain\r\n",
+        "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK4\r\nFrom: <sip:a@b.c>;tag=1\r\nTo: <sip:d@b.c>\r\nCall-ID: c4\r\n"
+        "CSeq: 7 MESSAGE\r\nThing: of ours\r\nVictor: no Via\r\nFromage: x\r\nTopic: x\r\nI-Like: x\r\n",
+        "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK5;rport=1;received=192.0.2.99\r\nFrom: <sip:a@b.c>;tag=1\r\n"
+        "To: <sip:d@b.c>\r\nCall-ID: c5\r\nCSeq: 7 MESSAGE\r\n",
+    };
+    static const char *const names[] = {"Via", "From", "Call-ID", "CSeq", "Retry-After"};
+    (void)unused;
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        struct sip_message *quick = refusal_of(with_fields(written[i], ""));
+        struct sip_message *whole = refusal_of(with_fields(written[i], "Subject: a\r\n b\r\n"));
+        for (size_t j = 0; j < 5 * (sizeof(names) / sizeof(names[0])); j++) {
+            struct text a = field_of(quick, names[j / 5], j % 5), b = field_of(whole, names[j / 5], j % 5);
+            assert_true(text_equal(a, b));
+        }
+        assert_true(sip_to_tag(quick).length > 0);
+        assert_true(field_of(quick, "Retry-After", 0).length > 0);
+        sip_message_free(quick);
+        sip_message_free(whole);
+    }
+}
+
+static void those_that_are_refused_do_not_all_come_back_at_once(void **unused)
+{
+    struct text first = {0};
+    bool differ = false;
+    (void)unused;
+    for (unsigned i = 0; i < 50; i++) {
+        uint64_t seconds;
+        struct sip_message *refusal = refusal_of(request("mallory", 1000 + i)),
+                           *again = refusal_of(request("mallory", 1000 + i));
+        struct text after = field_of(refusal, "Retry-After", 0);
+        assert_true(text_to_u64(after, &seconds) && seconds >= 5 && seconds < 15);
+        assert_true(text_equal(after, field_of(again, "Retry-After", 0)));
+        differ = differ || (i > 0 && !text_equal(after, first));
+        first = after;
+        sip_message_free(refusal);
+        sip_message_free(again);
+    }
+    assert_true(differ);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +312,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_repeated_request_is_answered_again_when_the_queue_is_full, open_agent,
                                         close_agent),
         cmocka_unit_test_setup_teardown(answers_do_not_wait, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(of_many_the_one_with_most_gives_way, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(a_refusal_made_of_lines_is_that_of_the_whole_request, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(those_that_are_refused_do_not_all_come_back_at_once, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(users_behind_one_proxy_have_their_turns, open_agent, close_agent),
     };
     sip_open();

@@ -15,7 +15,8 @@
 #include "arena.h"
 #include "transport.h"
 
-#define MANY 300
+#define MANY           300
+#define MORE_THAN_FITS 10000 /* datagrams, in the queue of the kernel */
 
 struct seen {
     struct flow flow; /* of the last input or unreachable */
@@ -221,6 +222,21 @@ static void a_datagram_that_cannot_be_sent_is_told(void **state)
     assert_int_equal(seen.unreachable, 0);
     run_until(0, 0, 0, 1);
     assert_int_equal(flow_port(&seen.flow), 9);
+}
+
+static void answers_have_a_queue_of_their_own(void **state)
+{
+    static char request[1200] = "MESSAGE sip:bob@example.com SIP/2.0\r\n";
+    const struct text answer = TEXT_INIT("SIP/2.0 200 OK\r\n");
+    (void)state;
+    int peer = peer_socket(SOCK_DGRAM, "127.0.0.1");
+    for (int i = 0; i < MORE_THAN_FITS; i++) /* what does not fit is dropped */
+        assert_int_equal(send(peer, request, sizeof(request), 0), sizeof(request));
+    peer_write(peer, answer.bytes);
+    run_until(1, 0, 0, 0);
+    assert_true(text_starts_with(builder_text(&seen.bytes), answer));
+    run_until(MANY, 0, 0, 0); /* requests have not been forgotten */
+    close(peer);
 }
 
 /* --- connections ------------------------------------------------------------------------------------------------ */
@@ -509,6 +525,7 @@ int main(void)
         TRANSPORT_TEST(a_burst_of_datagrams_arrives_in_order),
         TRANSPORT_TEST(a_large_datagram_arrives_whole),
         TRANSPORT_TEST(a_datagram_that_cannot_be_sent_is_told),
+        TRANSPORT_TEST(answers_have_a_queue_of_their_own),
         TRANSPORT_TEST(bytes_of_a_connection_go_both_ways),
         TRANSPORT_TEST(a_peer_without_connection_is_connected_to_once),
         TRANSPORT_TEST(a_connection_that_came_in_is_used_for_its_peer),

@@ -1,0 +1,61 @@
+"""More MESSAGEs over UDP than a server can take. The server has one processor to itself and the load generator the others,
+so that the crowd takes nothing from who has to cope with it. First what the server takes when each sender waits for his
+answer (the limit), then multiples of that whatever it answers."""
+import contextlib
+import os
+
+STEPS = [1, 1.5, 2.5, 5]  # times the limit
+WINDOWS = [100, 400]  # messages on their way at once; the limit is the better of both
+NOBODY_WAITS = "2000000"
+LEVEL = 0.9  # of the throughput at the limit
+LIMIT = "overload: at the limit"
+FIGURES = ("per_second", "offered", "p50_us", "p99_us", "cpu_us", "polite", "refused", "unanswered", "lost", "repeated",
+           "statuses")
+
+
+def step_name(step):
+    return f"overload: {step:g} times the limit"
+
+
+@contextlib.contextmanager
+def processors(pids):
+    """One processor for the server, the others for who is started inside; on a machine with one both share it."""
+    before = os.sched_getaffinity(0)
+    first, *others = sorted(before)
+    bind(pids(), {first})
+    try:
+        yield set(others) or before
+    finally:
+        bind(pids(), before)
+
+
+def bind(pids, allowed):
+    for pid in pids:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread), allowed)
+
+
+def take(bench, server, measure, seconds):
+    """One round: `measure(options…)` gives the figures of one load, bound to the processors that it is told."""
+    def keep(case, figures):
+        figures["offered"] = figures["sent"] / seconds
+        bench.sample(case, server.name, {name: figures[name] for name in FIGURES})
+        return figures["per_second"]
+    with processors(server.pids) as others:
+        at_limit = [measure("-w", str(window), processors=others) for window in WINDOWS]
+        limit = keep(LIMIT, max(at_limit, key=lambda figures: figures["per_second"]))
+        for step in STEPS:
+            keep(step_name(step), measure("-o", str(step * limit), "-w", NOBODY_WAITS, processors=others))
+
+
+def goals(bench):
+    for step in STEPS:
+        bench.goal(f"level, offered {step:g} times: part of the throughput at the limit",
+                   bench.ratio(step_name(step), "im-glue", "im-glue", other_case=LIMIT, figure="per_second"), least=LEVEL)
+    for who in ("im-glue", "kamailio"):
+        share = bench.ratio(step_name(STEPS[-1]), who, who, other_case=LIMIT, figure="per_second")
+        offered = bench.median(step_name(STEPS[-1]), who, "offered")
+        if share:
+            bench.note(f"{who}: offered {offered:,.0f} a second at the last step (the load generator sends no more than its "
+                       f"processor can), delivered {share:.2f} of the throughput at the limit.")
