@@ -444,6 +444,7 @@ static struct commit random_commit(struct arena *words)
     commit.key.name = text_of(names[below(4)]);
     commit.expected = below(3) ? VERSION_ANY : below(30);
     commit.deletion = below(4) == 0;
+    commit.quiet = below(3) == 0;
     commit.claims_count = commit.deletion ? 0 : below(3);
     commit.claims = claims;
     for (size_t i = 0; i < commit.claims_count; i++)

@@ -36,12 +36,13 @@ struct claim {
 struct stored {
     struct document_key key;
     struct text bytes;
-    uint64_t version;    /* change number of the write: never used twice in a store, not even after a deletion */
+    uint64_t version;    /* number of the write: never used twice in a store, not even after a deletion */
     int64_t modified_ms; /* wall clock */
 };
 
-#define VERSION_ANY    UINT64_MAX /* write whatever is there */
-#define VERSION_ABSENT 0          /* write only if there is none */
+#define VERSION_ANY    UINT64_MAX   /* write whatever is there */
+#define VERSION_ABSENT 0            /* write only if there is none */
+#define VERSION_QUIET  (1ull << 63) /* in the versions of quiet writes; those of all others are change numbers */
 
 /* One change of one document: all of it or nothing. The caller keeps it and all it points to until its result is known.
  */
@@ -53,6 +54,8 @@ struct commit {
     const struct claim *claims; /* replace those the document held before */
     size_t claims_count;
     struct text who;  /* for the change record */
+    bool quiet;       /* no change record: who follows changes, or keeps what he read until something changes, hears
+                       * nothing. For what is read again each time, and comes and goes in masses */
     bool claims_only; /* a document that is there, CONFLICT if not, gets these claims and stays as it is, version and
                        * time too; there is no change record, and `bytes` is not looked at. Not with `deletion` */
     /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:

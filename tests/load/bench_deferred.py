@@ -25,7 +25,9 @@ def sample(bench, messages, figures):
         return f"{case}, {messages:,}"
     for case, figure in (("stored and answered 202", "store"), ("handed over, users come", "delivery"),
                          ("expired", "expiry")):
-        bench.sample(of(case), "im-glue", {"per_second": figures[f"{figure}_per_second"]})
+        bench.sample(of(case), "im-glue", {"per_second": figures[f"{figure}_per_second"],
+                                             "cpu_us": figures[f"{figure}_cpu_us"],
+                                             "written_kb": figures[f"{figure}_written_kb"]})
     bench.sample(of("one user comes, 10 wait"), "im-glue", {"ms": figures["registration_ms"]})
     bench.sample(of("how much waits, since when"), "im-glue", {"us": figures["look_us"]})
     bench.sample(of("memory"), "im-glue", {"mb": figures["memory_mb"]})

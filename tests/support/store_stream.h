@@ -91,6 +91,7 @@ static inline size_t stream_commits(const struct stream *stream, uint64_t batch,
                                          .deletion = deletions[i],
                                          .claims = claims,
                                          .claims_count = deletions[i] ? 0 : 2,
+                                         .quiet = stream_number(stream, batch, 50 + i) % 3 == 0,
                                          .who = TEXT("stream")};
         if (!deletions[i])
             commits[i + 1].bytes = stream_bytes(stream, batch, keys[i], arena);

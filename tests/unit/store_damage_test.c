@@ -38,6 +38,13 @@ static void put(struct store *store, struct document_key key, const char *bytes,
     assert_int_equal(store_commit(store, &commit, 1), OK);
 }
 
+static uint64_t put_quiet(struct store *store, struct document_key key, const char *bytes)
+{
+    struct commit commit = {.key = key, .expected = VERSION_ANY, .bytes = text_of(bytes), .quiet = true};
+    assert_int_equal(store_commit(store, &commit, 1), OK);
+    return commit.version;
+}
+
 static struct store *opened(void)
 {
     struct text error;
@@ -126,7 +133,8 @@ static struct text numbered(uint64_t number)
 static struct text head_of(const struct document_key *key, uint64_t version, uint64_t size)
 {
     const struct head head = {.version = version, .size = size, .key = *key};
-    return head_write(&arena, &head);
+    const struct lmdb_key place = {.hashed = true}; /* its key is in the head, and may be another */
+    return head_write(&arena, &head, &place);
 }
 
 /* --- the damages --- */
@@ -164,6 +172,48 @@ static void a_head_has_another_size(void)
 static void claims_of_a_head_are_junk(void)
 {
     raw_put("heads", place_of(&key_b), text_join(&arena, head_of(&key_b, 3, 5), TEXT("u\1")));
+}
+
+/* The first quiet write that there ever was. */
+static struct text quiet_head_of(const struct document_key *key, uint64_t number, uint64_t size, const char *bytes)
+{
+    const struct head head = {.version = VERSION_QUIET | number, .size = size, .key = *key, .bytes = text_of(bytes)};
+    const struct lmdb_key place = {.hashed = false};
+    return head_write(&arena, &head, &place);
+}
+
+static void a_quiet_head_is_of_the_future(void)
+{
+    raw_put("meta", META_QUIET, numbered(1));
+    raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 2, 1, "x"));
+}
+
+static void a_quiet_head_is_of_nobody_knows_when(void)
+{
+    raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 1, 1, "x"));
+}
+
+static void a_quiet_head_is_cut_short(void)
+{
+    struct text whole = quiet_head_of(&key_c, 1, 1, "");
+    raw_put("heads", place_of(&key_c), text_slice(whole, 0, whole.length - 1));
+}
+
+static void bytes_in_a_head_are_damaged(void)
+{
+    raw_put("meta", META_QUIET, numbered(1));
+    raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 1, 600, "xyz"));
+}
+
+static void bytes_in_a_head_are_longer(void)
+{
+    raw_put("meta", META_QUIET, numbered(1));
+    raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 1, 2, "xyz"));
+}
+
+static void a_head_has_no_key_where_it_is_hashed(void)
+{
+    raw_put("heads", TEXT("no parts"), quiet_head_of(&key_c, 1, 3, "xyz"));
 }
 
 static void bytes_are_gone(void)
@@ -342,6 +392,12 @@ static const struct damage damages[] = {
     {a_head_has_no_version, "the version of a document is no change number: u o b"},
     {a_head_has_another_size, "a document has another size than its head says: u o b"},
     {claims_of_a_head_are_junk, "the claims of a document are damaged: u o b"},
+    {a_quiet_head_is_of_the_future, "the version of a document is no change number: u o c"},
+    {a_quiet_head_is_of_nobody_knows_when, "the version of a document is no change number: u o c"},
+    {a_quiet_head_is_cut_short, "the head of a document is damaged: u o c"},
+    {bytes_in_a_head_are_damaged, "the bytes of a document are damaged: u o c"},
+    {bytes_in_a_head_are_longer, "a document has another size than its head says: u o c"},
+    {a_head_has_no_key_where_it_is_hashed, "the head of a document is damaged: no parts"},
     {bytes_are_gone, "the bytes of a document are missing: u o b"},
     {bytes_are_cut_short, "the bytes of a document are damaged: u o b"},
     {bytes_are_longer, "a document has another size than its head says: u o b"},
@@ -472,6 +528,7 @@ static void a_restored_store_begins_above_all_versions(void **state)
     snprintf(restored, sizeof(restored), "%s/restored", scratch);
     fill();
     struct store *store = opened();
+    uint64_t quiet = put_quiet(store, key_c, "quiet");
     assert_int_equal(store_backup(store, backup, &arena, &error), OK);
     assert_int_equal(store_restore(backup, folder, true, keep_problem, &problems, &arena, &error), CONFLICT);
     store_close(store);
@@ -490,6 +547,9 @@ static void a_restored_store_begins_above_all_versions(void **state)
         assert_int_equal(store_changes(store, after, 10, &arena, &page), OK);
         assert_true(page.lost && page.count == 0);
     }
+    assert_int_equal(store_get(store, &key_c, &arena, &found), OK);
+    assert_true(found.version == quiet && text_equal(found.bytes, TEXT("quiet")));
+    assert_true(put_quiet(store, key_c, "later") > (VERSION_QUIET | last));
     put(store, key_b, "6", NULL, 0);
     assert_int_equal(store_changes(store, last, 10, &arena, &page), OK);
     assert_true(!page.lost && page.count == 1 && page.changes[0].number == last + 1 && page.changes[0].previous == 3);

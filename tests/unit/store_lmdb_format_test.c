@@ -152,9 +152,28 @@ static void each_format_begins_where_it_is(void **state)
     reopen(&three, 100, DAY_MS);
     assert_steps("three ");
     assert_refused(&two, "was written by a newer program (format 3, known up to 2)");
-    assert_refused(&lmdb_formats,
-                   text_cstring(&arena, text_format(&arena, "was written by a newer program (format 3, known up to %d)",
-                                                    (int)lmdb_formats.count + 1)));
+}
+
+static int step_of_later(struct lmdb_store *lmdb, MDB_txn *txn)
+{
+    return step(lmdb, txn, "later ");
+}
+
+static void a_format_later_than_the_newest_is_refused(void **state)
+{
+    (void)state;
+    enum { LATER_MAX = 16 };
+    lmdb_migration_fn *later_steps[LATER_MAX];
+    const struct lmdb_formats later = {later_steps, lmdb_formats.count + 1};
+    int known = (int)lmdb_formats.count + 1;
+    assert_in_range(later.count, 1, LATER_MAX);
+    for (size_t i = 0; i < LATER_MAX; i++)
+        later_steps[i] = step_of_later;
+    reopen(&later, 100, DAY_MS);
+    assert_refused(&lmdb_formats, text_cstring(&arena, text_format(&arena,
+                                                                   "was written by a newer program (format %d, known "
+                                                                   "up to %d)",
+                                                                   known + 1, known)));
 }
 
 static void a_step_that_fails_changes_nothing(void **state)
@@ -194,6 +213,50 @@ static void a_format_is_not_changed_under_a_running_program(void **state)
     assert_int_equal(waitpid(older, NULL, 0), older);
     reopen(&three, 100, DAY_MS);
     assert_steps("two three ");
+}
+
+/* --- formats that were released ------------------------------------------------------------------------------------
+ */
+
+/* Heads had their keys in them, as those of hashed keys have still. */
+static void make_head_old(const char *name)
+{
+    struct lmdb_store *lmdb = lmdb_store_of(store);
+    struct document_key where = key(name);
+    struct lmdb_key place, wordy;
+    struct head head;
+    struct text record;
+    MDB_txn *txn;
+    lmdb_key_of_document(&place, &where);
+    wordy = place;
+    wordy.hashed = true;
+    assert_int_equal(lmdb_write_begin(lmdb, &txn), 0);
+    assert_int_equal(lmdb_value(txn, lmdb->heads, key_text(&place), &record), 0);
+    assert_true(head_read(key_text(&place), text_copy(&arena, record), &head));
+    MDB_val key_val = val_of(key_text(&place)), value = val_of(head_write(&arena, &head, &wordy));
+    assert_int_equal(mdb_put(txn, lmdb->heads, &key_val, &value, 0), 0);
+    assert_int_equal(lmdb_write_end(lmdb, txn, true), 0);
+}
+
+static void what_was_written_before_quiet_writes_reads_as_it_did(void **state)
+{
+    (void)state;
+    const struct lmdb_formats second = {.steps = lmdb_formats.steps, .count = 1};
+    reopen(&second, 100, DAY_MS);
+    put("a", "of before");
+    put("b", "of before, too");
+    make_head_old("a");
+    make_head_old("b");
+    reopen(&lmdb_formats, 100, DAY_MS);
+    assert_bytes("a", "of before");
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+    struct commit quiet = {.key = key("a"), .expected = 1, .bytes = TEXT("quiet"), .quiet = true};
+    assert_int_equal(store_commit(store, &quiet, 1), OK);
+    put("b", "of now");
+    assert_bytes("a", "quiet");
+    assert_bytes("b", "of now");
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+    assert_refused(&second, "was written by a newer program (format 3, known up to 2)");
 }
 
 /* --- change records
@@ -265,8 +328,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_older_format_is_brought_to_the_newest_once_and_in_order),
         TEST(each_format_begins_where_it_is),
+        TEST(a_format_later_than_the_newest_is_refused),
         TEST(a_step_that_fails_changes_nothing),
         TEST(a_format_is_not_changed_under_a_running_program),
+        TEST(what_was_written_before_quiet_writes_reads_as_it_did),
         TEST(changes_go_with_age),
         TEST(changes_go_with_number_whatever_their_age),
         TEST(a_clock_that_goes_back_keeps_what_there_is),

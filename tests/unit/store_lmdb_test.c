@@ -226,8 +226,8 @@ static void a_newer_format_is_refused(void **state)
 {
     (void)state;
     store_close(opened(folder));
-    plant("meta", "format", "xdms-store 3");
-    assert_refused(folder, "was written by a newer program (format 3, known up to 2)");
+    plant("meta", "format", "xdms-store 4");
+    assert_refused(folder, "was written by a newer program (format 4, known up to 3)");
 }
 
 static void an_unknown_format_is_refused(void **state)

@@ -60,6 +60,7 @@ void document_made_keep(const struct documents *documents, const struct document
 
 /* Is it one of the internal usages, which XCAP must not reach? */
 bool documents_internal(const struct document_key *key);
+void documents_mark_quiet(struct commit *commits, size_t count); /* those of usages whose changes nobody follows */
 
 /* records.c: deletion of what a computed document is made of. */
 /* True when there is something to commit; else the change has its status. */

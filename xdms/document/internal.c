@@ -69,21 +69,43 @@ enum status document_owner(const struct documents *documents, struct text addres
     return status == NOT_FOUND ? OK : status;
 }
 
-static void assert_internal(const struct commit *commits, size_t count)
+/* What comes and goes with messages. Nobody follows its changes, and caches of what people keep need not be looked
+ * through for it. */
+static bool is_quiet(struct text usage)
+{
+    static const struct text quiet[] = {
+        TEXT_INIT(DOCUMENT_CONTENTS), TEXT_INIT(DOCUMENT_DEFERRED), TEXT_INIT(DOCUMENT_FATES),
+        TEXT_INIT(DOCUMENT_BINDINGS), TEXT_INIT(DOCUMENT_REPORTS),  TEXT_INIT(DOCUMENT_LOOKS),
+        TEXT_INIT(DOCUMENT_LISTED),   TEXT_INIT(DOCUMENT_HISTORY),  TEXT_INIT(DOCUMENT_HISTORY_MESSAGES),
+    };
+    for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
+        if (text_equal(usage, quiet[i]))
+            return true;
+    return false;
+}
+
+void documents_mark_quiet(struct commit *commits, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        commits[i].quiet = is_quiet(commits[i].key.usage);
+}
+
+static void prepare(struct commit *commits, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         assert(documents_internal(&commits[i].key));
+    documents_mark_quiet(commits, count);
 }
 
 void document_internal_submit(const struct documents *documents, struct commit *commits, size_t count,
                               commit_done_fn *done, void *context)
 {
-    assert_internal(commits, count);
+    prepare(commits, count);
     store_submit(documents->store, commits, count, done, context);
 }
 
 enum status document_internal_commit(const struct documents *documents, struct commit *commits, size_t count)
 {
-    assert_internal(commits, count);
+    prepare(commits, count);
     return store_commit(documents->store, commits, count);
 }

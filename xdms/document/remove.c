@@ -27,5 +27,6 @@ enum status document_erase(const struct documents *documents, struct commit *com
 {
     for (size_t i = 0; i < count; i++)
         assert(commits[i].deletion || documents_internal(&commits[i].key));
+    documents_mark_quiet(commits, count);
     return store_commit(documents->store, commits, count);
 }

@@ -1,8 +1,9 @@
 /* The LMDB engine's own parts, seen by store_lmdb*.c and its tests. Nothing else knows LMDB.
  *
  * Databases of one folder (all numbers big-endian); versions are change numbers:
- *   meta       "format" -> format name and number, "last-change" and "restored" -> change numbers
- *   heads      document key -> version, time, size, true key, claims
+ *   meta       "format" -> format name and number, "last-change", "last-quiet" and "restored" -> numbers
+ *   heads      document key -> version, time, size, true key if the key has a hash in it, claims; of a quiet write the
+ *              bytes, too: one place to write instead of three
  *   documents  version -> bytes, packed if they are shorter than the head says; apart from heads, so that these
  *              stay small and bytes are written at the end
  *   claims     kind, value -> holder, true kind and value (unique claims)
@@ -54,11 +55,17 @@ struct head {
     uint64_t size;
     struct document_key key;
     struct text claims; /* as claims_write made them */
+    struct text bytes;  /* of a quiet write, as lmdb_pack made them; they are the end of the record */
 };
 
-/* Texts that are read point into the record. Reading is false for damage. */
-struct text head_write(struct arena *arena, const struct head *head);
-bool head_read(struct text record, struct head *head_out);
+static inline bool head_is_quiet(const struct head *head)
+{
+    return (head->version & VERSION_QUIET) != 0;
+}
+
+/* Texts that are read point into the record, and into its key. Reading is false for damage. */
+struct text head_write(struct arena *arena, const struct head *head, const struct lmdb_key *place);
+bool head_read(struct text place, struct text record, struct head *head_out);
 struct text tally_write(struct arena *arena, const struct tally *tally, const struct claim *claim);
 bool tally_read(struct text record, struct tally *tally_out, struct claim *claim_out);
 struct text claims_write(struct arena *arena, const struct claim *claims, size_t count);
@@ -310,9 +317,11 @@ void lmdb_tally_sum(struct tally_sum *sum, const struct claim *claim, const stru
 
 #define META_FORMAT   TEXT("format")
 #define META_LAST     TEXT("last-change")
-#define META_RESTORED TEXT("restored") /* last-change as the last restore set it: there are no records up to it */
+#define META_QUIET    TEXT("last-quiet") /* how many quiet writes there were */
+#define META_RESTORED TEXT("restored")   /* last-change as the last restore set it: there are no records up to it */
 
-/* Number of the newest change as this transaction sees it. */
+/* Number of the newest change, or quiet write, as this transaction sees it. */
 int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out);
+int lmdb_last_quiet(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out);
 
 #endif

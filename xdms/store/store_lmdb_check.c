@@ -8,8 +8,9 @@ struct walk {
     MDB_txn *txn;
     store_problem_fn *problem;
     void *context;
-    struct arena arena; /* of one entry */
-    uint64_t last;      /* newest change */
+    struct arena arena;         /* of one entry */
+    uint64_t last;              /* newest change */
+    uint64_t last_quiet, quiet; /* newest quiet write; how many documents are of one */
     struct tally_sum claimed, tallied;
     size_t problems;
 };
@@ -71,6 +72,8 @@ static int walk_all(struct walk *walk)
         error = 0;
     }
     if (!error)
+        error = lmdb_last_quiet(store, walk->txn, &walk->last_quiet);
+    if (!error)
         error = walk_database(walk, store->heads, check_head);
     if (!error)
         error = walk_database(walk, store->documents, check_document);
@@ -125,23 +128,36 @@ static void check_claim_of(struct walk *walk, const struct head *head, const str
         say_key(walk, "a claim of a document is held by another", key_text(&place));
 }
 
+static bool is_given_out(const struct walk *walk, uint64_t version)
+{
+    uint64_t number = version & ~VERSION_QUIET;
+    return number > 0 && number <= (version & VERSION_QUIET ? walk->last_quiet : walk->last);
+}
+
+static bool bytes_of(struct walk *walk, const struct head *head, struct text *bytes_out)
+{
+    struct number version = number_write(head->version);
+    *bytes_out = head->bytes;
+    return head_is_quiet(head) || lmdb_value(walk->txn, walk->store->documents, number_text(&version), bytes_out) == 0;
+}
+
 static void check_head(struct walk *walk, struct text key, struct text value)
 {
     struct head head;
     struct lmdb_key place;
     struct text bytes;
     struct claim claim;
-    if (!head_read(value, &head)) {
+    if (!head_read(key, value, &head)) {
         say_key(walk, "the head of a document is damaged", key);
         return;
     }
+    walk->quiet += head_is_quiet(&head);
     lmdb_key_of_document(&place, &head.key);
     if (!text_equal(key_text(&place), key))
         say_key(walk, "a document stands under a wrong key", key);
-    if (head.version == 0 || head.version > walk->last)
+    if (!is_given_out(walk, head.version))
         say_key(walk, "the version of a document is no change number", key);
-    struct number version = number_write(head.version);
-    if (lmdb_value(walk->txn, walk->store->documents, number_text(&version), &bytes))
+    if (!bytes_of(walk, &head, &bytes))
         say_key(walk, "the bytes of a document are missing", key);
     else if (bytes.length > head.size)
         say_key(walk, "a document has another size than its head says", key);
@@ -170,8 +186,8 @@ static void check_document(struct walk *walk, struct text key, struct text value
     if (lmdb_value(walk->txn, walk->store->changes, key, &record) || !change_read(record, &change))
         return;
     lmdb_key_of_document(&place, &change.key);
-    if (lmdb_value(walk->txn, walk->store->heads, key_text(&place), &record) || !head_read(record, &head) ||
-        head.version != version)
+    if (lmdb_value(walk->txn, walk->store->heads, key_text(&place), &record) ||
+        !head_read(key_text(&place), record, &head) || head.version != version)
         say_number(walk, "bytes are kept of a version that is no more", version);
 }
 
@@ -183,7 +199,8 @@ static bool is_claimed(struct walk *walk, const struct text *parts, bool shared)
     struct head head;
     struct claim claim;
     lmdb_key_of_document(&place, &key);
-    if (lmdb_value(walk->txn, walk->store->heads, key_text(&place), &record) || !head_read(record, &head))
+    if (lmdb_value(walk->txn, walk->store->heads, key_text(&place), &record) ||
+        !head_read(key_text(&place), record, &head))
         return false;
     while (claims_next(&head.claims, &claim))
         if (claim.shared == shared && text_equal(claim.kind, parts[0]) && text_equal(claim.value, parts[1]))
@@ -246,6 +263,11 @@ static bool is_restored(struct walk *walk)
            restored == walk->last;
 }
 
+static bool is_earlier(const struct walk *walk, uint64_t previous, uint64_t number)
+{
+    return previous & VERSION_QUIET ? is_given_out(walk, previous) : previous < number;
+}
+
 /* As many bytes as heads; and the records that are kept are the newest, without a gap. */
 static int walk_changes(struct walk *walk)
 {
@@ -257,9 +279,9 @@ static int walk_changes(struct walk *walk)
     int error = mdb_stat(walk->txn, walk->store->heads, &heads);
     if (!error)
         error = mdb_stat(walk->txn, walk->store->documents, &documents);
-    if (!error && heads.ms_entries != documents.ms_entries)
+    if (!error && heads.ms_entries != documents.ms_entries + walk->quiet)
         say(walk, text_format(&walk->arena, "there are %zu documents, but bytes of %zu", heads.ms_entries,
-                              documents.ms_entries));
+                              documents.ms_entries + (size_t)walk->quiet));
     if (!error)
         error = mdb_cursor_open(walk->txn, walk->store->changes, &cursor);
     if (error)
@@ -269,7 +291,7 @@ static int walk_changes(struct walk *walk)
             say_key(walk, "a change has no number", text_of_val(key));
         else if (before && number != before + 1)
             say_number(walk, "changes are missing before", number);
-        if (!change_read(text_of_val(value), &change) || change.previous >= number)
+        if (!change_read(text_of_val(value), &change) || !is_earlier(walk, change.previous, number))
             say_number(walk, "the record of a change is damaged", number);
         before = number;
         arena_reset(&walk->arena);

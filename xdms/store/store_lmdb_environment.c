@@ -273,12 +273,22 @@ int lmdb_value(MDB_txn *txn, MDB_dbi database, struct text key, struct text *val
     return error;
 }
 
-int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out)
+static int number_of(struct lmdb_store *store, MDB_txn *txn, struct text name, uint64_t *number_out)
 {
     struct text value;
-    *last_out = 0;
-    int error = lmdb_value(txn, store->meta, META_LAST, &value);
+    *number_out = 0;
+    int error = lmdb_value(txn, store->meta, name, &value);
     if (error == MDB_NOTFOUND)
         return 0;
-    return error || number_read(value, last_out) ? error : MDB_CORRUPTED;
+    return error || number_read(value, number_out) ? error : MDB_CORRUPTED;
+}
+
+int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out)
+{
+    return number_of(store, txn, META_LAST, last_out);
+}
+
+int lmdb_last_quiet(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out)
+{
+    return number_of(store, txn, META_QUIET, last_out);
 }

@@ -15,7 +15,7 @@ static enum status finish(struct lmdb_store *store, MDB_txn *txn, const char *ca
     return FAILED;
 }
 
-/* `head_out` points into the map. */
+/* `head_out` points into the map, and to `key`. */
 static int head_of(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct head *head_out)
 {
     struct lmdb_key place;
@@ -24,9 +24,11 @@ static int head_of(struct lmdb_store *store, MDB_txn *txn, const struct document
     int error = lmdb_value(txn, store->heads, key_text(&place), &record);
     if (error)
         return error;
-    if (!head_read(record, head_out))
+    if (!head_read(key_text(&place), record, head_out))
         return MDB_CORRUPTED;
-    return key_compare(&head_out->key, key) == 0 ? 0 : MDB_NOTFOUND;
+    bool same = key_compare(&head_out->key, key) == 0;
+    head_out->key = *key;
+    return same ? 0 : MDB_NOTFOUND;
 }
 
 static int read_document(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct arena *arena,
@@ -43,8 +45,8 @@ static int read_document(struct lmdb_store *store, MDB_txn *txn, const struct do
         return 0;
 
     struct number version = number_write(head.version);
-    struct text bytes;
-    error = lmdb_value(txn, store->documents, number_text(&version), &bytes);
+    struct text bytes = head.bytes;
+    error = head_is_quiet(&head) ? 0 : lmdb_value(txn, store->documents, number_text(&version), &bytes);
     if (error)
         return error == MDB_NOTFOUND ? MDB_CORRUPTED : error;
     found_out->key = key_copy(arena, key);
@@ -164,7 +166,7 @@ static int list_walk(struct walk *walk, const struct lmdb_key *after, const stru
     int error = walk_first(walk, after);
     for (; !error; error = walk_next(walk)) {
         struct head head;
-        if (!head_read(walk->value, &head))
+        if (!head_read(walk->key, walk->value, &head))
             return MDB_CORRUPTED;
         if (!key_matches(&head.key, wanted)) {
             if (whole)

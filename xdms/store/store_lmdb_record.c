@@ -84,24 +84,42 @@ bool number_read(struct text record, uint64_t *number_out)
     return true;
 }
 
-struct text head_write(struct arena *arena, const struct head *head)
+/* No usage is empty: an empty key says that the place tells it. */
+struct text head_write(struct arena *arena, const struct head *head, const struct lmdb_key *place)
 {
     struct text_builder record;
+    const struct document_key none = {{0}};
     builder_init(&record, arena);
     add_number(&record, head->version);
     add_number(&record, (uint64_t)head->modified_ms);
     add_number(&record, head->size);
-    add_key(&record, &head->key);
+    add_key(&record, place->hashed ? &head->key : &none);
+    if (head_is_quiet(head))
+        add_number(&record, head->claims.length);
     builder_add(&record, head->claims);
+    builder_add(&record, head->bytes);
     return builder_text(&record);
 }
 
-bool head_read(struct text record, struct head *head_out)
+bool head_read(struct text place, struct text record, struct head *head_out)
 {
+    uint64_t claims_length;
     if (!take_number(&record, &head_out->version) || !take_time(&record, &head_out->modified_ms) ||
         !take_number(&record, &head_out->size) || !take_key(&record, &head_out->key))
         return false;
-    head_out->claims = record;
+    struct text parts[DOCUMENT_PARTS];
+    if (head_out->key.usage.length == 0) {
+        if (!parts_split(place, parts, DOCUMENT_PARTS))
+            return false;
+        head_out->key = (struct document_key){parts[0], parts[1], parts[2]};
+    }
+    if (!head_is_quiet(head_out))
+        claims_length = record.length;
+    else if (!take_number(&record, &claims_length))
+        return false;
+    if (!take(&record, claims_length, &head_out->claims))
+        return false;
+    head_out->bytes = record;
     return true;
 }
 

@@ -163,13 +163,18 @@ static int open_raw(const char *folder, unsigned flags, MDB_env **env_out, MDB_t
     return error;
 }
 
-static uint64_t last_of(MDB_txn *txn, MDB_dbi meta)
+static uint64_t number_named(MDB_txn *txn, MDB_dbi meta, struct text name)
 {
     struct text value;
-    uint64_t last = 0;
-    if (lmdb_value(txn, meta, META_LAST, &value) != 0 || !number_read(value, &last))
-        return 0;
-    return last;
+    uint64_t number = 0;
+    return lmdb_value(txn, meta, name, &value) == 0 && number_read(value, &number) ? number : 0;
+}
+
+/* Changes and quiet writes have numbers of their own; both go on at one that is above all of both. */
+static uint64_t last_of(MDB_txn *txn, MDB_dbi meta)
+{
+    uint64_t last = number_named(txn, meta, META_LAST), quiet = number_named(txn, meta, META_QUIET);
+    return last > quiet ? last : quiet;
 }
 
 /* Of the store that gives way, as far as it can be read: it may be what made the restore necessary. */
@@ -220,6 +225,8 @@ static enum status begin_anew(const struct restore *restore)
             error = mdb_drop(txn, changes, 0);
         if (!error)
             error = meta_put(txn, meta, META_LAST, number);
+        if (!error)
+            error = meta_put(txn, meta, META_QUIET, number);
         if (!error)
             error = meta_put(txn, meta, META_RESTORED, number);
         if (error)

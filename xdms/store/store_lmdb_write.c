@@ -23,10 +23,10 @@ struct step {
     MDB_txn *txn;
     struct commit *commit;
     struct lmdb_key place; /* of the document in heads */
-    struct head old;       /* in the scratch arena: the map changes under writes */
+    struct head old;       /* in the scratch arena: the map changes under writes. Without bytes */
     bool exists;
-    uint64_t number; /* of the change that this makes */
-    bool reclaimed;  /* something was written that is no change */
+    uint64_t number, quiet; /* of the change, or the quiet write, that this makes */
+    bool reclaimed;         /* something was written that is neither */
     int64_t now_ms;
 };
 
@@ -103,10 +103,10 @@ static void report(struct lmdb_store *store, int error)
     store->full = true;
 }
 
-static int last_write(struct step *step)
+static int last_write(struct step *step, struct text name, uint64_t next)
 {
-    struct number last = number_write(step->number - 1);
-    return value_put(step, step->store->meta, META_LAST, number_text(&last), 0);
+    struct number last = number_write(next - 1);
+    return value_put(step, step->store->meta, name, number_text(&last), 0);
 }
 
 /* One record too many, or too old; never the newest. */
@@ -143,13 +143,15 @@ static int changes_trim(const struct step *step, uint64_t most)
 }
 
 /* What all commits of the transaction share is written once. */
-static int transaction_end(struct step *step, uint64_t changes)
+static int transaction_end(struct step *step, uint64_t changes, uint64_t quiet)
 {
     int error = lmdb_tallies_write(step->store, step->txn);
+    if (!error && quiet)
+        error = last_write(step, META_QUIET, step->quiet);
     if (error || changes == 0)
         return error;
     error = changes_trim(step, changes * TRIM_MAX);
-    return error ? error : last_write(step);
+    return error ? error : last_write(step, META_LAST, step->number);
 }
 
 /* Sets the status of every commit and returns 0, or gives everything up and returns why; `whole` when it was none of
@@ -157,13 +159,18 @@ static int transaction_end(struct step *step, uint64_t changes)
 static int transaction_run(struct lmdb_store *store, struct commit **commits, size_t count, bool *whole_out)
 {
     struct step step = {.store = store, .now_ms = store->options.now_ms()};
-    uint64_t before;
+    uint64_t before, quiet_before;
     *whole_out = true;
     int error = lmdb_write_begin(store, &step.txn);
     if (error)
         return error;
     error = lmdb_last(store, step.txn, &before);
-    step.number = before + 1;
+    if (!error)
+        error = lmdb_last_quiet(store, step.txn, &quiet_before);
+    if (!error) {
+        step.number = before + 1;
+        step.quiet = quiet_before + 1;
+    }
     lmdb_tallies_forget(store); /* of the transaction before, which may have been given up */
     for (size_t i = 0; !error && i < count; i++) {
         step.commit = commits[i];
@@ -171,12 +178,12 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         *whole_out = !error;
         arena_reset(&store->scratch);
     }
-    bool changed = step.number != before + 1;
+    uint64_t changes = error ? 0 : step.number - before - 1, quiet = error ? 0 : step.quiet - quiet_before - 1;
     if (!error) {
-        error = transaction_end(&step, step.number - before - 1);
+        error = transaction_end(&step, changes, quiet);
         *whole_out = !error; /* one alone may do without the page that is damaged, or full */
     }
-    if (error || !(changed || step.reclaimed)) {
+    if (error || !(changes || quiet || step.reclaimed)) {
         lmdb_write_end(store, step.txn, false);
         return error;
     }
@@ -270,10 +277,8 @@ static int step_run(struct step *step)
         commit->version = step->old.version;
         return document_reclaim(step, claims);
     }
-    error = commit->deletion ? document_delete(step) : document_write(step, claims);
-    if (!error)
-        commit->version = step->number++;
-    return error;
+    commit->version = commit->quiet ? VERSION_QUIET | step->quiet++ : step->number++;
+    return commit->deletion ? document_delete(step) : document_write(step, claims);
 }
 
 static int step_load(struct step *step)
@@ -281,11 +286,16 @@ static int step_load(struct step *step)
     struct text record;
     step->old = (struct head){0};
     lmdb_key_of_document(&step->place, &step->commit->key);
-    int error = lmdb_value(step->txn, step->store->heads, key_text(&step->place), &record);
+    const struct text place = key_text(&step->place);
+    int error = lmdb_value(step->txn, step->store->heads, place, &record);
     step->exists = !error;
     if (error)
         return error == MDB_NOTFOUND ? 0 : error;
-    if (!head_read(text_copy(&step->store->scratch, record), &step->old))
+    if (!head_read(place, record, &step->old))
+        return MDB_CORRUPTED;
+    if (!step->commit->claims_only) /* else they are written again */
+        record.length -= step->old.bytes.length;
+    if (!head_read(place, text_copy(&step->store->scratch, record), &step->old))
         return MDB_CORRUPTED;
     /* Two keys with one SHA-256: neither may overwrite the other. */
     return key_compare(&step->old.key, &step->commit->key) == 0 ? 0 : MDB_KEYEXIST;
@@ -371,37 +381,46 @@ static int change_record(struct step *step)
         .when_ms = step->now_ms,
         .who = step->commit->who,
     };
-    struct number number = number_write(step->number);
+    struct number number = number_write(step->commit->version);
+    if (step->commit->quiet)
+        return 0;
     return value_put(step, step->store->changes, number_text(&number), change_write(&step->store->scratch, &change),
                      MDB_APPEND);
 }
 
 static int old_bytes_delete(struct step *step)
 {
-    if (!step->exists)
+    if (!step->exists || head_is_quiet(&step->old))
         return 0;
     struct number version = number_write(step->old.version);
     return value_delete(step, step->store->documents, number_text(&version));
 }
 
+static int head_put(struct step *step, const struct head *head)
+{
+    return value_put(step, step->store->heads, key_text(&step->place),
+                     head_write(&step->store->scratch, head, &step->place), 0);
+}
+
 static int document_write(struct step *step, struct text claims)
 {
     const struct commit *commit = step->commit;
-    const struct head head = {
-        .version = step->number,
+    struct head head = {
+        .version = commit->version,
         .modified_ms = step->now_ms,
         .size = commit->bytes.length,
         .key = commit->key,
         .claims = claims,
     };
+    struct text bytes = lmdb_pack(commit->bytes, &step->store->scratch);
     struct number version = number_write(head.version);
     int error = old_bytes_delete(step);
+    if (commit->quiet)
+        head.bytes = bytes;
+    else if (!error)
+        error = value_put(step, step->store->documents, number_text(&version), bytes, MDB_APPEND);
     if (!error)
-        error = value_put(step, step->store->documents, number_text(&version),
-                          lmdb_pack(commit->bytes, &step->store->scratch), MDB_APPEND);
-    if (!error)
-        error =
-            value_put(step, step->store->heads, key_text(&step->place), head_write(&step->store->scratch, &head), 0);
+        error = head_put(step, &head);
     if (!error)
         error = lmdb_claims_replace(step->store, step->txn, &commit->key, step->old.claims, claims);
     return error ? error : change_record(step);
@@ -415,8 +434,7 @@ static int document_reclaim(struct step *step, struct text claims)
         return 0;
     head.claims = claims;
     step->reclaimed = true;
-    int error =
-        value_put(step, step->store->heads, key_text(&step->place), head_write(&step->store->scratch, &head), 0);
+    int error = head_put(step, &head);
     return error ? error : lmdb_claims_replace(step->store, step->txn, &step->commit->key, step->old.claims, claims);
 }
 

@@ -39,6 +39,7 @@ struct memory {
     struct sorted documents;
     struct sorted held; /* claims of all documents, without the counted ones */
     struct sorted counted;
+    uint64_t quiet_count; /* of writes without a change */
     struct change *changes;
     size_t changes_count;
     size_t changes_capacity;
@@ -298,8 +299,9 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
     int64_t now_ms = clock_wall_ms();
     if (old)
         document_remove(memory, old);
-    change_add(memory, commit, version, now_ms);
-    commit->version = memory->changes_count;
+    if (!commit->quiet)
+        change_add(memory, commit, version, now_ms);
+    commit->version = commit->quiet ? VERSION_QUIET | ++memory->quiet_count : memory->changes_count;
     if (!commit->deletion)
         document_add(memory, document_new(commit, commit->version, now_ms));
     return OK;
