@@ -102,9 +102,14 @@ static const struct setting rows[] = {
      "Size of a message with all its headers; larger ones are answered 513. RFC 3428 says 1300 where a hop may be "
      "UDP."},
     {"im.settings-event", SETTING_TEXT, ROW(settings_event), "im-service-settings", 0, 0, "",
-     "Event package with which clients publish their IM service settings; empty: they cannot."},
+     "Event package with which clients publish their IM service settings, and watch what all of theirs have published "
+     "together; empty: they cannot."},
     {"im.settings-type", SETTING_TEXT, ROW(settings_type), "application/vnd.oma.im.service-settings+xml", 0, 0, "",
      "Media type of these settings."},
+    {"im.list-events", SETTING_TEXT, ROW(list_events), "ua-profile, sip-profile", 0, 0, "",
+     "Event packages by which users watch the list of what waits for them (deferred-list), separated by commas, at "
+     "most "
+     "four; empty: none."},
     {"im.deferred-address", SETTING_TEXT, ROW(deferred_address), "deferred", 0, 0, "",
      "Address at which users ask by MESSAGE for messages that wait for them, all or those that a list names: a URI, or "
      "the user part of one in the domain; empty: none."},

@@ -14,7 +14,7 @@ struct glue_settings {
     int64_t queued_mib_max, queue_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
     bool block_politely;
-    char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type;
+    char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type, *list_events;
     char *list_senders;
     char *domains_out, *domains_in, *peers, *domains_asserted, *routes;
     bool by_certificate;

@@ -243,6 +243,15 @@ static bool take_cores(struct program *program, struct conversation_settings *se
                                     "sip.cores: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));
 }
 
+static size_t count_items(struct text list)
+{
+    struct text one;
+    size_t count = 0;
+    while (text_next_item(&list, &one))
+        count++;
+    return count;
+}
+
 static bool take_addresses(struct program *program, struct conversation_settings *settings)
 {
     const struct {
@@ -306,6 +315,7 @@ static bool open_sip(struct program *program)
         .message_bytes_max = (size_t)program->settings.message_bytes_max,
         .settings_event = text_of(program->settings.settings_event),
         .settings_type = text_of(program->settings.settings_type),
+        .list_events = text_of(program->settings.list_events),
         .recipients_max = (size_t)program->settings.recipients_max,
         .service_route = text_of(program->settings.service_route),
         .registrars_watched = text_of(program->settings.registrars_watched),
@@ -323,6 +333,9 @@ static bool open_sip(struct program *program)
     if (!list_senders_parse(text_of(program->settings.list_senders), &settings.list_senders))
         return start_failed(text_format(&program->node.arena, "im.list-senders: not owner, members or nobody: %s",
                                         program->settings.list_senders));
+    if (count_items(settings.list_events) > CONVERSATION_LIST_EVENTS_MAX)
+        return start_failed(text_format(&program->node.arena, "im.list-events: more than %d: %s",
+                                        CONVERSATION_LIST_EVENTS_MAX, program->settings.list_events));
     const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
     if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
         return start_failed(error);

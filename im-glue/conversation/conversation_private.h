@@ -246,6 +246,7 @@ struct conversation {
     struct delivery_list relays;           /* in the order of answer_by_ms, as the delay is the same for all */
     TAILQ_HEAD(query_list, query) queries; /* in the order of answer_by_ms, as the delay is one */
     struct query_list queries_answered;    /* with contacts that have not answered */
+    struct event_table *events;
     struct notifier *notifier;
     struct subscriber *subscriber;
     TAILQ_HEAD(event_branch_list, event_branch) event_branches;

@@ -4,15 +4,35 @@
 #include "log.h"
 #include "user.h"
 
-static const struct event_package *const packages[] = {&registration_event.package, &summary_event.package};
+static void open_table(struct conversation *conversation)
+{
+    const struct conversation_settings *settings = &conversation->settings;
+    struct event_table *table = conversation->events = memory_new(sizeof(*table));
+    struct text list = settings->list_events, name;
+    arena_init(&table->arena, "events");
+    table->packages[table->count++] = &registration_event.package;
+    table->packages[table->count++] = &summary_event.package;
+    if (settings->settings_event.length) {
+        settings_event_open(settings, &table->arena, &table->settings);
+        table->packages[table->count++] = &table->settings.package;
+    }
+    while (table->lists_count < CONVERSATION_LIST_EVENTS_MAX && text_next_item(&list, &name)) {
+        struct event_kind *kind = &table->lists[table->lists_count];
+        if (!list_event_open(conversation, name, &table->arena, kind))
+            return;
+        table->packages[table->count++] = &kind->package;
+        table->lists_count++;
+    }
+}
 
 void events_open(struct conversation *conversation)
 {
     const struct conversation_settings *settings = &conversation->settings;
     struct arena arena;
     arena_init(&arena, "events");
-    conversation->notifier =
-        notifier_new(&(struct notifier_settings){packages, sizeof(packages) / sizeof(packages[0])});
+    open_table(conversation);
+    conversation->notifier = notifier_new(&(struct notifier_settings){.packages = conversation->events->packages,
+                                                                      .packages_count = conversation->events->count});
     conversation->subscriber = subscriber_new(&(struct subscriber_settings){
         .from = text_format(&arena, "sip:%s", settings->agent.host),
         .host = text_of(settings->agent.host),
@@ -27,6 +47,13 @@ void events_close(struct conversation *conversation)
     event_sending_free_all(conversation);
     notifier_free(conversation->notifier);
     subscriber_free(conversation->subscriber);
+    arena_clear(&conversation->events->arena);
+    free(conversation->events);
+}
+
+bool events_is_owner(struct request *request, const struct user *user)
+{
+    return requester_is(&request->who, user->address);
 }
 
 struct text events_allowed(const struct conversation *conversation, struct arena *arena)
@@ -41,8 +68,8 @@ void events_changed(struct conversation *conversation, const struct event_kind *
 
 void events_end(struct conversation *conversation, struct text address)
 {
-    for (size_t i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
-        notifier_end(conversation->notifier, packages[i], address, "noresource");
+    for (size_t i = 0; i < conversation->events->count; i++)
+        notifier_end(conversation->notifier, conversation->events->packages[i], address, "noresource");
 }
 
 bool events_watched(const struct conversation *conversation, const struct event_kind *kind, struct text address)

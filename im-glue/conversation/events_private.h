@@ -15,7 +15,18 @@ struct event_kind {
     struct text (*write)(struct conversation *conversation, const struct notice *notice, struct arena *arena);
 };
 
+/* What can be watched here; what is named by settings stands in it. */
+struct event_table {
+    struct arena arena;
+    const struct event_package *packages[3 + CONVERSATION_LIST_EVENTS_MAX];
+    size_t count;
+    struct event_kind settings;
+    struct event_kind lists[CONVERSATION_LIST_EVENTS_MAX];
+    size_t lists_count;
+};
+
 /* events.c */
+bool events_is_owner(struct request *request, const struct user *user); /* for what is nobody else's business */
 void events_open(struct conversation *conversation);
 void events_load(struct conversation *conversation); /* those of before the start */
 void events_close(struct conversation *conversation);
@@ -43,6 +54,17 @@ void event_take_failure(struct branch *branch, enum sip_failure failure);
 void event_sending_free_all(struct conversation *conversation);
 
 extern const struct event_kind summary_event; /* "message-summary" (RFC 3842) */
+
+/* settings_event.c: IM service settings */
+void settings_event_open(const struct conversation_settings *settings, struct arena *arena,
+                         struct event_kind *kind_out);
+void settings_changed(struct conversation *conversation, const struct served *served);
+
+/* list_event.c: the list of what waits, by a package of that name. False: there is no such list. */
+bool list_event_open(const struct conversation *conversation, struct text package, struct arena *arena,
+                     struct event_kind *kind_out);
+void list_changed(struct conversation *conversation, struct text address);
+bool list_is_watched(const struct conversation *conversation, struct text address);
 
 /* registration_event.c: "reg" (RFC 3680) */
 extern const struct event_kind registration_event;

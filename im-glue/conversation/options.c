@@ -61,10 +61,8 @@ static void answer_here(struct request *request, bool exploder)
     sip_header_add(response, "Accept", settings->types_allowed.length ? settings->types_allowed : TEXT(ACCEPTED));
     if (exploder) /* RFC 5365 §5 */
         sip_header_add(response, "Supported", TEXT(EXPLODER_EXTENSION));
-    struct text events = events_allowed(request->conversation, &request->arena);
-    if (settings->settings_event.length) /* RFC 3903 §10 */
-        events = text_format(&request->arena, "%.*s, %.*s", TEXT_ARG(events), TEXT_ARG(settings->settings_event));
-    sip_header_add(response, "Allow-Events", events);
+    /* RFC 3903 §10: what is published is there, too */
+    sip_header_add(response, "Allow-Events", events_allowed(request->conversation, &request->arena));
     sip_header_add(
         response, "Contact",
         text_format(&request->arena,

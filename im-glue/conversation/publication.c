@@ -1,6 +1,6 @@
 /* PUBLISH (RFC 3903) of IM service settings: what each of a user's clients asks for, on disk before the 200 and in
  * force for the next request. Several clients are put together in favour of whoever wants more. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "imsettings.h"
 #include "log.h"
 #include "mime.h"
@@ -104,6 +104,7 @@ void publication_sweep(struct conversation *conversation, struct served *served)
     if (!work)
         return;
     work_submit(work);
+    settings_changed(conversation, served);
     queue_registered(conversation, served); /* without them he may be there */
 }
 
@@ -289,5 +290,6 @@ static void published(struct conversation *conversation, struct work *work)
     sip_header_add(response, "SIP-ETag", publishing->etag);
     sip_header_add(response, "Expires", text_format(&request->arena, "%llu", (unsigned long long)publishing->seconds));
     request_send(request, response);
+    settings_changed(conversation, served);
     queue_registered(conversation, served);
 }

@@ -18,20 +18,14 @@ struct summary {
     uint64_t all[SUMMARY_CLASSES][SUMMARY_AGES], urgent[SUMMARY_CLASSES][SUMMARY_AGES];
 };
 
-static bool may_watch(struct request *request, const struct user *user);
 static struct text write_state(struct conversation *conversation, const struct notice *notice, struct arena *arena);
 
 const struct event_kind summary_event = {
     .package = {"message-summary", "application/simple-message-summary", EXPIRES_S, EXPIRES_S_MIN, EXPIRES_S_MAX,
                 INTERVAL_MS},
-    .may_watch = may_watch,
+    .may_watch = events_is_owner,
     .write = write_state,
 };
-
-static bool may_watch(struct request *request, const struct user *user)
-{
-    return requester_is(&request->who, user->address);
-}
 
 /* --- how many --- */
 
@@ -104,7 +98,7 @@ static struct text write_state(struct conversation *conversation, const struct n
 
 void summary_changed(struct conversation *conversation, struct text address)
 {
-    if (!events_watched(conversation, &summary_event, address))
+    if (!events_watched(conversation, &summary_event, address) && !list_is_watched(conversation, address))
         return;
     struct served *served = served_get(conversation, address);
     if (served->summary_at_ms)
@@ -134,6 +128,7 @@ void summary_run_deadlines(struct conversation *conversation)
         if (!count_waiting(conversation, text_of(served->address), &summary) ||
             served->summary_told != mark_of(&summary))
             events_changed(conversation, &summary_event, text_of(served->address));
+        list_changed(conversation, text_of(served->address));
     }
 }
 

@@ -1,4 +1,4 @@
-/* IM service settings, read by local names wherever they stand in the document. */
+/* IM service settings, read by local names wherever they stand in the document; written with attributes. */
 #include "imsettings.h"
 
 #include "xml_tree.h"
@@ -62,4 +62,22 @@ enum status imsettings_read(struct text document, struct arena *arena, struct im
         if (!read_element(element, settings_out))
             return REFUSED;
     return OK;
+}
+
+static const char *word(bool value)
+{
+    return value ? "true" : "false";
+}
+
+struct text imsettings_write(const struct imsettings *settings, struct arena *arena)
+{
+    return text_format(arena,
+                       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<im-service-settings xmlns=\"%s\" active=\"%s\">"
+                       "<deferred-settings><offline-delivery active=\"%s\"/></deferred-settings>"
+                       "<vis-settings><vis-status active=\"%s\"/></vis-settings>"
+                       "<hist-settings><hist-activation type=\"session-mode\" active=\"%s\"/>"
+                       "<hist-activation type=\"pager-large-mode\" active=\"%s\"/></hist-settings>"
+                       "</im-service-settings>",
+                       NAMESPACE.bytes, word(settings->active), word(settings->push), word(settings->visible),
+                       word(settings->keep_session), word(settings->keep_large));
 }

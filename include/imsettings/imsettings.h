@@ -1,5 +1,5 @@
-/* What a user's client asks of the IM server (IM service settings, "urn:oma:xml:im:service-settings"): reads the
- * document. It must not know how it came or how long it holds. */
+/* What a user's client asks of the IM server (IM service settings, "urn:oma:xml:im:service-settings"): reads and writes
+ * the document. It must not know how it came or how long it holds. */
 #ifndef IMSETTINGS_IMSETTINGS_H
 #define IMSETTINGS_IMSETTINGS_H
 
@@ -17,6 +17,8 @@ struct imsettings {
 
 /* Where nothing is said: there, handed over, no history. */
 #define IMSETTINGS_STANDARD ((struct imsettings){true, true, true, false, false})
+
+struct text imsettings_write(const struct imsettings *settings, struct arena *arena);
 
 /* Published texts of the standard leave open what the root is called and whether values are attributes or elements:
  * any root of the namespace, and both. REFUSED: malformed, another namespace, a value that is no truth value. */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "deferred.h"
 #include "metrics.h"
 #include "replay_script.h"
 #include "shipped_usages.h"
@@ -39,6 +40,7 @@ static void open_conversation(struct world *world)
         .md5_clients = TEXT("baresip v0, baresip v1"),
         .settings_event = TEXT("im-service-settings"),
         .settings_type = TEXT("application/vnd.oma.im.service-settings+xml"),
+        .list_events = TEXT("ua-profile, sip-profile"),
         .report_window_ms = 30000,
         .registrars_watched = TEXT("ims.example.net"),
         .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
@@ -76,6 +78,7 @@ void world_open(struct world *world)
     world->faulty = store_open_faulty(store_open_memory(), NULL, 0);
     world->store = world->faulty;
     world->documents = documents_new(world->store, world->usages);
+    documents_set_records(world->documents, USAGE_FROM_DEFERRED, &deferred_records);
     world->digest = digest_new(TEXT("example.com"), TEXT("example.com"), key);
     world->guard = guard_new(&GUARD_SETTINGS_STANDARD);
     digest_set_guard(world->digest, world->guard);
@@ -103,6 +106,7 @@ void world_fail_write(struct world *world, unsigned nth)
     documents_free(world->documents);
     world->store = store_open_failing(world->store, nth, FAILED);
     world->documents = documents_new(world->store, world->usages);
+    documents_set_records(world->documents, USAGE_FROM_DEFERRED, &deferred_records);
     open_conversation(world);
     world_wait(world, 0);
 }

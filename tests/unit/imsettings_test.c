@@ -50,6 +50,24 @@ static void history_is_asked_for_by_mode(void **state)
     assert_true(settings.keep_session && settings.keep_large);
 }
 
+static void settings_that_are_written_are_read_back(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, "test");
+    for (unsigned bits = 0; bits < 32; bits++) {
+        const struct imsettings wanted = {.active = bits & 1,
+                                          .visible = bits & 2,
+                                          .push = bits & 4,
+                                          .keep_session = bits & 8,
+                                          .keep_large = bits & 16};
+        struct imsettings read = read_good(imsettings_write(&wanted, &arena));
+        assert_true(read.active == wanted.active && read.visible == wanted.visible && read.push == wanted.push);
+        assert_true(read.keep_session == wanted.keep_session && read.keep_large == wanted.keep_large);
+    }
+    arena_clear(&arena);
+}
+
 static void what_is_no_such_document_is_refused(void **state)
 {
     (void)state;
@@ -71,9 +89,8 @@ static void what_is_no_such_document_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_not_said_is_as_ever),
-        cmocka_unit_test(values_are_attributes_or_elements),
-        cmocka_unit_test(history_is_asked_for_by_mode),
+        cmocka_unit_test(what_is_not_said_is_as_ever),         cmocka_unit_test(values_are_attributes_or_elements),
+        cmocka_unit_test(history_is_asked_for_by_mode),        cmocka_unit_test(settings_that_are_written_are_read_back),
         cmocka_unit_test(what_is_no_such_document_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
