@@ -243,13 +243,15 @@ static bool take_cores(struct program *program, struct conversation_settings *se
                                     "sip.cores: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));
 }
 
-static size_t count_items(struct text list)
+static bool has_too_many(struct program *program, struct text list, size_t most, const char *setting)
 {
     struct text one;
     size_t count = 0;
-    while (text_next_item(&list, &one))
+    for (struct text rest = list; text_next_item(&rest, &one);)
         count++;
-    return count;
+    if (count > most)
+        start_failed(text_format(&program->node.arena, "%s: more than %zu: %.*s", setting, most, TEXT_ARG(list)));
+    return count > most;
 }
 
 static bool take_addresses(struct program *program, struct conversation_settings *settings)
@@ -333,13 +335,11 @@ static bool open_sip(struct program *program)
     if (!list_senders_parse(text_of(program->settings.list_senders), &settings.list_senders))
         return start_failed(text_format(&program->node.arena, "im.list-senders: not owner, members or nobody: %s",
                                         program->settings.list_senders));
-    if (count_items(settings.list_events) > CONVERSATION_LIST_EVENTS_MAX)
-        return start_failed(text_format(&program->node.arena, "im.list-events: more than %d: %s",
-                                        CONVERSATION_LIST_EVENTS_MAX, program->settings.list_events));
     const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
     if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
         return start_failed(error);
-    if (!take_addresses(program, &settings))
+    if (!take_addresses(program, &settings) ||
+        has_too_many(program, settings.list_events, CONVERSATION_LIST_EVENTS_MAX, "im.list-events"))
         return false;
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;

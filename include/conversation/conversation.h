@@ -71,7 +71,7 @@ struct conversation_settings {
     struct text exploder; /* canonical: takes messages with a list of recipients (RFC 5365); empty: nobody does */
     /* Event package and media type of IM service settings by PUBLISH; empty: nobody publishes. */
     struct text settings_event, settings_type;
-    struct text list_events; /* packages by which the list of what waits is told, separated by commas; empty: none */
+    struct text list_events;  /* packages by which the list of what waits is told, separated by commas; empty: none */
     int64_t report_window_ms; /* reports about a message to many are collected so long; 0: each goes on by itself */
     /* Media types, separated by commas, a star for any subtype. What wraps (CPIM, multiparts) and what the server
      * itself acts on (reports, isComposing, lists of recipients) is not asked. */

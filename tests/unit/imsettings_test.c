@@ -89,8 +89,10 @@ static void what_is_no_such_document_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_not_said_is_as_ever),         cmocka_unit_test(values_are_attributes_or_elements),
-        cmocka_unit_test(history_is_asked_for_by_mode),        cmocka_unit_test(settings_that_are_written_are_read_back),
+        cmocka_unit_test(what_is_not_said_is_as_ever),
+        cmocka_unit_test(values_are_attributes_or_elements),
+        cmocka_unit_test(history_is_asked_for_by_mode),
+        cmocka_unit_test(settings_that_are_written_are_read_back),
         cmocka_unit_test(what_is_no_such_document_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
