@@ -301,6 +301,8 @@ static bool open_sip(struct program *program)
                 .count_max = (uint64_t)program->settings.node.deferred_messages_max,
                 .bytes_max = (uint64_t)program->settings.node.deferred_mib_max << 20,
                 .all_bytes_max = (uint64_t)program->settings.node.deferred_all_mib_max << 20,
+                .push = {(uint64_t)program->settings.node.deferred_push_messages_max,
+                         (uint64_t)program->settings.node.deferred_push_bytes_max},
                 .lifetime_ms_max = program->settings.node.deferred_seconds_max * 1000,
                 .full_is_413 = program->settings.node.deferred_413,
                 .drop_oldest = program->settings.node.deferred_drop_oldest,

@@ -135,6 +135,7 @@ static void open_service(struct program *program)
         .policy_token = text_of(settings->policy_token),
         .policy_peers = program->identities.policy_peers,
         .policy_max_age_s = settings->policy_max_age_s,
+        .push = {(uint64_t)settings->node.deferred_push_messages_max, (uint64_t)settings->node.deferred_push_bytes_max},
         .grants = program->identities.grants,
         .grants_count = ROLES_GIVEN,
         .trust = &program->identities.trust,

@@ -104,12 +104,42 @@ void queue_registered(struct conversation *conversation, struct served *served)
     queue_flush(conversation, served);
 }
 
-/* What came while he was away is left for who wants to fetch it. */
+/* What came while he was away is left for who wants to fetch it, or is too much or too large to be handed over. */
+struct reading {
+    struct deferred_push push;
+    uint64_t waiting;
+    bool all, pushed;
+};
+
+static struct reading reading_of(struct conversation *conversation, const struct served *served)
+{
+    struct deferred_figures figures = {0};
+    struct reading reading = {.push = conversation->settings.deferral.push};
+    reading.pushed = publication_settings(conversation, served).push;
+    reading.all = served->fetching_all || (reading.pushed && !reading.push.count_max && !reading.push.bytes_max);
+    if (!reading.all && deferred_figures(conversation->documents, text_of(served->address), &figures) == OK)
+        reading.waiting = figures.count;
+    return reading;
+}
+
+static bool is_wanted(const struct reading *reading, const struct deferred *deferred)
+{
+    bool handed_over =
+        reading->pushed && deferred_way(&reading->push, deferred, reading->waiting) == DEFERRED_BY_MESSAGE;
+    return reading->all || !deferred->away || handed_over;
+}
+
+bool queue_hands_over(struct conversation *conversation, const struct served *served, const struct deferred *deferred)
+{
+    struct reading reading = reading_of(conversation, served);
+    return is_wanted(&reading, deferred);
+}
+
 static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
                                struct deferred *deferred_out)
 {
-    bool all = served->fetching_all || publication_settings(conversation, served).push;
-    size_t limit = all ? 1 : LEFT_PAGE;
+    struct reading reading = reading_of(conversation, served);
+    size_t limit = reading.all ? 1 : LEFT_PAGE;
     struct deferred_page page = {.more = true};
     while (page.more) {
         arena_reset(arena);
@@ -119,7 +149,7 @@ static enum status read_wanted(struct conversation *conversation, struct served 
             return status;
         for (size_t i = 0; i < page.count; i++) {
             *deferred_out = page.items[i];
-            if (all || !page.items[i].away)
+            if (is_wanted(&reading, deferred_out))
                 return OK;
         }
         if (page.count)

@@ -151,27 +151,21 @@ static void marked(struct conversation *conversation, struct work *work)
     wish_granted(conversation, work);
 }
 
-/* What is handed over anyway, and may be on its way, is left as it is: whoever ends it must find the record that he
- * read. */
-static bool is_left(const struct conversation *conversation, const struct served *served)
-{
-    return !served->fetching_all && !publication_settings(conversation, served).push;
-}
-
-/* They are as if they had come while he was there. The queue waits for the disk, not to hand over what changes there.
+/* They are as if they had come while he was there. What is handed over anyway, and may be on its way, is left as it is:
+ * whoever ends it must find the record that he read. The queue waits for the disk, not to hand over what changes there.
  */
 static void fetch_some(struct wish *wish)
 {
     struct request *request = wish->request;
     struct conversation *conversation = request->conversation;
     struct work *work = work_new(conversation, wish->count, marked);
-    bool left = is_left(conversation, wish->served), any = false;
+    bool any = false;
     enum status status = OK;
     for (size_t i = 0; i < wish->count && (status == OK || status == NOT_FOUND); i++) {
         struct deferred found;
         status = find_deferred(wish, i, &work->arena, &found);
         any = any || status == OK;
-        if (status != OK || !left || !found.away)
+        if (status != OK || queue_hands_over(conversation, wish->served, &found))
             continue;
         found.away = false;
         work->commits[work->count++] = deferred_commit(&found, &work->arena);

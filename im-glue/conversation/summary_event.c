@@ -156,13 +156,27 @@ static struct text write_notice(struct conversation *conversation, const struct 
     return bytes;
 }
 
+/* Is there something that he has to fetch? */
+static bool is_some_left(struct conversation *conversation, const struct served *served)
+{
+    struct deferred_page page = {0};
+    struct arena arena;
+    bool left = false;
+    arena_init(&arena, "left");
+    deferred_list(conversation->documents, text_of(served->address), TEXT(""), COUNTED_MAX, &arena, &page);
+    for (size_t i = 0; i < page.count && !left; i++)
+        left = !queue_hands_over(conversation, served, &page.items[i]);
+    arena_clear(&arena);
+    return left;
+}
+
 /* For who is there now and leaves what waits to be fetched; who has it handed over sees it anyway. */
 void summary_came(struct conversation *conversation, struct served *served)
 {
     struct summary summary;
     if (!conversation->settings.waiting_notice || conversation->settings.deferred_address.length == 0 ||
-        publication_settings(conversation, served).push ||
-        !count_waiting(conversation, text_of(served->address), &summary) || sum_of(&summary) == 0)
+        !count_waiting(conversation, text_of(served->address), &summary) || sum_of(&summary) == 0 ||
+        !is_some_left(conversation, served))
         return;
     struct delivery *delivery = delivery_new(conversation, served);
     delivery->message = write_notice(conversation, served, sum_of(&summary), &delivery->arena);

@@ -4,6 +4,7 @@
 #define CONVERSATION_CONVERSATION_H
 
 #include "clock.h"
+#include "deferred.h"
 #include "digest.h"
 #include "group.h"
 #include "locator.h"
@@ -27,6 +28,7 @@
 struct deferral_settings {
     uint64_t count_max, bytes_max; /* for one user; past it 480 with Retry-After, or… */
     uint64_t all_bytes_max;        /* for all together */
+    struct deferred_push push;     /* what is handed over to who comes, and what is left for him to fetch */
     int64_t lifetime_ms_max;       /* or the Expires of the message if that is sooner */
     bool full_is_413;              /* …413 */
     bool drop_oldest;              /* …the oldest that waits for him gives way, if that is enough */

@@ -137,6 +137,20 @@ enum status deferred_figures(const struct documents *documents, struct text owne
 enum status deferred_oldest(const struct documents *documents, struct text owner, struct arena *arena,
                             int64_t *since_ms_out);
 
+/* --- how it gets to its owner -------------------------------------------------------------------------------------
+ */
+
+/* What came while he was away is handed over by MESSAGE when he comes, unless it is much or large: then he fetches it
+ * (or, once there are sessions here, gets it in one). Zeros: any number, any size. */
+struct deferred_push {
+    uint64_t count_max, bytes_max;
+};
+
+enum deferred_way { DEFERRED_BY_MESSAGE, DEFERRED_LEFT_FOR_MANY, DEFERRED_LEFT_FOR_SIZE };
+
+/* `waiting`: how many wait for him. What he asked for, and reports, are no matter of number or size. */
+enum deferred_way deferred_way(const struct deferred_push *push, const struct deferred *deferred, uint64_t waiting);
+
 /* --- what an owner or an admin erases, waiting inside --------------------------------------------------------------
  */
 

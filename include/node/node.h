@@ -21,6 +21,7 @@ struct node_settings {
     int64_t document_bytes_max, document_depth_max, document_elements_max, element_attributes_max;
     int64_t map_mib, size_mib_max, changes_max, changes_days_max; /* struct store_settings */
     int64_t deferred_messages_max, deferred_mib_max, deferred_all_mib_max, deferred_seconds_max; /* 0: no limit */
+    int64_t deferred_push_messages_max, deferred_push_bytes_max;                                 /* likewise */
     bool deferred_413, deferred_drop_oldest, deferred_urgent_first, deferred_report_deletions;
     char *certificate, *key, *client_ca, *client_crl, *server_ca, *priority, *clients;
     bool sha256;

@@ -2,6 +2,7 @@
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
+#include "deferred.h"
 #include "digest.h"
 #include "document.h"
 #include "group.h"
@@ -30,6 +31,7 @@ struct service_settings {
     struct group_settings groups;         /* `roots` are those above */
     struct text policy_token;             /* Bearer token that the policy port wants; empty: none */
     struct trust_ranges policy_peers;     /* who may ask there */
+    struct deferred_push push;            /* as im-glue hands over what waits; only shown here */
     int64_t policy_max_age_s;             /* for which an answer may be kept; 0: asked again each time */
     const struct requester_grant *grants; /* roles that settings give, beside those of accounts */
     size_t grants_count;

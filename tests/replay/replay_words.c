@@ -125,6 +125,10 @@ static void word_limit(struct world *world, struct text line, struct text block)
         world->deferral.all_bytes_max = most;
     else if (text_equal(what, TEXT("waiting-413")))
         world->deferral.full_is_413 = most != 0;
+    else if (text_equal(what, TEXT("push")))
+        world->deferral.push.count_max = most;
+    else if (text_equal(what, TEXT("push-bytes")))
+        world->deferral.push.bytes_max = most;
     else if (text_equal(what, TEXT("drop-oldest")))
         world->deferral.drop_oldest = most != 0;
     else if (text_equal(what, TEXT("silent-deletions")))

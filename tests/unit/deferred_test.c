@@ -275,6 +275,22 @@ static void the_earliest_come_first_whatever_their_priority(void **state)
         }
 }
 
+static void much_and_large_is_left_for_who_was_away(void **state)
+{
+    (void)state;
+    const struct deferred_push any = {0}, few = {.count_max = 9}, small = {.bytes_max = 1300};
+    struct deferred one = {.size = 1300, .away = true}, large = {.size = 1301, .away = true};
+    assert_int_equal(deferred_way(&any, &large, 1000000), DEFERRED_BY_MESSAGE);
+    assert_int_equal(deferred_way(&few, &one, 9), DEFERRED_BY_MESSAGE);
+    assert_int_equal(deferred_way(&few, &one, 10), DEFERRED_LEFT_FOR_MANY);
+    assert_int_equal(deferred_way(&small, &one, 10), DEFERRED_BY_MESSAGE);
+    assert_int_equal(deferred_way(&small, &large, 1), DEFERRED_LEFT_FOR_SIZE);
+    large.kind = DEFERRED_REPORT;
+    assert_int_equal(deferred_way(&small, &large, 1), DEFERRED_BY_MESSAGE);
+    one.away = false;
+    assert_int_equal(deferred_way(&few, &one, 10), DEFERRED_BY_MESSAGE);
+}
+
 static int64_t deletions_counted(void)
 {
     return metric_value(metric_counter("im_deferred_ended_total", "outcome=\"deleted\"", ""));
@@ -414,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_ends_one_counts, begin, end),
         cmocka_unit_test_setup_teardown(its_owner_erases_one_or_all, begin, end),
         cmocka_unit_test_setup_teardown(the_earliest_come_first_whatever_their_priority, begin, end),
+        cmocka_unit_test_setup_teardown(much_and_large_is_left_for_who_was_away, begin, end),
         cmocka_unit_test_setup_teardown(what_is_erased_is_counted_once, begin, end),
         cmocka_unit_test_setup_teardown(bytes_that_nothing_refers_to_are_swept, begin, end),
         cmocka_unit_test_setup_teardown(a_check_finds_what_is_nobodys_and_what_is_missing, begin, end),

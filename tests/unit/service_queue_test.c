@@ -215,6 +215,27 @@ static void an_admin_sees_what_waits_for_whom_and_why(void **state)
     assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/%20/queue").status, 404);
 }
 
+static void an_admin_sees_what_is_left_to_be_fetched(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        defer(ALICE, "one");
+    defer(BOB, "other");
+    struct answer answer = ASK_ADMIN(fixture, "GET", "/api/v1/queue");
+    holds(answer, "\"way\": \"message\"", true);
+    holds(answer, "\"way\": \"fetch\"", false);
+    defer(ALICE, "one too many");
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/users/alice/queue");
+    holds(answer, "\"way\": \"fetch\"", true);
+    holds(answer, "\"why\": \"so many wait that they are left to be fetched\"", true);
+    holds(answer, "\"way\": \"message\"", false);
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/users/bob/queue");
+    holds(answer, "\"way\": \"message\"", true);
+    answer = ASK_ADMIN(fixture, "GET", "/api/v1/queue");
+    holds(answer, "\"way\": \"message\"", true);
+    holds(answer, "\"way\": \"fetch\"", true);
+}
+
 static void an_admin_drops_messages_and_has_them_tried(void **state)
 {
     (void)state;
@@ -319,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_an_owner_has_read_is_known, begin, end),
         cmocka_unit_test_setup_teardown(ten_thousand_that_wait_are_a_list_of_bounded_size, begin, end),
         cmocka_unit_test_setup_teardown(an_admin_sees_what_waits_for_whom_and_why, begin, end),
+        cmocka_unit_test_setup_teardown(an_admin_sees_what_is_left_to_be_fetched, begin, end),
         cmocka_unit_test_setup_teardown(an_admin_drops_messages_and_has_them_tried, begin, end),
         cmocka_unit_test_setup_teardown(a_parameter_that_is_not_known_drops_nothing, begin, end),
         cmocka_unit_test_setup_teardown(who_has_neither_account_nor_messages_is_not_found, begin, end),

@@ -283,6 +283,19 @@ size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct
     return 2;
 }
 
+/* --- ways ------------------------------------------------------------------------------------------------------- */
+
+enum deferred_way deferred_way(const struct deferred_push *push, const struct deferred *deferred, uint64_t waiting)
+{
+    if (!deferred->away || deferred->again || deferred->kind == DEFERRED_REPORT)
+        return DEFERRED_BY_MESSAGE;
+    if (push->count_max && waiting > push->count_max)
+        return DEFERRED_LEFT_FOR_MANY;
+    if (push->bytes_max && deferred->size > push->bytes_max)
+        return DEFERRED_LEFT_FOR_SIZE;
+    return DEFERRED_BY_MESSAGE;
+}
+
 /* --- monitoring -------------------------------------------------------------------------------------------------- */
 
 static struct metric *ends[DEFERRED_OUTCOMES];

@@ -88,6 +88,11 @@ static const struct setting rows[] = {
     {"deferred.mib-max", SETTING_NUMBER, ROW(deferred_all_mib_max), "0", 0, 1073741824, "MiB",
      "Size of all messages that wait, one to many counted for each of its recipients, as above; 0: the disk alone "
      "bounds it."},
+    {"deferred.push-messages-max", SETTING_NUMBER, ROW(deferred_push_messages_max), "0", 0, 100000000, "",
+     "While more wait for a user, those that came while he was away are left for him to fetch; fewer are handed over "
+     "when he comes; 0: any number is."},
+    {"deferred.push-bytes-max", SETTING_NUMBER, ROW(deferred_push_bytes_max), "0", 0, 1048576, "bytes",
+     "Larger ones that came while he was away are left for him to fetch; 0: any size is handed over."},
     {"deferred.lifetime", SETTING_NUMBER, ROW(deferred_seconds_max), "604800", 0, 3155760000, "s",
      "Messages wait so long, or as long as their Expires says if that is sooner; 0: as that says alone."},
     {"deferred.full-is-413", SETTING_SWITCH, ROW(deferred_413), "no", 0, 0, "",

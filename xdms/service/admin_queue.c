@@ -3,8 +3,35 @@
 #include "deferred.h"
 #include "service_admin.h"
 
-static json_t *item_json(struct admin_call *call, const struct deferred *item)
+/* How many wait for the owner of an item: listed one after another, most have that of the one before. */
+struct waiting {
+    struct text owner;
+    uint64_t count;
+};
+
+static enum deferred_way way_of(const struct admin_call *call, const struct deferred *item, struct waiting *waiting)
 {
+    struct deferred_figures figures = {0};
+    if (!text_equal(waiting->owner, item->owner) &&
+        deferred_figures(call->service->documents, item->owner, &figures) == OK)
+        *waiting = (struct waiting){item->owner, figures.count};
+    return deferred_way(&call->service->settings.push, item, waiting->count);
+}
+
+static struct text why_of(const struct deferred *item, enum deferred_way way)
+{
+    if (item->error.length)
+        return item->error;
+    if (way == DEFERRED_LEFT_FOR_MANY)
+        return TEXT("so many wait that they are left to be fetched");
+    if (way == DEFERRED_LEFT_FOR_SIZE)
+        return TEXT("so large that it is left to be fetched");
+    return item->away ? TEXT("recipient was away") : TEXT("not tried yet");
+}
+
+static json_t *item_json(struct admin_call *call, const struct deferred *item, struct waiting *waiting)
+{
+    enum deferred_way way = way_of(call, item, waiting);
     struct arena *arena = call->request->arena;
     json_t *json = json_object();
     const struct {
@@ -24,7 +51,8 @@ static json_t *item_json(struct admin_call *call, const struct deferred *item)
         {"since", clock_write_rfc3339(arena, item->received_ms)},
         {"expires", item->expires_ms == INT64_MAX ? TEXT("") : clock_write_rfc3339(arena, item->expires_ms)},
         {"tried", item->tried_ms ? clock_write_rfc3339(arena, item->tried_ms) : TEXT("")},
-        {"why", item->error.length ? item->error : (item->away ? TEXT("recipient was away") : TEXT("not tried yet"))},
+        {"way", way == DEFERRED_BY_MESSAGE ? TEXT("message") : TEXT("fetch")},
+        {"why", why_of(item, way)},
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i].value.length)
@@ -47,8 +75,9 @@ static enum http_progress answer_page(struct admin_call *call, struct text owner
     if (status != OK)
         return admin_refused(call, status, NULL);
     json_t *list = json_array();
+    struct waiting waiting = {0};
     for (size_t i = 0; i < page->count; i++)
-        json_array_append_new(list, item_json(call, &page->items[i]));
+        json_array_append_new(list, item_json(call, &page->items[i], &waiting));
     json_t *body = json_pack("{s:o, s:I, s:I}", "waiting", list, "count", (json_int_t)figures.count, "bytes",
                              (json_int_t)figures.bytes);
     if (since_ms)

@@ -59,6 +59,7 @@ struct service *service_new(const struct service_settings *settings, const struc
         .policy_token = text_copy(arena, settings->policy_token),
         .policy_peers = settings->policy_peers,
         .policy_max_age_s = settings->policy_max_age_s,
+        .push = settings->push,
         .grants = grants_copy(arena, settings->grants, settings->grants_count),
         .grants_count = settings->grants_count,
         .trust = settings->trust ? settings->trust : &nobody_trusted,
