@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Mixed traffic for a while, then the accounts: each message that was accepted is, for each of its recipients, delivered, kept,
 refused, expired or deleted, and nothing else; what phones got is what the records say.  soak.py BUILD [SECONDS]"""
+import json
 import random
 import re
 import subprocess
@@ -15,6 +16,7 @@ SECONDS = 20  # `./dev soak` takes minutes
 USERS = 16
 MEMBERS = 6
 QUOTA = 60  # so that it is met
+PATIENCE = 30  # until the numbers of monitoring are those of one moment
 SETTLE_SECONDS, SETTLE_SECONDS_LONG = 10, 45  # a transaction without an answer ends within 32
 LONG_SECONDS = 120  # from here on some phones never answer; in a short one all do, after a while
 SETTINGS = ('<im-service-settings xmlns="urn:oma:xml:im:service-settings"><vis-settings><vis-status active="{}"/>'
@@ -189,9 +191,35 @@ def check_answer(call_id, status, recipients, states):
         assert status >= 300 and not set(states) - {None, "refused"}, (call_id, status, states)
 
 
+def add_up(system):
+    """What monitoring was told: what was stored has ended, in one of the programs, or waits."""
+    total = {"stored": 0, "ended": 0}
+    ports = (("127.0.0.1", system.ports["management"]), system.glue.addresses["management"])
+    for line in "".join(system.curl("GET", f"http://{host}:{port}/metrics")[1] for host, port in ports).splitlines():
+        series, _, value = line.rpartition(" ")
+        if series.startswith("im_deferred_ended_total{"):
+            total["ended"] += int(value)
+        elif series.startswith("im_glue_messages_total{") and 'outcome="stored"' in series:
+            total["stored"] += int(value)
+    status, text = system.curl("GET", f"http://127.0.0.1:{system.ports['admin']}/api/v1/queue?limit=1")
+    assert status == 200, text
+    return total["stored"], total["ended"], json.loads(text)["count"]
+
+
+def monitored(system):
+    deadline = time.monotonic() + PATIENCE
+    stored, ended, waiting = add_up(system)
+    while stored != ended + waiting:
+        assert time.monotonic() < deadline, f"{stored} stored, {ended} ended, {waiting} wait"
+        time.sleep(0.5)  # something ended between two of the numbers
+        stored, ended, waiting = add_up(system)
+    print(f"stored {stored} = {ended} ended + {waiting} waiting")
+
+
 def test(system):
     soak = Soak(system, float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS)
     soak.run()
+    monitored(system)
     system.stop()
     balance(soak, read_records(system))
     system.ctl("check", "--data", system.path("data"))
@@ -199,4 +227,4 @@ def test(system):
 
 
 harness.main(test, users=[f"u{n}" for n in range(USERS)],
-             glue_options=("--set", f"deferred.messages-per-user={QUOTA}"))
+             glue_options=("--set", f"deferred.messages-per-user={QUOTA}", "--management", harness.FREE))
