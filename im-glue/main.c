@@ -243,6 +243,33 @@ static bool take_cores(struct program *program, struct conversation_settings *se
                                     "sip.cores: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));
 }
 
+static bool take_limits(struct program *program, struct conversation_settings *settings)
+{
+    const struct glue_settings *from = &program->settings;
+    settings->registrations = (struct registration_limits){
+        .expires_s_min = (uint32_t)from->expires_s_min,
+        .expires_s_max = (uint32_t)from->expires_s_max,
+        .expires_s = (uint32_t)from->expires_s,
+        .contacts_max = (size_t)from->contacts_max,
+    };
+    settings->answer_ms = from->answer_ms;
+    settings->report_life_ms = from->report_life_s * 1000;
+    settings->agent.t1_ms = from->t1_ms;
+    settings->agent.t2_ms = from->t2_ms;
+    settings->agent.t4_ms = from->t4_ms;
+    settings->orig_parameter = text_of(from->orig_parameter);
+    settings->block_status = (int)from->block_status;
+    settings->warning_forbidden = (unsigned)from->warning_forbidden;
+    settings->warning_many = (unsigned)from->warning_many;
+    if (from->expires_s < from->expires_s_min || from->expires_s > from->expires_s_max)
+        return start_failed(TEXT("sip.expires: not between sip.expires-min and sip.expires-max"));
+    if (from->t2_ms < from->t1_ms)
+        return start_failed(TEXT("sip.t2: shorter than sip.t1"));
+    if (from->block_status != 403 && from->block_status != 603)
+        return start_failed(TEXT("im.block-status: not 403 or 603"));
+    return true;
+}
+
 static bool has_too_many(struct program *program, struct text list, size_t most, const char *setting)
 {
     struct text one;
@@ -340,7 +367,7 @@ static bool open_sip(struct program *program)
     const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
     if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
         return start_failed(error);
-    if (!take_addresses(program, &settings) ||
+    if (!take_addresses(program, &settings) || !take_limits(program, &settings) ||
         has_too_many(program, settings.list_events, CONVERSATION_LIST_EVENTS_MAX, "im.list-events"))
         return false;
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;

@@ -114,7 +114,7 @@ struct collection *collection_of(struct conversation *conversation, struct text 
         collection->sender = sender;
         collection->end = &collection->first;
         collection->recipients = count_recipients(conversation, message_id);
-        collection->forget_at_ms = conversation->now.monotonic_ms + REPORTS_FORGET_MS;
+        collection->forget_at_ms = conversation->now.monotonic_ms + conversation->settings.report_life_ms;
         HASH_ADD_KEYPTR(hh, conversation->collections, collection->key, key.length, collection);
         TAILQ_INSERT_TAIL(&conversation->collections_all, collection, all);
     }

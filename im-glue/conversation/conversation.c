@@ -16,16 +16,36 @@ static bool is_trusted(void *context, const struct flow *flow)
     return trust && trust_believes(trust, (const struct sockaddr *)&flow->peer, NULL, 0);
 }
 
+#define REPORT_LIFE_MS 86400000 /* RFC 5438 §8.3 leaves it open: who reports a day later is not waited for */
+
+/* Where nothing is said. */
+static void take_standards(struct conversation_settings *settings)
+{
+    struct registration_limits *registrations = &settings->registrations;
+    settings->bytes_max = settings->bytes_max ? settings->bytes_max : CONVERSATION_BYTES_MAX;
+    if (settings->datagram_bytes_max == 0)
+        settings->datagram_bytes_max = CONVERSATION_DATAGRAM_BYTES_MAX;
+    if (settings->peering.locator.transports_count == 0)
+        settings->peering.locator = LOCATOR_SETTINGS_STANDARD;
+    if (settings->orig_parameter.length == 0)
+        settings->orig_parameter = TEXT("orig");
+    settings->block_status = settings->block_status ? settings->block_status : 403;
+    settings->answer_ms = settings->answer_ms ? settings->answer_ms : CONVERSATION_ANSWER_MS;
+    settings->report_life_ms = settings->report_life_ms ? settings->report_life_ms : REPORT_LIFE_MS;
+    registrations->expires_s_min = registrations->expires_s_min ? registrations->expires_s_min : 60;
+    registrations->expires_s_max = registrations->expires_s_max ? registrations->expires_s_max : 86400;
+    registrations->expires_s = registrations->expires_s ? registrations->expires_s : 3600;
+    if (registrations->contacts_max == 0 || registrations->contacts_max > CONVERSATION_BINDINGS_MAX)
+        registrations->contacts_max = CONVERSATION_BINDINGS_MAX;
+}
+
 struct conversation *conversation_new(const struct conversation_settings *settings, const struct documents *documents,
                                       struct digest *digest, struct groups *groups, void (*wake)(void *),
                                       void *wake_context, struct instant now)
 {
     struct conversation *conversation = memory_new(sizeof(*conversation));
     conversation->settings = *settings;
-    if (settings->bytes_max == 0)
-        conversation->settings.bytes_max = CONVERSATION_BYTES_MAX;
-    if (settings->datagram_bytes_max == 0)
-        conversation->settings.datagram_bytes_max = CONVERSATION_DATAGRAM_BYTES_MAX;
+    take_standards(&conversation->settings);
     conversation->documents = documents;
     conversation->digest = digest;
     conversation->groups = groups;
@@ -33,8 +53,6 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     agent.is_shared = is_trusted;
     agent.is_shared_context = conversation;
     conversation->agent = sip_agent_new(&agent);
-    if (settings->peering.locator.transports_count == 0)
-        conversation->settings.peering.locator = LOCATOR_SETTINGS_STANDARD;
     conversation->locator = locator_new(&conversation->settings.peering.locator);
     conversation->wake = wake;
     conversation->wake_context = wake_context;

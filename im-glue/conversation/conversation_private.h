@@ -20,10 +20,7 @@
 #include "user.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
-#define CONVERSATION_ANSWER_MS_MAX                                                                                     \
-    10000                           /* a contact is silent: keep the message and tell the sender 202, long before      \
-                                     * his own transaction gives up at 32 s */
-#define CONVERSATION_SWEEP_MS 60000 /* expired bindings leave the store this late at most */
+#define CONVERSATION_SWEEP_MS    60000 /* expired bindings leave the store this late at most */
 #define CONVERSATION_FAN_OUT_BYTES_MAX                                                                                 \
     (64u << 20)                /* of all copies of one message to a group: they are in memory until they are on disk */
 #define CONVERSATION_RETRIES 4 /* planned attempts to hand over what was kept; then the next registration counts */
@@ -450,6 +447,8 @@ bool incoming_is_own(const struct incoming *incoming, struct text canonical); /*
 struct group_sender incoming_asks_group(const struct incoming *incoming);     /* may he send this to a group? */
 void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
 /* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
+#define WARNING_FORBIDDEN "100" /* beginnings of OMA warnings, which settings change */
+#define WARNING_MANY      "102"
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
                      struct text detail);
 

@@ -32,7 +32,7 @@ static void stop_expecting(struct delivery *delivery)
 void delivery_expect_answer(struct delivery *delivery)
 {
     struct conversation *conversation = delivery->conversation;
-    delivery->answer_by_ms = conversation->now.monotonic_ms + CONVERSATION_ANSWER_MS_MAX;
+    delivery->answer_by_ms = conversation->now.monotonic_ms + conversation->settings.answer_ms;
     TAILQ_INSERT_TAIL(&conversation->relays, delivery, relays);
 }
 

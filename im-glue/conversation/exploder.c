@@ -31,7 +31,8 @@ static bool asks_for_explosion(struct request *request)
 
 static void refuse_many(struct incoming *incoming)
 {
-    incoming_refuse(incoming, incoming->exploder, 403, "102 Too many participants", TEXT("too many recipients"));
+    incoming_refuse(incoming, incoming->exploder, 403, WARNING_MANY " Too many participants",
+                    TEXT("too many recipients"));
 }
 
 static bool read_recipients(struct incoming *incoming, const struct mime_part *part)
@@ -230,11 +231,12 @@ void exploder_receive(struct incoming *incoming)
     struct explosion explosion = {.incoming = incoming, .end = &explosion.first};
     const struct recipients *recipients = incoming->recipients;
     if (!is_our_user(incoming->request))
-        return incoming_refuse(incoming, incoming->exploder, 403, "100 Function not allowed due to user authorisation",
+        return incoming_refuse(incoming, incoming->exploder, 403,
+                               WARNING_FORBIDDEN " Function not allowed due to user authorisation",
                                TEXT("not a user of ours"));
     if (incoming->report)
-        return incoming_refuse(incoming, incoming->exploder, 403, "100 Function not allowed due to policy",
-                               TEXT("reports go to one"));
+        return incoming_refuse(incoming, incoming->exploder, 403,
+                               WARNING_FORBIDDEN " Function not allowed due to policy", TEXT("reports go to one"));
     for (size_t i = 0; i < recipients->count; i++)
         add_address(&explosion, recipients->list[i].address, recipients->list[i].headers);
     if (recipients->anchors_count)

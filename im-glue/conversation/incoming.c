@@ -71,6 +71,19 @@ void incoming_note_refused(struct incoming *incoming, struct text recipient, int
     work_note_fate(conversation, &fate);
 }
 
+/* "102 Too many participants": the number that the house has for it. */
+static struct text numbered(const struct conversation *conversation, const char *warning, struct arena *arena)
+{
+    const struct conversation_settings *settings = &conversation->settings;
+    struct text number, rest;
+    text_cut(text_of(warning), ' ', &number, &rest);
+    bool forbidden = text_equal(number, TEXT(WARNING_FORBIDDEN));
+    if (!forbidden && !text_equal(number, TEXT(WARNING_MANY)))
+        return text_of(warning);
+    unsigned own = forbidden ? settings->warning_forbidden : settings->warning_many;
+    return own ? text_format(arena, "%u %.*s", own, TEXT_ARG(rest)) : rest;
+}
+
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
                      struct text detail)
 {
@@ -80,7 +93,8 @@ void incoming_refuse(struct incoming *incoming, struct text recipient, int statu
     struct sip_message *response = request_response(request, status, NULL);
     if (warning)
         sip_header_add(response, "Warning",
-                       text_format(&request->arena, "399 %s \"%s\"", conversation->settings.agent.host, warning));
+                       text_format(&request->arena, "399 %s \"%.*s\"", conversation->settings.agent.host,
+                                   TEXT_ARG(numbered(conversation, warning, &request->arena))));
     if (warning && status == 480) /* his queue is full: it empties when he comes back */
         sip_header_add(response, "Retry-After", TEXT(FULL_RETRY_S));
     request_send(request, response);

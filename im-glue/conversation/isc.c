@@ -56,7 +56,7 @@ void isc_read(struct request *request)
         !uri_parse(hop.uri, &uri) || !is_ours(conversation, &uri) || !request_is_of_core(request))
         return;
     visit->is = true;
-    visit->originating = uri_parameter(uri.parameters, TEXT("orig"), &value);
+    visit->originating = uri_parameter(uri.parameters, conversation->settings.orig_parameter, &value);
     visit->route = rest_of_route(request);
     read_served_user(request, visit);
     visit->again = !visit->originating && sip_agent_visits(conversation->agent, request->message) == 1;
@@ -114,7 +114,7 @@ void isc_go_on(struct incoming *incoming, struct text address)
     switch (user_find(request->conversation->documents, request->user, &request->arena, &user)) {
     case OK: break;
     case NOT_FOUND:
-        return incoming_refuse(incoming, address, 403, "100 Function not allowed due to policy",
+        return incoming_refuse(incoming, address, 403, WARNING_FORBIDDEN " Function not allowed due to policy",
                                TEXT("its sender is no user"));
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }

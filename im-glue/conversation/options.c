@@ -153,7 +153,7 @@ static void ask_all(struct request *request, const struct served *served, uint64
     arena_init(&query->arena, "query");
     query->conversation = conversation;
     query->request = request;
-    query->answer_by_ms = conversation->now.monotonic_ms + CONVERSATION_ANSWER_MS_MAX;
+    query->answer_by_ms = conversation->now.monotonic_ms + conversation->settings.answer_ms;
     TAILQ_INSERT_TAIL(&conversation->queries, query, all);
     for (size_t i = 0; i < served->contacts_count && served_reachable(conversation, served); i++)
         if (target_is(conversation, served, i, request->message, &request->arena))

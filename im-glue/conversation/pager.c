@@ -68,7 +68,7 @@ static void report_to_group(struct incoming *incoming, struct text group)
 {
     struct text address;
     if (!reports_addressee(incoming, group, &address))
-        return incoming_refuse(incoming, group, 403, "100 Function not allowed due to policy",
+        return incoming_refuse(incoming, group, 403, WARNING_FORBIDDEN " Function not allowed due to policy",
                                TEXT("a report of no message from here"));
     to_user(incoming, address);
 }
@@ -87,10 +87,12 @@ static void to_group(struct incoming *incoming, const struct group *group)
         return report_to_group(incoming, address);
     if (!group_may_send(groups, group, &sender, &rule))
         return incoming_refuse(incoming, address, incoming->anonymous ? 433 : 403,
-                               "100 Function not allowed due to group policy", text_copy(&request->arena, rule));
+                               WARNING_FORBIDDEN " Function not allowed due to group policy",
+                               text_copy(&request->arena, rule));
     switch (group_fan_out(groups, group, &sender, &request->arena, &members, &count, &missing, &missing_count)) {
     case OK: break;
-    case REFUSED: return incoming_refuse(incoming, address, 403, "102 Too many participants", TEXT("too many members"));
+    case REFUSED:
+        return incoming_refuse(incoming, address, 403, WARNING_MANY " Too many participants", TEXT("too many members"));
     default: return request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
     }
     for (size_t i = 0; i < missing_count; i++)
@@ -166,8 +168,8 @@ static void refuse_blocked(struct incoming *incoming, const struct user *user, c
     struct text detail = text_format(&request->arena, "rule '%.*s' of the recipient", TEXT_ARG(decision->rule));
     if (conversation->settings.block_politely && !incoming->anonymous)
         return refuse_politely(incoming, user, decision, detail);
-    incoming_refuse(incoming, user->address, incoming->anonymous ? 433 : 403,
-                    "100 Function not allowed due to user authorisation", detail);
+    incoming_refuse(incoming, user->address, incoming->anonymous ? 433 : conversation->settings.block_status,
+                    WARNING_FORBIDDEN " Function not allowed due to user authorisation", detail);
 }
 
 static void to_user(struct incoming *incoming, struct text address)

@@ -166,7 +166,7 @@ static uint64_t expires_of(struct request *request, struct text parameters)
     value = request_header(request, "Expires");
     if (value.length && text_to_u64(text_trim(value), &seconds))
         return seconds;
-    return CONVERSATION_EXPIRES_S;
+    return request->conversation->settings.registrations.expires_s;
 }
 
 static bool is_live(const struct conversation *conversation, const struct contact *contact)
@@ -236,13 +236,14 @@ static void remove_contact(struct registration *registration, const struct conta
 }
 
 /* The place in `set` for this name; NULL when there is no room for one more. */
-static struct contact *place_for(struct registration *registration, const struct contact *known, struct text name)
+static struct contact *place_for(const struct request *request, struct registration *registration,
+                                 const struct contact *known, struct text name)
 {
+    size_t most = request->conversation->settings.registrations.contacts_max;
     for (size_t i = 0; i < registration->set_count; i++)
         if (text_equal(text_of(registration->set[i].name), name))
             return &registration->set[i];
-    if ((!known && ++registration->bindings > CONVERSATION_BINDINGS_MAX) ||
-        registration->set_count == CONVERSATION_BINDINGS_MAX)
+    if ((!known && ++registration->bindings > most) || registration->set_count == CONVERSATION_BINDINGS_MAX)
         return NULL;
     return &registration->set[registration->set_count++];
 }
@@ -258,9 +259,10 @@ static bool set_contact(struct request *request, const struct name_addr *address
                         const struct contact *known, uint64_t seconds, struct registration *registration)
 {
     struct arena *arena = registration->arena;
+    const struct registration_limits *limits = &request->conversation->settings.registrations;
     const struct terms *terms = &registration->terms;
     struct device device = terms_device(terms, address->parameters);
-    struct contact *place = place_for(registration, known, name);
+    struct contact *place = place_for(request, registration, known, name);
     struct name_addr hop = *address;
     struct uri uri;
     if (!place)
@@ -269,7 +271,7 @@ static bool set_contact(struct request *request, const struct name_addr *address
         name_addr_parse(terms->path, &hop, NULL);
     if (!uri_parse(hop.uri, &uri))
         return refused(request, 400, "Bad Path");
-    uint64_t seconds_max = registration->third_party.length ? CORE_EXPIRES_S_MAX : CONVERSATION_EXPIRES_S_MAX;
+    uint64_t seconds_max = registration->third_party.length ? CORE_EXPIRES_S_MAX : limits->expires_s_max;
     seconds = seconds > seconds_max ? seconds_max : seconds;
     *place = (struct contact){
         .name = text_cstring(arena, name), /* at most URI_LENGTH_MAX bytes, which a key part holds */
@@ -323,11 +325,12 @@ static bool take_contact(struct request *request, const struct served *served, s
     const struct contact *known = known_contact(request->conversation, served, name);
     if (out_of_order(request, known))
         return refused(request, 500, "Out Of Order");
-    if (seconds >= CONVERSATION_EXPIRES_S_MIN)
+    uint32_t expires_s_min = request->conversation->settings.registrations.expires_s_min;
+    if (seconds >= expires_s_min)
         return set_contact(request, &address, name, known, seconds, registration);
     if (seconds > 0) {
         request_answer_with(request, 423, "Interval Too Brief", "Min-Expires",
-                            text_format(&request->arena, "%d", CONVERSATION_EXPIRES_S_MIN));
+                            text_number(&request->arena, expires_s_min));
         return false;
     }
     if (known)

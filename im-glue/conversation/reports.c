@@ -67,7 +67,8 @@ bool reports_collect(struct incoming *incoming, struct served *sender)
         !report_find_original(incoming, &imdn, &original) || original.group.length == 0 ||
         !text_equal(original.sender, text_of(sender->address)))
         return false;
-    bool late = original.steps_count && conversation->now.wall_ms - original.steps[0].when_ms > REPORTS_FORGET_MS;
+    bool late = original.steps_count &&
+                conversation->now.wall_ms - original.steps[0].when_ms > conversation->settings.report_life_ms;
     struct collection *collection = late ? NULL : collection_of(conversation, imdn.message_id, sender, original.group);
     struct text key = collection_key(request->user, imdn.kind, &request->arena);
     if (late || !collection_note(collection, key)) {

@@ -5,8 +5,6 @@
 #include "conversation_private.h"
 #include "imdn.h"
 
-#define REPORTS_FORGET_MS 86400000 /* who reports later than a day after is not waited for */
-
 /* One report that waits: its document, and the message that came. */
 struct waiting {
     char *name, *reporter, *message;

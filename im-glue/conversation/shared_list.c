@@ -35,7 +35,7 @@ static void send_to(struct incoming *incoming, struct text address, struct text 
     if (!may_send(incoming, owner, list)) /* what is in it is nobody else's business, nor whether it is one */
         return incoming_refuse(incoming, address, 404, NULL, TEXT("a list that is not the sender's"));
     if (incoming->report && !reports_addressee(incoming, address, &reporter))
-        return incoming_refuse(incoming, address, 403, "100 Function not allowed due to policy",
+        return incoming_refuse(incoming, address, 403, WARNING_FORBIDDEN " Function not allowed due to policy",
                                TEXT("a report of no message from here"));
     if (list->missing_count)
         log_info("lists of a list not followed call-id=%.*s message-id=%.*s list=%.*s missing=%zu",
@@ -52,7 +52,7 @@ bool shared_list_receive(struct incoming *incoming, struct text address)
     case OK: send_to(incoming, address, owner, &list); return true;
     case NOT_FOUND: return false;
     case REFUSED:
-        incoming_refuse(incoming, address, 403, "102 Too many participants", TEXT("too many in the list"));
+        incoming_refuse(incoming, address, 403, WARNING_MANY " Too many participants", TEXT("too many in the list"));
         return true;
     default: request_answer_with(request, 500, "List Not Readable", "Retry-After", TEXT("5")); return true;
     }

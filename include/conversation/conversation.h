@@ -11,18 +11,25 @@
 #include "requester.h"
 #include "sip_agent.h"
 
-#define CONVERSATION_BINDINGS_MAX       10 /* contacts of one user */
-#define CONVERSATION_EXPIRES_S_MIN      60 /* shorter: 423 with Min-Expires */
-#define CONVERSATION_EXPIRES_S_MAX      86400
-#define CONVERSATION_EXPIRES_S          3600                /* when the client asks for nothing */
+#define CONVERSATION_BINDINGS_MAX       10                  /* contacts of one user */
 #define CONVERSATION_BYTES_MAX          ((size_t)512 << 20) /* of requests in progress and of messages on their way */
 #define CONVERSATION_DATAGRAM_BYTES_MAX 1300                /* RFC 3261 §18.1.1, where nobody knows the path's MTU */
+
+/* A contact is silent: keep the message and tell the sender 202, long before his own transaction gives up at 32 s. */
+#define CONVERSATION_ANSWER_MS 10000
 
 #define CONVERSATION_RECORDS_MS 250 /* so little of the trace is lost with the machine, and thousands share a flush */
 
 #define CONVERSATION_LIST_EVENTS_MAX 4 /* names of one package: more than clients in the field use */
 
 #define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
+
+/* Of bindings. Zeros: 60, 86400 and 3600 seconds, CONVERSATION_BINDINGS_MAX. */
+struct registration_limits {
+    uint32_t expires_s_min;            /* shorter: 423 with Min-Expires */
+    uint32_t expires_s_max, expires_s; /* longer is shortened; when the client asks for nothing */
+    size_t contacts_max;               /* of one user: at most CONVERSATION_BINDINGS_MAX */
+};
 
 /* What is kept for who is away. Zeros: as much as there is room for, and so long as senders say. */
 struct deferral_settings {
@@ -80,7 +87,14 @@ struct conversation_settings {
     struct text types_allowed; /* empty: all */
     struct text types_refused; /* whatever is allowed */
     bool block_politely;       /* who is blocked by the rules of a recipient is told that his message has arrived */
-    size_t message_bytes_max;  /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
+    int block_status;          /* else that: 403 or 603; 0: 403 */
+    /* Numbers of OMA warnings that something is not allowed, that there are too many; 0: none is said. */
+    unsigned warning_forbidden, warning_many;
+    struct text orig_parameter; /* of our Route: a core sends the request for its sender's turn; empty: "orig" */
+    int64_t answer_ms;          /* contacts that are silent for longer are away; 0: CONVERSATION_ANSWER_MS */
+    int64_t report_life_ms;     /* reports about a message are taken so long after it; 0: a day */
+    struct registration_limits registrations;
+    size_t message_bytes_max; /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
     enum list_senders list_senders;
     size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */
     bool sha256_first;     /* order of the digest challenges; false: MD5 first */

@@ -81,6 +81,10 @@ struct world {
     size_t actors_count;
     uint64_t connections; /* made so far */
     bool block_politely;
+    int block_status;
+    unsigned warning_forbidden;
+    struct registration_limits registrations;
+    int64_t answer_ms, report_life_ms;
     struct text metrics; /* as they were when the story began */
     bool held;           /* what comes in has no consequences yet */
     struct crash crash;

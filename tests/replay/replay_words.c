@@ -1,4 +1,5 @@
 /* The words of a replay script. tests/replay/README.md explains them. */
+#include <stddef.h>
 #include <stdio.h>
 
 #include "coding.h"
@@ -99,6 +100,54 @@ static void word_cores(struct world *world, struct text line, struct text block)
         world_fail(world, "no range: %.*s", TEXT_ARG(bad));
 }
 
+struct limit {
+    struct text name;
+    size_t offset, size; /* of the member of the world */
+    uint64_t unit;
+};
+
+#define LIMIT(name, member, unit)                                                                                      \
+    {                                                                                                                  \
+        TEXT_INIT(name), offsetof(struct world, member), sizeof(((struct world *)NULL)->member), unit                  \
+    }
+
+static const struct limit limits[] = {
+    LIMIT("messages", messages_per_user, 1),
+    LIMIT("registers", registers_per_user, 1),
+    LIMIT("memory", bytes_max, 1024),
+    LIMIT("polite", block_politely, 1),
+    LIMIT("notices", waiting_notice, 1),
+    LIMIT("block-status", block_status, 1),
+    LIMIT("warning", warning_forbidden, 1),
+    LIMIT("expires-min", registrations.expires_s_min, 1),
+    LIMIT("expires-max", registrations.expires_s_max, 1),
+    LIMIT("expires", registrations.expires_s, 1),
+    LIMIT("contacts", registrations.contacts_max, 1),
+    LIMIT("answer-ms", answer_ms, 1),
+    LIMIT("report-life", report_life_ms, 1000),
+    LIMIT("waiting", deferral.count_max, 1),
+    LIMIT("waiting-bytes", deferral.bytes_max, 1),
+    LIMIT("waiting-bytes-of-all", deferral.all_bytes_max, 1),
+    LIMIT("waiting-413", deferral.full_is_413, 1),
+    LIMIT("silent-deletions", deferral.silent_deletions, 1),
+    LIMIT("urgent-first", deferral.urgent_first, 1),
+    LIMIT("drop-oldest", deferral.drop_oldest, 1),
+    LIMIT("push", deferral.push.count_max, 1),
+    LIMIT("push-bytes", deferral.push.bytes_max, 1),
+};
+
+static void set_limit(struct world *world, const struct limit *limit, uint64_t value)
+{
+    void *member = (char *)world + limit->offset;
+    value *= limit->unit;
+    if (limit->size == sizeof(bool))
+        *(bool *)member = value != 0;
+    else if (limit->size == sizeof(uint32_t))
+        *(uint32_t *)member = (uint32_t)value;
+    else
+        *(uint64_t *)member = value;
+}
+
 /* "limit messages 3", "limit registers 3" a minute for each user, "limit memory 200" KiB; im-glue starts again. */
 static void word_limit(struct world *world, struct text line, struct text block)
 {
@@ -107,37 +156,13 @@ static void word_limit(struct world *world, struct text line, struct text block)
     (void)block;
     if (!text_to_u64(text_trim(line), &most))
         return world_fail(world, "no limit: %.*s", TEXT_ARG(line));
-    if (text_equal(what, TEXT("messages")))
-        world->messages_per_user = (unsigned)most;
-    else if (text_equal(what, TEXT("registers")))
-        world->registers_per_user = (unsigned)most;
-    else if (text_equal(what, TEXT("memory")))
-        world->bytes_max = (size_t)most << 10;
-    else if (text_equal(what, TEXT("polite")))
-        world->block_politely = most != 0;
-    else if (text_equal(what, TEXT("notices")))
-        world->waiting_notice = most != 0;
-    else if (text_equal(what, TEXT("waiting")))
-        world->deferral.count_max = most;
-    else if (text_equal(what, TEXT("waiting-bytes")))
-        world->deferral.bytes_max = most;
-    else if (text_equal(what, TEXT("waiting-bytes-of-all")))
-        world->deferral.all_bytes_max = most;
-    else if (text_equal(what, TEXT("waiting-413")))
-        world->deferral.full_is_413 = most != 0;
-    else if (text_equal(what, TEXT("push")))
-        world->deferral.push.count_max = most;
-    else if (text_equal(what, TEXT("push-bytes")))
-        world->deferral.push.bytes_max = most;
-    else if (text_equal(what, TEXT("drop-oldest")))
-        world->deferral.drop_oldest = most != 0;
-    else if (text_equal(what, TEXT("silent-deletions")))
-        world->deferral.silent_deletions = most != 0;
-    else if (text_equal(what, TEXT("urgent-first")))
-        world->deferral.urgent_first = most != 0;
-    else
-        return world_fail(world, "unknown limit '%.*s'", TEXT_ARG(what));
-    world_restart(world);
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (!text_equal(what, limits[i].name))
+            continue;
+        set_limit(world, &limits[i], most);
+        return world_restart(world);
+    }
+    world_fail(world, "unknown limit '%.*s'", TEXT_ARG(what));
 }
 
 /* "lists members": who may send to the addresses of lists; im-glue starts again. */

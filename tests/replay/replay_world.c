@@ -41,6 +41,12 @@ static void open_conversation(struct world *world)
         .settings_event = TEXT("im-service-settings"),
         .settings_type = TEXT("application/vnd.oma.im.service-settings+xml"),
         .list_events = TEXT("ua-profile, sip-profile"),
+        .block_status = world->block_status,
+        .warning_forbidden = world->warning_forbidden,
+        .warning_many = 102,
+        .registrations = world->registrations,
+        .answer_ms = world->answer_ms,
+        .report_life_ms = world->report_life_ms,
         .report_window_ms = 30000,
         .registrars_watched = TEXT("ims.example.net"),
         .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
@@ -71,6 +77,7 @@ void world_open(struct world *world)
     static const uint8_t key[32] = {7};
     *world = (struct world){.now = {1000000, 1767607200000},
                             .root = TEXT("/xcap-root/"),
+                            .warning_forbidden = 100,
                             .deferral = DEFERRAL_SETTINGS_STANDARD}; /* 2026-01-05T10:00:00Z */
     world->peering.domains_in = TEXT("*");
     arena_init(&world->arena, "replay");
