@@ -252,6 +252,9 @@ static bool take_limits(struct program *program, struct conversation_settings *s
         .expires_s = (uint32_t)from->expires_s,
         .contacts_max = (size_t)from->contacts_max,
     };
+    settings->messages_per_user = (unsigned)from->messages_per_user;
+    settings->registers_per_user = (unsigned)from->registers_per_user;
+    settings->block_politely = from->block_politely;
     settings->answer_ms = from->answer_ms;
     settings->report_life_ms = from->report_life_s * 1000;
     settings->agent.t1_ms = from->t1_ms;
@@ -341,7 +344,6 @@ static bool open_sip(struct program *program)
         .history_bytes_max = (uint64_t)program->settings.history_mib_max << 20,
         .report_window_ms = program->settings.report_window_s * 1000,
         .types_allowed = text_of(program->settings.types_allowed),
-        .block_politely = program->settings.block_politely,
         .types_refused = text_of(program->settings.types_refused),
         .message_bytes_max = (size_t)program->settings.message_bytes_max,
         .settings_event = text_of(program->settings.settings_event),
@@ -352,8 +354,6 @@ static bool open_sip(struct program *program)
         .registrars_watched = text_of(program->settings.registrars_watched),
         .datagram_bytes_max = (size_t)program->settings.datagram_bytes_max,
         .records_ms = CONVERSATION_RECORDS_MS,
-        .messages_per_user = (unsigned)program->settings.messages_per_user,
-        .registers_per_user = (unsigned)program->settings.registers_per_user,
         /* half for what the agent keeps, a quarter each for requests and for messages from the store */
         .bytes_max = (size_t)program->settings.memory_mib_max << 18,
         .agent = SIP_AGENT_SETTINGS_STANDARD,
