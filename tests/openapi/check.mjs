@@ -53,7 +53,7 @@ function judge({ method, path, query, status, type, body, sent }) {
     const response = operation.responses[code];
     if (!response) return [`${where}: no such answer`];
     if (status < 300) used.add(`${method} ${template}`);
-    const media = Object.keys(response.content ?? {}).find((name) => type.startsWith(name));
+    const media = Object.keys(response.content ?? {}).find((name) => type.startsWith(name.replace(/\*$/, "")));
     if (body && !media) found.push(`${where}: answers ${type}`);
     if (media === "application/json") {
         const judgeBody = check(pointer("paths", template, method, "responses", code, "content", media, "schema"));

@@ -201,7 +201,7 @@ static void bad_bodies_are_refused_in_a_sentence(void **state)
 static void unknown_paths_and_methods_are_refused(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/",
+    static const char *const paths[] = {"/page",
                                         "/api/v1",
                                         "/api/v1/",
                                         "/api/v1/users/",
@@ -218,6 +218,18 @@ static void unknown_paths_and_methods_are_refused(void **state)
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/%zz"), 400);
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/%ff"), 400);
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users?after=%00"), 400);
+}
+
+/* Not at the policy port, where IM servers ask. */
+static void the_page_is_at_the_root_of_the_admin_port(void **state)
+{
+    (void)state;
+    struct answer page = ASK_ADMIN(fixture, "GET", "/");
+    assert_int_equal(page.status, 200);
+    assert_text(answer_header(&page, "Content-Type", 0), "text/html; charset=utf-8");
+    assert_int_equal(ASK_ADMIN(fixture, "GET", "/admin.js?x=1").status, 200);
+    assert_error(ASK_ADMIN(fixture, "PUT", "/admin.css"), 405);
+    assert_error(ASK_ADMIN(fixture, "GET", "/", NULL, {"Host: xdms.example"}), 403);
 }
 
 static void a_web_page_is_kept_out(void **state)
@@ -416,6 +428,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_contacts_of_a_deleted_user_go_with_him, begin, end),
         cmocka_unit_test_setup_teardown(bad_bodies_are_refused_in_a_sentence, begin, end),
         cmocka_unit_test_setup_teardown(unknown_paths_and_methods_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(the_page_is_at_the_root_of_the_admin_port, begin, end),
         cmocka_unit_test_setup_teardown(a_web_page_is_kept_out, begin, end),
         cmocka_unit_test_setup_teardown(a_token_is_asked_for_when_there_is_one, begin_with_token, end),
         cmocka_unit_test_setup_teardown(a_group_is_put_shown_listed_and_deleted, begin, end),

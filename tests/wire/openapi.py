@@ -61,6 +61,10 @@ def admin_exchanges(ask, folder):
     ask("GET", "/api/v1/users/bob/groups", expect=200)
     ask("GET", "/api/v1/users/%20/groups", expect=404)
     ask("GET", "/api/v1/users/nobody/groups", expect=404)
+    ask("GET", "/api/v1/users/alice/documents?limit=1", expect=200)
+    ask("GET", "/api/v1/users/nobody/documents", expect=404)
+    ask("GET", f"/api/v1/documents/{harness.GROUPS}%2Fusers%2Fsip:alice@example.com%2Fteam", expect=200)
+    ask("GET", "/api/v1/documents/none", expect=404)
     search = {"target": "org.openmobilealliance.groups/users/", "max": 1,
               "query": 'for $g in collection("org.openmobilealliance.groups/users/")/group/list-service return <g>{$g/@uri}</g>'}
     ask("POST", "/api/v1/search", json.dumps(search), expect=200)

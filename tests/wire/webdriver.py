@@ -24,13 +24,15 @@ def public_key_hash(certificate):
 
 
 class Chromium:
-    def __init__(self, log_path, certificate):
+    def __init__(self, log_path, certificate=None):
         self.session = None
         self.log = open(log_path, "wb")
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=self.log)
         try:
             self.base = f"http://127.0.0.1:{self.read_port()}"
-            options = [*OPTIONS, f"--ignore-certificate-errors-spki-list={public_key_hash(certificate)}"]
+            options = [*OPTIONS]
+            if certificate:
+                options.append(f"--ignore-certificate-errors-spki-list={public_key_hash(certificate)}")
             answer = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": {
                 "binary": "/usr/bin/chromium", "args": options}}}})
             self.session = answer["sessionId"]
@@ -88,9 +90,23 @@ class Page:
     def click(self, selector):
         self.ask("POST", f"/element/{self.find(selector)}/click", {})
 
+    def press(self, *keys):
+        """One after the other, wherever the focus is."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
+    def run(self, script, *arguments):
+        return self.ask("POST", "/execute/sync", {"script": script, "args": arguments})
+
+    def go(self, url):
+        self.ask("POST", "/url", {"url": url})
+
+    def picture(self, path):
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.ask("GET", "/screenshot")))
+
     def texts(self, selector):
-        script = "return [...document.querySelectorAll(arguments[0])].map(element => element.textContent)"
-        return self.ask("POST", "/execute/sync", {"script": script, "args": [selector]})
+        return self.run("return [...document.querySelectorAll(arguments[0])].map(element => element.textContent)", selector)
 
     def wait_for(self, selector, wanted):
         """Until the texts of these elements are the wanted ones."""

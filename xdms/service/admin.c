@@ -37,6 +37,8 @@ static const struct admin_route routes[] = {
     {"DELETE", "/api/v1/groups/*", admin_group_delete, 0},
     {"GET", "/api/v1/messages/*", admin_message_show, 0, .parameters = "limit"},
     {"GET", "/api/v1/users/*/groups", admin_user_groups, 0, .waits = true},
+    {"GET", "/api/v1/users/*/documents", admin_user_documents, 0, .parameters = "after limit"},
+    {"GET", "/api/v1/documents/*", admin_document_show, 0},
     {"POST", "/api/v1/search", admin_search, ADMIN_JSON_MAX},
     {"POST", "/api/v1/reindex", admin_reindex, ADMIN_JSON_MAX},
     {"POST", "/api/v1/backup", admin_backup, ADMIN_JSON_MAX},
@@ -47,6 +49,9 @@ static const struct admin_route routes[] = {
     {"GET", "/api/v1/openapi.json", admin_openapi, 0, true},
 };
 
+/* Its files need no token: they hold nothing, and ask for it. */
+static const struct admin_route page_route = {"GET", "/", admin_page, 0};
+
 #define ROUTES_COUNT (sizeof(routes) / sizeof(routes[0]))
 
 static struct admin_call *call_new(struct service *service, struct http_request *request, enum service_port port);
@@ -54,6 +59,7 @@ static bool preview(struct admin_call *call, struct http_response *response);
 static enum http_progress handle(struct admin_call *call, struct http_response *response);
 static enum http_progress answer(struct admin_call *call);
 static bool admit(struct admin_call *call);
+static bool find_page(struct admin_call *call);
 static bool find_route(struct admin_call *call);
 static bool path_matches(struct text pattern, struct text path, struct text *argument_out);
 static void finish(const struct admin_call *call);
@@ -150,8 +156,24 @@ static void finish(const struct admin_call *call)
                     call->port == SERVICE_ADMIN ? TEXT("admin") : TEXT("policy"), TEXT(""), call->began_us);
 }
 
+static bool find_page(struct admin_call *call)
+{
+    struct text method = call->request->method;
+    call->route = &page_route;
+    if (text_equal(method, TEXT("GET")) || text_equal(method, TEXT("HEAD")))
+        return true;
+    call->route = NULL;
+    admin_error(call, 405, TEXT("This method is not allowed here."));
+    http_response_header(call->response, "Allow", TEXT("GET, HEAD"));
+    return false;
+}
+
 static bool admit(struct admin_call *call)
 {
+    struct text path, query;
+    text_cut(call->request->target, '?', &path, &query);
+    if (call->port == SERVICE_ADMIN && admin_page_has(path))
+        return admin_check_page(call) && find_page(call);
     bool known = call->port == SERVICE_ADMIN ? admin_check_caller(call) : admin_check_asker(call);
     return known && find_route(call);
 }

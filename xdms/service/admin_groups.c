@@ -27,9 +27,8 @@ enum http_progress admin_group_show(struct admin_call *call)
     const struct usage *usage = usage_find(documents_usages(call->service->documents), found.key.usage);
     /* the response outlives the usage */
     struct text type = usage ? text_copy(call->request->arena, usage->mime) : TEXT("application/xml");
-    respond_document(call->response, 200, type, found.bytes);
+    admin_document(call, type, found.bytes);
     http_response_header(call->response, "ETag", document_etag(found.version, call->request->arena));
-    http_response_header(call->response, "Cache-Control", TEXT("private, no-cache"));
     return HTTP_DONE;
 }
 

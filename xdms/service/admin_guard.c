@@ -69,24 +69,57 @@ static bool host_is_loopback(struct text host)
     return true;
 }
 
-/* Without a token the loopback interface is the guard, or a certificate, and any page in a browser can use these: such
- * a request carries Origin, or, after a name was rebound to 127.0.0.1, the name in Host. */
-bool admin_check_caller(struct admin_call *call)
+/* Without a token the loopback interface is the guard, or a certificate. */
+static const char *refuse_place(const struct admin_call *call)
 {
-    struct text value;
-    if (call->service->settings.admin_token.length)
-        return check_token(call, call->service->settings.admin_token, "admin");
-    const char *refusal = NULL;
-    bool is_certified = call->request->client_names_count > 0;
-    if (!is_certified && !http_peer_is_loopback(call->request->peer))
-        refusal = "Without an admin token only this machine, or who shows a certificate, may use the admin API.";
-    else if (http_header(call->request, "Origin", &value))
-        refusal = "Without an admin token no web page may use the admin API.";
-    else if (!is_certified && http_header(call->request, "Host", &value) && !host_is_loopback(value))
-        refusal = "Without an admin token the admin API is reached by a loopback address only.";
+    struct text host;
+    if (call->request->client_names_count > 0)
+        return NULL;
+    if (!http_peer_is_loopback(call->request->peer))
+        return "Without an admin token only this machine, or who shows a certificate, may use the admin API.";
+    if (http_header(call->request, "Host", &host) && !host_is_loopback(host)) /* a name that was rebound to 127.0.0.1 */
+        return "Without an admin token the admin API is reached by a loopback address only.";
+    return NULL;
+}
+
+/* Our own page, at the address by which this request came: any other page in a browser of this machine could send such
+ * requests, too. Browsers say where a page is from by Origin, or by Sec-Fetch-Site. */
+static bool is_by_other_page(const struct admin_call *call)
+{
+    const struct http_request *request = call->request;
+    struct text origin, site, host = {0};
+    http_header(request, "Host", &host);
+    if (http_header(request, "Sec-Fetch-Site", &site) && !text_equal(site, TEXT("none")) &&
+        !text_equal(site, TEXT("same-origin")))
+        return true;
+    struct text own = text_format(request->arena, "%s://%.*s", request->is_tls ? "https" : "http", TEXT_ARG(host));
+    return http_header(request, "Origin", &origin) && (host.length == 0 || !text_equal_nocase(origin, own));
+}
+
+static bool check_place(struct admin_call *call)
+{
+    const char *refusal = refuse_place(call);
     if (refusal)
         admin_error(call, 403, text_of(refusal));
     return !refusal;
+}
+
+bool admin_check_caller(struct admin_call *call)
+{
+    if (call->service->settings.admin_token.length)
+        return check_token(call, call->service->settings.admin_token, "admin");
+    if (!check_place(call))
+        return false;
+    bool other = is_by_other_page(call);
+    if (other)
+        admin_error(call, 403, TEXT("Without an admin token no other web page may use the admin API."));
+    return !other;
+}
+
+/* It holds nothing of anybody, and asks for the token that the API wants. */
+bool admin_check_page(struct admin_call *call)
+{
+    return call->service->settings.admin_token.length || check_place(call);
 }
 
 static bool peer_may_ask(const struct admin_call *call)

@@ -15,6 +15,14 @@ enum http_progress admin_answer(struct admin_call *call, int status, json_t *bod
     return HTTP_DONE;
 }
 
+void admin_document(struct admin_call *call, struct text type, struct text bytes)
+{
+    respond_document(call->response, 200, type, bytes);
+    http_response_header(call->response, "Content-Security-Policy",
+                         TEXT("default-src 'none'; frame-ancestors 'none'; sandbox"));
+    http_response_header(call->response, "Cache-Control", TEXT("private, no-cache"));
+}
+
 enum http_progress admin_error(struct admin_call *call, int status, struct text sentence)
 {
     return admin_answer(call, status, json_pack("{s:o}", "error", admin_string(call, sentence)));

@@ -5,8 +5,6 @@
 
 enum http_progress admin_openapi(struct admin_call *call)
 {
-    respond_document(call->response, 200, TEXT("application/json"),
-                     (struct text){(const char *)openapi_json, sizeof(openapi_json)});
-    http_response_header(call->response, "Cache-Control", TEXT("private, no-cache"));
+    admin_document(call, TEXT("application/json"), (struct text){(const char *)openapi_json, sizeof(openapi_json)});
     return HTTP_DONE;
 }

@@ -47,16 +47,25 @@ admin_handler_fn admin_user_erase, admin_erasures;
 admin_handler_fn admin_queue, admin_user_queue, admin_queue_drop, admin_queue_retry;
 admin_handler_fn admin_backup, admin_import;
 admin_handler_fn admin_search, admin_user_groups, admin_reindex;
+admin_handler_fn admin_user_documents, admin_document_show, admin_page;
 admin_handler_fn decide_get, decide_post, explain_get, admin_openapi;
 
-/* admin_guard.c. May whoever asks use the admin API, and may he ask at the policy port? False: that was answered. */
+/* admin_guard.c. May whoever asks use the admin API, see its page, or ask at the policy port? False: that was
+ * answered. */
 bool admin_check_caller(struct admin_call *call);
+bool admin_check_page(struct admin_call *call);
 bool admin_check_asker(struct admin_call *call);
 
 /* All answer and return HTTP_DONE. `body` is taken over. */
 enum http_progress admin_answer(struct admin_call *call, int status, json_t *body);
 enum http_progress admin_error(struct admin_call *call, int status, struct text sentence);
 enum http_progress admin_refused(struct admin_call *call, enum status status, const struct refusal *refusal);
+
+/* A document as it is stored: whatever it holds, no browser makes a page of it that runs anything here. */
+void admin_document(struct admin_call *call, struct text type, struct text bytes);
+
+/* admin_page.c. Is there a file of the page at that path? */
+bool admin_page_has(struct text path);
 
 /* False when the request was answered already: no JSON object, or it has another member than `members`, which are
  * separated by spaces; NULL: the caller judges them. Freed with json_decref. */
