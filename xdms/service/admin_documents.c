@@ -1,4 +1,6 @@
 /* Documents by the admin API: what a user has, and one as it is stored. */
+#include <assert.h>
+
 #include "clock.h"
 #include "service_admin.h"
 #include "xcap_target.h"
@@ -114,6 +116,7 @@ enum http_progress admin_document_show(struct admin_call *call)
         return admin_error(call, 404, TEXT("There is no such document."));
     if (status != OK)
         return admin_refused(call, status, &refusal);
+    assert(place.usage);
     admin_document(call, text_copy(call->request->arena, place.usage->mime), found.bytes);
     http_response_header(call->response, "ETag", document_etag(found.version, call->request->arena));
     return HTTP_DONE;
