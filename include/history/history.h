@@ -60,6 +60,9 @@ enum status history_oldest(const struct documents *documents, struct text owner,
 size_t history_remove(struct text owner, const struct text *references, size_t count, struct text who,
                       struct arena *arena, struct commit *commits);
 
+/* All of an owner, waiting inside, HISTORY_REMOVE_MAX at a time. */
+enum status history_erase(const struct documents *documents, struct text owner, struct text who);
+
 /* The same for entries whose time is over, whoever the owners are; looks at nothing else. `more_out`: call again when
  * they are done. */
 enum status history_expire(const struct documents *documents, int64_t now_ms, struct arena *arena,

@@ -10,6 +10,7 @@
 #include "assert_text.h"
 #include "deferred.h"
 #include "fate.h"
+#include "history.h"
 #include "service_tests.h"
 
 #define LIST "/xcap-root/org.openmobilealliance.deferred-list/users/sip:alice@example.com/deferred-list"
@@ -322,6 +323,36 @@ static void a_user_is_erased_and_the_record_stays(void **state)
     assert_int_equal(ASK_ADMIN(fixture, "GET", "/api/v1/users/bob").status, 200);
 }
 
+static void write_history(struct text owner, int entries)
+{
+    struct arena *arena = &fixture->arena;
+    for (int i = 0; i < entries; i++) {
+        struct history_entry entry = {.owner = owner, .when_ms = 1767607200000 + i, .until_ms = 4000000000000};
+        history_name(&entry, TEXT("hello"), arena);
+        struct commit commits[] = {history_commit_message(TEXT("hello"), arena), history_commit(&entry, arena)};
+        assert_int_equal(document_internal_commit(fixture->documents, commits, 2), OK);
+    }
+}
+
+static uint64_t history_count(struct text owner)
+{
+    struct history_figures figures;
+    assert_int_equal(history_figures(fixture->documents, owner, &figures), OK);
+    return figures.count;
+}
+
+static void an_account_takes_its_history_along(void **state)
+{
+    (void)state;
+    write_history(ALICE, HISTORY_REMOVE_MAX + 1);
+    write_history(BOB, 1);
+    defer(ALICE, "one");
+    assert_int_equal(ASK_ADMIN(fixture, "DELETE", "/api/v1/users/alice").status, 204);
+    assert_int_equal(history_count(ALICE), 0);
+    assert_int_equal(history_count(BOB), 1);
+    assert_int_equal(waiting(ALICE), 1);
+}
+
 static void erasures_go_on_only_after_what_a_page_named(void **state)
 {
     static const char *const wrong[] = {"", "nonsense", "7fffff", "7ffffe646a1b2c3d0011223344556677Z", "..", "%00"};
@@ -345,6 +376,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_parameter_that_is_not_known_drops_nothing, begin, end),
         cmocka_unit_test_setup_teardown(who_has_neither_account_nor_messages_is_not_found, begin, end),
         cmocka_unit_test_setup_teardown(a_user_is_erased_and_the_record_stays, begin, end),
+        cmocka_unit_test_setup_teardown(an_account_takes_its_history_along, begin, end),
         cmocka_unit_test_setup_teardown(erasures_go_on_only_after_what_a_page_named, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,26 @@ enum status history_oldest(const struct documents *documents, struct text owner,
     return status;
 }
 
+enum status history_erase(const struct documents *documents, struct text owner, struct text who)
+{
+    const struct history_figures page = {.count = HISTORY_REMOVE_MAX};
+    enum status status = OK;
+    size_t count = 1;
+    while (status == OK && count) {
+        struct text *references;
+        struct arena arena;
+        arena_init(&arena, "history");
+        status = history_oldest(documents, owner, &page, &arena, &references, &count);
+        if (status == OK && count) {
+            struct commit *commits = arena_array(&arena, struct commit, count * HISTORY_REMOVE_COMMITS);
+            size_t commits_count = history_remove(owner, references, count, who, &arena, commits);
+            status = document_internal_commit(documents, commits, commits_count);
+        }
+        arena_clear(&arena);
+    }
+    return status;
+}
+
 enum status history_expire(const struct documents *documents, int64_t now_ms, struct arena *arena,
                            struct commit **commits_out, size_t *commits_count_out, bool *more_out)
 {

@@ -1,6 +1,7 @@
 /* Users by the admin API: made, changed, listed, and deleted with the contacts they have registered. */
 #include "clock.h"
 #include "deferred.h"
+#include "history.h"
 #include "service_admin.h"
 
 #define USER_MEMBERS  "password displayName aliases addAliases removeAliases keepSeconds roles"
@@ -203,6 +204,8 @@ enum http_progress admin_user_delete(struct admin_call *call)
     enum status status = user_delete(call->service->documents, address, who);
     if (status == OK || status == NOT_FOUND) {
         enum status cleared = delete_bindings(call, address);
+        if (cleared == OK) /* nobody of the same name later is to read what they wrote */
+            cleared = history_erase(call->service->documents, address, who);
         struct commit gone = deferred_look(address, DEFERRED_LOOK_GONE, call->request->arena);
         if (cleared == OK)
             cleared = document_internal_commit(call->service->documents, &gone, 1);
