@@ -13,7 +13,7 @@
 #define THREADS       1     /* monitoring asks a few times a minute */
 #define STUCK_MS      15000 /* the loop turns once a second: a disk or a list holds it, and what comes in waits */
 #define NEVER_TURNED  0
-#define FIGURES_COUNT 18
+#define FIGURES_COUNT 19
 
 struct port {
     struct http_server *server;
@@ -62,6 +62,8 @@ static void register_metrics(struct port *port)
         {"im_glue_searches_in_progress", "Messages that wait for DNS."},
         {"im_glue_dns_answers", "Answers of DNS that are remembered."},
         {"im_glue_queued_bytes", "Bytes that peers have not read yet."},
+        {"im_glue_datagrams_dropped",
+         "Requests over UDP that the kernel dropped: more came than could even be refused."},
     };
     for (size_t i = 0; i < FIGURES_COUNT; i++)
         port->figures[i] = metric_gauge(figures[i][0], "", figures[i][1]);
@@ -128,6 +130,7 @@ void port_tell(struct port *port, const struct conversation *conversation, const
         figures.searches,
         figures.dns_answers,
         transport_queued_bytes(transport),
+        transport_dropped(transport),
     };
     for (size_t i = 0; i < FIGURES_COUNT; i++)
         metric_set(port->figures[i], (int64_t)values[i]);

@@ -279,6 +279,11 @@ void transport_flush(struct transport *transport)
     udp_flush(transport);
 }
 
+size_t transport_dropped(const struct transport *transport)
+{
+    return udp_dropped(transport);
+}
+
 void transport_disconnect(struct transport *transport, uint64_t connection)
 {
     tcp_disconnect(transport, connection);

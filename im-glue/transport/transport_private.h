@@ -60,8 +60,9 @@ struct transport {
     struct listener listeners[FLOW_KINDS]; /* by kind */
     uint16_t port;
     int udp_fd, timer_fd, wake_fd;
-    int answers_fd;     /* answers over UDP; -1: they come by udp_fd, too */
-    sa_family_t family; /* of the sockets */
+    int answers_fd;      /* answers over UDP; -1: they come by udp_fd, too */
+    int64_t requests_us; /* clock_thread_us, when requests were fetched last */
+    sa_family_t family;  /* of the sockets */
     uint64_t last_connection;
     struct connection *by_number, *by_peer;
     struct connection_list idle;
@@ -89,6 +90,7 @@ bool udp_open(struct transport *transport, const struct flow *address);
 void udp_close(struct transport *transport);
 void udp_send(struct transport *transport, const struct flow *flow, struct text bytes); /* at udp_flush at the latest */
 void udp_flush(struct transport *transport);
+size_t udp_dropped(const struct transport *transport);
 
 /* channel.c: the bytes of a connection, through TLS or not, as recv and send have them. */
 ssize_t channel_read(struct connection *connection, char *bytes, size_t size);

@@ -5,25 +5,32 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define DATAGRAM_MAX 65536     /* the largest that UDP carries */
+#define APART        1088      /* so that the beginnings of datagrams do not share lines of the processor's cache */
 #define BATCH_MAX    32        /* datagrams of one call; more only adds latency to the first */
 #define BUFFER_BYTES (4 << 20) /* kernel queue: what arrives while the store is busy must not be lost */
 
-/* Of one turn: connections want theirs. Requests are fetched no faster than four for each that is worked off in a turn:
- * were it more, refusing the others would take the time of those. What is too much even for that the kernel drops, and
- * its sender repeats. */
+/* Of one turn: connections want theirs. */
 #define ANSWER_BATCHES_MAX  64
-#define REQUEST_BATCHES_MAX 8
+#define REQUEST_BATCHES_MAX 16
+
+/* Fetching requests takes a tenth of the processor time at most, or refusing those that are too many would take that of
+ * the others. What is too much even for that the kernel drops, and its sender repeats it. But always a few more than
+ * are worked off in a turn, so that they wait here, where each source has its turn. */
+#define REQUEST_BATCHES_MIN 3
+#define REQUESTS_SHARE      10
 
 struct udp_batch {
     struct mmsghdr headers[BATCH_MAX];
     struct iovec vectors[BATCH_MAX];
     struct sockaddr_storage peers[BATCH_MAX];
-    char bytes[BATCH_MAX][DATAGRAM_MAX];
+    char bytes[BATCH_MAX][DATAGRAM_MAX + APART];
 };
 
 /* Datagrams that go out together. */
@@ -142,10 +149,19 @@ static int take_batch(struct transport *transport, int fd)
     return count;
 }
 
-static void take(struct transport *transport, int fd, int batches)
+static void take_answers(struct transport *transport)
 {
-    for (int i = 0; i < batches && take_batch(transport, fd) == BATCH_MAX; i++)
+    for (int i = 0; i < ANSWER_BATCHES_MAX && take_batch(transport, transport->answers_fd) == BATCH_MAX; i++)
         continue;
+}
+
+static void take_requests(struct transport *transport)
+{
+    int64_t begin_us = clock_thread_us(), until_us = begin_us + (begin_us - transport->requests_us) / REQUESTS_SHARE;
+    for (int i = 1; i <= REQUEST_BATCHES_MAX && take_batch(transport, transport->udp_fd) == BATCH_MAX; i++)
+        if (i >= REQUEST_BATCHES_MIN && clock_thread_us() > until_us)
+            break;
+    transport->requests_us = clock_thread_us();
 }
 
 /* Answers first, whichever socket has something: they end what is in progress. */
@@ -154,9 +170,18 @@ static void on_readable(void *context, int fd, unsigned events)
     struct transport *transport = context;
     (void)events;
     if (transport->answers_fd >= 0)
-        take(transport, transport->answers_fd, ANSWER_BATCHES_MAX);
+        take_answers(transport);
     if (fd == transport->udp_fd)
-        take(transport, fd, REQUEST_BATCHES_MAX);
+        take_requests(transport);
+}
+
+size_t udp_dropped(const struct transport *transport)
+{
+    uint32_t figures[SK_MEMINFO_VARS] = {0};
+    socklen_t length = sizeof(figures);
+    if (getsockopt(transport->udp_fd, SOL_SOCKET, SO_MEMINFO, figures, &length) != 0)
+        return 0;
+    return figures[SK_MEMINFO_DROPS];
 }
 
 /* A full queue of the kernel is a lost datagram, which SIP sends again; another error will not go away by that. */

@@ -16,6 +16,7 @@ struct instant clock_now(void);
 int64_t clock_wall_ms(void);      /* since 1970-01-01T00:00:00Z; may jump */
 int64_t clock_monotonic_ms(void); /* never goes back */
 int64_t clock_monotonic_us(void); /* for measuring */
+int64_t clock_thread_us(void);    /* processor time of this thread so far: what it did, not how long it waited */
 
 /* clock_monotonic_ms, up to 10 ms late and several times cheaper: for deadlines that are moved all the time. */
 int64_t clock_monotonic_coarse_ms(void);

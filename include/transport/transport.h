@@ -66,6 +66,8 @@ void transport_flush(struct transport *transport); /* datagrams go out together:
 size_t transport_connections(const struct transport *transport, enum flow_kind kind);
 bool transport_speaks_ipv6(const struct transport *transport); /* datagrams, too */
 size_t transport_queued_bytes(const struct transport *transport);
+/* Requests over UDP that the kernel has dropped, since more came than could even be refused. */
+size_t transport_dropped(const struct transport *transport);
 
 /* What was sent before is still delivered, if the peer reads it soon. */
 void transport_disconnect(struct transport *transport, uint64_t connection);

@@ -161,9 +161,19 @@ static void the_monotonic_clock_does_not_go_back(void **state)
     assert_true(clock_wall_ms() > NEW_YEAR_2026_MS / 2);
 }
 
+static void the_time_of_a_thread_is_what_it_does(void **state)
+{
+    int64_t begin_us = clock_thread_us();
+    (void)state;
+    while (clock_thread_us() < begin_us + 1000) /* ends only if it goes on */
+        continue;
+    assert_true(clock_thread_us() >= begin_us + 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_time_of_a_thread_is_what_it_does),
         cmocka_unit_test(times_are_written_in_both_formats),
         cmocka_unit_test(times_outside_four_digit_years_become_the_nearest_inside),
         cmocka_unit_test(dates_are_read_with_any_offset),

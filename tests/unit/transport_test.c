@@ -236,6 +236,7 @@ static void answers_have_a_queue_of_their_own(void **state)
     run_until(1, 0, 0, 0);
     assert_true(text_starts_with(builder_text(&seen.bytes), answer));
     run_until(MANY, 0, 0, 0); /* requests have not been forgotten */
+    assert_true(transport_dropped(transport) > 0 && transport_dropped(transport) < MORE_THAN_FITS);
     close(peer);
 }
 

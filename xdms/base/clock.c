@@ -40,12 +40,22 @@ int64_t clock_monotonic_coarse_ms(void)
     return read_clock_ms(CLOCK_MONOTONIC_COARSE);
 }
 
-int64_t clock_monotonic_us(void)
+static int64_t read_clock_us(clockid_t clock)
 {
     struct timespec now;
-    int error = clock_gettime(CLOCK_MONOTONIC, &now);
+    int error = clock_gettime(clock, &now);
     assert(error == 0);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    return read_clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_thread_us(void)
+{
+    return read_clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* As gmtime_r for years from 0, which takes a lock of the whole process. Counted in days from 1 March of year 0, so
