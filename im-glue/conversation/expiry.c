@@ -175,8 +175,9 @@ static void run_ended(struct conversation *conversation)
     if (expiry->telling || conversation->now.monotonic_ms < expiry->ended_at_ms)
         return;
     expiry->ended_at_ms = conversation->now.monotonic_ms + ENDED_LOOK_MS;
-    struct work *work = work_new(conversation, ENDED_PAGE * (DEFERRED_END_COMMITS + ENDED_COMMITS), told);
-    if (deferred_ended(conversation->documents, NULL, ENDED_PAGE, &work->arena, &page) == OK) {
+    struct work *work = work_new(conversation, 0, told);
+    if (deferred_ended(conversation->documents, NULL, ENDED_PAGE, &work->arena, &page) == OK && page.count) {
+        work->commits = arena_array(&work->arena, struct commit, page.count * (DEFERRED_END_COMMITS + ENDED_COMMITS));
         tell_those(work, &page);
         for (size_t i = 0; i < page.count; i++) {
             struct commit *removal = &work->commits[work->count];

@@ -402,6 +402,14 @@ static void count_end(const struct work *work)
         message_count(carry->group, carry->content, MESSAGE_EXPIRED);
 }
 
+/* The record of what was delivered is gone, so that nobody is to be told. */
+static bool may_have_ended(const struct work *work)
+{
+    const struct carry *carry = work->details;
+    bool gone = work->count && work->commits[0].deletion && work->commits[0].status == OK;
+    return !carry->kept && !gone;
+}
+
 /* A message that stays in the store although it should have left would be sent twice: the same order as for failures.
  */
 static void carry_on(struct conversation *conversation, struct work *work)
@@ -412,7 +420,8 @@ static void carry_on(struct conversation *conversation, struct work *work)
         served->kept_relays--;
     else
         served->flushing = false;
-    expiry_note_ended(conversation);
+    if (may_have_ended(work))
+        expiry_note_ended(conversation);
     count_end(work);
     if (carry->delivered && work->commits[0].status == CONFLICT)
         trace_late(conversation, carry->delivered);

@@ -102,7 +102,7 @@ struct store *store_open_lmdb(const char *folder, struct arena *arena, struct te
 
 /* Wrappers for tests, which own `inner`. */
 enum store_call {
-    STORE_CALL_READ,   /* store_get, store_get_claims, store_head, store_tally */
+    STORE_CALL_READ,   /* store_get, store_get_claims, store_head, store_tally, store_first_tally */
     STORE_CALL_COMMIT, /* store_commit, store_submit: all commits of the call */
     STORE_CALL_FIND,
     STORE_CALL_LIST,
@@ -174,6 +174,9 @@ struct tally {
     uint64_t weight; /* of all */
 };
 enum status store_tally(struct store *store, struct text kind, struct text value, struct tally *tally_out);
+
+/* The first value, in byte order, that anybody holds of a counted kind. NOT_FOUND: nobody holds any. */
+enum status store_first_tally(struct store *store, struct text kind, struct arena *arena, struct text *value_out);
 
 struct key_page {
     struct document_key *keys;

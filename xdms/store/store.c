@@ -109,6 +109,12 @@ enum status store_tally(struct store *store, struct text kind, struct text value
     return store->engine->tally(store->state, kind, value, tally_out);
 }
 
+enum status store_first_tally(struct store *store, struct text kind, struct arena *arena, struct text *value_out)
+{
+    *value_out = (struct text){0};
+    return store->engine->first_tally(store->state, kind, arena, value_out);
+}
+
 static size_t page_limit(size_t limit)
 {
     if (limit == 0)

@@ -15,6 +15,7 @@ struct store_engine {
                         struct document_key *key_out);
     enum status (*tally)(void *state, struct text kind, struct text value,
                          struct tally *tally_out); /* zeros at first */
+    enum status (*first_tally)(void *state, struct text kind, struct arena *arena, struct text *value_out);
     enum status (*list)(void *state, const struct document_key *prefix, const struct document_key *after, size_t limit,
                         struct arena *arena, struct key_page *page_out);
     enum status (*holders)(void *state, struct text kind, struct text value_prefix, const struct text *after_value,

@@ -384,6 +384,20 @@ static enum status memory_tally(void *state, struct text kind, struct text value
     return OK;
 }
 
+static enum status memory_first_tally(void *state, struct text kind, struct arena *arena, struct text *value_out)
+{
+    struct memory *memory = state;
+    const struct counted wanted = {.kind = kind};
+    pthread_mutex_lock(&memory->lock);
+    size_t position = sorted_position(&memory->counted, &wanted);
+    const struct counted *first = position < memory->counted.count ? memory->counted.items[position] : NULL;
+    bool found = first && text_equal(first->kind, kind);
+    if (found)
+        *value_out = text_copy(arena, first->value);
+    pthread_mutex_unlock(&memory->lock);
+    return found ? OK : NOT_FOUND;
+}
+
 /* False when the page is full. */
 static bool page_take(struct key_page *page, const struct stored *stored, size_t limit, struct arena *arena)
 {
