@@ -447,8 +447,9 @@ bool incoming_is_own(const struct incoming *incoming, struct text canonical); /*
 struct group_sender incoming_asks_group(const struct incoming *incoming);     /* may he send this to a group? */
 void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
 /* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
-#define WARNING_FORBIDDEN "100" /* beginnings of OMA warnings, which settings change */
-#define WARNING_MANY      "102"
+#define WARNING_FORBIDDEN   "100" /* beginnings of OMA warnings, which settings change */
+#define WARNING_MANY        "102"
+#define WARNING_NO_MESSAGES WARNING_FORBIDDEN " Function not allowed due to user authorisation"
 void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
                      struct text detail);
 

@@ -87,6 +87,8 @@ static void plan_user(struct fan_out *fan_out, struct plan plan, const struct us
     struct conversation *conversation = incoming->request->conversation;
     struct group_decision decision;
     struct text address = user->address;
+    if (user->no_messages)
+        return fan_out_note(fan_out, plan.group, address, FATE_REFUSED, TEXT("403 he is without messages"));
     if (group_decide(conversation->groups, address, &incoming->sender, &incoming->request->arena, &decision) != OK)
         return fan_out_note(fan_out, plan.group, address, FATE_FAILED, TEXT("500 rules not readable"));
     if (decision.verdict == GROUP_BLOCK)

@@ -175,6 +175,13 @@ struct group_sender incoming_asks_group(const struct incoming *incoming)
     return sender;
 }
 
+static void refuse_without_messages(struct incoming *incoming)
+{
+    struct arena *arena = &incoming->request->arena;
+    struct text recipient = uri_canonical(arena, sip_request_uri(incoming->request->message, arena));
+    incoming_refuse(incoming, recipient, 403, WARNING_NO_MESSAGES, TEXT("its sender is without messages"));
+}
+
 static bool check_sender(struct incoming *incoming)
 {
     struct request *request = incoming->request;
@@ -185,6 +192,8 @@ static bool check_sender(struct incoming *incoming)
     incoming->anonymous = incoming_hides_sender(request->message, &request->arena);
     if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
+    if (request->who.no_messages)
+        return refuse_without_messages(incoming), false;
     if (is_too_private(request))
         return request_answer(request, 500, "Privacy Not Possible"), false;
     return true;

@@ -188,6 +188,8 @@ static void to_user(struct incoming *incoming, struct text address)
         return incoming_refuse(incoming, address, 404, NULL, TEXT("no such user"));
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
+    if (user.no_messages)
+        return incoming_refuse(incoming, address, 403, WARNING_NO_MESSAGES, TEXT("he is without messages"));
     if (isc_take_own(incoming, served_get(conversation, address)))
         return;
     if (group_decide(conversation->groups, address, &incoming->sender, &request->arena, &decision) != OK)

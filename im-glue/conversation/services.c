@@ -234,6 +234,8 @@ void services_receive(struct request *request, struct text target)
     case NOT_FOUND: return request_answer(request, 403, "No User Of This Server");
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
+    if (user.no_messages)
+        return request_answer(request, 403, "No Messages For This User");
     wish.served = served_get(conversation, user.address);
     if (read_list(&wish))
         take(&wish, target);

@@ -20,7 +20,8 @@ struct requester {
     struct text address; /* the address of record, or the asserted one when no user has it; empty: nobody */
     struct text identities[REQUESTER_IDENTITIES_MAX]; /* all that are his, the address first */
     size_t identities_count;
-    unsigned roles; /* USAGE_ROLE_BIT: anyone; user, when there is an address; and those of the account */
+    bool no_messages; /* his account is without them */
+    unsigned roles;   /* USAGE_ROLE_BIT: anyone; user, when there is an address; and those of the account */
 };
 
 /* Texts of the user are not copied. */

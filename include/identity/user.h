@@ -23,6 +23,7 @@ struct user {
     const struct text *aliases; /* canonical further addresses: "tel:+15550100", in the order they were given */
     size_t aliases_count;
     unsigned roles;   /* USAGE_ROLE_BIT of server, operator, admin, auditor: what this account is beside a user */
+    bool no_messages; /* neither sends nor gets any */
     uint64_t keep_s;  /* messages for him wait so long at most; 0: as the house says */
     uint64_t version; /* of the record that was read, for user_put */
 };

@@ -70,15 +70,19 @@ static void word_alias(struct world *world, struct text line, struct text block)
         world_fail(world, "alias %.*s: %.*s", TEXT_ARG(alias), TEXT_ARG(refusal.phrase));
 }
 
-/* "keep bob 60": messages wait for him a minute at most. */
+/* "keep bob 60": messages wait for him a minute at most; "keep bob off", "keep bob on": his account is without
+ * messages, or has them again. */
 static void word_keep(struct world *world, struct text line, struct text block)
 {
     struct text address = script_address(world, script_word(&line));
     struct user user;
     (void)block;
-    if (user_get(world->documents, address, &world->arena, &user) != OK ||
-        !text_to_u64(text_trim(line), &user.keep_s) ||
-        user_put(world->documents, &user, user.version, TEXT("test")) != OK)
+    if (user_get(world->documents, address, &world->arena, &user) != OK)
+        return world_fail(world, "no user %.*s", TEXT_ARG(address));
+    line = text_trim(line);
+    user.no_messages = text_equal(line, TEXT("off"));
+    bool said = user.no_messages || text_equal(line, TEXT("on")) || text_to_u64(line, &user.keep_s);
+    if (!said || user_put(world->documents, &user, user.version, TEXT("test")) != OK)
         world_fail(world, "no limit: %.*s", TEXT_ARG(line));
 }
 

@@ -99,6 +99,21 @@ static void a_user_may_have_a_limit_of_his_own_for_what_waits(void **state)
         assert_error(ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, wrong[i]), 400);
 }
 
+static void a_user_may_be_without_messages(void **state)
+{
+    (void)state;
+    static const char path[] = "/api/v1/users/dora";
+    static const char *const changes[] = {"{\"password\":\"d\",\"messages\":false}", "{\"displayName\":\"Dora\"}",
+                                          "{\"messages\":true}"};
+    for (size_t i = 0; i < 3; i++) { /* what is not said stays */
+        struct answer answer = ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, changes[i]);
+        assert_int_equal(answer.status, i == 0 ? 201 : 200);
+        struct text wanted = TEXT("\"messages\": false");
+        assert_int_equal(text_find(answer.body, wanted) < answer.body.length, i < 2);
+    }
+    assert_error(ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, "{\"messages\":\"no\"}"), 400);
+}
+
 static void a_user_has_aliases_and_roles(void **state)
 {
     (void)state;
@@ -422,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_user_is_made_read_changed_and_deleted, begin, end),
         cmocka_unit_test_setup_teardown(a_user_may_have_a_limit_of_his_own_for_what_waits, begin, end),
+        cmocka_unit_test_setup_teardown(a_user_may_be_without_messages, begin, end),
         cmocka_unit_test_setup_teardown(a_user_has_aliases_and_roles, begin, end),
         cmocka_unit_test_setup_teardown(a_user_can_be_made_only_if_absent, begin, end),
         cmocka_unit_test_setup_teardown(users_are_listed_by_pages, begin, end),

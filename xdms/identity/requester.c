@@ -30,6 +30,7 @@ void requester_of_nobody(struct requester *requester_out)
 void requester_of_user(const struct user *user, enum requester_proof proof, struct requester *requester_out)
 {
     begin(requester_out, user->address, proof, user->roles);
+    requester_out->no_messages = user->no_messages;
     add_all(requester_out, user);
 }
 
@@ -46,8 +47,10 @@ enum status requester_of_assertion(const struct documents *documents, const stru
             begin(requester_out, status == OK ? user.address : identities[0], REQUESTER_ASSERTED,
                   status == OK ? user.roles : 0);
         add(requester_out, identities[i]);
-        if (status == OK)
-            add_all(requester_out, &user);
+        if (status != OK)
+            continue;
+        requester_out->no_messages = requester_out->no_messages || user.no_messages;
+        add_all(requester_out, &user);
     }
     return OK;
 }

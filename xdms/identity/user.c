@@ -14,7 +14,7 @@
 
 static const char *const known_fields[] = {"address",      "realm",           "name",         "ha1-md5", "ha1-sha256",
                                            "ha1-md5-full", "ha1-sha256-full", "display-name", "created", "aliases",
-                                           "roles",        "keep-s"};
+                                           "roles",        "keep-s",          "no-messages"};
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
 static struct text name_of(struct text address);
@@ -204,6 +204,8 @@ static struct text record_of(const struct user *user, struct text old, struct ar
     record_add(&record, "roles", write_roles(user->roles, arena));
     if (user->keep_s)
         record_add_number(&record, "keep-s", (int64_t)user->keep_s);
+    if (user->no_messages)
+        record_add_number(&record, "no-messages", 1);
     record_copy(&record, old, known_fields, KNOWN_FIELDS_COUNT);
     return builder_text(&record);
 }
@@ -264,7 +266,7 @@ enum status user_get_record(const struct documents *documents, struct text addre
     if (status != OK)
         return status;
     struct user user = {.version = found.version};
-    struct text created = {0}, roles = {0}, aliases = {0}, keep = {0};
+    struct text created = {0}, roles = {0}, aliases = {0}, keep = {0}, no_messages = {0};
     const struct record_field fields[] = {
         {TEXT("address"), &user.address},
         {TEXT("realm"), &user.realm},
@@ -278,12 +280,14 @@ enum status user_get_record(const struct documents *documents, struct text addre
         {TEXT("aliases"), &aliases},
         {TEXT("roles"), &roles},
         {TEXT("keep-s"), &keep},
+        {TEXT("no-messages"), &no_messages},
     };
     if (!record_read(found.bytes, fields, sizeof(fields) / sizeof(fields[0])) || !text_equal(user.address, address))
         return FAILED;
     user.created_ms = record_to_number(created, 0);
     user.roles = read_roles(roles);
     user.keep_s = (uint64_t)record_to_number(keep, 0);
+    user.no_messages = record_to_number(no_messages, 0) != 0;
     read_aliases(aliases, arena, &user);
     *user_out = user;
     *record_out = found.bytes;

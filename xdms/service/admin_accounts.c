@@ -88,11 +88,25 @@ static enum status set_keep(const json_t *body, struct user *user, struct refusa
     return OK;
 }
 
+/* Does he send and get any? */
+static enum status set_messages(const json_t *body, struct user *user, struct refusal *refusal)
+{
+    const json_t *messages = json_object_get(body, "messages");
+    if (!messages)
+        return OK;
+    if (!json_is_boolean(messages))
+        return refuse(refusal, REFUSAL_SYNTAX, "messages is true or false.");
+    user->no_messages = json_is_false(messages);
+    return OK;
+}
+
 enum status admin_account_apply(struct admin_call *call, const json_t *body, struct user *user, struct refusal *refusal)
 {
     enum status status = set_aliases(call, body, user, refusal);
     if (status == OK)
         status = set_roles(body, user, refusal);
+    if (status == OK)
+        status = set_messages(body, user, refusal);
     return status == OK ? set_keep(body, user, refusal) : status;
 }
 
@@ -106,6 +120,8 @@ void admin_account_show(struct admin_call *call, const struct user *user, json_t
             json_array_append_new(roles, admin_string(call, usage_role_name((enum usage_role)role)));
     json_object_set_new(shown, "aliases", aliases);
     json_object_set_new(shown, "roles", roles);
+    if (user->no_messages)
+        json_object_set_new(shown, "messages", json_false());
     if (user->keep_s)
         json_object_set_new(shown, "keepSeconds", json_integer((json_int_t)user->keep_s));
 }

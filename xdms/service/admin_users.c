@@ -4,7 +4,7 @@
 #include "history.h"
 #include "service_admin.h"
 
-#define USER_MEMBERS  "password displayName aliases addAliases removeAliases keepSeconds roles"
+#define USER_MEMBERS  "password displayName aliases addAliases removeAliases keepSeconds messages roles"
 #define BINDINGS_PAGE 100 /* contacts deleted in one transaction; most users have under five */
 
 struct wanted_user {
