@@ -107,6 +107,36 @@ static void long_counted_claims_are_told_apart(void **state)
     assert_sound();
 }
 
+static void assert_first(const char *wanted)
+{
+    struct text first;
+    assert_int_equal(store_first_tally(store, TEXT("waiting"), &arena, &first), wanted ? OK : NOT_FOUND);
+    assert_text(first, wanted ? text_of(wanted) : (struct text){0});
+}
+
+static void the_first_value_that_is_held_is_found(void **state)
+{
+    (void)state;
+    const struct claim others[] = {{.kind = TEXT("vaiting"), .value = TEXT("a"), .counted = true},
+                                   {.kind = TEXT("waiting2"), .value = TEXT("a"), .counted = true}};
+    const struct claim bob[] = {counted("bob", 0)}, carol[] = {counted("carol", 0)}, none[] = {counted("", 0)};
+    assert_first(NULL);
+    done(claiming(key("u", "o", "others"), others, 2));
+    assert_first(NULL);
+    done(claiming(key("u", "o", "1"), carol, 1));
+    assert_first("carol");
+    done(claiming(key("u", "o", "2"), bob, 1));
+    done(claiming(key("u", "o", "3"), bob, 1));
+    assert_first("bob");
+    done(claiming(key("u", "o", "2"), carol, 1));
+    assert_first("bob");
+    done(removal(key("u", "o", "3"), VERSION_ANY));
+    assert_first("carol");
+    done(claiming(key("u", "o", "4"), none, 1));
+    assert_first("");
+    assert_sound();
+}
+
 static void what_is_shared_goes_with_its_last_holder(void **state)
 {
     (void)state;
@@ -191,6 +221,7 @@ int main(void)
         PROMISE(a_counted_claim_is_neither_unique_nor_found),
         PROMISE(a_failed_write_counts_nothing),
         PROMISE(long_counted_claims_are_told_apart),
+        PROMISE(the_first_value_that_is_held_is_found),
         PROMISE(what_is_shared_goes_with_its_last_holder),
         PROMISE(commits_of_one_transaction_count_together),
         PROMISE(a_commit_that_goes_with_another_goes_with_it_alone),

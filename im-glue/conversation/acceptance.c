@@ -18,6 +18,7 @@ struct acceptance {
     struct delivery **passing; /* never kept; each sends or frees itself */
     size_t count, passing_count;
     enum message_content message;
+    bool alone;          /* one recipient at most, who shares its bytes with nobody */
     struct text content; /* of all copies; empty before the first */
     struct text bytes;   /* of them; the request's */
     struct text *failed; /* who does not get it: some are told as failures */
@@ -44,6 +45,7 @@ struct work *acceptance_new(struct incoming *incoming, size_t recipients)
     acceptance->reports = arena_array(&work->arena, struct own_report, reports);
     acceptance->failed = arena_array(&work->arena, struct text, recipients);
     acceptance->message = incoming_content(incoming);
+    acceptance->alone = recipients <= 1;
     work->details = acceptance;
     work->request = incoming->request;
     return work;
@@ -61,13 +63,12 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     acceptance->kept = acceptance->kept || !served_reachable(conversation, served);
     if (!served_reachable(conversation, served))
         fate = fate_with(&fate, FATE_STORED, now_ms,
-                         served->domain ? TEXT("much is on its way to its domain") : TEXT("recipient is away"),
-                         &work->arena);
+                         served->domain ? TEXT("much is on its way to its domain") : TEXT(QUEUE_AWAY), &work->arena);
     struct deferred deferred = deferral_of(incoming, &fate);
     deferred.once = !may_store;
-    struct text own = {0};
-    size_t commit =
-        deferral_add(work, served, &deferred, incoming->message, incoming->is_own ? &own : &acceptance->content);
+    deferred.plain_trace = fate.group.length == 0 && !served->domain;
+    struct text *content = acceptance->alone || incoming->is_own ? NULL : &acceptance->content;
+    size_t commit = deferral_add(work, served, &deferred, incoming->message, content);
     acceptance->copies[acceptance->count++] = (struct copy){served, commit, incoming->is_own, deferred, fate};
     work_add_fate(work, &fate);
 }

@@ -582,12 +582,12 @@ void delivery_run_deadlines(struct conversation *conversation);
 int64_t delivery_deadline(const struct conversation *conversation);
 
 /* deferral.c: records of what is kept */
-#define DEFERRAL_COMMITS 2 /* a record, and the bytes before the first of them */
+#define DEFERRAL_COMMITS 2 /* a record, and bytes that are not in it, before the first of them */
 struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate);
 /* Of one that the server itself makes: what became of other messages. */
 struct deferred deferral_of_report(const struct conversation *conversation, const struct fate *fate, size_t size);
-/* Adds the record to the work, and before the first one of a message its bytes: `content` is empty then. Gives the
- * place of the record in the work. The arena of the work has the names. */
+/* Adds the record to the work, and before the first one of a message its bytes: `content` is empty then, or NULL where
+ * nobody else gets the same. Gives the place of the record in the work. The arena of the work has the names. */
 size_t deferral_add(struct work *work, struct served *served, struct deferred *deferred, struct text message,
                     struct text *content);
 void deferral_remove(struct work *work, const struct deferred *deferred); /* whatever became of it */
@@ -667,6 +667,7 @@ bool inbound_take(struct request *request);
 
 /* queue.c: stored messages of one user, one after another */
 /* The trace of it, with the steps so far, in the arena. */
+#define QUEUE_AWAY "recipient is away" /* why a message was stored, for its trace */
 struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena);
 /* Is it handed over without being fetched, as much as waits now? */
 bool queue_hands_over(struct conversation *conversation, const struct served *served, const struct deferred *deferred);

@@ -54,7 +54,7 @@ struct deferred deferral_copy(const struct deferred *deferred, struct arena *are
     struct deferred copy = *deferred;
     struct text *texts[] = {&copy.owner,   &copy.reference, &copy.content, &copy.message_id, &copy.call_id,
                             &copy.sender,  &copy.group,     &copy.from,    &copy.to,         &copy.route,
-                            &copy.subject, &copy.type,      &copy.error};
+                            &copy.subject, &copy.type,      &copy.error,   &copy.message};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = text_copy(arena, *texts[i]);
     return copy;
@@ -71,11 +71,15 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
 {
     struct conversation *conversation = work->conversation;
     uint64_t order = deferral_order(conversation);
-    bool has_bytes = content->length == 0;
+    struct text own = {0};
+    bool is_inline = !content && message.length <= DEFERRED_INLINE_MAX;
+    content = content ? content : &own;
+    bool has_bytes = !is_inline && content->length == 0;
     if (has_bytes) {
         *content = deferred_content_name(order, &work->arena);
         work->commits[work->count++] = deferred_content_commit(*content, message, &work->arena);
     }
+    deferred->message = is_inline ? message : (struct text){0};
     enum deferred_priority place = conversation->settings.deferral.urgent_first ? deferred->priority : DEFERRED_NORMAL;
     deferred->content = *content;
     deferred->reference = deferred_reference(order, place, &work->arena);
@@ -99,7 +103,8 @@ void deferral_arrived(struct served *served, size_t bytes)
 void deferral_remove(struct work *work, const struct deferred *deferred)
 {
     work_add_deletion(work, DOCUMENT_DEFERRED, deferred->owner, deferred->reference);
-    work->commits[work->count++] = deferred_content_removal(deferred->content, &work->arena);
+    if (deferred->content.length)
+        work->commits[work->count++] = deferred_content_removal(deferred->content, &work->arena);
 }
 
 /* --- how much -------------------------------------------------------------------------------------------------- */

@@ -42,8 +42,6 @@ static void count_waiting(struct conversation *conversation)
     arena_init(&arena, "count");
     deferred_figures(conversation->documents, TEXT(""), &conversation->deferred);
     deferred_oldest(conversation->documents, TEXT(""), &arena, &conversation->deferred_since_ms);
-    if (conversation->deferred.count == 0) /* the oldest is told by its bytes, which stay until senders are told */
-        conversation->deferred_since_ms = 0;
     arena_clear(&arena);
 }
 

@@ -65,14 +65,14 @@ struct own_report own_report_add(const struct own_report_draft *draft)
     struct work *work = draft->work;
     struct conversation *conversation = work->conversation;
     struct own_report report = {.first = draft->first};
-    struct text id, message, content = {0}, hop = first_hop(draft);
+    struct text id, message, hop = first_hop(draft);
     if (draft->count == 0)
         return report;
     report.addressee = addressee(conversation, hop, &work->arena);
     id = random_hex(&work->arena, 32);
     const struct report_message letter = {draft->from, draft->about.sender, hop,         draft->route,
                                           id,          draft->parts,        draft->count};
-    message = report.addressee ? report_message_write(conversation, &letter, &work->arena) : content;
+    message = report.addressee ? report_message_write(conversation, &letter, &work->arena) : TEXT("");
     if (message.length == 0 || !deferral_has_room(conversation, report.addressee, message.length)) {
         log_info("report not sent call-id=%.*s message-id=%.*s to=%.*s", TEXT_ARG(draft->about.call_id),
                  TEXT_ARG(draft->about.message_id), TEXT_ARG(hop));
@@ -88,7 +88,7 @@ struct own_report own_report_add(const struct own_report_draft *draft)
     fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms,
                      text_format(&work->arena, "reports: %zu", draft->count), &work->arena);
     report.deferred = deferral_of_report(conversation, &fate, message.length);
-    report.record = deferral_add(work, report.addressee, &report.deferred, message, &content);
+    report.record = deferral_add(work, report.addressee, &report.deferred, message, NULL);
     work_add_fate(work, &fate);
     report.last = work->count;
     return report;

@@ -171,10 +171,19 @@ static struct fate new_fate(const struct deferred *deferred, struct arena *arena
     return fate_with(&fate, FATE_RECEIVED, deferred->received_ms, TEXT(""), arena);
 }
 
+/* Most messages wait for who comes back and takes them: what their traces say is known. */
+static struct fate plain_fate(const struct deferred *deferred, struct arena *arena)
+{
+    struct fate fate = new_fate(deferred, arena);
+    return deferred->away ? fate_with(&fate, FATE_STORED, deferred->received_ms, TEXT(QUEUE_AWAY), arena) : fate;
+}
+
 /* The record of the same message to the same user; another sender may have chosen the same id. */
 struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena)
 {
     struct fate kept, fate = new_fate(deferred, arena);
+    if (deferred->plain_trace)
+        return plain_fate(deferred, arena);
     if (fate_get(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
         text_equal(kept.sender, fate.sender)) {
         fate.steps = kept.steps;
@@ -189,8 +198,7 @@ static enum status read_stored(struct delivery *delivery)
     struct conversation *conversation = delivery->conversation;
     struct arena *arena = &delivery->arena;
     struct deferred now;
-    enum status status =
-        deferred_content_get(conversation->documents, delivery->deferred.content, arena, &delivery->message);
+    enum status status = deferred_message_get(conversation->documents, &delivery->deferred, arena, &delivery->message);
     if (status != NOT_FOUND)
         return status;
     status = deferred_get(conversation->documents, delivery->deferred.owner, delivery->deferred.reference, arena, &now);

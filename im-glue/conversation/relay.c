@@ -174,7 +174,6 @@ void relay_keep(struct delivery *delivery)
     struct work *work =
         work_new(conversation, DEFERRAL_COMMITS + 1 + OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS, keep_done);
     struct keeping *keeping = arena_new(&work->arena, struct keeping);
-    struct text content = {0};
     delivery->fate = fate_with(&delivery->fate, FATE_STORED, conversation->now.wall_ms,
                                TEXT("no contact has taken it yet"), &delivery->arena);
     delivery->storing = true;
@@ -182,7 +181,7 @@ void relay_keep(struct delivery *delivery)
     keeping->deferred = delivery->deferred;
     work->details = keeping;
     work->delivery = delivery;
-    keeping->commit = deferral_add(work, delivery->recipient, &keeping->deferred, delivery->message, &content);
+    keeping->commit = deferral_add(work, delivery->recipient, &keeping->deferred, delivery->message, NULL);
     work_add_fate(work, &delivery->fate);
     keeping->report = report(work, delivery, "stored");
     recording_add_relayed(work, delivery);
@@ -234,6 +233,7 @@ static void keep_done(struct conversation *conversation, struct work *work)
         delivery->request = NULL;
         delivery->deferred = keeping->deferred;
         delivery->deferred.content = text_copy(&delivery->arena, keeping->deferred.content);
+        delivery->deferred.message = keeping->deferred.message; /* the delivery's own */
         delivery->deferred.reference = text_copy(&delivery->arena, keeping->deferred.reference);
         delivery->deferred.version = work->commits[keeping->commit].version;
         delivery->late = true;

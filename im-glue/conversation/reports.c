@@ -173,7 +173,7 @@ static void send_on(struct conversation *conversation, struct collection *collec
         return;
     struct work *work = work_new(conversation, collection->count + DEFERRAL_COMMITS + 1, sent_on);
     struct sending *sending = arena_new(&work->arena, struct sending);
-    struct text id = random_hex(&work->arena, 32), content = {0};
+    struct text id = random_hex(&work->arena, 32);
     size_t taken;
     struct text message = aggregate(conversation, collection, id, &work->arena, &taken);
     struct fate fate = {
@@ -187,7 +187,7 @@ static void send_on(struct conversation *conversation, struct collection *collec
     sending->collection = collection;
     sending->deferred = deferral_of_report(conversation, &fate, message.length);
     work->details = sending;
-    sending->record = deferral_add(work, collection->sender, &sending->deferred, message, &content);
+    sending->record = deferral_add(work, collection->sender, &sending->deferred, message, NULL);
     work_add_fate(work, &fate);
     const struct waiting *waiting = collection->first;
     for (size_t i = 0; i < taken; i++, waiting = waiting->next)

@@ -52,7 +52,6 @@ static enum status add_copy(struct work *work, struct served *served, const stru
 {
     struct conversation *conversation = work->conversation;
     struct copies *copies = work->details;
-    struct text content = {0};
     struct deferred deferred = {
         .owner = text_of(served->address),
         .message_id = entry->reference,
@@ -70,7 +69,7 @@ static enum status add_copy(struct work *work, struct served *served, const stru
     };
     if (!deferral_has_room(conversation, served, message.length))
         return FULL;
-    deferral_add(work, served, &deferred, message, &content);
+    deferral_add(work, served, &deferred, message, NULL);
     copies->added++;
     copies->added_bytes += message.length;
     return OK;

@@ -36,7 +36,8 @@ const char *deferred_outcome_name(enum deferred_outcome outcome);    /* "expired
 struct deferred {
     struct text owner;     /* canonical address of the recipient */
     struct text reference; /* "history-reference": nobody guesses it; in byte order of delivery */
-    struct text content;   /* deferred_content_get gives the bytes */
+    struct text content; /* where its bytes are, shared with the copies of others; empty: in the record, as `message` */
+    struct text message; /* deferred_message_get gives the bytes, wherever they are */
     struct text message_id, call_id, sender, group;
     struct text from, to; /* as its recipient sees them, also where its sender is anonymous; may be empty */
     struct text route;    /* that reports about it take, as its sender wrote it (IMDN-Record-Route); may be empty */
@@ -48,11 +49,13 @@ struct deferred {
     bool away;                       /* came while its owner was not there: waits for him to fetch it if he wants so */
     bool once;                       /* its owner wants nothing kept: it is on its way to him, for one try */
     bool again;                      /* out of its owner's history, where it is not kept a second time */
-    bool told;                       /* somebody is to be told if it is not delivered: deferred_ended has it then */
-    unsigned tries;                  /* to deliver it, in vain so far */
-    int64_t tried_ms;                /* the last; 0: none */
-    struct text error;               /* of that, or why it ended; empty: none */
-    enum deferred_outcome outcome;   /* DEFERRED_WAITING until it has ended */
+    bool plain_trace;  /* its trace says that it came and, if he was `away`, that it was kept, and no more: need not be
+                          read */
+    bool told;         /* somebody is to be told if it is not delivered: deferred_ended has it then */
+    unsigned tries;    /* to deliver it, in vain so far */
+    int64_t tried_ms;  /* the last; 0: none */
+    struct text error; /* of that, or why it ended; empty: none */
+    enum deferred_outcome outcome; /* DEFERRED_WAITING until it has ended */
     int64_t ended_ms;
     uint64_t version; /* of the record that was read */
 };
@@ -65,11 +68,14 @@ struct text deferred_content_name(uint64_t order, struct arena *arena);
 struct text deferred_reference(uint64_t order, enum deferred_priority priority, struct arena *arena);
 
 /* The bytes of one message, and the record of one recipient: to be committed together, records as often as there are
- * recipients. A record with a version is written only over that version. */
+ * recipients. What is for one alone and not longer than this has its bytes in the record. A record with a version is
+ * written only over that version. */
+#define DEFERRED_INLINE_MAX                                                                                            \
+    1300 /* bytes: what SIP sends in a datagram, so nearly all; fits a page with what else is there */
 struct commit deferred_content_commit(struct text content, struct text bytes, struct arena *arena);
 struct commit deferred_commit(const struct deferred *deferred, struct arena *arena);
 
-/* A try that failed; the copy is to be committed. */
+/* A try that failed, which its trace tells; the copy is to be committed. */
 struct deferred deferred_tried(const struct deferred *deferred, struct text error, int64_t now_ms, struct arena *arena);
 
 /* What ends it: the record goes or, with `told`, stays as one that has ended until deferred_forget, for whatever
@@ -95,8 +101,8 @@ struct commit deferred_content_removal(struct text content, struct arena *arena)
 /* NOT_FOUND, FAILED; also one that has ended. */
 enum status deferred_get(const struct documents *documents, struct text owner, struct text reference,
                          struct arena *arena, struct deferred *deferred_out);
-enum status deferred_content_get(const struct documents *documents, struct text content, struct arena *arena,
-                                 struct text *bytes_out);
+enum status deferred_message_get(const struct documents *documents, const struct deferred *deferred,
+                                 struct arena *arena, struct text *bytes_out);
 
 struct deferred_page {
     struct deferred *items;
@@ -133,7 +139,7 @@ struct deferred_figures {
 };
 enum status deferred_figures(const struct documents *documents, struct text owner,
                              struct deferred_figures *figures_out);
-/* Since when the oldest waits; 0: none does. */
+/* Since when the oldest waits, of all in whole seconds; 0: none does. */
 enum status deferred_oldest(const struct documents *documents, struct text owner, struct arena *arena,
                             int64_t *since_ms_out);
 

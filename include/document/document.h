@@ -255,7 +255,9 @@ enum status document_internal_holders(const struct documents *documents, struct 
                                       const struct text *after_value, const struct document_key *after, size_t limit,
                                       struct arena *arena, struct key_page *page_out, struct text **values_out);
 
-/* store_tally: of a counted claim that documents of internal usages hold. */
+/* store_tally and store_first_tally: of counted claims that documents of internal usages hold. */
+enum status document_internal_first_tally(const struct documents *documents, struct text kind, struct arena *arena,
+                                          struct text *value_out);
 enum status document_internal_tally(const struct documents *documents, struct text kind, struct text value,
                                     struct tally *tally_out);
 

@@ -175,7 +175,8 @@ struct tally {
 };
 enum status store_tally(struct store *store, struct text kind, struct text value, struct tally *tally_out);
 
-/* The first value, in byte order, that anybody holds of a counted kind. NOT_FOUND: nobody holds any. */
+/* The first value, in byte order, that anybody holds of a counted kind, among those of up to 256 bytes. NOT_FOUND:
+ * nobody holds any. */
 enum status store_first_tally(struct store *store, struct text kind, struct arena *arena, struct text *value_out);
 
 struct key_page {

@@ -230,7 +230,15 @@ void word_copies(struct world *world, struct text line, struct text block)
 /* --- what is kept ------------------------------------------------------------------------------------------------ */
 
 /* `waiting bob 2 [200]`: so many messages, of so many bytes, wait for bob; `all` for everybody, and then there are as
- * many contents at most, none without a message. */
+ * many contents at most as records that refer to one, and none without. */
+static bool contents_fit(const struct deferred_page *page, size_t contents)
+{
+    size_t referring = 0;
+    for (size_t i = 0; i < page->count; i++)
+        referring += page->items[i].content.length > 0;
+    return contents <= referring && (contents == 0) == (referring == 0);
+}
+
 void word_waiting(struct world *world, struct text line, struct text block)
 {
     struct text name = script_word(&line), number = script_word(&line), bytes = script_word(&line);
@@ -251,7 +259,7 @@ void word_waiting(struct world *world, struct text line, struct text block)
     if (figures.count != count || (bytes.length && figures.bytes != size))
         return world_fail(world, "%llu wait, of %llu bytes", (unsigned long long)figures.count,
                           (unsigned long long)figures.bytes);
-    if (all && (page.count != count || keys.count > count || (count && !keys.count)))
+    if (all && (page.count != count || !contents_fit(&page, keys.count)))
         world_fail(world, "%zu records and %zu contents", page.count, keys.count);
 }
 

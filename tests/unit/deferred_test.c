@@ -76,7 +76,8 @@ static enum status finish(const struct deferred *deferred, enum deferred_outcome
 static void assert_content(struct text content, enum status status)
 {
     struct text bytes;
-    assert_int_equal(deferred_content_get(documents, content, &arena, &bytes), status);
+    const struct deferred deferred = {.content = content};
+    assert_int_equal(deferred_message_get(documents, &deferred, &arena, &bytes), status);
 }
 
 static void assert_figures(const char *owner, uint64_t count, uint64_t bytes)
@@ -102,8 +103,32 @@ static void what_was_stored_is_read_back(void **state)
     assert_true(found.size == 100 && found.priority == DEFERRED_URGENT && found.away && found.told);
     assert_true(found.received_ms == NOW && found.expires_ms == NOW + 1000);
     assert_int_equal(found.outcome, DEFERRED_WAITING);
-    assert_int_equal(deferred_content_get(documents, found.content, &arena, &bytes), OK);
+    assert_int_equal(deferred_message_get(documents, &found, &arena, &bytes), OK);
     assert_true(text_equal(bytes, TEXT("MESSAGE sip:bob@example.com SIP/2.0")));
+}
+
+/* Nobody else gets them: no document of their own. */
+static void bytes_for_one_alone_are_in_the_record(void **state)
+{
+    (void)state;
+    struct deferred wanted = example("sip:bob@example.com", (struct text){0}, DEFERRED_NORMAL), found;
+    struct commit commits[DEFERRED_END_COMMITS];
+    struct text bytes;
+    wanted.message = TEXT("MESSAGE sip:bob@example.com SIP/2.0");
+    wanted.plain_trace = true;
+    found = put(wanted);
+    assert_true(found.plain_trace && found.content.length == 0);
+    assert_int_equal(deferred_message_get(documents, &found, &arena, &bytes), OK);
+    assert_true(text_equal(bytes, wanted.message));
+    assert_int_equal(deferred_check(documents, NOW + 1000, NULL, NULL), OK);
+
+    found = put(deferred_tried(&found, TEXT("480"), NOW + 1, &arena));
+    assert_false(found.plain_trace); /* it tells of the try, too */
+    assert_int_equal(deferred_message_get(documents, &found, &arena, &bytes), OK);
+    assert_true(text_equal(bytes, wanted.message));
+    assert_int_equal(deferred_end(&found, DEFERRED_DELIVERED, TEXT(""), NOW + 2, &arena, commits), 1);
+    assert_int_equal(finish(&found, DEFERRED_DELIVERED), OK);
+    assert_figures("", 0, 0);
 }
 
 static void bytes_are_kept_once_and_go_with_the_last_reference(void **state)
@@ -420,6 +445,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_stored_is_read_back, begin, end),
+        cmocka_unit_test_setup_teardown(bytes_for_one_alone_are_in_the_record, begin, end),
         cmocka_unit_test_setup_teardown(bytes_are_kept_once_and_go_with_the_last_reference, begin, end),
         cmocka_unit_test_setup_teardown(urgent_ones_come_first_and_each_kind_in_order, begin, end),
         cmocka_unit_test_setup_teardown(nobody_guesses_a_reference, begin, end),

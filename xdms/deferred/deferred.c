@@ -96,7 +96,7 @@ static struct text record_of(const struct deferred *deferred, struct arena *aren
 {
     struct text_builder record;
     builder_init(&record, arena);
-    record_add(&record, "content", deferred->content);
+    add_given(&record, "content", deferred->content);
     add_given(&record, "message-id", deferred->message_id);
     add_given(&record, "call-id", deferred->call_id);
     add_given(&record, "sender", deferred->sender);
@@ -115,11 +115,13 @@ static struct text record_of(const struct deferred *deferred, struct arena *aren
     add_nonzero(&record, "away", deferred->away);
     add_nonzero(&record, "once", deferred->once);
     add_nonzero(&record, "again", deferred->again);
+    add_nonzero(&record, "plain-trace", deferred->plain_trace);
     add_nonzero(&record, "told", deferred->told);
     add_nonzero(&record, "tries", deferred->tries);
     add_nonzero(&record, "tried-ms", deferred->tried_ms);
     add_nonzero(&record, "outcome", (int64_t)deferred->outcome);
     add_nonzero(&record, "ended-ms", deferred->ended_ms);
+    add_given(&record, "message", deferred->message);
     return builder_text(&record);
 }
 
@@ -133,7 +135,7 @@ static int64_t within(struct text value, int64_t count, int64_t other)
 bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
 {
     struct text size = {0}, kind = {0}, priority = {0}, received = {0}, expires = {0}, away = {0}, once = {0},
-                told = {0}, again = {0}, tries = {0}, tried = {0}, outcome = {0}, ended = {0};
+                plain = {0}, told = {0}, again = {0}, tries = {0}, tried = {0}, outcome = {0}, ended = {0};
     struct deferred found = {.owner = stored->key.owner, .reference = stored->key.name, .version = stored->version};
     const struct record_field fields[] = {
         {TEXT("content"), &found.content},
@@ -155,13 +157,16 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
         {TEXT("away"), &away},
         {TEXT("once"), &once},
         {TEXT("again"), &again},
+        {TEXT("plain-trace"), &plain},
         {TEXT("told"), &told},
         {TEXT("tries"), &tries},
         {TEXT("tried-ms"), &tried},
         {TEXT("outcome"), &outcome},
         {TEXT("ended-ms"), &ended},
+        {TEXT("message"), &found.message},
     };
-    if (!record_read(stored->bytes, fields, sizeof(fields) / sizeof(fields[0])) || found.content.length == 0)
+    if (!record_read(stored->bytes, fields, sizeof(fields) / sizeof(fields[0])) ||
+        found.content.length + found.message.length == 0)
         return false;
     found.size = (uint64_t)record_to_number(size, 0);
     found.kind = (enum deferred_kind)within(kind, DEFERRED_KINDS, DEFERRED_PAGER);
@@ -171,6 +176,7 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
     found.away = record_to_number(away, 0) != 0;
     found.once = record_to_number(once, 0) != 0;
     found.again = record_to_number(again, 0) != 0;
+    found.plain_trace = record_to_number(plain, 0) != 0;
     found.told = record_to_number(told, 0) != 0;
     found.tries = (unsigned)record_to_number(tries, 0);
     found.tried_ms = record_to_number(tried, 0);
@@ -216,10 +222,11 @@ struct commit deferred_content_removal(struct text content, struct arena *arena)
 static void add_claims(const struct deferred *deferred, struct arena *arena, struct commit *commit)
 {
     bool waits = deferred->outcome == DEFERRED_WAITING;
-    struct claim *claims = arena_array(arena, struct claim, 4);
+    struct claim *claims = arena_array(arena, struct claim, 5);
     size_t count = 0;
-    claims[count++] =
-        (struct claim){.kind = TEXT(CLAIM_CONTENT), .value = text_copy(arena, deferred->content), .counted = true};
+    if (deferred->content.length)
+        claims[count++] =
+            (struct claim){.kind = TEXT(CLAIM_CONTENT), .value = text_copy(arena, deferred->content), .counted = true};
     claims[count++] = (struct claim){
         .kind = waits ? TEXT(CLAIM_EXPIRY) : TEXT(CLAIM_ENDED),
         .value = deferred_time_text(waits ? deferred->expires_ms : deferred->ended_ms, arena),
@@ -230,6 +237,9 @@ static void add_claims(const struct deferred *deferred, struct arena *arena, str
             .kind = TEXT(CLAIM_OWNED), .value = commit->key.owner, .counted = true, .weight = deferred->size};
         claims[count++] =
             (struct claim){.kind = TEXT(CLAIM_OWNED), .value = TEXT(""), .counted = true, .weight = deferred->size};
+        claims[count++] = (struct claim){.kind = TEXT(CLAIM_SINCE),
+                                         .value = deferred_time_text(deferred->received_ms / 1000, arena),
+                                         .counted = true};
     }
     commit->claims = claims;
     commit->claims_count = count;
@@ -251,6 +261,7 @@ struct deferred deferred_tried(const struct deferred *deferred, struct text erro
 {
     struct deferred tried = *deferred;
     tried.tries++;
+    tried.plain_trace = false;
     tried.tried_ms = now_ms;
     tried.error = text_copy(arena, cut_error(error));
     return tried;
@@ -279,6 +290,8 @@ size_t deferred_end(const struct deferred *deferred, enum deferred_outcome outco
 size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct commit commits[DEFERRED_END_COMMITS])
 {
     commits[0] = removal_of(ended, arena);
+    if (ended->content.length == 0)
+        return 1;
     commits[1] = deferred_content_removal(ended->content, arena);
     return 2;
 }

@@ -29,7 +29,7 @@ static enum status check_record(struct check *check, const struct document_key *
     if (status == NOT_FOUND)
         return OK;
     if (status == OK)
-        status = deferred_content_get(check->documents, deferred.content, arena, &bytes);
+        status = deferred_message_get(check->documents, &deferred, arena, &bytes);
     else
         say(check, text_format(arena, "the record of a deferred message is damaged: %.*s %.*s", TEXT_ARG(key->owner),
                                TEXT_ARG(key->name)));

@@ -34,11 +34,14 @@ enum status deferred_get(const struct documents *documents, struct text owner, s
     return deferred_read(&stored, deferred_out) ? OK : FAILED;
 }
 
-enum status deferred_content_get(const struct documents *documents, struct text content, struct arena *arena,
-                                 struct text *bytes_out)
+enum status deferred_message_get(const struct documents *documents, const struct deferred *deferred,
+                                 struct arena *arena, struct text *bytes_out)
 {
-    const struct document_key key = {TEXT(DOCUMENT_CONTENTS), TEXT(""), content};
+    const struct document_key key = {TEXT(DOCUMENT_CONTENTS), TEXT(""), deferred->content};
     struct stored stored;
+    *bytes_out = deferred->message;
+    if (deferred->content.length == 0)
+        return OK;
     enum status status = document_internal_read(documents, &key, arena, &stored);
     if (status == OK)
         *bytes_out = stored.bytes;
@@ -194,13 +197,13 @@ static enum status oldest_of(const struct documents *documents, struct text owne
 enum status deferred_oldest(const struct documents *documents, struct text owner, struct arena *arena,
                             int64_t *since_ms_out)
 {
-    const struct document_key all = {.usage = TEXT(DOCUMENT_CONTENTS)};
-    struct key_page keys;
+    struct text first;
+    uint64_t since_s;
     *since_ms_out = 0;
     if (owner.length)
         return oldest_of(documents, owner, arena, since_ms_out);
-    enum status status = document_internal_list(documents, &all, NULL, 1, arena, &keys);
-    if (status == OK && keys.count)
-        *since_ms_out = deferred_arrival(keys.keys[0].name);
-    return status;
+    enum status status = document_internal_first_tally(documents, TEXT(CLAIM_SINCE), arena, &first);
+    if (status == OK && text_hex_to_u64(first, &since_s))
+        *since_ms_out = (int64_t)since_s * 1000;
+    return status == NOT_FOUND ? OK : status;
 }

@@ -4,9 +4,11 @@
 
 #include "deferred.h"
 
-/* Counted claims: of one owner, of all (the empty value), and of those who refer to a content. */
+/* Counted claims: of one owner, of all (the empty value), of those who refer to a content, and of the second that one
+ * waits since: the first of these is when the oldest came. */
 #define CLAIM_OWNED   "deferred-of"
 #define CLAIM_CONTENT "deferred-content"
+#define CLAIM_SINCE   "deferred-since"
 /* Shared claims, whose values are times: of what waits, and of what has ended. */
 #define CLAIM_EXPIRY "deferred-expiry"
 #define CLAIM_ENDED  "deferred-ended"

@@ -56,6 +56,12 @@ enum status document_internal_tally(const struct documents *documents, struct te
     return store_tally(documents->store, kind, value, tally_out);
 }
 
+enum status document_internal_first_tally(const struct documents *documents, struct text kind, struct arena *arena,
+                                          struct text *value_out)
+{
+    return store_first_tally(documents->store, kind, arena, value_out);
+}
+
 enum status document_owner(const struct documents *documents, struct text address, struct arena *arena,
                            struct text *owner_out)
 {

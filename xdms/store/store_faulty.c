@@ -117,6 +117,13 @@ static enum status faulty_tally(void *state, struct text kind, struct text value
     return fault ? fault->status : store_tally(faulty->inner, kind, value, tally_out);
 }
 
+static enum status faulty_first_tally(void *state, struct text kind, struct arena *arena, struct text *value_out)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_READ);
+    return fault ? fault->status : store_first_tally(faulty->inner, kind, arena, value_out);
+}
+
 static enum status faulty_list(void *state, const struct document_key *prefix, const struct document_key *after,
                                size_t limit, struct arena *arena, struct key_page *page_out)
 {
@@ -175,6 +182,7 @@ static const struct store_engine faulty_engine = {
     .submit = faulty_submit,
     .find = faulty_find,
     .tally = faulty_tally,
+    .first_tally = faulty_first_tally,
     .list = faulty_list,
     .holders = faulty_holders,
     .changes = faulty_changes,

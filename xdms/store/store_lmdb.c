@@ -90,6 +90,7 @@ static const struct store_engine lmdb_engine = {
     .submit = lmdb_submit,
     .find = lmdb_find,
     .tally = lmdb_tally,
+    .first_tally = lmdb_first_tally,
     .list = lmdb_list,
     .holders = lmdb_holders,
     .changes = lmdb_changes,

@@ -291,6 +291,7 @@ enum status lmdb_read_claims(void *state, const struct document_key *key, struct
 enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
                       struct document_key *key_out);
 enum status lmdb_tally(void *state, struct text kind, struct text value, struct tally *tally_out);
+enum status lmdb_first_tally(void *state, struct text kind, struct arena *arena, struct text *value_out);
 enum status lmdb_list(void *state, const struct document_key *prefix, const struct document_key *after, size_t limit,
                       struct arena *arena, struct key_page *page_out);
 enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,

@@ -137,3 +137,38 @@ enum status lmdb_tally(void *state, struct text kind, struct text value, struct 
         lmdb_log(store, "tally", error);
     return error ? FAILED : OK;
 }
+
+static int first_of(struct lmdb_store *store, MDB_txn *txn, const struct lmdb_key *from, struct claim *claim_out)
+{
+    MDB_cursor *cursor;
+    MDB_val key = val_of(key_text(from)), value;
+    struct tally tally;
+    int error = mdb_cursor_open(txn, store->tallies, &cursor);
+    if (error)
+        return error;
+    error = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    mdb_cursor_close(cursor);
+    if (error)
+        return error;
+    if (!text_starts_with(text_of_val(key), key_text(from)))
+        return MDB_NOTFOUND;
+    return tally_read(text_of_val(value), &tally, claim_out) ? 0 : MDB_CORRUPTED;
+}
+
+enum status lmdb_first_tally(void *state, struct text kind, struct arena *arena, struct text *value_out)
+{
+    struct lmdb_store *store = state;
+    struct claim claim;
+    struct lmdb_key from;
+    MDB_txn *txn;
+    if (lmdb_read_begin(store, &txn) != 0)
+        return FAILED;
+    lmdb_key_write(&from, &kind, 1, CLAIM_PARTS);
+    int error = first_of(store, txn, &from, &claim);
+    if (!error)
+        *value_out = text_copy(arena, claim.value);
+    lmdb_read_end(store, txn);
+    if (error && error != MDB_NOTFOUND)
+        lmdb_log(store, "first tally", error);
+    return error == MDB_NOTFOUND ? NOT_FOUND : error ? FAILED : OK;
+}

@@ -15,6 +15,7 @@
 
 #define READERS_CHECK_MS 60000 /* slots of killed processes keep old pages from reuse for so long at most */
 #define PROBE_BYTES      4096  /* less may still fit into the last block */
+#define QUIET_PACK_MIN   1700  /* what is shorter shares a page with its key as it is, and is read once or twice */
 #define TRIM_MAX         4     /* old change records dropped per change: catches up without a long transaction */
 
 /* One commit on its way into a transaction. */
@@ -412,7 +413,8 @@ static int document_write(struct step *step, struct text claims)
         .key = commit->key,
         .claims = claims,
     };
-    struct text bytes = lmdb_pack(commit->bytes, &step->store->scratch);
+    bool packs = !commit->quiet || commit->bytes.length >= QUIET_PACK_MIN;
+    struct text bytes = packs ? lmdb_pack(commit->bytes, &step->store->scratch) : commit->bytes;
     struct number version = number_write(head.version);
     int error = old_bytes_delete(step);
     if (commit->quiet)

@@ -521,6 +521,7 @@ static const struct store_engine memory_engine = {
     .submit = memory_submit,
     .find = memory_find,
     .tally = memory_tally,
+    .first_tally = memory_first_tally,
     .list = memory_list,
     .holders = memory_holders,
     .changes = memory_changes,
