@@ -685,6 +685,7 @@ void queue_run_waiting(struct conversation *conversation); /* those for whom the
 void queue_forget_retry(struct conversation *conversation, struct served *served);
 void queue_run_deadlines(struct conversation *conversation);
 int64_t queue_deadline(const struct conversation *conversation);
+bool queue_is_away(int status);       /* does a contact that says so, or nothing, count as gone? */
 bool queue_may_try_again(int status); /* would the same message find the user later? */
 
 #include "kept_private.h"

@@ -85,7 +85,7 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     deferred->reference = deferred_reference(order, place, &work->arena);
     if (served->keep_ms_max && deferred->expires_ms - deferred->received_ms > served->keep_ms_max)
         deferred->expires_ms = deferred->received_ms + served->keep_ms_max;
-    deferred->away = !deferred->again && !served_reachable(conversation, served);
+    deferred->away = !deferred->again && (deferred->away || !served_reachable(conversation, served));
     served->arriving++;
     served->arriving_bytes += deferred->size;
     work->commits[work->count++] = deferred_commit(deferred, &work->arena);

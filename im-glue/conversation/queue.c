@@ -268,6 +268,11 @@ static void send_stored(struct conversation *conversation, struct served *served
     delivery_settle(delivery);
 }
 
+bool queue_is_away(int status)
+{
+    return status == 0 || status == 408 || status == 430 || status == 480 || status == 503;
+}
+
 bool queue_may_try_again(int status)
 {
     return status == 0 || status == 408 || status == 430 || status == 480 || status == 482 || status == 486 ||
@@ -355,6 +360,7 @@ static void add_try(struct work *work, const struct delivery *delivery, int stat
 {
     struct text why = status ? text_format(&work->arena, "%d", status) : TEXT("no answer");
     struct deferred tried = deferred_tried(&delivery->deferred, why, work->conversation->now.wall_ms, &work->arena);
+    tried.away = tried.away || (queue_is_away(status) && !tried.again);
     work->commits[work->count++] = deferred_commit(&tried, &work->arena);
 }
 

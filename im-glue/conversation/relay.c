@@ -179,6 +179,7 @@ void relay_keep(struct delivery *delivery)
     delivery->storing = true;
     delivery->recipient->kept_relays++;
     keeping->deferred = delivery->deferred;
+    keeping->deferred.away = queue_is_away(delivery->best);
     work->details = keeping;
     work->delivery = delivery;
     keeping->commit = deferral_add(work, delivery->recipient, &keeping->deferred, delivery->message, NULL);
