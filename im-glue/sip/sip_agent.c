@@ -70,13 +70,17 @@ size_t sip_agent_bytes(const struct sip_agent *agent)
 
 /* --- queues ----------------------------------------------------------------------------------------------------- */
 
-uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena)
+/* Each part with the hash of those before it, so that none need be copied. */
+uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request)
 {
-    struct text uri = sip_request_uri(request, arena), call_id = sip_call_id(request, arena);
-    struct text end = TEXT("\n"), cseq = text_number(arena, sip_cseq(request));
-    return text_hash(
-        TEXT_CONCAT(arena, sip_from_tag(request), end, call_id, end, cseq, end, sip_method(request), end, uri),
-        agent->seed);
+    struct text call_id;
+    uint32_t cseq = sip_cseq(request);
+    sip_field_value(request, "Call-ID", 0, &call_id);
+    uint64_t mark = text_hash(sip_from_tag(request), agent->seed);
+    mark = text_hash(call_id, mark);
+    mark = text_hash((struct text){(const char *)&cseq, sizeof(cseq)}, mark);
+    mark = text_hash(sip_method(request), mark);
+    return text_hash(request->request_uri, mark);
 }
 
 void agent_event(struct sip_agent *agent, const struct sip_event *event)

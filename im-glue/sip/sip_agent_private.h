@@ -70,6 +70,7 @@ struct link {
     size_t scanned;  /* no end of header section before here */
     size_t whole;    /* length of the message being received; 0: not known yet */
     int blank_lines; /* CRLFs since the last message */
+    bool busy;       /* its bytes are being looked at: it stays whatever its transactions do */
     bool dead;       /* framing lost; what still comes is ignored until the connection is closed */
 };
 
@@ -152,7 +153,7 @@ void agent_close(struct sip_agent *agent, const struct flow *flow);
 
 /* RFC 3261 §8.2.2.2, §16.3: the same for one request by two ways, or when it comes back. Under another Request-URI it
  * is for somebody else: not merged, and no loop but a spiral. */
-uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena);
+uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request);
 
 /* A request whose turn it is; or that gets none: 503, unless it is one that is repeated. */
 void agent_request(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);

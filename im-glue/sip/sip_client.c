@@ -22,7 +22,7 @@ static struct text key_of(struct sip_agent *agent, struct text method, struct te
 
 static struct text mark_of(const struct sip_agent *agent, const struct sip_message *request, struct arena *arena)
 {
-    uint64_t mark = agent_mark(agent, request, arena);
+    uint64_t mark = agent_mark(agent, request);
     unsigned char bytes[MARK_DIGITS / 2];
     for (size_t i = sizeof(bytes); i > 0; i--, mark >>= 8)
         bytes[i - 1] = mark & UINT8_MAX;
@@ -69,7 +69,14 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
 static bool is_own(const struct sip_agent *agent, struct text via)
 {
     struct text host = text_of(agent->settings.host), sent_by, parameters;
+    uint64_t port;
     text_cut(via, ';', &sent_by, &parameters);
+    size_t colon = sent_by.length;
+    while (colon > 0 && sent_by.bytes[colon - 1] != ':')
+        colon--;
+    if (!text_to_u64(text_slice(sent_by, colon, sent_by.length), &port) ||
+        (port != agent->settings.port && port != agent->settings.tls_port))
+        return false;
     size_t at = text_find(sent_by, host);
     return at > 0 && at + host.length < sent_by.length && strchr(" [", sent_by.bytes[at - 1]) &&
            strchr(":]", sent_by.bytes[at + host.length]);
@@ -82,7 +89,7 @@ size_t sip_agent_visits(const struct sip_agent *agent, const struct sip_message 
     struct text via, sent_by, parameters, branch, mark = {0};
     size_t visits = 0;
     arena_init(&arena, "loop");
-    for (size_t i = 0; sip_header(request, "Via", i, &arena, &via); i++) {
+    for (size_t i = 0; sip_field_value(request, "Via", i, &via); i++) {
         if (!is_own(agent, via))
             continue;
         if (mark.length == 0)

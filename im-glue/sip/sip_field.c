@@ -10,6 +10,12 @@ struct sip_name sip_name_of(struct text name)
     return (struct sip_name){rule, rule ? rule->name : name};
 }
 
+static bool may_have(const struct sip_message *message, struct text name)
+{
+    unsigned mark = name.length > 1 ? sip_name_mark(name) : 0;
+    return name.length == 1 || (message->marks[mark / 64] >> mark % 64 & 1);
+}
+
 /* The first of that name at or behind `from`, or fields_count. */
 static size_t find(const struct sip_message *message, const struct sip_name *name, size_t from)
 {
@@ -82,6 +88,8 @@ static void insert(struct sip_message *message, const struct sip_name *name, str
         message->fields = more;
         message->fields_capacity *= 2;
     }
+    unsigned mark = sip_name_mark(name->text);
+    message->marks[mark / 64] |= UINT64_C(1) << mark % 64;
     struct sip_field *place = message->fields + position;
     memmove(place + 1, place, (message->fields_count - position) * sizeof(*place));
     *place = (struct sip_field){*name, value};
@@ -122,7 +130,7 @@ static bool split(const struct sip_name *name, struct text value, size_t max, st
                   size_t *count_out)
 {
     struct text rest = text_trim(value);
-    bool is_list = name->rule && name->rule->list;
+    bool is_list = name->rule && name->rule->list && text_find_char(rest, ',') < rest.length;
     size_t count = 0;
     do {
         struct text element = is_list ? next_element(&rest) : rest;
@@ -140,22 +148,41 @@ static bool split(const struct sip_name *name, struct text value, size_t max, st
     return false;
 }
 
-enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value, bool clean)
+/* A field that is read and judged in one: then the view is as it. False: it is not written plainly, or not the top one.
+ */
+static bool append_viewed(struct sip_message *message, const struct sip_name *name, struct text value)
 {
-    struct sip_name long_name = sip_name_of(name);
-    if ((!long_name.rule && !sip_token_valid(name)) || (!clean && !sip_text_is_clean(value)))
+    bool good = false;
+    switch (name->rule->view) {
+    case SIP_VIEW_VIA: good = !may_have(message, name->text) && sip_plain_via(value, &message->via); break;
+    case SIP_VIEW_FROM: good = sip_plain_address(value, &message->from_tag); break;
+    case SIP_VIEW_TO: good = sip_plain_address(value, &message->to_tag); break;
+    case SIP_VIEW_CSEQ: good = sip_cseq_read(value, &message->cseq, &message->cseq_method); break;
+    case SIP_VIEW_NONE: break;
+    }
+    if (good)
+        insert(message, name, value, message->fields_count);
+    return good;
+}
+
+enum sip_field_result sip_field_append(struct sip_message *message, const struct sip_name *name, struct text value,
+                                       bool clean)
+{
+    if ((!name->rule && !sip_token_valid(name->text)) || (!clean && !sip_text_is_clean(value)))
         return SIP_FIELD_BAD;
-    size_t first = find(message, &long_name, 0);
-    if (long_name.rule && long_name.rule->single && first < message->fields_count)
+    if (name->rule && name->rule->single && may_have(message, name->text) &&
+        find(message, name, 0) < message->fields_count)
         return SIP_FIELD_REPEATED;
+    if (name->rule && message->fields_count < message->fields_max && append_viewed(message, name, value))
+        return SIP_FIELD_ADDED;
     struct text elements[SIP_HEADERS_MAX];
     size_t room = message->fields_max - message->fields_count, count;
     room = room < SIP_HEADERS_MAX ? room : SIP_HEADERS_MAX;
-    bool good = split(&long_name, value, room, elements, &count);
+    bool good = split(name, value, room, elements, &count);
     bool fits = count <= room;
     for (size_t i = 0; i < count && i < room; i++)
-        insert(message, &long_name, elements[i], message->fields_count);
-    refresh(message, &long_name);
+        insert(message, name, elements[i], message->fields_count);
+    refresh(message, name);
     if (!good)
         return SIP_FIELD_BAD;
     return fits ? SIP_FIELD_ADDED : SIP_FIELD_TOO_MANY;
@@ -178,7 +205,11 @@ void sip_field_copy(struct sip_message *target, const struct sip_message *source
 
 bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out)
 {
-    struct sip_name wanted = sip_name_of(text_of(name));
+    struct text text = text_of(name);
+    *value_out = (struct text){0};
+    if (!may_have(message, text))
+        return false;
+    struct sip_name wanted = sip_name_of(text);
     size_t at = find(message, &wanted, 0);
     while (index-- > 0 && at < message->fields_count)
         at = find(message, &wanted, at + 1);
@@ -188,17 +219,16 @@ bool sip_field_value(const struct sip_message *message, const char *name, size_t
 
 /* --- public ----------------------------------------------------------------------------------------------------- */
 
-static bool is_length(const struct sip_name *name)
+static bool is_length(struct text name)
 {
-    return text_equal_nocase(name->text, TEXT("Content-Length"));
+    return text_equal_nocase(name, TEXT("Content-Length")) || text_equal_nocase(name, TEXT("l"));
 }
 
 bool sip_header(const struct sip_message *message, const char *name, size_t index, struct arena *arena,
                 struct text *value_out)
 {
-    struct sip_name wanted = sip_name_of(text_of(name));
     struct text value;
-    if (is_length(&wanted)) {
+    if (is_length(text_of(name))) {
         *value_out = text_format(arena, "%zu", message->body.length);
         return index == 0;
     }
@@ -220,7 +250,7 @@ static bool prepare(struct sip_message *message, const char *name, struct text v
     struct text text = text_of(name);
     struct addition *addition = addition_out;
     addition->name = sip_name_of(text);
-    if (!sip_token_valid(text) || !sip_text_is_clean(value) || is_length(&addition->name))
+    if (!sip_token_valid(text) || !sip_text_is_clean(value) || is_length(addition->name.text))
         return false;
     if (!addition->name.rule)
         addition->name.text = text_copy(&message->arena, text);
@@ -259,7 +289,10 @@ enum status sip_header_set(struct sip_message *message, const char *name, struct
 
 void sip_header_remove(struct sip_message *message, const char *name)
 {
-    struct sip_name wanted = sip_name_of(text_of(name));
+    struct text text = text_of(name);
+    if (!may_have(message, text))
+        return;
+    struct sip_name wanted = sip_name_of(text);
     for (size_t at = 0; (at = find(message, &wanted, at)) < message->fields_count;)
         remove_at(message, at);
     refresh(message, &wanted);
@@ -281,9 +314,13 @@ void sip_via_push(struct sip_message *message, struct text value)
     refresh(message, &name);
 }
 
-void sip_via_replace_top(struct sip_message *message, struct text value)
+void sip_via_replace_top(struct sip_message *message, struct text value, const struct sip_via *read)
 {
     struct sip_name name = sip_name_of(TEXT("Via"));
-    message->fields[find(message, &name, 0)].value = text_copy(&message->arena, value);
+    message->fields[find(message, &name, 0)].value = value;
     refresh(message, &name);
+    if (!read)
+        return;
+    message->via = *read;
+    message->stale &= ~(1u << SIP_VIEW_VIA);
 }

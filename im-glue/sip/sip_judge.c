@@ -1,6 +1,7 @@
 /* What the value of each field must be. The library has the last word on what is not written plainly. */
 #include "sip_message_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
@@ -20,7 +21,7 @@ static bool judge_max_forwards(struct text value);
 static bool judge_content_type(struct text value);
 static bool judge_number(struct text value);
 
-/* RFC 3261 §7.3.3, §20 and the IANA registry of compact forms; by first letters. */
+/* RFC 3261 §7.3.3, §20 and the IANA registry of compact forms. */
 static const struct sip_field_rule rules[] = {
     {TEXT_INIT("Allow-Events"), 'u', false, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Accept-Contact"), 'a', false, false, SIP_VIEW_NONE, NULL},
@@ -58,32 +59,30 @@ static const struct sip_field_rule rules[] = {
 
 #define RULES_COUNT (sizeof(rules) / sizeof(rules[0]))
 
-static uint8_t rule_starts['z' - 'a' + 2];   /* by letter: the first rule that begins with it or a later one */
-static uint8_t compact_rules['z' - 'a' + 1]; /* RULES_COUNT: none */
+static const struct sip_field_rule *long_rules[SIP_NAME_MARKS]; /* by the mark of the name; NULL: none */
+static const struct sip_field_rule *compact_rules['z' - 'a' + 1];
 
 void sip_judge_open(void)
 {
-    memset(compact_rules, RULES_COUNT, sizeof(compact_rules));
-    memset(rule_starts, 0, sizeof(rule_starts));
     for (size_t i = 0; i < RULES_COUNT; i++) {
-        for (size_t later = (size_t)((rules[i].name.bytes[0] | 0x20) - 'a') + 1; later < sizeof(rule_starts); later++)
-            rule_starts[later] = (uint8_t)(i + 1);
+        const struct sip_field_rule **place = &long_rules[sip_name_mark(rules[i].name)];
+        assert(!*place || *place == &rules[i]); /* no two have the same: see there */
+        *place = &rules[i];
         if (rules[i].compact)
-            compact_rules[rules[i].compact - 'a'] = (uint8_t)i;
+            compact_rules[rules[i].compact - 'a'] = &rules[i];
     }
 }
 
 const struct sip_field_rule *sip_field_rule(struct text name)
 {
-    unsigned letter = name.length ? (unsigned)((unsigned char)name.bytes[0] | 0x20) - 'a' : UINT8_MAX;
-    if (letter > 'z' - 'a')
+    if (name.length == 0)
         return NULL;
-    if (name.length == 1)
-        return compact_rules[letter] < RULES_COUNT ? &rules[compact_rules[letter]] : NULL;
-    for (size_t i = rule_starts[letter]; i < rule_starts[letter + 1]; i++)
-        if (text_equal(name, rules[i].name) || text_equal_nocase(name, rules[i].name))
-            return &rules[i];
-    return NULL;
+    if (name.length == 1) {
+        unsigned letter = (unsigned)((unsigned char)name.bytes[0] | 0x20) - 'a';
+        return letter <= 'z' - 'a' ? compact_rules[letter] : NULL;
+    }
+    const struct sip_field_rule *rule = long_rules[sip_name_mark(name)];
+    return rule && text_equal_nocase(name, rule->name) ? rule : NULL;
 }
 
 /* --- texts ------------------------------------------------------------------------------------------------------ */
@@ -257,7 +256,7 @@ static bool judge_address(struct text value)
 {
     struct name_addr parts;
     struct text rest;
-    if (sip_plain_address(value))
+    if (sip_plain_address(value, &rest))
         return true;
     if (!has_few_parameters(value) || !name_addr_parse(value, &parts, &rest) || rest.length > 0)
         return false;

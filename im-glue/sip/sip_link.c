@@ -99,13 +99,13 @@ static void link_free(struct sip_agent *agent, struct link *link)
 
 void link_release(struct sip_agent *agent, struct link *link)
 {
-    if (link->length == 0 && link->capacity > 0) {
+    if (!link->busy && link->length == 0 && link->capacity > 0) {
         agent->bytes -= link->capacity;
         free(link->buffer);
         link->buffer = NULL;
         link->capacity = 0;
     }
-    if (!link->transactions && link->length == 0 && link->blank_lines == 0 && !link->dead)
+    if (!link->busy && !link->transactions && link->length == 0 && link->blank_lines == 0 && !link->dead)
         link_free(agent, link);
 }
 

@@ -146,9 +146,7 @@ uint32_t sip_cseq(const struct sip_message *message)
 
 struct text sip_branch(const struct sip_message *message)
 {
-    struct text branch;
-    sip_via_parameter(message, "branch", &branch);
-    return branch;
+    return sip_view(message, SIP_VIEW_VIA)->via.branch;
 }
 
 struct text sip_from_tag(const struct sip_message *message)

@@ -20,6 +20,15 @@ struct sip_field_rule {
     bool (*judge)(struct text value);
 };
 
+#define SIP_NAME_MARKS 128
+
+/* The same for a name however it is written. The factors are such that no two names with rules have the same. */
+static inline unsigned sip_name_mark(struct text name)
+{
+    unsigned first = (unsigned char)name.bytes[0] | 0x20u, last = (unsigned char)name.bytes[name.length - 1] | 0x20u;
+    return ((unsigned)name.length * 10 + first + last * 9) % SIP_NAME_MARKS;
+}
+
 /* A name without rules is compared by its letters. */
 struct sip_name {
     const struct sip_field_rule *rule;
@@ -34,7 +43,8 @@ struct sip_field {
 struct sip_via {
     struct text host; /* sent-by, without brackets; empty: there is no Via */
     uint16_t port;    /* 0: not given */
-    struct text parameters;
+    struct text parameters, branch;
+    bool wants_port; /* there is an rport (RFC 3581 §4) */
 };
 
 /* Every field as it was written and in its order, so that what is sent on is what came in. Fields that decide are kept
@@ -47,6 +57,7 @@ struct sip_message {
     struct sip_field *fields; /* Content-Length is never among them: it follows from the body */
     size_t fields_count, fields_capacity;
     size_t fields_max; /* more are refused; SIP_HEADERS_MAX, and room for ours when we read our own words */
+    uint64_t marks[SIP_NAME_MARKS / 64]; /* of names that are or were there: most that are asked for never were */
     struct text body;
     unsigned stale; /* views that do not show their field: 1 << enum sip_view */
     struct sip_via via;
@@ -74,7 +85,8 @@ enum sip_field_result { SIP_FIELD_ADDED, SIP_FIELD_BAD, SIP_FIELD_REPEATED, SIP_
 
 /* Appends one field, split if it is a list; the views follow. Name and value stay where they are: in the message's
  * arena, or in static memory. `clean`: the value has been looked at (sip_text_is_clean). */
-enum sip_field_result sip_field_append(struct sip_message *message, struct text name, struct text value, bool clean);
+enum sip_field_result sip_field_append(struct sip_message *message, const struct sip_name *name, struct text value,
+                                       bool clean);
 
 /* The views; this one is as its field. */
 const struct sip_message *sip_view(const struct sip_message *message, enum sip_view view);
@@ -116,13 +128,16 @@ bool sip_request_uri_valid(struct text uri);
 
 /* --- the short way (sip_plain.c) --- */
 
+/* Where the blank line begins that ends a header section, or bytes.length. */
+size_t sip_section_end(struct text bytes);
+
 /* A header section: nothing but lines that end with CRLF, printable, none folded. */
 bool sip_section_is_plain(struct text section);
 
 /* Values as nearly all programs write them. What these take, libosip2 takes too, so that it need not be asked; they
  * know less than the RFC and say no to whatever they do not know. */
 bool sip_plain_uri(struct text uri);
-bool sip_plain_address(struct text value); /* display name, plain address in brackets, plain parameters */
+bool sip_plain_address(struct text value, struct text *tag_out); /* "name" <plain address>;tag=value */
 bool sip_plain_call_id(struct text value);
 bool sip_plain_content_type(struct text value);
 bool sip_plain_via(struct text value, struct sip_via *via_out);
@@ -133,11 +148,12 @@ bool sip_via_judge(struct text value);
 /* Reads what has been judged. */
 struct sip_via sip_via_read(struct text value, struct arena *arena);
 void sip_via_push(struct sip_message *message, struct text value);
-void sip_via_replace_top(struct sip_message *message, struct text value);
+/* `value` is in the message's arena; `read`: what it says, NULL: to be read when it is asked for. */
+void sip_via_replace_top(struct sip_message *message, struct text value, const struct sip_via *read);
 
 struct text sip_via_host(const struct sip_message *message); /* sent-by of the top Via */
 uint16_t sip_via_port(const struct sip_message *message);    /* 0: not given */
-bool sip_via_parameter(const struct sip_message *message, const char *name, struct text *value_out);
+bool sip_via_wants_port(const struct sip_message *message);
 
 /* Sets received, and rport where the peer asked for it (RFC 3581 §4); what the peer wrote there itself is dropped. */
 void sip_via_stamp(struct sip_message *message, struct text address, uint16_t port);

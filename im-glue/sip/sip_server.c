@@ -20,8 +20,7 @@ static bool is_reliable(const struct transaction *transaction)
 struct flow server_response_flow(const struct sip_message *request, const struct flow *flow)
 {
     struct flow answer = *flow;
-    struct text unused;
-    if (flow_is_connected(flow) || sip_via_parameter(request, "rport", &unused))
+    if (flow_is_connected(flow) || sip_via_wants_port(request))
         return answer;
     in_port_t port = htons(sip_via_port(request) ? sip_via_port(request) : SIP_PORT);
     if (answer.peer.ss_family == AF_INET6)
@@ -181,13 +180,11 @@ static void take_cancel(struct sip_agent *agent, struct text key, struct sip_mes
 }
 
 /* RFC 3261 §8.2.2.2; what a core sends twice on purpose has another Route the second time. */
-static uint64_t merge_mark(struct sip_agent *agent, const struct sip_message *request)
+static uint64_t merge_mark(const struct sip_agent *agent, const struct sip_message *request)
 {
     struct text route = {0};
-    uint64_t mark = agent_mark(agent, request, &agent->scratch);
-    if (!sip_header(request, "Route", 0, &agent->scratch, &route))
-        return mark;
-    return text_hash(text_format(&agent->scratch, "%llx %.*s", (unsigned long long)mark, TEXT_ARG(route)), agent->seed);
+    uint64_t mark = agent_mark(agent, request);
+    return sip_field_value(request, "Route", 0, &route) ? text_hash(route, mark) : mark;
 }
 
 /* True if the request goes no further. `mark`: 0 for one inside a dialog, which is never merged. */

@@ -20,7 +20,8 @@ static bool append(struct sip_agent *agent, struct link *link, struct text bytes
         link->buffer = memory_resize(link->buffer, capacity);
         link->capacity = capacity;
     }
-    memcpy(link->buffer + link->length, bytes.bytes, bytes.length);
+    if (bytes.length > 0)
+        memcpy(link->buffer + link->length, bytes.bytes, bytes.length);
     link->length = needed;
     return true;
 }
@@ -40,6 +41,13 @@ static void lose_framing(struct sip_agent *agent, struct link *link, struct text
     link->dead = true;
 }
 
+/* Most lines are not worth a second look. */
+static bool may_be_length(struct text line)
+{
+    char first = line.length ? line.bytes[0] : '\0';
+    return (first | 0x20) == 'c' || (first | 0x20) == 'l' || first == ' ' || first == '\t' || first == '\r';
+}
+
 static bool is_length_name(struct text name)
 {
     name = text_trim(name);
@@ -53,7 +61,7 @@ static const char *read_length(struct text section, uint64_t *length_out)
     struct text line, rest = section, name, value;
     while (more) {
         more = text_cut(rest, '\n', &line, &rest);
-        if (!text_cut(line, ':', &name, &value) || !is_length_name(name))
+        if (!may_be_length(line) || !text_cut(line, ':', &name, &value) || !is_length_name(name))
             continue;
         if (found)
             return "Repeated Content-Length";
@@ -69,7 +77,7 @@ static void find_end(struct sip_agent *agent, struct link *link, struct text res
 {
     static const struct text end = TEXT_INIT("\r\n\r\n");
     size_t from = link->scanned < end.length ? 0 : link->scanned - (end.length - 1);
-    size_t at = from + text_find(text_slice(rest, from, rest.length), end);
+    size_t at = from + sip_section_end(text_slice(rest, from, rest.length));
     link->scanned = rest.length;
     if (at > SIP_HEADER_BYTES_MAX) {
         lose_framing(agent, link, rest, flow, 513, "Header section too large");
@@ -116,24 +124,23 @@ static size_t take_blank_line(struct sip_agent *agent, struct link *link, const 
     return 2;
 }
 
-void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+static void give_up(struct sip_agent *agent, struct link *link, const struct flow *flow)
 {
-    if (bytes.length == 0)
-        return;
-    struct link *link = link_take(agent, flow);
-    if (link->dead)
-        return;
-    if (!append(agent, link, bytes)) {
-        agent_close(agent, flow);
-        link->dead = true;
-        link->length = 0;
-        return link_release(agent, link);
-    }
+    agent_close(agent, flow);
+    link->dead = true;
+    link->length = 0;
+    link_release(agent, link);
+}
+
+/* What is left behind the last whole message. */
+static struct text take_all(struct sip_agent *agent, struct link *link, struct text bytes, const struct flow *flow,
+                            int64_t now_ms)
+{
     bool answered = false;
     size_t at = 0;
-    /* The buffer is not empty while this runs, so the link stays whatever its transactions do. */
-    for (size_t used = 1; used > 0 && at < link->length && !link->dead; at += used) {
-        struct text rest = {link->buffer + at, link->length - at};
+    link->busy = true;
+    for (size_t used = 1; used > 0 && at < bytes.length && !link->dead; at += used) {
+        struct text rest = text_slice(bytes, at, bytes.length);
         if (link->whole == 0 && text_starts_with(rest, TEXT("\r\n"))) {
             used = take_blank_line(agent, link, flow, &answered);
         } else if (text_equal(rest, TEXT("\r"))) {
@@ -143,10 +150,32 @@ void stream_input(struct sip_agent *agent, struct text bytes, const struct flow 
             used = take_message(agent, link, rest, flow, now_ms);
         }
     }
+    link->busy = false;
+    return text_slice(bytes, link->dead ? bytes.length : at, bytes.length);
+}
+
+/* Messages that come whole, as nearly all do, are read where they are. */
+static void take_rest(struct sip_agent *agent, struct link *link, struct text rest, const struct flow *flow)
+{
+    if (!append(agent, link, rest))
+        return give_up(agent, link, flow);
+    link_release(agent, link);
+}
+
+void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    if (bytes.length == 0)
+        return;
+    struct link *link = link_take(agent, flow);
     if (link->dead)
-        at = link->length;
-    link->length -= at;
-    if (at > 0 && link->length > 0)
-        memmove(link->buffer, link->buffer + at, link->length);
+        return;
+    if (link->length == 0)
+        return take_rest(agent, link, take_all(agent, link, bytes, flow, now_ms), flow);
+    if (!append(agent, link, bytes))
+        return give_up(agent, link, flow);
+    struct text rest = take_all(agent, link, (struct text){link->buffer, link->length}, flow, now_ms);
+    if (rest.length > 0 && rest.length < link->length)
+        memmove(link->buffer, rest.bytes, rest.length);
+    link->length = rest.length;
     link_release(agent, link);
 }

@@ -66,7 +66,7 @@ bool sip_via_judge(struct text value)
 struct sip_via sip_via_read(struct text value, struct arena *arena)
 {
     struct sip_via view = {0};
-    struct text sent_by;
+    struct text sent_by, unused;
     uint64_t port = 0;
     if (sip_plain_via(value, &view))
         return view;
@@ -76,6 +76,8 @@ struct sip_via sip_via_read(struct text value, struct arena *arena)
     if (via && via->port)
         text_to_u64(text_of(via->port), &port);
     view.port = (uint16_t)port;
+    sip_parameter(view.parameters, "branch", &view.branch);
+    view.wants_port = sip_parameter(view.parameters, "rport", &unused);
     osip_via_free(via);
     return view;
 }
@@ -90,9 +92,9 @@ uint16_t sip_via_port(const struct sip_message *message)
     return sip_view(message, SIP_VIEW_VIA)->via.port;
 }
 
-bool sip_via_parameter(const struct sip_message *message, const char *name, struct text *value_out)
+bool sip_via_wants_port(const struct sip_message *message)
 {
-    return sip_parameter(sip_view(message, SIP_VIEW_VIA)->via.parameters, name, value_out);
+    return sip_view(message, SIP_VIEW_VIA)->via.wants_port;
 }
 
 void sip_via_stamp(struct sip_message *message, struct text address, uint16_t port)
@@ -124,9 +126,11 @@ void sip_via_stamp(struct sip_message *message, struct text address, uint16_t po
         builder_add_number(&via, port);
     }
     /* Whatever a peer makes of it, what is kept can be read; answers find their way without it. */
-    struct sip_via plain;
+    struct sip_via plain = {0};
     osip_via_t *read = NULL;
-    if (sip_plain_via(builder_text(&via), &plain) || (read = library_read(builder_text(&via))))
-        sip_via_replace_top(message, builder_text(&via));
+    if (sip_plain_via(builder_text(&via), &plain))
+        sip_via_replace_top(message, builder_text(&via), &plain);
+    else if ((read = library_read(builder_text(&via))))
+        sip_via_replace_top(message, builder_text(&via), NULL);
     osip_via_free(read);
 }

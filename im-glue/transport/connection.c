@@ -171,6 +171,9 @@ void connection_watch(struct connection *connection)
     unsigned events = LOOP_READ | (connection->queue_length ? LOOP_WRITE : 0u);
     if (connection->connecting || connection->shaking)
         events = connection->connecting || connection->shaking_writes ? LOOP_WRITE : LOOP_READ;
+    if (events == connection->watched) /* as after nearly all that is sent: the kernel need not be told */
+        return;
+    connection->watched = events;
     loop_watch(connection->transport->loop, connection->fd, events, on_connection, connection);
 }
 

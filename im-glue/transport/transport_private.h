@@ -21,6 +21,7 @@ struct connection {
     struct flow flow;
     char peer[TRANSPORT_PEER_TEXT_MAX]; /* "TLS 192.0.2.1:5061" */
     int fd;
+    unsigned watched;            /* events that the loop waits for; 0: not told yet */
     char *name;                  /* that the certificate must hold, where we connect; NULL: the address */
     struct tls_session *tls;     /* NULL: not encrypted, or not connected yet */
     struct websocket *websocket; /* NULL: none */

@@ -39,9 +39,9 @@ static struct text join(char value[VALUE_MAX], const char *const *parts, size_t 
 }
 
 static const char *const address_parts[] = {
-    "<sip:",       "alice", "@",     "example.com", ":5060", ">",   ";tag=", "1f.2_-~", ";",    ";lr",
-    "\"Ann B.\" ", "<",     "=",     "sips:",       ";a=b",  ";ob", "%41",   " ",       "?a=b", "a!*",
-    "192.0.2.1",   ":",     "[::1]", "sip:x@y>",    "0",     ":0",  "@@",    "\""};
+    "<sip:",       "alice", "@",     "example.com", ":5060", ">",   ";tag=", "1f.2_-~", ";",           ";lr",
+    "\"Ann B.\" ", "<",     "=",     "sips:",       ";a=b",  ";ob", "%41",   " ",       "?a=b",        "a!*",
+    "192.0.2.1",   ":",     "[::1]", "sip:x@y>",    "0",     ":0",  "@@",    "\"",      "<sip:b@host>"};
 static const char *const via_parts[] = {"SIP/2.0/",
                                         "UDP",
                                         "TCP",
@@ -66,11 +66,17 @@ static const char *const via_parts[] = {"SIP/2.0/",
 static const char *const other_parts[] = {"text",  "/", "plain", ";charset=",    "utf-8",          "@", "a1~", "=",
                                           "\"x\"", " ", ";",     "message/cpim", "f81d@192.0.2.1", "*"};
 
-static bool library_reads_address(const char *value)
+/* …with this tag. */
+static bool library_reads_address(const char *value, struct text tag)
 {
     osip_from_t *address;
+    osip_generic_param_t *found = NULL;
+    char name[] = "tag";
     osip_from_init(&address);
     bool good = osip_from_parse(address, value) == OSIP_SUCCESS && address->url;
+    if (good)
+        osip_from_param_get_byname(address, name, &found);
+    good = good && text_equal(found ? text_of(found->gvalue) : TEXT(""), tag);
     osip_from_free(address);
     return good;
 }
@@ -78,16 +84,18 @@ static bool library_reads_address(const char *value)
 static void plain_addresses_are_addresses_to_the_library(void **unused)
 {
     char value[VALUE_MAX];
-    size_t taken = 0;
+    size_t taken = 0, tagged = 0;
     (void)unused;
     for (size_t i = 0; i < VALUES; i++) {
         struct text text = join(value, address_parts, sizeof(address_parts) / sizeof(address_parts[0]), 9);
-        if (!sip_plain_address(text))
+        struct text tag;
+        if (!sip_plain_address(text, &tag))
             continue;
-        assert_true(library_reads_address(value));
+        assert_true(library_reads_address(value, tag));
         taken++;
+        tagged += tag.length > 0;
     }
-    assert_true(taken > 5);
+    assert_true(taken > 5 && tagged > 0);
 }
 
 static void plain_uris_are_uris_to_the_library(void **unused)
@@ -117,10 +125,10 @@ static void a_plain_via_has_the_parts_that_the_library_finds(void **unused)
     for (size_t i = 0; i < VALUES; i++) {
         osip_via_t *via;
         struct sip_via parts;
-        osip_generic_param_t *branch = NULL;
-        char name[] = "branch";
+        osip_generic_param_t *branch = NULL, *rport = NULL;
+        char name[] = "branch", rport_name[] = "rport";
         uint64_t port = 0;
-        struct text found, text = join(value, via_parts, sizeof(via_parts) / sizeof(via_parts[0]), 9);
+        struct text text = join(value, via_parts, sizeof(via_parts) / sizeof(via_parts[0]), 9);
         if (!sip_plain_via(text, &parts))
             continue;
         osip_via_init(&via);
@@ -129,9 +137,9 @@ static void a_plain_via_has_the_parts_that_the_library_finds(void **unused)
         assert_true(!via->port || text_to_u64(text_of(via->port), &port));
         assert_int_equal(parts.port, port);
         osip_via_param_get_byname(via, name, &branch);
-        assert_int_equal(sip_parameter(parts.parameters, "branch", &found), branch != NULL);
-        if (branch)
-            assert_true(text_equal(found, text_of(branch->gvalue)));
+        assert_true(text_equal(branch ? text_of(branch->gvalue) : TEXT(""), parts.branch));
+        osip_via_param_get_byname(via, rport_name, &rport);
+        assert_int_equal(parts.wants_port, rport != NULL);
         osip_via_free(via);
         taken++;
     }
@@ -167,9 +175,12 @@ static void plain_identifiers_and_types_are_such_to_the_library(void **unused)
 static void what_phones_write_is_plain(void **unused)
 {
     struct sip_via via;
+    struct text tag;
     (void)unused;
-    assert_true(sip_plain_address(TEXT("\"Alice B.\" <sip:alice@example.com;transport=tcp>;tag=a1-b2.c3")));
-    assert_true(sip_plain_address(TEXT("<sip:+15551234@192.0.2.1:5060>")));
+    assert_true(sip_plain_address(TEXT("\"Alice B.\" <sip:alice@example.com;transport=tcp>;tag=a1-b2.c3"), &tag));
+    assert_true(text_equal(tag, TEXT("a1-b2.c3")));
+    assert_true(sip_plain_address(TEXT("<sip:+15551234@192.0.2.1:5060>"), &tag));
+    assert_int_equal(tag.length, 0);
     assert_true(sip_plain_uri(TEXT("sip:bob@example.com")));
     assert_true(sip_plain_via(TEXT("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-1.2;rport"), &via));
     assert_true(sip_plain_call_id(TEXT("a84b4c76e66710@pc33.example.com")));

@@ -56,11 +56,11 @@ static int escape_value(struct text text, size_t at)
 /* What no URI may hold anywhere (RFC 3986 §2): controls, white space, delimiters of the text around it. */
 static bool characters_allowed(struct text text)
 {
+    static const bool allowed[256] = {['!'] = true, ['#' ... ';'] = true, ['='] = true,         ['?' ... '['] = true,
+                                      [']'] = true, ['_'] = true,         ['a' ... 'z'] = true, ['~'] = true};
     for (size_t i = 0; i < text.length; i++) {
         char character = text.bytes[i];
-        if ((unsigned char)character <= 0x20 || (unsigned char)character >= 0x7f || strchr("<>\"\\^`{|}", character))
-            return false;
-        if (character == '%' && escape_value(text, i) <= 0)
+        if (!allowed[(unsigned char)character] || (character == '%' && escape_value(text, i) <= 0))
             return false;
     }
     return true;
@@ -68,10 +68,12 @@ static bool characters_allowed(struct text text)
 
 static bool host_valid(struct text host)
 {
+    static const bool in_label[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true, ['_'] = true};
     bool label_empty = true;
     for (size_t i = 0; i < host.length; i++) {
         char character = host.bytes[i];
-        if (character == '.' ? label_empty : !uri_is_alphanumeric(character) && character != '-' && character != '_')
+        if (character == '.' ? label_empty : !in_label[(unsigned char)character])
             return false;
         label_empty = character == '.';
     }
@@ -207,7 +209,7 @@ static void add_tel(struct text_builder *canonical, const struct uri *uri)
 
 /* "sip:name@host" of letters, digits and dots that stand as the canonical form has them: nearly all that is compared.
  * What is canonical but holds more is found so by the long way. */
-static bool is_plainly_canonical(struct text text)
+static bool is_plainly_canonical(struct text text, struct text *host_out)
 {
     static const bool in_name[256] = {
         ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true, ['.'] = true, ['_'] = true};
@@ -220,6 +222,7 @@ static bool is_plainly_canonical(struct text text)
     if (at == strlen("sip:") || at == text.length || text.bytes[at] != '@')
         return false;
     bool label = false; /* has begun */
+    *host_out = text_slice(text, at + 1, text.length);
     for (at++; at < text.length; at++) {
         bool dot = text.bytes[at] == '.';
         if (dot ? !label : !in_host[(unsigned char)text.bytes[at]])
@@ -232,7 +235,8 @@ static bool is_plainly_canonical(struct text text)
 struct text uri_canonical(struct arena *arena, struct text text)
 {
     struct uri uri;
-    if (is_plainly_canonical(text))
+    struct text host;
+    if (is_plainly_canonical(text, &host))
         return text_copy(arena, text);
     if (!uri_parse(text, &uri))
         return (struct text){0};
@@ -262,9 +266,9 @@ static int text_order(const void *a, const void *b)
 struct text uri_canonical_whole(struct arena *arena, struct text text)
 {
     struct uri uri;
-    struct text address = uri_canonical(arena, text);
-    if (address.length == 0 || !uri_parse(text, &uri) || uri.parameters.length == 0 ||
-        text_starts_with(address, TEXT("tel:")))
+    struct text host, address = uri_canonical(arena, text);
+    if (address.length == 0 || is_plainly_canonical(text, &host) || !uri_parse(text, &uri) ||
+        uri.parameters.length == 0 || text_starts_with(address, TEXT("tel:")))
         return address;
     struct text parameters[URI_LENGTH_MAX];
     size_t count = 0;
@@ -288,5 +292,8 @@ struct text uri_canonical_whole(struct arena *arena, struct text text)
 struct text uri_domain(struct text canonical)
 {
     struct uri uri;
+    struct text host;
+    if (is_plainly_canonical(canonical, &host))
+        return host;
     return uri_parse(canonical, &uri) ? uri.host : (struct text){0};
 }
