@@ -56,8 +56,7 @@ enum status request_take_assertion(struct request *request)
         return OK;
     enum status status = read_asserted(request, identities, &count);
     if (status == OK && count)
-        status =
-            requester_of_assertion(request->conversation->documents, identities, count, &request->arena, &request->who);
+        status = person_asserted(request->conversation, identities, count, &request->arena, &request->who);
     request->user = request->who.address;
     return status;
 }

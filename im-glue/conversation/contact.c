@@ -60,33 +60,48 @@ bool contact_read(const struct stored *stored, struct arena *arena, struct conta
                          (uint16_t)record_number(record, "source-port", 0));
 }
 
-/* Names in a URI need DNS, which the flow of the REGISTER does not. A connection that was closed leads nowhere, so that
- * the address is tried again even if it did not work before. */
-struct flow contact_flow(const struct contact *contact)
+void contact_find_way(struct contact *contact)
 {
     struct uri uri;
     struct name_addr first;
     struct text transport = {0};
     struct arena arena;
     bool has_path = contact->path[0] && name_addr_parse(text_of(contact->path), &first, NULL);
-    bool parsed = uri_parse(has_path ? first.uri : text_of(contact->uri), &uri);
-    bool source_gone = flow_is_connected(&contact->source) && contact->source.connection == 0;
-    bool wants_tls = parsed && text_equal_nocase(uri.scheme, TEXT("sips"));
-    bool source_will_do = contact->by_source && !source_gone && (!wants_tls || flow_is_secure(&contact->source));
-    if (source_will_do || !parsed)
-        return contact->source;
+    contact->way = WAY_NONE;
+    if (!uri_parse(has_path ? first.uri : text_of(contact->uri), &uri))
+        return;
     struct flow flow = {.kind = contact->source.kind};
+    contact->wants_tls = text_equal_nocase(uri.scheme, TEXT("sips"));
     if (uri_parameter(uri.parameters, TEXT("transport"), &transport) && !flow_kind_parse(transport, &flow.kind))
         flow.kind = FLOW_UDP;
-    if (wants_tls)
+    if (contact->wants_tls)
         flow.kind = FLOW_TLS;
     uint16_t port = flow.kind == FLOW_TLS ? SIPS_PORT : SIP_PORT;
     arena_init(&arena, "contact");
     bool numeric = flow_set_peer(&flow, text_cstring(&arena, uri.host), uri.port ? uri.port : port);
     arena_clear(&arena);
-    if (!numeric && wants_tls) /* a name, and no connection of its own: unreachable rather than in the clear */
-        return (struct flow){.kind = FLOW_TLS, .peer = contact->source.peer};
-    return numeric ? flow : contact->source;
+    contact->way = numeric ? WAY_NUMERIC : WAY_NAME;
+    contact->way_kind = flow.kind;
+    memcpy(&contact->way_peer, &flow.peer, sizeof(contact->way_peer));
+}
+
+/* Names in a URI need DNS, which the flow of the REGISTER does not. A connection that was closed leads nowhere, so that
+ * the address is tried again even if it did not work before. */
+struct flow contact_flow(const struct contact *contact)
+{
+    const struct flow *source = &contact->source;
+    bool source_gone = flow_is_connected(source) && source->connection == 0;
+    bool source_will_do = contact->by_source && !source_gone && (!contact->wants_tls || flow_is_secure(source));
+    if (source_will_do || contact->way == WAY_NONE)
+        return *source;
+    struct flow flow = {.kind = contact->way_kind};
+    if (contact->way == WAY_NUMERIC)
+        memcpy(&flow.peer, &contact->way_peer, sizeof(contact->way_peer));
+    else if (contact->wants_tls) /* a name, and no connection of its own: unreachable rather than in the clear */
+        flow = (struct flow){.kind = FLOW_TLS, .peer = source->peer};
+    else
+        flow = *source;
+    return flow;
 }
 
 struct text contact_unknown_hop(const struct contact *contact)

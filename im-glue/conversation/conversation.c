@@ -49,6 +49,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->documents = documents;
     conversation->digest = digest;
     conversation->groups = groups;
+    conversation->people = known_users_new(documents);
     struct sip_agent_settings agent = settings->agent;
     agent.is_shared = is_trusted;
     agent.is_shared_context = conversation;
@@ -110,6 +111,7 @@ void conversation_free(struct conversation *conversation)
     served_free_all(conversation);
     domain_free_all(conversation);
     locator_free(conversation->locator);
+    known_users_free(conversation->people);
     sender_free_all(conversation);
     sip_agent_free(conversation->agent);
     free(conversation->expiry.swept);

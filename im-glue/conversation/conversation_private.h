@@ -10,14 +10,15 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "contact_private.h"
 #include "conversation.h"
 #include "deferred.h"
 #include "fate.h"
 #include "gruu.h"
 #include "imsettings.h"
+#include "known_users.h"
 #include "recipients.h"
 #include "uri.h"
-#include "user.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
 #define CONVERSATION_SWEEP_MS    60000 /* expired bindings leave the store this late at most */
@@ -26,29 +27,6 @@
 #define CONVERSATION_RETRIES 4 /* planned attempts to hand over what was kept; then the next registration counts */
 
 enum sender_rate { SENDER_MESSAGES, SENDER_REGISTERS, SENDER_OF_DOMAIN, SENDER_RATES };
-
-/* One contact of a user, as its document in "#bindings" says. */
-struct contact {
-    char *name; /* of the document */
-    char *uri;
-    char *call_id;
-    char *features; /* parameters of its Contact (RFC 3840); NULL: none */
-    uint32_t cseq;
-    uint32_t first_cseq; /* of the first REGISTER with this Call-ID */
-    uint64_t changed;    /* its last change, counted over all contacts */
-    int64_t expires_ms;  /* wall clock */
-    int64_t since_ms;    /* wall clock: of its first REGISTER */
-    bool renewed;        /* by a later one */
-    struct flow source;  /* where the REGISTER came from; its connection is 0 once that is closed */
-    bool by_source;      /* send to `source`, not to the address in `uri` (NAT, RFC 5626 flows) */
-    bool udp_alone;      /* does not take connections, as was found out */
-    bool lost;           /* its flow: the edge proxy that kept it has said so (RFC 5626 §5.3) */
-    char *path;          /* RFC 3327: the Route of what is sent to it; empty: none */
-    char *instance;      /* of the device, without brackets; empty: it has not said */
-    uint32_t reg_id;     /* RFC 5626: which of the flows of the device; 0: it has no flows */
-    bool core;           /* reached through a core, which forks: `path` is it; its name is the user's own address… */
-    bool watched;        /* …or it is one of the devices that the core tells of, as it is watched */
-};
 
 /* A user whose bindings or stored messages matter. Lives as long as the conversation: there are no more than users. */
 struct served {
@@ -227,6 +205,7 @@ struct conversation {
     const struct documents *documents;
     struct digest *digest;
     struct groups *groups;
+    struct known_users *people;
     struct sip_agent *agent;
     struct locator *locator;
     uint8_t device_key[GRUU_KEY_BYTES];
@@ -341,19 +320,11 @@ void served_sweep(struct conversation *conversation);
 /* Something of his waits or is on its way, so that what comes now must queue behind it. */
 bool served_is_behind(struct conversation *conversation, struct served *served);
 
-/* contact.c */
-struct commit contact_commit(const struct contact *contact, struct text owner, struct arena *arena);
-bool contact_read(const struct stored *stored, struct arena *arena, struct contact *contact_out); /* in the arena */
-struct flow contact_flow(const struct contact *contact);
-/* Its next hop, if that is a name and no connection leads there; empty: contact_flow knows the way. */
-struct text contact_unknown_hop(const struct contact *contact);
-/* Must what is for this address go where it came from? `parameters`: of its Contact. */
-bool contact_is_elsewhere(const struct flow *source, const struct uri *uri, struct text parameters,
-                          struct arena *arena);
-void connection_used(struct conversation *conversation, const struct flow *flow, struct served *served);
-bool connection_open(const struct conversation *conversation, const struct flow *flow);
-void connection_closed(struct conversation *conversation, uint64_t number);
-void connection_forget_all(struct conversation *conversation);
+/* person.c: user_find without passwords, and requester_of_assertion, by what is kept. */
+enum status person_find(struct conversation *conversation, struct text address, struct arena *arena,
+                        struct user *user_out);
+enum status person_asserted(struct conversation *conversation, const struct text *identities, size_t count,
+                            struct arena *arena, struct requester *requester_out);
 
 /* figures.c */
 enum message_content { CONTENT_TEXT, CONTENT_REPORT, CONTENT_COMPOSING, CONTENT_OTHER };

@@ -159,7 +159,7 @@ static void prepare_for_core(const struct delivery *delivery, struct sip_message
 static struct sip_message *address_message(struct delivery *delivery, const struct sip_message *stored,
                                            const struct branch *branch)
 {
-    struct sip_message *message = sip_message_clone(stored);
+    struct sip_message *message = sip_message_borrow(stored);
     /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
     struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");

@@ -60,8 +60,8 @@ bool device_resolve(struct request *request)
     struct text uri_text = sip_request_uri(request->message, arena), value;
     struct gruu gruu;
     struct uri uri;
-    if (!uri_parse(uri_text, &uri) || !uri_parameter(uri.parameters, TEXT("gr"), &value) || value.length ||
-        !domain_is_ours(conversation, uri.host))
+    if (text_find_char(uri_text, ';') == uri_text.length || !uri_parse(uri_text, &uri) ||
+        !uri_parameter(uri.parameters, TEXT("gr"), &value) || value.length || !domain_is_ours(conversation, uri.host))
         return true;
     if (gruu_read(conversation->device_key, uri.user, arena, &gruu) && is_registered(conversation, &gruu, arena) &&
         sip_request_uri_set(request->message,

@@ -103,7 +103,7 @@ void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipie
     struct request *request = fan_out->incoming->request;
     struct conversation *conversation = request->conversation;
     struct user user;
-    switch (user_find(conversation->documents, recipient, &request->arena, &user)) {
+    switch (person_find(conversation, recipient, &request->arena, &user)) {
     case OK:
         if (plan_once(fan_out, user.address))
             plan_user(fan_out, plan, &user);

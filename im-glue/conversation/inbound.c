@@ -20,7 +20,7 @@ static bool refuse_domain(struct request *request, struct text domain, const cha
 static enum status find_user(struct request *request, struct text address)
 {
     struct user user;
-    return user_find(request->conversation->documents, address, &request->arena, &user);
+    return person_find(request->conversation, address, &request->arena, &user);
 }
 
 static bool is_listed(const struct request *request, struct text domain)
@@ -117,7 +117,7 @@ static bool take_vouched(struct request *request, struct text address, struct te
             return request_answer_with(request, 500, "Users Not Readable", "Retry-After", TEXT("5")), false;
         address = asserted;
     }
-    if (requester_of_assertion(conversation->documents, &address, 1, &request->arena, &request->who) != OK)
+    if (person_asserted(conversation, &address, 1, &request->arena, &request->who) != OK)
         return request_answer_with(request, 500, "Users Not Readable", "Retry-After", TEXT("5")), false;
     request->user = request->who.address;
     request->domain = domain;

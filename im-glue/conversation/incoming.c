@@ -204,9 +204,9 @@ static bool check_sender(struct incoming *incoming)
 /* RFC 5627 §6: a device that is not there is not waited for, and must not hold up the others. */
 static bool is_for_one_device(struct request *request)
 {
-    struct text ignored;
+    struct text ignored, address = sip_request_uri(request->message, &request->arena);
     struct uri uri;
-    return uri_parse(sip_request_uri(request->message, &request->arena), &uri) &&
+    return text_find_char(address, ';') < address.length && uri_parse(address, &uri) &&
            uri_parameter(uri.parameters, TEXT("gr"), &ignored);
 }
 

@@ -178,7 +178,7 @@ static void to_user(struct incoming *incoming, struct text address)
     struct conversation *conversation = request->conversation;
     struct group_decision decision;
     struct user user;
-    switch (user_find(conversation->documents, address, &request->arena, &user)) {
+    switch (person_find(conversation, address, &request->arena, &user)) {
     case OK: address = user.address; break; /* whichever of his it was */
     case NOT_FOUND:
         if (shared_list_receive(incoming, address))

@@ -102,6 +102,7 @@ void served_set_contact(struct conversation *conversation, struct served *served
     copy.instance = text_keep(text_of(contact->instance));
     copy.features = text_keep(text_of(contact->features));
     copy.changed = ++conversation->contact_changes;
+    contact_find_way(&copy);
     served_remove_contact(conversation, served, text_of(contact->name));
     if (!served->contacts)
         served->contacts = memory_new(CONVERSATION_BINDINGS_MAX * sizeof(*served->contacts));

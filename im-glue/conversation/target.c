@@ -23,9 +23,12 @@ static bool flow_is_gone(const struct contact *contact)
 
 static bool is_usable(const struct conversation *conversation, const struct contact *contact, bool by_tls_only)
 {
+    if (contact->expires_ms <= conversation->now.wall_ms || flow_is_gone(contact))
+        return false;
+    if (!by_tls_only)
+        return true;
     struct flow flow = contact_flow(contact);
-    return contact->expires_ms > conversation->now.wall_ms && !flow_is_gone(contact) &&
-           (!by_tls_only || flow_is_secure(&flow));
+    return flow_is_secure(&flow);
 }
 
 /* Of all flows of one device the newest: they are in the order of their registration. `before` is an index. */
@@ -51,9 +54,9 @@ const struct contact *target_other_flow(const struct conversation *conversation,
 /* RFC 5627 §6: to the device that the Request-URI names, else to all. */
 static struct text device_of(const struct sip_message *request, struct arena *arena)
 {
-    struct text device = {0};
+    struct text device = {0}, address = sip_request_uri(request, arena);
     struct uri uri;
-    if (uri_parse(sip_request_uri(request, arena), &uri))
+    if (text_find_char(address, ';') < address.length && uri_parse(address, &uri))
         uri_parameter(uri.parameters, TEXT("gr"), &device);
     return device;
 }

@@ -192,7 +192,12 @@ void sip_field_put(struct sip_message *message, struct sip_name name, struct tex
 {
     if (!name.rule)
         name.text = text_copy(&message->arena, name.text);
-    insert(message, &name, text_copy(&message->arena, value), message->fields_count);
+    sip_field_add(message, name, text_copy(&message->arena, value));
+}
+
+void sip_field_add(struct sip_message *message, struct sip_name name, struct text value)
+{
+    insert(message, &name, value, message->fields_count);
     refresh(message, &name);
 }
 
@@ -201,6 +206,13 @@ void sip_field_copy(struct sip_message *target, const struct sip_message *source
     struct sip_name wanted = sip_name_of(text_of(name));
     for (size_t at = find(source, &wanted, 0); at < source->fields_count; at = find(source, &wanted, at + 1))
         sip_field_put(target, wanted, source->fields[at].value);
+}
+
+void sip_field_borrow(struct sip_message *target, const struct sip_message *source, const char *name)
+{
+    struct sip_name wanted = sip_name_of(text_of(name));
+    for (size_t at = find(source, &wanted, 0); at < source->fields_count; at = find(source, &wanted, at + 1))
+        sip_field_add(target, wanted, source->fields[at].value);
 }
 
 bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out)

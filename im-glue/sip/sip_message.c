@@ -161,63 +161,12 @@ struct text sip_to_tag(const struct sip_message *message)
 
 /* --- making ----------------------------------------------------------------------------------------------------- */
 
-/* RFC 3261 §12.1.1 and RFC 6665: the answers of these open a dialog. */
-static bool opens_dialog(struct text method)
-{
-    return text_equal(method, TEXT("INVITE")) || text_equal(method, TEXT("SUBSCRIBE")) ||
-           text_equal(method, TEXT("REFER"));
-}
-
-static void copy_to(struct sip_message *response, const struct sip_message *request, int status, struct text to_tag)
-{
-    struct text to;
-    if (!sip_field_value(request, "To", 0, &to))
-        return;
-    if (status > 100 && sip_to_tag(request).length == 0) {
-        struct text tag = to_tag.length > 0 ? to_tag : random_hex(&response->arena, 16);
-        to = text_join(&response->arena, text_join(&response->arena, to, TEXT(";tag=")), tag);
-    }
-    sip_field_put(response, sip_name_of(TEXT("To")), to);
-}
-
-struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason,
-                                     struct text to_tag)
-{
-    struct sip_message *response = sip_message_new();
-    bool good = sip_start_response(response, status, text_of(reason ? reason : sip_reason(status)));
-    assert(good && sip_is_request(request) && (to_tag.length == 0 || sip_token_valid(to_tag)));
-    sip_field_copy(response, request, "Via");
-    if (status > 100 && status < 300 && opens_dialog(sip_method(request)))
-        sip_field_copy(response, request, "Record-Route");
-    sip_field_copy(response, request, "From");
-    copy_to(response, request, status, to_tag);
-    sip_field_copy(response, request, "Call-ID");
-    sip_field_copy(response, request, "CSeq");
-    if (status == 100) /* RFC 3261 §8.2.6.1 */
-        sip_field_copy(response, request, "Timestamp");
-    return response;
-}
-
 void sip_body_set(struct sip_message *message, struct text content_type, struct text body)
 {
     sip_header_remove(message, "Content-Type");
     if (content_type.length > 0)
         sip_header_add(message, "Content-Type", content_type);
     message->body = text_copy(&message->arena, body);
-}
-
-struct sip_message *sip_message_clone(const struct sip_message *message)
-{
-    struct sip_message *clone = sip_message_new();
-    struct arena *arena = &clone->arena;
-    clone->method = text_copy(arena, message->method);
-    clone->request_uri = text_copy(arena, message->request_uri);
-    clone->status = message->status;
-    clone->reason = text_copy(arena, message->reason);
-    for (size_t i = 0; i < message->fields_count; i++)
-        sip_field_put(clone, message->fields[i].name, message->fields[i].value);
-    clone->body = text_copy(arena, message->body);
-    return clone;
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */

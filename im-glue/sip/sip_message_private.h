@@ -91,11 +91,13 @@ enum sip_field_result sip_field_append(struct sip_message *message, const struct
 /* The views; this one is as its field. */
 const struct sip_message *sip_view(const struct sip_message *message, enum sip_view view);
 
-/* Appends all fields of that name as they are in `source`. */
+/* Appends all fields of that name as they are in `source`; borrowed: `source` lives longer than `target`. */
 void sip_field_copy(struct sip_message *target, const struct sip_message *source, const char *name);
+void sip_field_borrow(struct sip_message *target, const struct sip_message *source, const char *name);
 
-/* Appends one field that is known to be good; copies the value. */
+/* Appends one field that is known to be good; copies the value, or leaves it where it is. */
 void sip_field_put(struct sip_message *message, struct sip_name name, struct text value);
+void sip_field_add(struct sip_message *message, struct sip_name name, struct text value);
 
 /* The n-th value of that name; borrowed until the message changes. */
 bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out);

@@ -170,8 +170,8 @@ static void take_cancel(struct sip_agent *agent, struct text key, struct sip_mes
     struct sip_message *response = sip_response_new(cancel, invite ? 200 : 481, NULL, tag);
     if (sip_to_tag(cancel).length > 0)
         tag = (struct text){0};
-    sip_message_free(cancel);
     sip_agent_respond(agent, number, response, now_ms);
+    sip_message_free(cancel);
     if (!invite || invite->state > PROCEEDING)
         return;
     struct text bytes = turn_into(agent, invite, 487, tag);

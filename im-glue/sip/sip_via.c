@@ -103,10 +103,11 @@ void sip_via_stamp(struct sip_message *message, struct text address, uint16_t po
     struct text rest, part, name, value;
     sip_field_value(message, "Via", 0, &rest);
     builder_init(&via, &message->arena);
+    bool quotes = text_find_char(rest, '"') < rest.length;
     bool more = text_cut(rest, ';', &part, &rest), wants_port = false;
     builder_add(&via, text_trim(part));
     while (more) {
-        size_t end = sip_parameter_end(rest);
+        size_t end = quotes ? sip_parameter_end(rest) : text_find_char(rest, ';');
         part = text_slice(rest, 0, end);
         more = end < rest.length;
         rest = text_slice(rest, more ? end + 1 : end, rest.length);

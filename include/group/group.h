@@ -31,6 +31,10 @@ void groups_free(struct groups *groups);
 /* Lets go of all that is kept and takes the usages that are in force now: for programs that replace them. */
 void groups_begin(struct groups *groups);
 
+/* Another number whenever a user may have changed since the last call: what was read of users after that call is good
+ * as long as it is the same. */
+uint64_t group_users_epoch(struct groups *groups);
+
 /* For threads that come and go: each takes one, decides without a lock, and gives it back. There are as many as were
  * ever taken at once. `generation` is what documents_enter said; the usages may change between two of them. */
 struct group_pool;

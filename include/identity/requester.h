@@ -34,6 +34,11 @@ void requester_of_user(const struct user *user, enum requester_proof proof, stru
 enum status requester_of_assertion(const struct documents *documents, const struct text *identities, size_t count,
                                    struct arena *arena, struct requester *requester_out);
 
+/* The same with users that the caller finds: as user_find does, realm and hashes are not looked at. */
+typedef enum status requester_find_fn(void *context, struct text address, struct arena *arena, struct user *user_out);
+enum status requester_of_found(requester_find_fn *find, void *context, const struct text *identities, size_t count,
+                               struct arena *arena, struct requester *requester_out);
+
 bool requester_is(const struct requester *requester, struct text address); /* canonical; one of his? */
 
 /* Puts `address`, one of his, in front: the user who has it becomes the requester. NOT_FOUND: it is not his. */

@@ -48,7 +48,7 @@ bool sip_header(const struct sip_message *message, const char *name, size_t inde
 struct sip_message *sip_request_new(struct text method, struct text request_uri); /* NULL: refused */
 
 /* Via, From, To, Call-ID, CSeq (and Record-Route for 1xx/2xx of dialog makers) of `request`; a To tag is added when
- * there is none and status > 100. */
+ * there is none and status > 100. What it takes over stays where it is: the request must live longer. */
 struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason,
                                      struct text to_tag);
 enum status sip_request_uri_set(struct sip_message *message, struct text request_uri);
@@ -60,6 +60,8 @@ void sip_body_set(struct sip_message *message, struct text content_type, struct 
 /* No more fields and bytes than sip_message_parse takes. */
 bool sip_message_fits(const struct sip_message *message);
 struct sip_message *sip_message_clone(const struct sip_message *message);
+/* The same, but what is not changed stays where it is: `message` must live longer, and not change. */
+struct sip_message *sip_message_borrow(const struct sip_message *message);
 
 /* The wire form, Content-Length right. */
 struct text sip_message_write(const struct sip_message *message, struct arena *arena);

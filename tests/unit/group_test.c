@@ -255,6 +255,83 @@ static void a_deleted_group_is_gone_and_comes_back(void **state)
     assert_fan_out(ALICE, CAROL, "");
 }
 
+static void an_address_without_a_group_has_one_as_soon_as_it_is_put(void **state)
+{
+    (void)state;
+    const struct group *group;
+    for (int round = 0; round < 3; round++) {
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(find_status(TEAM, &group), NOT_FOUND);
+        put_group(ENTRY(BOB), "");
+        assert_int_equal(find_status(TEAM, &group), OK);
+        assert_int_equal(find_status("sip:other@example.com", &group), NOT_FOUND);
+        put(GROUPS, ALICE, "team", NULL);
+    }
+}
+
+/* Through a store whose reads can be made to fail. */
+static void an_address_without_a_group_is_not_looked_for_again(void **state)
+{
+    (void)state;
+    const struct store_fault unreadable = {STORE_CALL_FIND, 1, 0, FAILED, false};
+    const struct group *group;
+    struct store *faulty = store_open_faulty(bench.store, NULL, 0);
+    documents_free(bench.documents);
+    bench.store = faulty;
+    bench.documents = documents_new(faulty, bench.usages);
+    bench_restart(true, true, true);
+    assert_int_equal(find_status(TEAM, &group), NOT_FOUND);
+    store_faulty_set(faulty, &unreadable, 1);
+    assert_int_equal(find_status(TEAM, &group), NOT_FOUND);
+    assert_int_equal(find_status("sip:other@example.com", &group), FAILED); /* which is no answer to be kept */
+    store_faulty_set(faulty, NULL, 0);
+    assert_int_equal(find_status("sip:other@example.com", &group), NOT_FOUND);
+    put_lists(DAVE, "<list name=\"other\"/>");
+    store_faulty_set(faulty, &unreadable, 1);
+    assert_int_equal(find_status(TEAM, &group), FAILED);
+    store_faulty_set(faulty, NULL, 0);
+}
+
+static void write_record(const char *usage, const char *owner)
+{
+    struct commit commit = {.key = {text_of(usage), text_of(owner), TEXT("")},
+                            .expected = VERSION_ANY,
+                            .bytes = TEXT("x"),
+                            .who = TEXT("test")};
+    assert_int_equal(document_internal_commit(bench.documents, &commit, 1), OK);
+}
+
+static void an_epoch_of_users_ends_when_one_changes(void **state)
+{
+    (void)state;
+    uint64_t epoch = group_users_epoch(bench.groups);
+    write_record(DOCUMENT_FATES, BOB);
+    put_group(ENTRY(BOB), "");
+    assert_int_equal(group_users_epoch(bench.groups), epoch);
+    for (int round = 0; round < 3; round++) {
+        write_record(DOCUMENT_USERS, BOB);
+        uint64_t next = group_users_epoch(bench.groups);
+        assert_true(next != epoch);
+        assert_int_equal(group_users_epoch(bench.groups), next);
+        epoch = next;
+    }
+}
+
+static void an_epoch_of_users_ends_when_changes_cannot_be_read(void **state)
+{
+    (void)state;
+    const struct store_fault unreadable = {STORE_CALL_LAST, 1, 0, FAILED, false};
+    struct store *faulty = store_open_faulty(bench.store, NULL, 0);
+    documents_free(bench.documents);
+    bench.store = faulty;
+    bench.documents = documents_new(faulty, bench.usages);
+    bench_restart(true, true, true);
+    uint64_t epoch = group_users_epoch(bench.groups);
+    store_faulty_set(faulty, &unreadable, 1);
+    assert_true(group_users_epoch(bench.groups) != epoch);
+    store_faulty_set(faulty, NULL, 0);
+}
+
 static void an_address_moves_to_another_document(void **state)
 {
     (void)state;
@@ -322,6 +399,10 @@ int main(void)
         TEST(more_rules_than_can_be_read_are_not_none),
         TEST(a_change_of_the_document_is_in_force_at_the_next_call),
         TEST(a_deleted_group_is_gone_and_comes_back),
+        TEST(an_address_without_a_group_has_one_as_soon_as_it_is_put),
+        TEST(an_address_without_a_group_is_not_looked_for_again),
+        TEST(an_epoch_of_users_ends_when_one_changes),
+        TEST(an_epoch_of_users_ends_when_changes_cannot_be_read),
         TEST(an_address_moves_to_another_document),
         TEST(what_changed_elsewhere_keeps_the_group_as_it_is),
         TEST(more_groups_than_are_kept_are_all_found),

@@ -36,7 +36,7 @@ class Server:
         self.build, self.tls = build, tls
         self.program = harness.start_xdms(build, os.path.join(folder, "data"), os.path.join(folder, name), *arguments, http=http)
 
-    def curl(self, path=HOME, user=None, headers=(), port="http", arguments=(), method="GET", body=None):
+    def curl(self, path=HOME, user=None, headers=(), port="http", arguments=(), method="GET", body=None, content_type=LISTS):
         host, number = self.program.addresses[port]
         command = ["curl", "-sS", "-g", "--path-as-is", "--max-time", "60", "-X", method, "-o", "/dev/null", "-D", "-",
                    "-w", "%{http_code}", *arguments]
@@ -45,7 +45,7 @@ class Server:
         if user:
             command += ["--digest", "-u", user if ":" in user else f"{user}:{user}"]
         if body is not None:
-            command += ["--data-binary", body, "-H", f"Content-Type: {LISTS}"]
+            command += ["--data-binary", body, "-H", f"Content-Type: {content_type}"]
         for header in headers:
             command += ["-H", header]
         scheme = "https" if port == "https" else "http"
@@ -205,10 +205,10 @@ def proxied(server):
     assert server.logs("address=203.0.113.6")
 
 
-def message(sock, asserted, number):
-    """Status of a MESSAGE to alice, who is away, with that P-Asserted-Identity."""
+def message(sock, asserted, number, target="sip:alice@example.com"):
+    """Status of a MESSAGE to somebody who is away, with that P-Asserted-Identity."""
     identity = f"P-Asserted-Identity: {asserted}\r\n" if asserted else ""
-    sock.sendall((f"MESSAGE sip:alice@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKid{number}\r\n"
+    sock.sendall((f"MESSAGE {target} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKid{number}\r\n"
                   f"Max-Forwards: 70\r\nFrom: <sip:bob@example.com>;tag={number}\r\nTo: <sip:alice@example.com>\r\n"
                   f"Call-ID: identity-{number}\r\nCSeq: 1 MESSAGE\r\n{identity}Content-Type: text/plain\r\n"
                   "Content-Length: 2\r\n\r\nhi").encode())
@@ -218,6 +218,45 @@ def message(sock, asserted, number):
         assert piece, answer
         answer += piece
     return int(answer.split()[1])
+
+
+def changes(build, folder):
+    """Whom im-glue has just found, or not found, xdms changes: the next message shows it, whatever is kept in memory."""
+    server = Server(build, folder, "changes.log")
+    glue = harness.start_glue(build, os.path.join(folder, "data"), os.path.join(folder, "glue.log"),
+                              *harness.settings("identity.trusted-peers=127.0.0.0/8"))
+    number, team = "tel:+15550199", "sip:team@example.com"
+    group = "/xcap-root/org.openmobilealliance.groups/users/sip:alice@example.com/team"
+    try:
+        with socket.create_connection(glue.addresses["sip"], timeout=60) as sock:
+            def status(target, mark):
+                answers = {message(sock, "<sip:bob@example.com>", f"{mark}{again}", target) for again in range(3)}
+                assert len(answers) == 1, answers
+                return answers.pop()
+
+            for turn in range(3):
+                assert status("sip:zoe@example.com", f"a{turn}") == 404
+                server.ctl("user", "add", "zoe", "zoe")
+                assert status("sip:zoe@example.com", f"b{turn}") == 202
+                assert status(number, f"c{turn}") == 404
+                server.ctl("user", "alias", "add", "zoe", number)
+                assert status(number, f"d{turn}") == 202
+                server.ctl("user", "alias", "del", "zoe", number)
+                assert status(number, f"e{turn}") == 404
+                server.ctl("user", "del", "zoe")
+                assert status("sip:zoe@example.com", f"f{turn}") == 404
+                assert status(team, f"g{turn}") == 404
+                assert server.curl(group, "alice", method="PUT", body=harness.group_xml(team, ["bob", "carol"]),
+                                   content_type="application/vnd.oma.poc.groups+xml")[0] in (200, 201)
+                assert status(team, f"h{turn}") == 202
+                assert server.curl(group, "alice", method="DELETE")[0] == 200
+        glue.stop()
+    except BaseException:
+        print(glue.tail(), file=sys.stderr)
+        glue.kill()
+        raise
+    finally:
+        server.stop()
 
 
 def sip(build, folder, tls, proxy, other):
@@ -275,6 +314,7 @@ def main():
             server.stop()
             server = None
         sip(build, folder, tls, proxy, other)
+        changes(build, folder)
     except BaseException:
         print(f"kept for inspection: {folder}", file=sys.stderr)
         if server:

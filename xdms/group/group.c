@@ -19,7 +19,7 @@ enum status group_find(struct groups *groups, struct text address, const struct 
     }
     if (entry)
         cache_remove(&groups->group_cache, entry);
-    if (!groups->group_usage)
+    if (!groups->group_usage || absent_has(groups, address))
         return NOT_FOUND;
     arena_init(&arena, "group");
     struct group *group = NULL;
@@ -27,6 +27,8 @@ enum status group_find(struct groups *groups, struct text address, const struct 
     if (status == OK)
         status = compile(groups, &stored, address, &group);
     arena_clear(&arena);
+    if (status == NOT_FOUND)
+        absent_note(groups, address);
     if (status != OK)
         return status;
     group->entry.checked_at = groups->changed_at;

@@ -105,6 +105,8 @@ struct groups {
     struct feed *feed;
     uint64_t changed_at;                           /* newest change of a document that XCAP serves */
     uint64_t users_changed_at;                     /* newest change of a user */
+    uint64_t users_epoch, documents_epoch;         /* counted up with each such change, and when some were lost */
+    struct absent *absent;                         /* NULL: none so far */
     const struct usage *group_usage, *rules_usage; /* NULL: not loaded */
     uint64_t generation;                           /* of the usages, when it is from a pool */
     struct groups *next;                           /* that wait in the pool */
@@ -124,6 +126,11 @@ bool address_set_has(const struct address_set *set, struct text canonical);
 const struct xml_element *group_service_of(const struct xml_element *root, struct text address, struct arena *arena);
 void group_take_members(const struct groups *groups, struct entry *entry, struct text owner,
                         const struct xml_element *service, struct address_set *members);
+
+/* absent.c: as of what groups_refresh has seen. */
+bool absent_has(const struct groups *groups, struct text address);
+void absent_note(struct groups *groups, struct text address);
+void absent_clear(struct groups *groups);
 
 /* group_limits.c */
 void group_read_limits(struct group *group, const struct xml_element *service);

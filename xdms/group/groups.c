@@ -39,6 +39,7 @@ void groups_begin(struct groups *groups)
     const struct usage_set *usages = documents_usages(groups->documents);
     cache_clear(&groups->group_cache);
     cache_clear(&groups->rules_cache);
+    absent_clear(groups);
     groups->group_usage = usage_find(usages, TEXT("org.openmobilealliance.groups"));
     groups->rules_usage = usage_find(usages, TEXT("org.openmobilealliance.im-rules"));
 }
@@ -47,6 +48,7 @@ void groups_free(struct groups *groups)
 {
     cache_clear(&groups->group_cache);
     cache_clear(&groups->rules_cache);
+    absent_clear(groups);
     feed_free(groups->feed);
     free(groups);
 }
@@ -65,11 +67,14 @@ void groups_refresh(struct groups *groups)
     bool lost = false;
     unsigned groups_left = GROUP_CHANGES_MAX;
     while (feed_next(groups->feed, &change, &lost)) {
-        if (text_equal(change.usage, TEXT(DOCUMENT_USERS)))
+        if (text_equal(change.usage, TEXT(DOCUMENT_USERS))) {
             groups->users_changed_at = change.number;
+            groups->users_epoch++;
+        }
         if (text_starts_with(change.usage, TEXT("#")))
             continue;
         groups->changed_at = change.number;
+        groups->documents_epoch++;
         if (change.deletion || !groups->group_usage || !text_equal(change.usage, groups->group_usage->auid))
             continue;
         const struct document_key key = {change.usage, change.owner, change.name};
@@ -78,9 +83,17 @@ void groups_refresh(struct groups *groups)
         groups_left -= groups_left > 0;
     }
     if (lost) {
+        groups->users_epoch++;
+        groups->documents_epoch++;
         cache_clear(&groups->group_cache);
         cache_clear(&groups->rules_cache);
     }
+}
+
+uint64_t group_users_epoch(struct groups *groups)
+{
+    groups_refresh(groups);
+    return groups->users_epoch;
 }
 
 bool place_of(const struct groups *groups, const struct document_key *key, struct document_place *place_out)

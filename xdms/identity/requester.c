@@ -34,13 +34,13 @@ void requester_of_user(const struct user *user, enum requester_proof proof, stru
     add_all(requester_out, user);
 }
 
-enum status requester_of_assertion(const struct documents *documents, const struct text *identities, size_t count,
-                                   struct arena *arena, struct requester *requester_out)
+enum status requester_of_found(requester_find_fn *find, void *context, const struct text *identities, size_t count,
+                               struct arena *arena, struct requester *requester_out)
 {
     requester_of_nobody(requester_out);
     for (size_t i = 0; i < count; i++) {
         struct user user;
-        enum status status = user_find(documents, identities[i], arena, &user);
+        enum status status = find(context, identities[i], arena, &user);
         if (status != OK && status != NOT_FOUND)
             return status;
         if (i == 0)
@@ -53,6 +53,18 @@ enum status requester_of_assertion(const struct documents *documents, const stru
         add_all(requester_out, &user);
     }
     return OK;
+}
+
+static enum status find_stored(void *context, struct text address, struct arena *arena, struct user *user_out)
+{
+    const struct documents *const *documents = context;
+    return user_find(*documents, address, arena, user_out);
+}
+
+enum status requester_of_assertion(const struct documents *documents, const struct text *identities, size_t count,
+                                   struct arena *arena, struct requester *requester_out)
+{
+    return requester_of_found(find_stored, &documents, identities, count, arena, requester_out);
 }
 
 bool requester_is(const struct requester *requester, struct text address)
