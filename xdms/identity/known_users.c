@@ -65,7 +65,7 @@ static void point_to(struct user *user, const char *at, struct text *aliases)
     put(&user->address, &at);
     put(&user->name, &at);
     put(&user->display_name, &at);
-    for (size_t i = 0; i < user->aliases_count; i++) {
+    for (size_t i = 0; aliases && i < user->aliases_count; i++) {
         aliases[i] = user->aliases[i];
         put(&aliases[i], &at);
     }
