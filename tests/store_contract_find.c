@@ -98,58 +98,6 @@ static void a_claim_released_earlier_in_a_batch_is_free(void **state)
     assert_holder("sip:crew@x", key("u", "o", "d"));
 }
 
-static void claims_alone_may_change(void **state)
-{
-    (void)state;
-    const struct claim before[] = {unique("sip:one@x"), shared("a"), shared("b")};
-    const struct claim after[] = {unique("sip:one@x"), shared("b"), shared("c"), shared("c")};
-    struct document_key where = key("u", "o", "a");
-    uint64_t version = done(claiming(where, before, 3));
-    struct stored whole, again;
-    assert_int_equal(store_get(store, &where, &arena, &whole), OK);
-    struct commit commit = {.key = where, .expected = version, .claims = after, .claims_count = 4, .claims_only = true};
-    assert_int_equal(done(commit), version);
-    assert_string_equal(holders_in_pages("of", "", 10), "b=a c=a");
-    assert_holder("sip:one@x", where);
-    assert_int_equal(store_get(store, &where, &arena, &again), OK);
-    assert_text(again.bytes, whole.bytes);
-    assert_int_equal(again.version, version);
-    assert_int_equal(again.modified_ms, whole.modified_ms);
-    assert_int_equal(store_last_change(store), version);
-    assert_int_equal(put(key("u", "o", "b"), "next"), version + 1);
-    commit.expected = version + 1;
-    assert_int_equal(store_commit(store, &commit, 1), CONFLICT);
-    commit.expected = VERSION_ANY;
-    commit.key = key("u", "o", "nothing");
-    assert_int_equal(store_commit(store, &commit, 1), CONFLICT);
-    assert_absent(commit.key);
-    commit.deletion = true;
-    assert_int_equal(store_commit(store, &commit, 1), FAILED);
-}
-
-static void claims_are_read_with_their_document(void **state)
-{
-    (void)state;
-    const struct claim held[] = {unique("sip:one@x"), shared("a"), {TEXT("n"), TEXT("all"), false, true, 7}};
-    struct document_key where = key("u", "o", "a");
-    uint64_t version = done(claiming(where, held, 3));
-    struct stored found;
-    struct claim *claims;
-    size_t count;
-    assert_int_equal(store_get_claims(store, &where, &arena, &found, &claims, &count), OK);
-    assert_int_equal(found.version, version);
-    assert_text(found.bytes, TEXT("<x/>"));
-    assert_int_equal(count, 3);
-    for (size_t i = 0; i < count; i++) {
-        assert_text(claims[i].kind, held[i].kind);
-        assert_text(claims[i].value, held[i].value);
-        assert_int_equal(claims[i].shared, held[i].shared);
-        assert_int_equal(claims[i].weight, held[i].weight);
-    }
-    where = key("u", "o", "b");
-    assert_int_equal(store_get_claims(store, &where, &arena, &found, &claims, &count), NOT_FOUND);
-}
-
 /* Any number of claims, named any number of times, before and after. */
 static void what_is_held_is_what_was_claimed_last(void **state)
 {
@@ -168,7 +116,6 @@ static void what_is_held_is_what_was_claimed_last(void **state)
             held[which] = true;
         }
         struct commit commit = claiming(key("u", "o", "x"), claims, count);
-        commit.claims_only = round > 0 && random >> 31;
         done(commit);
         builder_init(&expected, &arena);
         for (int i = 0; i < 5; i++)
@@ -220,28 +167,6 @@ static void holders_tell_version_and_size(void **state)
     assert_int_equal(page.versions[0], version);
     assert_int_equal(page.sizes[0], 4);
     assert_true(page.modified_ms[0] > 0);
-}
-
-static void holders_are_told_without_their_documents(void **state)
-{
-    (void)state;
-    const struct claim claims[] = {shared("a"), shared("b")};
-    struct key_page page;
-    struct text *values;
-    done(claiming(key("u", "o", "x"), claims, 2));
-    done(claiming(key("u", "o", "y"), claims + 1, 1));
-    assert_int_equal(store_holder_keys(store, TEXT("of"), TEXT(""), NULL, NULL, 2, &arena, &page, &values), OK);
-    assert_int_equal(page.count, 2);
-    assert_true(page.more);
-    assert_key(page.keys[1], key("u", "o", "x"));
-    assert_text(values[1], TEXT("b"));
-    assert_int_equal(page.versions[1], 0);
-    assert_int_equal(page.sizes[1], 0);
-    assert_int_equal(
-        store_holder_keys(store, TEXT("of"), TEXT(""), &values[1], &page.keys[1], 2, &arena, &page, &values), OK);
-    assert_int_equal(page.count, 1);
-    assert_false(page.more);
-    assert_key(page.keys[0], key("u", "o", "y"));
 }
 
 static void long_claims_are_told_apart(void **state)
@@ -547,13 +472,10 @@ int main(void)
         PROMISE(a_write_replaces_the_claims_held_before),
         PROMISE(a_failed_write_keeps_the_old_claims),
         PROMISE(a_claim_released_earlier_in_a_batch_is_free),
-        PROMISE(claims_alone_may_change),
-        PROMISE(claims_are_read_with_their_document),
         PROMISE(what_is_held_is_what_was_claimed_last),
         PROMISE(a_shared_claim_has_many_holders),
         PROMISE(holders_are_found_by_the_start_of_the_value),
         PROMISE(holders_tell_version_and_size),
-        PROMISE(holders_are_told_without_their_documents),
         PROMISE(long_claims_are_told_apart),
         PROMISE(a_list_is_in_byte_order_of_its_parts),
         PROMISE(a_list_is_of_the_parts_given),

@@ -111,11 +111,6 @@ static void their_claims_are_those_of_a_document(void **state)
     done(quiet(claiming(where, after, 3)));
     assert_free("sip:one@x");
     assert_string_equal(holders_in_pages("of", "", 10), "b=a");
-    struct commit claims = quiet((struct commit){
-        .key = where, .expected = VERSION_ANY, .claims = before, .claims_count = 3, .claims_only = true});
-    done(claims);
-    assert_bytes(where, "<x/>");
-    assert_string_equal(holders_in_pages("of", "", 10), "a=a");
     assert_int_equal(store_tally(store, TEXT("n"), TEXT("all"), &tally), OK);
     assert_true(tally.count == 1 && tally.weight == 5);
     assert_sound();

@@ -25,7 +25,8 @@
 struct documents; /* a store and a usage set; shared by threads */
 
 struct documents *documents_new(struct store *store, const struct usage_set *usages);
-void documents_free(struct documents *documents);                            /* not the store, not the set */
+/* Neither the store nor the set goes; but no document is changed by way of this store any more, unless it has others. */
+void documents_free(struct documents *documents);
 const struct usage_set *documents_usages(const struct documents *documents); /* those in force */
 
 /* The usages may be replaced under running requests if each request enters before it looks at one and leaves when it
@@ -218,7 +219,6 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_FATES            "#fates"         /* owner: message id, name: recipient */
 #define DOCUMENT_KEYS             "#keys"          /* owner: a program, name: what for; secrets of the data folder */
 #define DOCUMENT_REPORTS          "#reports"       /* owner: who gets them, name: order of arrival */
-#define DOCUMENT_INDEXES          "#indexes"       /* owner: AUID, name: tree; what its index is complete for */
 #define DOCUMENT_SETTINGS         "#settings"      /* owner: canonical address, name: of what one client published */
 #define DOCUMENT_SUBSCRIPTIONS    "#subscriptions" /* owner: canonical address that is watched, name: random */
 #define DOCUMENT_ERASURES         "#erasures"      /* no owner, name: in the order of time, newest first */
@@ -269,11 +269,6 @@ enum status document_internal_commit(const struct documents *documents, struct c
 /* Finds the XCAP document that holds a unique claim ("group-uri"). NOT_FOUND. */
 enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,
                           struct arena *arena, struct stored *found_out);
-
-/* store_holder_keys, of index entries (usage_search.h): documents of any usage. */
-enum status document_entries(const struct documents *documents, struct text kind, struct text value_prefix,
-                             const struct text *after_value, const struct document_key *after, size_t limit,
-                             struct arena *arena, struct key_page *page_out, struct text **values_out);
 
 /* All documents of one owner in one usage, oldest name first, at most `limit`. */
 enum status document_list(const struct documents *documents, const struct usage *usage, struct text owner,

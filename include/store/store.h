@@ -11,7 +11,7 @@
 
 #define STORE_PART_MAX     1024       /* bytes of one key part; longer is refused before it comes here */
 #define STORE_DOCUMENT_MAX (8u << 20) /* bytes of one document: bounds memory of a batch */
-#define STORE_CLAIMS_MAX   8192       /* claims of one document: an index entry for each member of the largest group */
+#define STORE_CLAIMS_MAX   8192       /* claims of one document: more than the largest group has members */
 #define STORE_VALUE_MAX    8192       /* bytes of a claim's value: a URI with parameters; no NUL in it or in its kind */
 #define STORE_PAGE_MAX     1000       /* entries of one page */
 
@@ -56,8 +56,6 @@ struct commit {
     struct text who;  /* for the change record */
     bool quiet;       /* no change record: who follows changes, or keeps what he read until something changes, hears
                        * nothing. For what is read again each time, and comes and goes in masses */
-    bool claims_only; /* a document that is there, CONFLICT if not, gets these claims and stays as it is, version and
-                       * time too; there is no change record, and `bytes` is not looked at. Not with `deletion` */
     /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:
      * whoever holds what. */
     const struct claim *unless_held;
@@ -65,6 +63,7 @@ struct commit {
      * so.
      */
     const struct commit *only_with;
+    struct store_job *job; /* engines' own; NULL */
 
     /* results */
     enum status status;      /* OK, CONFLICT, TAKEN, FULL, FAILED, UNCERTAIN */
@@ -102,11 +101,11 @@ struct store *store_open_lmdb(const char *folder, struct arena *arena, struct te
 
 /* Wrappers for tests, which own `inner`. */
 enum store_call {
-    STORE_CALL_READ,   /* store_get, store_get_claims, store_head, store_tally, store_first_tally */
+    STORE_CALL_READ,   /* store_get, store_head, store_tally, store_first_tally */
     STORE_CALL_COMMIT, /* store_commit, store_submit: all commits of the call */
     STORE_CALL_FIND,
     STORE_CALL_LIST,
-    STORE_CALL_HOLDERS, /* store_holders, store_holder_keys */
+    STORE_CALL_HOLDERS, /* store_holders */
     STORE_CALL_CHANGES,
     STORE_CALL_LAST, /* store_last_change: STORE_CHANGE_UNKNOWN */
     STORE_CALL_BACKUP,
@@ -147,10 +146,6 @@ void store_close(struct store *store); /* waits for what was submitted */
 /* NOT_FOUND or FAILED. */
 enum status store_get(struct store *store, const struct document_key *key, struct arena *arena,
                       struct stored *found_out);
-
-/* The same with its claims, in one state of the store. */
-enum status store_get_claims(struct store *store, const struct document_key *key, struct arena *arena,
-                             struct stored *found_out, struct claim **claims_out, size_t *count_out);
 
 /* Version and time alone, without the bytes: what a conditional GET needs. */
 enum status store_head(struct store *store, const struct document_key *key, struct stored *found_out);
@@ -199,11 +194,6 @@ enum status store_list(struct store *store, const struct document_key *prefix, c
 enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
                           const struct text *after_value, const struct document_key *after, size_t limit,
                           struct arena *arena, struct key_page *page_out, struct text **values_out);
-
-/* The same without versions, times and sizes, which are 0: much faster where the documents are not in memory. */
-enum status store_holder_keys(struct store *store, struct text kind, struct text value_prefix,
-                              const struct text *after_value, const struct document_key *after, size_t limit,
-                              struct arena *arena, struct key_page *page_out, struct text **values_out);
 
 /* Change records, oldest first. */
 struct change {

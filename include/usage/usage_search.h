@@ -1,7 +1,6 @@
 /* What a manifest lets be searched (docs/new-usage.md, <searchable>): which elements of the documents are found, by
- * which of their values, by whom; and the indexes on those values. An index entry is a shared claim of the document, so
- * it is written in the transaction of the document. Entries lead to all documents that may fit and to some that do not:
- * whoever looks reads them again. */
+ * which of their values, by whom; and the indexes on those values. Index entries are worked out here and kept by the
+ * store. They lead to all documents that may fit and to some that do not: whoever looks reads them again. */
 #ifndef USAGE_USAGE_SEARCH_H
 #define USAGE_USAGE_SEARCH_H
 
@@ -31,9 +30,10 @@ enum usage_index {
 };
 
 /* Of the largest document: all members of the largest group that a message is handed to, and some. A document with more
- * is found by USAGE_INDEX_ALL whatever is looked for. */
+ * is found whatever is looked for. */
 #define USAGE_INDEX_ENTRIES_MAX 6000
 #define USAGE_INDEX_VALUE_MAX   96 /* bytes of a value; what follows is not in the index */
+#define USAGE_INDEX_FIELDS_MAX  250 /* of one tree: what is beyond has no index; a byte tells them apart */
 #define USAGE_INDEX_PART_MIN    3  /* letters; less would find nearly everything */
 
 struct usage_field {
@@ -42,11 +42,10 @@ struct usage_field {
     bool anything;                    /* all that is in it, and the element itself */
     unsigned roles;                   /* USAGE_ROLE_BIT: who may see it, or ask for it */
     bool self;                        /* whoever searches may ask for his own address there */
-    struct text kinds[USAGE_INDEXES]; /* of claims; empty: no such index */
+    unsigned char indexes[USAGE_INDEXES]; /* numbers of fields in entries; 0: no such index */
 };
 
 struct usage_searchable {
-    struct text name;
     enum xcap_tree tree;
     unsigned roles;            /* who may search */
     struct usage_path element; /* what is found */
@@ -54,23 +53,26 @@ struct usage_searchable {
     bool if_absent;            /* …or that have none, if this */
     const struct usage_field *fields;
     size_t fields_count;
-    bool indexed;          /* some field is */
-    struct text kind_all;  /* of documents with too many values */
-    struct text signature; /* of all that decides which entries documents have */
+    uint64_t signature; /* of all that decides which entries documents have; 0: they have none */
 };
-
-/* Kinds of index entries have a '/', and those of other claims have none. */
-#define USAGE_INDEX_KIND '/'
 
 /* NULL: nothing there can be searched. */
 const struct usage_searchable *usage_searchable(const struct usage *usage, enum xcap_tree tree);
 
-/* How a value is spelled in an index. What begins alike is spelled alike at the beginning (not addresses), as far as
- * USAGE_INDEX_VALUE_MAX. */
+/* How a value is spelled in an index. What begins alike is spelled alike at the beginning, as far as
+ * USAGE_INDEX_VALUE_MAX; of addresses there is a hash of eight bytes, since nobody looks for the beginning of one. */
 struct text usage_index_spell(enum usage_index index, struct text value, struct arena *arena);
 
-/* All entries that a document with these bytes has in indexes, none twice. Bytes that are no XML have none. */
+/* One of a document that has too many values: it is found whatever is looked for. */
+#define USAGE_ENTRY_ALL 0
+
+struct usage_entry {
+    unsigned char index; /* of `indexes`, or USAGE_ENTRY_ALL */
+    struct text value;
+};
+
+/* All entries that a document with these bytes has, in order and none twice. Bytes that are no XML have none. */
 size_t usage_index_entries(const struct usage *usage, enum xcap_tree tree, struct text bytes, struct arena *arena,
-                           const struct usage_claim **entries_out);
+                           const struct usage_entry **entries_out);
 
 #endif

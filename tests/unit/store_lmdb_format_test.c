@@ -242,12 +242,13 @@ static void what_was_written_before_quiet_writes_reads_as_it_did(void **state)
 {
     (void)state;
     const struct lmdb_formats second = {.steps = lmdb_formats.steps, .count = 1};
+    const struct lmdb_formats third = {.steps = lmdb_formats.steps, .count = 2};
     reopen(&second, 100, DAY_MS);
     put("a", "of before");
     put("b", "of before, too");
     make_head_old("a");
     make_head_old("b");
-    reopen(&lmdb_formats, 100, DAY_MS);
+    reopen(&third, 100, DAY_MS);
     assert_bytes("a", "of before");
     assert_int_equal(store_check(store, NULL, NULL), OK);
     struct commit quiet = {.key = key("a"), .expected = 1, .bytes = TEXT("quiet"), .quiet = true};
@@ -257,6 +258,58 @@ static void what_was_written_before_quiet_writes_reads_as_it_did(void **state)
     assert_bytes("b", "of now");
     assert_int_equal(store_check(store, NULL, NULL), OK);
     assert_refused(&second, "was written by a newer program (format 3, known up to 2)");
+}
+
+static void print_problem(void *context, struct text line)
+{
+    (void)context;
+    print_message("%.*s\n", TEXT_ARG(line));
+}
+
+static size_t holders_of(const char *kind)
+{
+    struct key_page page;
+    assert_int_equal(store_holders(store, text_of(kind), TEXT(""), NULL, NULL, 10, &arena, &page, NULL), OK);
+    return page.count;
+}
+
+/* Entries of indexes were shared claims before format 4. */
+static void old_index_entries_go_and_all_else_stays(void **state)
+{
+    (void)state;
+    const struct lmdb_formats third = {.steps = lmdb_formats.steps, .count = 2};
+    const struct claim claims[] = {{TEXT("uri"), TEXT("sip:a@x"), false},
+                                   {TEXT("up/dn/v"), TEXT("anna"), true},
+                                   {TEXT("of"), TEXT("anna"), true},
+                                   {TEXT("up/all"), TEXT(""), true},
+                                   {TEXT("n"), TEXT("x"), false, true, 7}};
+    struct document_key holder;
+    struct stored found;
+    struct tally tally;
+    reopen(&third, 100, DAY_MS);
+    put("plain", "1");
+    struct commit commits[] = {{.key = key("a"), .expected = VERSION_ANY, .bytes = TEXT("<a/>"), .claims = claims},
+                               {.key = key("b"), .expected = VERSION_ANY, .bytes = TEXT("<b/>"), .claims = claims + 1},
+                               {.key = {TEXT("#indexes"), TEXT("u"), TEXT("users")}, .expected = VERSION_ANY}};
+    commits[0].claims_count = 5;
+    commits[1].claims_count = 1;
+    assert_int_equal(store_commit(store, commits, 3), OK);
+    assert_int_equal(holders_of("up/dn/v"), 2);
+
+    reopen(&lmdb_formats, 100, DAY_MS);
+    assert_int_equal(holders_of("up/dn/v") + holders_of("up/all"), 0);
+    assert_int_equal(holders_of("of"), 1);
+    assert_int_equal(store_find(store, TEXT("uri"), TEXT("sip:a@x"), &arena, &holder), OK);
+    assert_int_equal(store_tally(store, TEXT("n"), TEXT("x"), &tally), OK);
+    assert_int_equal(tally.weight, 7);
+    assert_bytes("plain", "1");
+    assert_bytes("a", "<a/>");
+    assert_bytes("b", "<b/>");
+    assert_int_equal(store_get(store, &commits[2].key, &arena, &found), NOT_FOUND);
+    assert_int_equal(store_check(store, print_problem, NULL), OK);
+    commits[0].claims_count = 1;
+    assert_int_equal(store_commit(store, commits, 1), OK);
+    assert_int_equal(store_check(store, print_problem, NULL), OK);
 }
 
 /* --- change records
@@ -332,6 +385,7 @@ int main(void)
         TEST(a_step_that_fails_changes_nothing),
         TEST(a_format_is_not_changed_under_a_running_program),
         TEST(what_was_written_before_quiet_writes_reads_as_it_did),
+        TEST(old_index_entries_go_and_all_else_stays),
         TEST(changes_go_with_age),
         TEST(changes_go_with_number_whatever_their_age),
         TEST(a_clock_that_goes_back_keeps_what_there_is),

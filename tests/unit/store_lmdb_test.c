@@ -226,8 +226,12 @@ static void a_newer_format_is_refused(void **state)
 {
     (void)state;
     store_close(opened(folder));
-    plant("meta", "format", "xdms-store 4");
-    assert_refused(folder, "was written by a newer program (format 4, known up to 3)");
+    unsigned long long newest = lmdb_formats.count + 1;
+    plant("meta", "format", text_cstring(&arena, text_format(&arena, "xdms-store %llu", newest + 1)));
+    assert_refused(folder, text_cstring(&arena, text_format(&arena,
+                                                            "was written by a newer program (format %llu, known up to "
+                                                            "%llu)",
+                                                            newest + 1, newest)));
 }
 
 static void an_unknown_format_is_refused(void **state)

@@ -249,8 +249,8 @@ def check_admin(server):
     found = server.ctl("find", "--target", LISTS + "/users/", f'for $l in collection("{LISTS}/users/")/resource-lists/list where '
                        '$l/entry/display-name = "Carol" return <list>{$l/@name}</list>')
     assert found == '<list xmlns="urn:ietf:params:xml:ns:resource-lists" name="friends"></list>\n', found
-    assert re.fullmatch(r"indexes built: \d+ documents, 0 changed\n", server.ctl("reindex")), "they were right"
-    assert server.ctl("reindex", PROFILES) == f"indexes built: {PEOPLE + 1} documents, 0 changed\n"
+    assert re.fullmatch(r"indexes built: \d+ documents, \d+ entries\n", server.ctl("reindex"))
+    assert server.ctl("reindex", PROFILES).startswith(f"indexes built: {PEOPLE + 1} documents, ")
     server.ctl("check", "--schemas", "schemas", "--data", server.path("data"))
 
 
@@ -299,7 +299,7 @@ def check_new_index(server):
     log = open(server.path("xdms2.log"), encoding="utf-8").read()
     assert "until xdmctl reindex has run" in log, log
     before = server.ctl("find", "people", "anna")
-    assert server.ctl("reindex", PROFILES) == f"indexes built: {PEOPLE + 1} documents, 0 changed\n"
+    assert server.ctl("reindex", PROFILES).startswith(f"indexes built: {PEOPLE + 1} documents, ")
     assert server.ctl("find", "people", "anna") == before and len(before.splitlines()) == 21
     server.ctl("check", "--schemas", schemas, "--data", server.path("data"))
 

@@ -198,8 +198,8 @@ enum ctl_exit ctl_reindex(struct ctl *ctl, int count, char **arguments)
     enum ctl_exit code = ctl_call(ctl, &request, &answer);
     free(written);
     if (code == CTL_OK)
-        printf("indexes built: %lld documents, %lld changed\n",
+        printf("indexes built: %lld documents, %lld entries\n",
                (long long)json_integer_value(json_object_get(answer.json, "documents")),
-               (long long)json_integer_value(json_object_get(answer.json, "changed")));
+               (long long)json_integer_value(json_object_get(answer.json, "entries")));
     return code;
 }

@@ -1,7 +1,6 @@
 /* Changes documents: reads, works out the result outside any transaction, commits if nothing moved, else begins again.
  * The order in which a request can be refused is decided here and nowhere else. */
 #include "documents.h"
-#include "usage_search.h"
 #include "xcap_edit.h"
 
 static bool change_prepare(struct document_change *change);
@@ -197,18 +196,14 @@ static enum status make_bytes(struct document_change *change, const struct store
     return OK;
 }
 
-static enum status take_claims(struct document_change *change, struct text bytes)
+static enum status take_claims(struct document_change *change)
 {
-    const struct usage_claim *entries;
-    size_t entries_count =
-        usage_index_entries(change->place.usage, change->place.tree, bytes, &change->round, &entries);
-    size_t count = change->claims_count + entries_count;
+    size_t count = change->claims_count;
     if (count > STORE_CLAIMS_MAX)
         return refuse_conflict(&change->refusal, "constraint-failure", TEXT("The document names too many addresses."));
     struct claim *claims = arena_array(&change->round, struct claim, count);
     for (size_t i = 0; i < count; i++) {
-        const struct usage_claim *claim =
-            i < change->claims_count ? &change->claims[i] : &entries[i - change->claims_count];
+        const struct usage_claim *claim = &change->claims[i];
         if (claim->value.length > STORE_VALUE_MAX)
             return refuse_conflict(&change->refusal, "constraint-failure", TEXT("An address is too long."));
         claims[i] = (struct claim){claim->kind, claim->value, claim->shared};
@@ -256,7 +251,7 @@ static enum status check_result(struct document_change *change, struct text byte
     if (status == OK && must_stand_apart(change))
         status = change_refuse_taken(change, TEXT(""), &change->round, &change->refusal);
     if (status == OK)
-        return take_claims(change, bytes);
+        return take_claims(change);
     struct refusal taken;
     if (status == REFUSED && change->refusal.kind == REFUSAL_CONFLICT &&
         strcmp(change->refusal.element, "constraint-failure") == 0 &&

@@ -1,10 +1,9 @@
 /* The handle over a store and a usage set, and reading of documents that XCAP names. */
 #include "documents.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-#include "usage_search.h"
+#include "document_index.h"
 
 struct documents *documents_new(struct store *store, const struct usage_set *usages)
 {
@@ -15,6 +14,7 @@ struct documents *documents_new(struct store *store, const struct usage_set *usa
     documents->gates = document_gates_new();
     documents->made = document_made_new();
     documents->nodes = document_nodes_new();
+    store_indexer_set(store, document_index_entries, documents);
     return documents;
 }
 
@@ -83,15 +83,6 @@ enum status document_list_all(const struct documents *documents, const struct us
 {
     const struct document_key prefix = {.usage = usage->auid};
     return store_list(documents->store, &prefix, after, limit, arena, page_out);
-}
-
-enum status document_entries(const struct documents *documents, struct text kind, struct text value_prefix,
-                             const struct text *after_value, const struct document_key *after, size_t limit,
-                             struct arena *arena, struct key_page *page_out, struct text **values_out)
-{
-    assert(text_find_char(kind, USAGE_INDEX_KIND) < kind.length);
-    return store_holder_keys(documents->store, kind, value_prefix, after_value, after, limit, arena, page_out,
-                             values_out);
 }
 
 enum status document_find(const struct documents *documents, struct text claim_kind, struct text claim_value,

@@ -9,7 +9,7 @@
 
 #define LIST_SERVICE TEXT("urn:oma:xml:poc:list-service")
 #define THROUGH_LIST TEXT("external list")
-#define LARGE_MAX    100 /* documents without entries, which are rare, that are read for each address */
+#define FOUND_MAX    5000 /* documents that are read for one address; past MEMBERSHIPS_MAX groups all are found in vain */
 
 /* Whose groups are looked for next: somebody, or a group that was found. */
 struct address {
@@ -29,8 +29,8 @@ struct search {
 
 typedef enum status entry_fn(struct search *search, const struct document_key *key, const struct address *address);
 
-static enum status each_entry(struct search *search, struct text kind, struct text value, bool whole, size_t most,
-                              entry_fn *visit, const struct address *address);
+static enum status each_found(struct search *search, enum xcap_tree tree, const struct store_look_up *look_up,
+                              size_t most, entry_fn *visit, const struct address *address);
 static entry_fn add_groups_of, add_if_member;
 
 static const struct usage_field *field_named(const struct usage_searchable *searchable, struct text name)
@@ -41,30 +41,32 @@ static const struct usage_field *field_named(const struct usage_searchable *sear
     return NULL;
 }
 
-/* Kinds of index entries. Both trees have the same names, so one look-up finds what is in either. */
-struct kinds {
-    struct text members, externals;
-    struct text all; /* of documents that have too many values for an entry each */
+/* Look-ups of one tree: who has somebody as a member, and who has an external list. Either leads, too, to groups with too
+ * many members for an entry each. */
+struct look_ups {
+    struct store_look_up members, externals;
 };
 
-static enum status find_kinds(const struct groups *groups, struct kinds *kinds_out)
+static enum status find_look_ups(const struct groups *groups, struct look_ups *look_ups_out)
 {
-    const struct usage *usage = groups->group_usage;
-    const struct usage_searchable *searchable = usage ? usage_searchable(usage, XCAP_USERS) : NULL;
-    const struct usage_field *member = field_named(searchable, TEXT("member"));
-    const struct usage_field *external = field_named(searchable, TEXT("external"));
-    bool ready[2] = {false, false};
-    if (!member || !external || !member->kinds[USAGE_INDEX_ADDRESS].length ||
-        !external->kinds[USAGE_INDEX_VALUE].length)
-        return CONFLICT;
     for (int tree = 0; tree < 2; tree++) {
-        enum status status = document_index_ready(groups->documents, usage, (enum xcap_tree)tree, &ready[tree]);
-        if (status != OK)
+        const struct usage *usage = groups->group_usage;
+        const struct usage_searchable *searchable = usage ? usage_searchable(usage, (enum xcap_tree)tree) : NULL;
+        const struct usage_field *member = field_named(searchable, TEXT("member"));
+        const struct usage_field *external = field_named(searchable, TEXT("external"));
+        bool ready = false;
+        if (!member || !external || !member->indexes[USAGE_INDEX_ADDRESS] || !external->indexes[USAGE_INDEX_VALUE])
+            return CONFLICT;
+        if (document_index_ready(groups->documents, usage, (enum xcap_tree)tree, &ready) != OK)
             return FAILED;
+        if (!ready)
+            return CONFLICT;
+        look_ups_out[tree].members =
+            (struct store_look_up){.field = member->indexes[USAGE_INDEX_ADDRESS], .whole = true};
+        look_ups_out[tree].externals =
+            (struct store_look_up){.field = external->indexes[USAGE_INDEX_VALUE], .value = TEXT("")};
     }
-    *kinds_out =
-        (struct kinds){member->kinds[USAGE_INDEX_ADDRESS], external->kinds[USAGE_INDEX_VALUE], searchable->kind_all};
-    return ready[0] && ready[1] ? OK : CONFLICT;
+    return OK;
 }
 
 static void add_address(struct search *search, struct text canonical, struct text through, unsigned depth)
@@ -77,8 +79,8 @@ enum status group_memberships(struct groups *groups, const struct text *addresse
                               bool *complete_out)
 {
     struct search search = {.groups = groups, .arena = arena, .complete = true};
-    struct kinds kinds;
-    enum status status = find_kinds(groups, &kinds);
+    struct look_ups look_ups[2];
+    enum status status = find_look_ups(groups, look_ups);
     if (status != OK)
         return status;
     search.found = arena_array(arena, struct group_membership, MEMBERSHIPS_MAX);
@@ -88,17 +90,18 @@ enum status group_memberships(struct groups *groups, const struct text *addresse
     /* the walk of external lists opens groups inside them, too: what it finds goes on upwards like all else */
     const struct address somebody = {.through = THROUGH_LIST};
     size_t own = search.addresses_count;
-    status = each_entry(&search, kinds.externals, TEXT(""), false, EXTERNALS_MAX, add_if_member, &somebody);
-    if (status == OK)
-        status = each_entry(&search, kinds.all, TEXT(""), true, LARGE_MAX, add_if_member, &somebody);
+    for (int tree = 0; status == OK && tree < 2; tree++)
+        status = each_found(&search, (enum xcap_tree)tree, &look_ups[tree].externals, EXTERNALS_MAX, add_if_member,
+                            &somebody);
     for (size_t i = 0; status == OK && i < search.addresses_count; i++) {
         struct address address = search.addresses[i];
         if (i >= own && address.depth >= GROUP_DEPTH_MAX)
             continue;
-        struct text value = usage_index_spell(USAGE_INDEX_ADDRESS, address.canonical, arena);
-        status = each_entry(&search, kinds.members, value, true, SIZE_MAX, add_groups_of, &address);
-        if (status == OK)
-            status = each_entry(&search, kinds.all, TEXT(""), true, LARGE_MAX, add_groups_of, &address);
+        for (int tree = 0; status == OK && tree < 2; tree++) {
+            look_ups[tree].members.value = usage_index_spell(USAGE_INDEX_ADDRESS, address.canonical, arena);
+            status =
+                each_found(&search, (enum xcap_tree)tree, &look_ups[tree].members, FOUND_MAX, add_groups_of, &address);
+        }
     }
     *memberships_out = search.found;
     *count_out = search.count;
@@ -106,33 +109,24 @@ enum status group_memberships(struct groups *groups, const struct text *addresse
     return status;
 }
 
-static enum status each_entry(struct search *search, struct text kind, struct text value, bool whole, size_t most,
-                              entry_fn *visit, const struct address *address)
+static enum status each_found(struct search *search, enum xcap_tree tree, const struct store_look_up *look_up,
+                              size_t most, entry_fn *visit, const struct address *address)
 {
-    struct key_page page = {0};
-    struct text *values = NULL;
-    enum status status = OK;
+    const struct groups *groups = search->groups;
+    struct document_key *keys;
     struct arena arena;
-    size_t seen = 0;
-    bool more = true;
+    size_t count;
     arena_init(&arena, "entries");
-    while (status == OK && more) {
-        struct text after = values && page.count ? values[page.count - 1] : (struct text){0};
-        struct document_key *last = page.count ? &page.keys[page.count - 1] : NULL;
-        status = document_entries(search->groups->documents, kind, value, last ? &after : NULL, last, STORE_PAGE_MAX,
-                                  &arena, &page, &values);
-        more = status == OK && page.more && page.count;
-        for (size_t i = 0; status == OK && i < page.count; i++) {
-            if (whole && !text_equal(values[i], value))
-                more = false;
-            else if (++seen > most)
-                more = search->complete = false;
-            else
-                status = visit(search, &page.keys[i], address);
-        }
+    enum status status =
+        document_index_find(groups->documents, groups->group_usage, tree, look_up, most, &arena, &keys, &count);
+    if (status == FULL) {
+        search->complete = false;
+        status = OK;
     }
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = visit(search, &keys[i], address);
     arena_clear(&arena);
-    return status;
+    return status == NOT_FOUND ? CONFLICT : status; /* given up meanwhile */
 }
 
 static bool is_known(const struct search *search, struct text uri)

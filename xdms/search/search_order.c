@@ -2,7 +2,6 @@
  * document takes goes with it. */
 #include "search_run.h"
 
-#include "document_index.h"
 #include "search_own.h"
 #include "uri.h"
 
@@ -138,21 +137,22 @@ static bool read_after(struct search *search)
     return search->has_first;
 }
 
-static enum status choose_plan(struct search *search)
+/* OK: its documents are a list. NOT_FOUND: none helps, or there are so many that reading one after another finds a page
+ * of them as soon. */
+static enum status open_by_index(struct search *search, const struct document_key *after)
 {
     struct search_source *source = &search->source;
-    bool ready = false;
-    const struct search_plan *plan =
+    const struct store_look_up *plan =
         source->owner.bytes ? NULL : search_plan(search->searchable, search->query.where, search->arena);
-    search->outcome.indexed = source->owner.bytes != NULL;
+    struct document_key *list;
+    size_t count;
     if (!plan)
-        return OK;
-    enum status status = document_index_ready(search->documents, search->usage, search->source.tree, &ready);
-    if (status != OK || !ready)
-        return status;
-    status = search_plan_choose(search->documents, plan, search->arena, &source->plan);
-    search->outcome.indexed = status == OK;
-    return status;
+        return NOT_FOUND;
+    enum status status = document_index_find(search->documents, search->usage, source->tree, plan,
+                                             SEARCH_CANDIDATES_MAX, search->arena, &list, &count);
+    if (status == OK)
+        search_source_open_list(source, list, count, after);
+    return status == FULL ? NOT_FOUND : status;
 }
 
 static enum status open_source(struct search *search, struct refusal *refusal)
@@ -160,16 +160,10 @@ static enum status open_source(struct search *search, struct refusal *refusal)
     if (!read_after(search))
         return refuse(refusal, REFUSAL_SYNTAX, "There is no page after that.");
     const struct document_key *after = search->has_first ? &search->first : NULL;
-    enum status status = choose_plan(search);
-    if (status != OK)
-        return status;
-    search->opened = true;
-    status = search_source_open(&search->source, search->searchable->kind_all, search->arena, after);
-    if (status != FULL)
-        return status;
-    search_source_close(&search->source);
-    search->source =
-        (struct search_source){.documents = search->documents, .usage = search->usage, .tree = search->source.tree};
-    search->outcome.indexed = false;
-    return search_source_open(&search->source, search->searchable->kind_all, search->arena, after);
+    enum status status = open_by_index(search, after);
+    search->outcome.indexed = status == OK || search->source.owner.bytes;
+    if (status == NOT_FOUND)
+        search_source_open(&search->source, after);
+    search->opened = status == OK || status == NOT_FOUND;
+    return search->opened ? OK : status;
 }

@@ -2,27 +2,13 @@
 #ifndef SEARCH_OWN_H
 #define SEARCH_OWN_H
 
+#include "document_index.h"
 #include "search_match.h"
 #include "search_run.h"
-#include "usage_search.h"
 
-/* Which entries of indexes lead to all documents that can fit. */
-enum search_plan_kind { SEARCH_PLAN_LOOKUP, SEARCH_PLAN_ANY, SEARCH_PLAN_ALL };
-
-struct search_plan {
-    enum search_plan_kind kind;
-    struct text claim, value;        /* of a look-up */
-    bool whole;                      /* the value itself; else all that begin with it */
-    const struct search_plan *a, *b; /* either leads to some (any), or each to all (all) */
-};
-
-/* NULL: no index helps. search_plan.c */
-const struct search_plan *search_plan(const struct usage_searchable *searchable,
-                                      const struct search_expression *condition, struct arena *arena);
-
-/* Without SEARCH_PLAN_ALL: of two that both lead to all, the one that leads to fewer. FAILED. */
-enum status search_plan_choose(const struct documents *documents, const struct search_plan *plan, struct arena *arena,
-                               const struct search_plan **chosen_out);
+/* Which entries of indexes lead to all documents that can fit; NULL: no index helps. search_plan.c */
+const struct store_look_up *search_plan(const struct usage_searchable *searchable,
+                                        const struct search_expression *condition, struct arena *arena);
 
 /* Which field of the manifest a path of a query stands for, or lies in; NULL: none. search_fields.c */
 const struct usage_field *search_field(const struct usage_searchable *searchable, const struct search_path *path,
@@ -35,14 +21,13 @@ enum status search_fields_check(const struct usage_searchable *searchable, const
                                 const struct search_order *order, struct arena *arena, unsigned *masks,
                                 size_t *masks_count, struct refusal *refusal);
 
-/* Where documents come from: one after another by key, along an index entry, or a list of keys. search_source.c */
+/* Where documents come from: one after another by key, or a list of keys that an index led to. search_source.c */
 struct search_source {
     const struct documents *documents;
     const struct usage *usage;
     enum xcap_tree tree;
-    struct text owner;              /* of one home; no bytes: all */
-    const struct search_plan *plan; /* NULL: one after another */
-    bool listed;                    /* `list` holds all keys, in order */
+    struct text owner; /* of one home; no bytes: all */
+    bool listed;       /* `list` holds all keys, in order */
     struct document_key *list;
     size_t list_count, list_at;
     struct key_page page;
@@ -53,10 +38,11 @@ struct search_source {
     bool has_after, ended;
 };
 
-/* With the plan that search_plan_choose gave, and what stands before `after`, if given, left out. FULL: the plan leads
- * to more than SEARCH_CANDIDATES_MAX: without one, then. */
-enum status search_source_open(struct search_source *source, struct text kind_all, struct arena *arena,
-                               const struct document_key *after);
+/* What stands before `after`, if given, is left out. */
+void search_source_open(struct search_source *source, const struct document_key *after);
+/* By what the index led to. */
+void search_source_open_list(struct search_source *source, struct document_key *list, size_t count,
+                             const struct document_key *after);
 /* Is it of the usage, the tree and the home that is looked through? */
 bool search_source_has(const struct search_source *source, const struct document_key *key);
 enum status search_source_next(struct search_source *source, struct document_key *key_out); /* NOT_FOUND: no more */

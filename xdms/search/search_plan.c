@@ -3,38 +3,35 @@
 #include "search_own.h"
 #include "unicode.h"
 
-#define PROBE_MIN 16   /* entries that are counted at first, to see which of two leads to fewer documents… */
-#define PROBE_MAX 4096 /* …and at most, while neither has an end: a millisecond or two */
-
-static const struct search_plan *plan_look_up(const struct usage_searchable *searchable,
+static const struct store_look_up *plan_look_up(const struct usage_searchable *searchable,
                                               const struct search_expression *test, struct arena *arena);
 
-static const struct search_plan *pair(enum search_plan_kind kind, const struct search_plan *a,
-                                      const struct search_plan *b, struct arena *arena)
+static const struct store_look_up *pair(int kind, const struct store_look_up *a,
+                                      const struct store_look_up *b, struct arena *arena)
 {
-    struct search_plan *plan = arena_new(arena, struct search_plan);
-    *plan = (struct search_plan){.kind = kind, .a = a, .b = b};
+    struct store_look_up *plan = arena_new(arena, struct store_look_up);
+    *plan = (struct store_look_up){.kind = kind, .a = a, .b = b};
     return plan;
 }
 
-const struct search_plan *search_plan(const struct usage_searchable *searchable,
+const struct store_look_up *search_plan(const struct usage_searchable *searchable,
                                       const struct search_expression *condition, struct arena *arena)
 {
     if (!condition)
         return NULL;
     if (condition->kind != SEARCH_OR && condition->kind != SEARCH_AND)
         return plan_look_up(searchable, condition, arena);
-    const struct search_plan *a = search_plan(searchable, condition->left, arena);
-    const struct search_plan *b = search_plan(searchable, condition->right, arena);
+    const struct store_look_up *a = search_plan(searchable, condition->left, arena);
+    const struct store_look_up *b = search_plan(searchable, condition->right, arena);
     if (a && b)
-        return pair(condition->kind == SEARCH_OR ? SEARCH_PLAN_ANY : SEARCH_PLAN_ALL, a, b, arena);
+        return pair(condition->kind == SEARCH_OR ? STORE_LOOK_UP_ANY : STORE_LOOK_UP_ALL, a, b, arena);
     return condition->kind == SEARCH_OR ? NULL : a ? a : b;
 }
 
-static const struct search_plan *look_up(struct text claim, struct text value, bool whole, struct arena *arena)
+static const struct store_look_up *look_up(unsigned char field, struct text value, bool whole, struct arena *arena)
 {
-    struct search_plan *plan = arena_new(arena, struct search_plan);
-    *plan = (struct search_plan){.kind = SEARCH_PLAN_LOOKUP, .claim = claim, .value = value, .whole = whole};
+    struct store_look_up *plan = arena_new(arena, struct store_look_up);
+    *plan = (struct store_look_up){.kind = STORE_LOOK_UP_ENTRY, .field = field, .value = value, .whole = whole};
     return plan;
 }
 
@@ -72,32 +69,32 @@ static size_t letters_in(struct text text)
     return letters;
 }
 
-static const struct search_plan *plan_words(const struct usage_field *field, struct text wanted, bool first_begins,
+static const struct store_look_up *plan_words(const struct usage_field *field, struct text wanted, bool first_begins,
                                             bool last_ends, struct arena *arena)
 {
     struct word word;
     struct text folded = unicode_fold(arena, wanted);
-    struct text words = field->kinds[USAGE_INDEX_WORDS], parts = field->kinds[USAGE_INDEX_PARTS];
-    if (words.length && longest_word(folded, true, first_begins, last_ends, &word))
+    unsigned char words = field->indexes[USAGE_INDEX_WORDS], parts = field->indexes[USAGE_INDEX_PARTS];
+    if (words && longest_word(folded, true, first_begins, last_ends, &word))
         return look_up(words, usage_index_spell(USAGE_INDEX_WORDS, word.text, arena),
                        word.ends && word.text.length <= USAGE_INDEX_VALUE_MAX, arena);
-    if (parts.length && longest_word(folded, false, first_begins, last_ends, &word) &&
+    if (parts && longest_word(folded, false, first_begins, last_ends, &word) &&
         letters_in(word.text) >= USAGE_INDEX_PART_MIN)
         return look_up(parts, usage_index_spell(USAGE_INDEX_PARTS, word.text, arena), false, arena);
     return NULL;
 }
 
-static const struct search_plan *plan_value(const struct usage_field *field, enum search_kind kind, bool changed,
+static const struct store_look_up *plan_value(const struct usage_field *field, enum search_kind kind, bool changed,
                                             struct text wanted, struct arena *arena)
 {
-    struct text values = field->kinds[USAGE_INDEX_VALUE], addresses = field->kinds[USAGE_INDEX_ADDRESS];
+    unsigned char values = field->indexes[USAGE_INDEX_VALUE], addresses = field->indexes[USAGE_INDEX_ADDRESS];
     bool equal = kind == SEARCH_COMPARE;
-    if ((equal || kind == SEARCH_STARTS_WITH) && values.length) {
+    if ((equal || kind == SEARCH_STARTS_WITH) && values) {
         struct text spelled = usage_index_spell(USAGE_INDEX_VALUE, wanted, arena);
         if (equal || spelled.length)
             return look_up(values, spelled, equal, arena);
     }
-    if (equal && addresses.length && !changed)
+    if (equal && addresses && !changed)
         return look_up(addresses, usage_index_spell(USAGE_INDEX_ADDRESS, wanted, arena), true, arena);
     return plan_words(field, wanted, equal || kind == SEARCH_STARTS_WITH || kind == SEARCH_CONTAINS_TOKEN,
                       equal || kind == SEARCH_ENDS_WITH || kind == SEARCH_CONTAINS_TOKEN, arena);
@@ -111,7 +108,7 @@ static bool is_test(const struct search_expression *test)
 
 /* path = "text", lower-case(path) = "text", contains(path, "text")… As an argument, what is not there is an empty text,
  * and that has no entry. */
-static const struct search_plan *plan_look_up(const struct usage_searchable *searchable,
+static const struct store_look_up *plan_look_up(const struct usage_searchable *searchable,
                                               const struct search_expression *test, struct arena *arena)
 {
     if (!is_test(test))
@@ -128,79 +125,4 @@ static const struct search_plan *plan_look_up(const struct usage_searchable *sea
         return NULL;
     const struct usage_field *field = search_field(searchable, &path->path, true);
     return field ? plan_value(field, test->kind, changed, wanted->string, arena) : NULL;
-}
-
-/* As far as `most`. */
-static enum status count_entries(const struct documents *documents, const struct search_plan *plan, size_t most,
-                                 size_t *count_out)
-{
-    struct key_page page = {0};
-    struct text *values = NULL;
-    struct arena arena;
-    enum status status = OK;
-    bool more = true;
-    arena_init(&arena, "entries");
-    *count_out = 0;
-    while (status == OK && more && *count_out < most) {
-        struct text after = values && page.count ? values[page.count - 1] : (struct text){0};
-        struct document_key *last = page.count ? &page.keys[page.count - 1] : NULL;
-        size_t limit = most < STORE_PAGE_MAX ? most : STORE_PAGE_MAX;
-        status = document_entries(documents, plan->claim, plan->value, last ? &after : NULL, last, limit, &arena, &page,
-                                  &values);
-        more = status == OK && page.more;
-        for (size_t i = 0; status == OK && i < page.count; i++) {
-            if (plan->whole && !text_equal(values[i], plan->value))
-                more = false;
-            else
-                (*count_out)++;
-        }
-    }
-    arena_clear(&arena);
-    return status;
-}
-
-/* Of a plan without a choice left. */
-static enum status count_plan(const struct documents *documents, const struct search_plan *plan, size_t most,
-                              size_t *count_out)
-{
-    size_t more = 0;
-    if (plan->kind == SEARCH_PLAN_LOOKUP)
-        return count_entries(documents, plan, most, count_out);
-    enum status status = count_plan(documents, plan->a, most, count_out);
-    if (status == OK && *count_out < most)
-        status = count_plan(documents, plan->b, most, &more);
-    *count_out += more;
-    return status;
-}
-
-/* Both are counted a little further each time, so that a short one is not kept waiting by a long one. */
-static enum status fewer(const struct documents *documents, const struct search_plan *a, const struct search_plan *b,
-                         const struct search_plan **fewer_out)
-{
-    for (size_t most = PROBE_MIN;; most *= 8) {
-        size_t counts[2] = {0};
-        enum status status = count_plan(documents, a, most, &counts[0]);
-        if (status == OK)
-            status = count_plan(documents, b, most, &counts[1]);
-        *fewer_out = counts[1] < counts[0] ? b : a;
-        if (status != OK || counts[0] < most || counts[1] < most || most >= PROBE_MAX)
-            return status;
-    }
-}
-
-enum status search_plan_choose(const struct documents *documents, const struct search_plan *plan, struct arena *arena,
-                               const struct search_plan **chosen_out)
-{
-    const struct search_plan *a, *b;
-    *chosen_out = plan;
-    if (plan->kind == SEARCH_PLAN_LOOKUP)
-        return OK;
-    enum status status = search_plan_choose(documents, plan->a, arena, &a);
-    if (status == OK)
-        status = search_plan_choose(documents, plan->b, arena, &b);
-    if (status == OK && plan->kind == SEARCH_PLAN_ALL)
-        return fewer(documents, a, b, chosen_out);
-    if (status == OK)
-        *chosen_out = pair(SEARCH_PLAN_ANY, a, b, arena);
-    return status;
 }

@@ -13,7 +13,7 @@ struct reindex {
 
     /* results */
     enum status status;
-    struct document_index_work work;
+    struct store_index_work work;
 };
 
 static void *reindex_run(void *context);
@@ -72,12 +72,12 @@ static void *reindex_run(void *context)
     const struct usage_set *set = documents_usages(service->documents);
     for (size_t i = 0; reindex->status == OK && i < usage_count(set); i++) {
         const struct usage *usage = usage_at(set, i);
-        struct document_index_work work;
+        struct store_index_work work;
         if (!is_searchable(usage) || (reindex->usage && usage != reindex->usage))
             continue;
         reindex->status = document_index_rebuild(service->documents, usage, NULL, &work);
         reindex->work.documents += work.documents;
-        reindex->work.changed += work.changed;
+        reindex->work.entries += work.entries;
     }
     struct http_request *request = reindex->request;
     service_job_end(service); /* the store is not needed any more */
@@ -92,8 +92,9 @@ static enum http_progress reindex_answer(struct admin_call *call)
         log_error("indexes were not built reason=%s", status_name(reindex->status));
         return admin_refused(call, reindex->status, NULL);
     }
-    log_info("indexes built documents=%zu changed=%zu", reindex->work.documents, reindex->work.changed);
+    log_info("indexes built documents=%llu entries=%llu", (unsigned long long)reindex->work.documents,
+             (unsigned long long)reindex->work.entries);
     return admin_answer(call, 200,
-                        json_pack("{s:I, s:I}", "documents", (json_int_t)reindex->work.documents, "changed",
-                                  (json_int_t)reindex->work.changed));
+                        json_pack("{s:I, s:I}", "documents", (json_int_t)reindex->work.documents, "entries",
+                                  (json_int_t)reindex->work.entries));
 }

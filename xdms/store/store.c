@@ -8,11 +8,6 @@
 
 #include "store_engine.h"
 
-struct store {
-    const struct store_engine *engine;
-    void *state;
-};
-
 struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t woken;
@@ -55,15 +50,6 @@ enum status store_get(struct store *store, const struct document_key *key, struc
     assert(arena);
     *found_out = (struct stored){0};
     return store->engine->read(store->state, key, arena, found_out);
-}
-
-enum status store_get_claims(struct store *store, const struct document_key *key, struct arena *arena,
-                             struct stored *found_out, struct claim **claims_out, size_t *count_out)
-{
-    *found_out = (struct stored){0};
-    *claims_out = NULL;
-    *count_out = 0;
-    return store->engine->read_claims(store->state, key, arena, found_out, claims_out, count_out);
 }
 
 enum status store_head(struct store *store, const struct document_key *key, struct stored *found_out)
@@ -130,9 +116,9 @@ enum status store_list(struct store *store, const struct document_key *prefix, c
     return store->engine->list(store->state, prefix, after, limit, arena, page_out);
 }
 
-static enum status holders(struct store *store, struct text kind, struct text value_prefix,
-                           const struct text *after_value, const struct document_key *after, size_t limit,
-                           struct arena *arena, struct key_page *page_out, struct text **values_out, bool heads)
+enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
+                          const struct text *after_value, const struct document_key *after, size_t limit,
+                          struct arena *arena, struct key_page *page_out, struct text **values_out)
 {
     assert(!after == !after_value);
     limit = page_limit(limit);
@@ -140,21 +126,7 @@ static enum status holders(struct store *store, struct text kind, struct text va
     if (values_out)
         *values_out = arena_array(arena, struct text, limit);
     return store->engine->holders(store->state, kind, value_prefix, after_value, after, limit, arena, page_out,
-                                  values_out, heads);
-}
-
-enum status store_holders(struct store *store, struct text kind, struct text value_prefix,
-                          const struct text *after_value, const struct document_key *after, size_t limit,
-                          struct arena *arena, struct key_page *page_out, struct text **values_out)
-{
-    return holders(store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out, true);
-}
-
-enum status store_holder_keys(struct store *store, struct text kind, struct text value_prefix,
-                              const struct text *after_value, const struct document_key *after, size_t limit,
-                              struct arena *arena, struct key_page *page_out, struct text **values_out)
-{
-    return holders(store, kind, value_prefix, after_value, after, limit, arena, page_out, values_out, false);
+                                  values_out);
 }
 
 enum status store_changes(struct store *store, uint64_t after, size_t limit, struct arena *arena,
@@ -198,7 +170,7 @@ bool commit_within_limits(const struct commit *commit)
         !part_within_limits(key->owner, STORE_PART_MAX) || !part_within_limits(key->name, STORE_PART_MAX))
         return false;
     if (commit->who.length > STORE_PART_MAX || commit->bytes.length > STORE_DOCUMENT_MAX ||
-        commit->claims_count > STORE_CLAIMS_MAX || (commit->claims_only && commit->deletion))
+        commit->claims_count > STORE_CLAIMS_MAX)
         return false;
     for (size_t i = 0; i < commit->claims_count; i++)
         if ((commit->claims[i].shared && commit->claims[i].counted) ||

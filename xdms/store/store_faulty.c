@@ -56,14 +56,6 @@ static enum status faulty_read(void *state, const struct document_key *key, stru
     return arena ? store_get(faulty->inner, key, arena, found_out) : store_head(faulty->inner, key, found_out);
 }
 
-static enum status faulty_read_claims(void *state, const struct document_key *key, struct arena *arena,
-                                      struct stored *found_out, struct claim **claims_out, size_t *count_out)
-{
-    struct faulty *faulty = state;
-    const struct store_fault *fault = fault_of(faulty, STORE_CALL_READ);
-    return fault ? fault->status : store_get_claims(faulty->inner, key, arena, found_out, claims_out, count_out);
-}
-
 static void submit_deletions(struct faulty *faulty, struct commit *commits, size_t count, enum status status)
 {
     for (size_t i = 0; i < count; i++) {
@@ -134,14 +126,13 @@ static enum status faulty_list(void *state, const struct document_key *prefix, c
 
 static enum status faulty_holders(void *state, struct text kind, struct text value_prefix,
                                   const struct text *after_value, const struct document_key *after, size_t limit,
-                                  struct arena *arena, struct key_page *page_out, struct text **values_out, bool heads)
+                                  struct arena *arena, struct key_page *page_out, struct text **values_out)
 {
     struct faulty *faulty = state;
     const struct store_fault *fault = fault_of(faulty, STORE_CALL_HOLDERS);
     if (fault)
         return fault->status;
-    return (heads ? store_holders : store_holder_keys)(faulty->inner, kind, value_prefix, after_value, after, limit,
-                                                       arena, page_out, values_out);
+    return store_holders(faulty->inner, kind, value_prefix, after_value, after, limit, arena, page_out, values_out);
 }
 
 static enum status faulty_changes(void *state, uint64_t after, size_t limit, struct arena *arena,
@@ -175,10 +166,69 @@ static enum status faulty_check(void *state, store_problem_fn *problem, void *co
     return fault ? fault->status : store_check(faulty->inner, problem, context);
 }
 
+/* --- indexes: looking up fails as other finding does, changing as commits do ------------------------------------ */
+
+static void faulty_indexer_set(void *state, store_indexer_fn *indexer, void *context)
+{
+    struct faulty *faulty = state;
+    store_indexer_set(faulty->inner, indexer, context);
+}
+
+static enum status faulty_index_ready(void *state, const struct store_index *index, uint64_t signature, bool *ready_out)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_READ);
+    return fault ? fault->status : store_index_ready(faulty->inner, index, signature, ready_out);
+}
+
+static enum status faulty_index_begin(void *state, struct store *store, const struct store_index *index,
+                                      uint64_t signature)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_COMMIT);
+    (void)store;
+    return fault ? fault->status : store_index_begin(faulty->inner, index, signature);
+}
+
+static enum status faulty_index_build(void *state, struct store *store, const struct store_index *index,
+                                      uint64_t signature, const volatile bool *stop, struct store_index_work *work_out)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_COMMIT);
+    (void)store;
+    return fault ? fault->status : store_index_build(faulty->inner, index, signature, stop, work_out);
+}
+
+static enum status faulty_index_find(void *state, const struct store_index *index, uint64_t signature,
+                                     const struct store_look_up *look_up, size_t most, struct arena *arena,
+                                     struct document_key **keys_out, size_t *count_out)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_HOLDERS);
+    return fault ? fault->status
+                 : store_index_find(faulty->inner, index, signature, look_up, most, arena, keys_out, count_out);
+}
+
+static enum status faulty_index_check(void *state, const struct store_index *index, uint64_t signature,
+                                      store_problem_fn *problem, void *context)
+{
+    struct faulty *faulty = state;
+    const struct store_fault *fault = fault_of(faulty, STORE_CALL_CHECK);
+    return fault ? fault->status : store_index_check(faulty->inner, index, signature, problem, context);
+}
+
+static const struct store_index_engine faulty_index = {
+    .indexer_set = faulty_indexer_set,
+    .ready = faulty_index_ready,
+    .begin = faulty_index_begin,
+    .build = faulty_index_build,
+    .find = faulty_index_find,
+    .check = faulty_index_check,
+};
+
 static const struct store_engine faulty_engine = {
     .close = faulty_close,
     .read = faulty_read,
-    .read_claims = faulty_read_claims,
     .submit = faulty_submit,
     .find = faulty_find,
     .tally = faulty_tally,
@@ -189,6 +239,7 @@ static const struct store_engine faulty_engine = {
     .last_change = faulty_last_change,
     .backup = faulty_backup,
     .check = faulty_check,
+    .index = &faulty_index,
 };
 
 struct store *store_open_faulty(struct store *inner, const struct store_fault *faults, size_t count)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "store_lmdb.h"
+#include "store_lmdb_index.h"
 
 /* Opening an environment twice in a process and closing one drops the locks of both (lmdb.h), so that those that are
  * open are known to the process. */
@@ -62,6 +62,8 @@ static void store_free(struct lmdb_store *store)
         close(store->folder_fd);
     arena_clear(&store->scratch);
     lmdb_tallies_forget(store);
+    lmdb_indexing_free(store);
+    indexer_clear(&store->indexer);
     arena_clear(&store->counting);
     lmdb_gate_clear(&store->gate);
     pthread_mutex_destroy(&store->seen_lock);
@@ -86,7 +88,6 @@ static void lmdb_submit(void *state, struct commit *commits, size_t count, commi
 static const struct store_engine lmdb_engine = {
     .close = lmdb_close,
     .read = lmdb_read,
-    .read_claims = lmdb_read_claims,
     .submit = lmdb_submit,
     .find = lmdb_find,
     .tally = lmdb_tally,
@@ -97,6 +98,7 @@ static const struct store_engine lmdb_engine = {
     .last_change = lmdb_last_change,
     .backup = lmdb_backup,
     .check = lmdb_check,
+    .index = &lmdb_index_engine,
 };
 
 /* Two processes of one number (of containers) would take each other's reader slots for their own. */
@@ -158,6 +160,8 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
     pthread_mutex_init(&store->seen_lock, NULL);
     arena_init(&store->scratch, "commit");
     arena_init(&store->counting, "tallies");
+    store->indexing = lmdb_indexing_new();
+    indexer_init(&store->indexer);
 
     if (!registry_add(store, arena, error_out) || !store_start(store, arena, error_out)) {
         store_free(store);

@@ -2,14 +2,17 @@
  *
  * Databases of one folder (all numbers big-endian); versions are change numbers:
  *   meta       "format" -> format name and number, "last-change", "last-quiet" and "restored" -> numbers
- *   heads      document key -> version, time, size, true key if the key has a hash in it, claims; of a quiet write the
- *              bytes, too: one place to write instead of three
+ *   heads      document key -> version, time, number and size, true key if the key has a hash in it, claims; of a quiet
+ *              write the bytes, too: one place to write instead of three
  *   documents  version -> bytes, packed if they are shorter than the head says; apart from heads, so that these
  *              stay small and bytes are written at the end
  *   claims     kind, value -> holder, true kind and value (unique claims)
  *   shared     kind, value, document key -> nothing, or the true parts if the key has a hash in it
  *   tallies    kind, value -> how many documents hold the counted claim, sum of weights, true kind and value
- *   changes    change number -> previous version, time, kind of change, true key, who */
+ *   changes    change number -> previous version, time, kind of change, true key, who
+ *   entries    table, field, value -> numbers of documents, one after another; store_lmdb_index.h
+ *   numbers    number -> index, owner and name of the document
+ * meta has "indexes", too: which there are, and their tables. */
 #ifndef STORE_LMDB_H
 #define STORE_LMDB_H
 
@@ -52,7 +55,8 @@ void lmdb_key_of_document(struct lmdb_key *key, const struct document_key *docum
 struct head {
     uint64_t version;
     int64_t modified_ms;
-    uint64_t size;
+    uint32_t size;
+    uint32_t number; /* in indexes; 0: none */
     struct document_key key;
     struct text claims; /* as claims_write made them */
     struct text bytes;  /* of a quiet write, as lmdb_pack made them; they are the end of the record */
@@ -193,7 +197,7 @@ struct lmdb_store {
     struct lmdb_options options;
 
     MDB_env *env; /* NULL: broken, to be opened again */
-    MDB_dbi meta, heads, documents, claims, shared, tallies, changes;
+    MDB_dbi meta, heads, documents, claims, shared, tallies, changes, entries, numbers;
     struct store_queue *queue;
 
     struct lmdb_gate gate;
@@ -203,6 +207,8 @@ struct lmdb_store {
     pthread_mutex_t seen_lock; /* for writing */
     _Atomic uint64_t seen_txn, seen_change;
 
+    struct store_indexer indexer;
+
     atomic_bool unsynced;          /* what was found after a failure may not be on the disk */
     _Atomic int64_t sync_tried_ms; /* monotonic */
 
@@ -210,6 +216,7 @@ struct lmdb_store {
     struct arena scratch;  /* of one commit */
     struct arena counting; /* of one transaction: its tallies */
     struct lmdb_counted *counted;
+    struct lmdb_indexing *indexing;
     int64_t readers_checked_ms;
     bool tight; /* the file may not grow: what is written goes to pages that were freed */
     bool full;  /* said so in the log */
@@ -278,6 +285,9 @@ static inline struct text number_text(const struct number *number)
     return (struct text){number->bytes, sizeof(number->bytes)};
 }
 
+/* The bytes of a document as they are stored: of the head, or beside it. MDB_CORRUPTED: they are missing. */
+int lmdb_bytes(struct lmdb_store *store, MDB_txn *txn, const struct head *head, struct text *stored_out);
+
 /* Takes what is new and lets go of what is no more, of claims as claims_write made them; what stays costs nothing. 0 or
  * an LMDB error. store_lmdb_claims.c */
 int lmdb_claims_replace(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct text old,
@@ -286,8 +296,6 @@ int lmdb_claims_replace(struct lmdb_store *store, MDB_txn *txn, const struct doc
 /* --- calls of the engine: store_lmdb_read.c, store_lmdb_write.c ----------------------------------------------- */
 
 enum status lmdb_read(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out);
-enum status lmdb_read_claims(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out,
-                             struct claim **claims_out, size_t *count_out);
 enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
                       struct document_key *key_out);
 enum status lmdb_tally(void *state, struct text kind, struct text value, struct tally *tally_out);
@@ -296,7 +304,7 @@ enum status lmdb_list(void *state, const struct document_key *prefix, const stru
                       struct arena *arena, struct key_page *page_out);
 enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
                          const struct document_key *after, size_t limit, struct arena *arena, struct key_page *page_out,
-                         struct text **values_out, bool heads);
+                         struct text **values_out);
 enum status lmdb_changes(void *state, uint64_t after, size_t limit, struct arena *arena, struct change_page *page_out);
 uint64_t lmdb_last_change(void *state);
 enum status lmdb_check(void *state, store_problem_fn *problem, void *context); /* store_lmdb_check.c */
@@ -319,6 +327,7 @@ void lmdb_tally_sum(struct tally_sum *sum, const struct claim *claim, const stru
 #define META_FORMAT   TEXT("format")
 #define META_LAST     TEXT("last-change")
 #define META_QUIET    TEXT("last-quiet") /* how many quiet writes there were */
+#define META_INDEXES  TEXT("indexes")
 #define META_RESTORED TEXT("restored")   /* last-change as the last restore set it: there are no records up to it */
 
 /* Number of the newest change, or quiet write, as this transaction sees it. */

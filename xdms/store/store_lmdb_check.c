@@ -1,7 +1,7 @@
 /* Compares everything that a store holds with everything else it holds. Reads one state of the store, writes nothing,
  * and knows nothing of what is in a document. */
 #include "log.h"
-#include "store_lmdb.h"
+#include "store_lmdb_index.h"
 
 struct walk {
     struct lmdb_store *store;
@@ -20,12 +20,18 @@ typedef void entry_fn(struct walk *walk, struct text key, struct text value);
 static int walk_all(struct walk *walk);
 static int walk_changes(struct walk *walk);
 static int walk_database(struct walk *walk, MDB_dbi database, entry_fn *entry);
+static store_problem_fn say_for;
 static entry_fn check_head, check_document, check_claim, check_shared, check_tally;
 
 static void say(struct walk *walk, struct text line)
 {
     walk->problems++;
     walk->problem(walk->context, line);
+}
+
+static void say_for(void *walk, struct text line)
+{
+    say(walk, line);
 }
 
 /* Keys hold NUL bytes, and a damaged one may hold anything. */
@@ -85,6 +91,8 @@ static int walk_all(struct walk *walk)
         error = walk_database(walk, store->tallies, check_tally);
     if (!error && walk->claimed.sum != walk->tallied.sum)
         say(walk, TEXT("the tallies of counted claims are not what documents claim"));
+    if (!error)
+        error = lmdb_indexes_check(store, walk->txn, say_for, walk);
     return error ? error : walk_changes(walk);
 }
 
@@ -134,11 +142,12 @@ static bool is_given_out(const struct walk *walk, uint64_t version)
     return number > 0 && number <= (version & VERSION_QUIET ? walk->last_quiet : walk->last);
 }
 
-static bool bytes_of(struct walk *walk, const struct head *head, struct text *bytes_out)
+static bool has_number(struct walk *walk, const struct head *head)
 {
-    struct number version = number_write(head->version);
-    *bytes_out = head->bytes;
-    return head_is_quiet(head) || lmdb_value(walk->txn, walk->store->documents, number_text(&version), bytes_out) == 0;
+    struct document_key key;
+    unsigned char slot;
+    return lmdb_number_row(walk->store, walk->txn, head->number, &slot, &key) == 0 &&
+           text_equal(key.owner, head->key.owner) && text_equal(key.name, head->key.name);
 }
 
 static void check_head(struct walk *walk, struct text key, struct text value)
@@ -157,12 +166,14 @@ static void check_head(struct walk *walk, struct text key, struct text value)
         say_key(walk, "a document stands under a wrong key", key);
     if (!is_given_out(walk, head.version))
         say_key(walk, "the version of a document is no change number", key);
-    if (!bytes_of(walk, &head, &bytes))
+    if (lmdb_bytes(walk->store, walk->txn, &head, &bytes) != 0)
         say_key(walk, "the bytes of a document are missing", key);
     else if (bytes.length > head.size)
         say_key(walk, "a document has another size than its head says", key);
     else if (!lmdb_unpack(bytes, head.size, &walk->arena, &bytes))
         say_key(walk, "the bytes of a document are damaged", key);
+    if (head.number && !has_number(walk, &head))
+        say_key(walk, "the number of a document does not lead to it", key);
     while (claims_next(&head.claims, &claim))
         check_claim_of(walk, &head, &claim);
     if (head.claims.length)

@@ -4,7 +4,7 @@
 #include "log.h"
 #include "store_lmdb.h"
 
-#define DATABASES_MAX  8    /* seven are used */
+#define DATABASES_MAX  12   /* nine are used */
 #define TRIES_MAX      8    /* to follow a map that another process keeps growing */
 #define RENEW_PAUSE_MS 1000 /* between tries to open an environment again that broke: the disk is broken too */
 

@@ -9,8 +9,8 @@
 
 /* A change of format appends a step: what it takes to make the new one of the one before. Programs of before refuse
  * the folder from then on. Steps are never changed once released. */
-static lmdb_migration_fn begin_tallies, begin_quiet_writes;
-static lmdb_migration_fn *const steps[] = {begin_tallies, begin_quiet_writes};
+static lmdb_migration_fn begin_tallies, begin_quiet_writes, begin_entries;
+static lmdb_migration_fn *const steps[] = {begin_tallies, begin_quiet_writes, begin_entries};
 const struct lmdb_formats lmdb_formats = {.steps = steps, .count = sizeof(steps) / sizeof(steps[0])};
 
 /* 1 to 2: counted claims. Nobody made any before, and who knows none must not write on. */
@@ -26,6 +26,87 @@ static int begin_quiet_writes(struct lmdb_store *store, MDB_txn *txn)
     (void)store;
     (void)txn;
     return 0;
+}
+
+/* 3 to 4: entries of indexes were shared claims, whose kinds have a '/', and what indexes were complete for stood in
+ * documents. Indexes are built anew; nothing else is lost. */
+static bool is_entry(struct text kind)
+{
+    return text_find_char(kind, '/') < kind.length;
+}
+
+static int drop_shared_entries(struct lmdb_store *store, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int error = mdb_cursor_open(txn, store->shared, &cursor);
+    if (error)
+        return error;
+    while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct text kind, rest;
+        text_cut(text_of_val(key), '\0', &kind, &rest);
+        if (is_entry(kind))
+            error = mdb_cursor_del(cursor, 0);
+        if (error)
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return error == MDB_NOTFOUND ? 0 : error;
+}
+
+/* The claims that stay. */
+static struct text claims_kept(struct text claims, struct arena *arena)
+{
+    struct text_builder kept;
+    struct claim claim;
+    builder_init(&kept, arena);
+    for (struct text rest = claims, before = claims; claims_next(&rest, &claim); before = rest)
+        if (!claim.shared || !is_entry(claim.kind))
+            builder_add(&kept, text_slice(before, 0, before.length - rest.length));
+    return builder_text(&kept);
+}
+
+static int shorten_head(struct lmdb_store *store, MDB_txn *txn, MDB_cursor *cursor, struct text record,
+                        struct text place)
+{
+    static const struct text states = TEXT_INIT("#indexes");
+    struct head head;
+    place = text_copy(&store->scratch, place);
+    if (!head_read(place, text_copy(&store->scratch, record), &head))
+        return MDB_CORRUPTED;
+    if (text_equal(head.key.usage, states)) {
+        struct number version = number_write(head.version);
+        MDB_val bytes = val_of(number_text(&version));
+        int error = mdb_del(txn, store->documents, &bytes, NULL);
+        return error && error != MDB_NOTFOUND ? error : mdb_cursor_del(cursor, 0);
+    }
+    struct text kept = claims_kept(head.claims, &store->scratch);
+    if (kept.length == head.claims.length)
+        return 0;
+    head.claims = kept;
+    struct lmdb_key written;
+    lmdb_key_of_document(&written, &head.key);
+    MDB_val key = val_of(place), value = val_of(head_write(&store->scratch, &head, &written));
+    return mdb_cursor_put(cursor, &key, &value, MDB_CURRENT);
+}
+
+static int begin_entries(struct lmdb_store *store, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int error = drop_shared_entries(store, txn);
+    if (!error)
+        error = mdb_cursor_open(txn, store->heads, &cursor);
+    if (error)
+        return error;
+    while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        error = shorten_head(store, txn, cursor, text_of_val(value), text_of_val(key));
+        arena_reset(&store->scratch);
+        if (error)
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return error == MDB_NOTFOUND ? 0 : error;
 }
 
 static uint64_t newest(const struct lmdb_store *store)
@@ -112,13 +193,15 @@ static int databases_open(struct lmdb_store *store, MDB_txn *txn, unsigned flags
     const struct {
         const char *name;
         MDB_dbi *database;
+        unsigned flags;
     } databases[] = {
-        {"heads", &store->heads},   {"documents", &store->documents}, {"claims", &store->claims},
-        {"shared", &store->shared}, {"tallies", &store->tallies},     {"changes", &store->changes},
+        {"heads", &store->heads, 0},     {"documents", &store->documents, 0}, {"claims", &store->claims, 0},
+        {"shared", &store->shared, 0},   {"tallies", &store->tallies, 0},     {"changes", &store->changes, 0},
+        {"numbers", &store->numbers, 0}, {"entries", &store->entries, MDB_DUPSORT | MDB_DUPFIXED},
     };
     int error = 0;
     for (size_t i = 0; !error && i < sizeof(databases) / sizeof(databases[0]); i++)
-        error = mdb_dbi_open(txn, databases[i].name, flags, databases[i].database);
+        error = mdb_dbi_open(txn, databases[i].name, flags | databases[i].flags, databases[i].database);
     return error;
 }
 

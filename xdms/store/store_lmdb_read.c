@@ -31,6 +31,14 @@ static int head_of(struct lmdb_store *store, MDB_txn *txn, const struct document
     return same ? 0 : MDB_NOTFOUND;
 }
 
+int lmdb_bytes(struct lmdb_store *store, MDB_txn *txn, const struct head *head, struct text *stored_out)
+{
+    struct number version = number_write(head->version);
+    *stored_out = head->bytes;
+    int error = head_is_quiet(head) ? 0 : lmdb_value(txn, store->documents, number_text(&version), stored_out);
+    return error == MDB_NOTFOUND ? MDB_CORRUPTED : error;
+}
+
 static int read_document(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct arena *arena,
                          struct stored *found_out)
 {
@@ -44,11 +52,10 @@ static int read_document(struct lmdb_store *store, MDB_txn *txn, const struct do
     if (!arena)
         return 0;
 
-    struct number version = number_write(head.version);
-    struct text bytes = head.bytes;
-    error = head_is_quiet(&head) ? 0 : lmdb_value(txn, store->documents, number_text(&version), &bytes);
+    struct text bytes;
+    error = lmdb_bytes(store, txn, &head, &bytes);
     if (error)
-        return error == MDB_NOTFOUND ? MDB_CORRUPTED : error;
+        return error;
     found_out->key = key_copy(arena, key);
     return lmdb_unpack(bytes, head.size, arena, &found_out->bytes) ? 0 : MDB_CORRUPTED;
 }
@@ -60,36 +67,6 @@ enum status lmdb_read(void *state, const struct document_key *key, struct arena 
     if (lmdb_read_begin(store, &txn) != 0)
         return FAILED;
     return finish(store, txn, arena ? "get" : "head", read_document(store, txn, key, arena, found_out));
-}
-
-static int read_claims(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct arena *arena,
-                       struct claim **claims_out, size_t *count_out)
-{
-    struct head head;
-    struct claim claim;
-    int error = head_of(store, txn, key, &head);
-    if (error)
-        return error;
-    struct text rest = text_copy(arena, head.claims);
-    for (struct text left = rest; claims_next(&left, &claim);)
-        (*count_out)++;
-    *claims_out = arena_array(arena, struct claim, *count_out);
-    for (size_t i = 0; i < *count_out; i++)
-        claims_next(&rest, &(*claims_out)[i]);
-    return rest.length ? MDB_CORRUPTED : 0;
-}
-
-enum status lmdb_read_claims(void *state, const struct document_key *key, struct arena *arena, struct stored *found_out,
-                             struct claim **claims_out, size_t *count_out)
-{
-    struct lmdb_store *store = state;
-    MDB_txn *txn;
-    if (lmdb_read_begin(store, &txn) != 0)
-        return FAILED;
-    int error = read_document(store, txn, key, arena, found_out);
-    if (!error)
-        error = read_claims(store, txn, key, arena, claims_out, count_out);
-    return finish(store, txn, "claims", error);
 }
 
 enum status lmdb_find(void *state, struct text kind, struct text value, struct arena *arena,
@@ -207,12 +184,12 @@ enum status lmdb_list(void *state, const struct document_key *prefix, const stru
 
 static int holders_walk(struct lmdb_store *store, MDB_txn *txn, struct walk *walk, const struct lmdb_key *after,
                         struct text kind, struct text value_prefix, size_t limit, struct arena *arena,
-                        struct key_page *page, struct text *values, bool heads)
+                        struct key_page *page, struct text *values)
 {
     int error = walk_first(walk, after);
     for (; !error; error = walk_next(walk)) {
         struct text parts[SHARED_PARTS];
-        struct head head = {0};
+        struct head head;
         bool known = walk->value.length ? parts_read(walk->value, parts, SHARED_PARTS)
                                         : parts_split(walk->key, parts, SHARED_PARTS);
         if (!known)
@@ -223,7 +200,7 @@ static int holders_walk(struct lmdb_store *store, MDB_txn *txn, struct walk *wal
         if (page->more)
             return 0;
         const struct document_key key = {parts[2], parts[3], parts[4]};
-        if (heads && head_of(store, txn, &key, &head) != 0)
+        if (head_of(store, txn, &key, &head) != 0)
             return MDB_CORRUPTED; /* a claim without its document */
         if (values)
             values[page->count] = text_copy(arena, parts[1]);
@@ -234,7 +211,7 @@ static int holders_walk(struct lmdb_store *store, MDB_txn *txn, struct walk *wal
 
 enum status lmdb_holders(void *state, struct text kind, struct text value_prefix, const struct text *after_value,
                          const struct document_key *after, size_t limit, struct arena *arena, struct key_page *page_out,
-                         struct text **values_out, bool heads)
+                         struct text **values_out)
 {
     struct lmdb_store *store = state;
     struct lmdb_key first;
@@ -253,7 +230,7 @@ enum status lmdb_holders(void *state, struct text kind, struct text value_prefix
     int error = mdb_cursor_open(txn, store->shared, &walk.cursor);
     if (!error) {
         error = holders_walk(store, txn, &walk, after ? &last : NULL, kind, value_prefix, limit, arena, page_out,
-                             values_out ? *values_out : NULL, heads);
+                             values_out ? *values_out : NULL);
         mdb_cursor_close(walk.cursor);
     }
     return finish(store, txn, "holders", error);

@@ -92,7 +92,7 @@ struct text head_write(struct arena *arena, const struct head *head, const struc
     builder_init(&record, arena);
     add_number(&record, head->version);
     add_number(&record, (uint64_t)head->modified_ms);
-    add_number(&record, head->size);
+    add_number(&record, (uint64_t)head->number << 32 | head->size);
     add_key(&record, place->hashed ? &head->key : &none);
     if (head_is_quiet(head))
         add_number(&record, head->claims.length);
@@ -103,10 +103,12 @@ struct text head_write(struct arena *arena, const struct head *head, const struc
 
 bool head_read(struct text place, struct text record, struct head *head_out)
 {
-    uint64_t claims_length;
+    uint64_t size, claims_length;
     if (!take_number(&record, &head_out->version) || !take_time(&record, &head_out->modified_ms) ||
-        !take_number(&record, &head_out->size) || !take_key(&record, &head_out->key))
+        !take_number(&record, &size) || !take_key(&record, &head_out->key))
         return false;
+    head_out->number = (uint32_t)(size >> 32);
+    head_out->size = (uint32_t)size;
     struct text parts[DOCUMENT_PARTS];
     if (head_out->key.usage.length == 0) {
         if (!parts_split(place, parts, DOCUMENT_PARTS))

@@ -11,7 +11,7 @@
 
 #define STAGING       "restore.part"
 #define KEPT          "data.mdb.before-restore"
-#define DATABASES_MAX 8
+#define DATABASES_MAX 12
 
 struct restore {
     const char *backup, *folder, *staging;

@@ -11,7 +11,7 @@
 
 #include "log.h"
 #include "metrics.h"
-#include "store_lmdb.h"
+#include "store_lmdb_index.h"
 
 #define READERS_CHECK_MS 60000 /* slots of killed processes keep old pages from reuse for so long at most */
 #define PROBE_BYTES      4096  /* less may still fit into the last block */
@@ -27,7 +27,8 @@ struct step {
     struct head old;       /* in the scratch arena: the map changes under writes. Without bytes */
     bool exists;
     uint64_t number, quiet; /* of the change, or the quiet write, that this makes */
-    bool reclaimed;         /* something was written that is neither */
+    uint32_t index_number;  /* of the document, in its index */
+    bool worked;            /* something was written that is neither */
     int64_t now_ms;
 };
 
@@ -37,7 +38,6 @@ static int step_load(struct step *step);
 static bool step_allowed(struct step *step, struct text claims, int *error);
 static int is_held(struct step *step, bool *held_out);
 static int document_write(struct step *step, struct text claims);
-static int document_reclaim(struct step *step, struct text claims);
 static int document_delete(struct step *step);
 
 static struct store_metrics {
@@ -147,6 +147,8 @@ static int changes_trim(const struct step *step, uint64_t most)
 static int transaction_end(struct step *step, uint64_t changes, uint64_t quiet)
 {
     int error = lmdb_tallies_write(step->store, step->txn);
+    if (!error)
+        error = lmdb_indexing_write(step->store, step->txn);
     if (!error && quiet)
         error = last_write(step, META_QUIET, step->quiet);
     if (error || changes == 0)
@@ -173,6 +175,7 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         step.quiet = quiet_before + 1;
     }
     lmdb_tallies_forget(store); /* of the transaction before, which may have been given up */
+    lmdb_indexing_forget(store);
     for (size_t i = 0; !error && i < count; i++) {
         step.commit = commits[i];
         error = step_run(&step);
@@ -184,7 +187,7 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         error = transaction_end(&step, changes, quiet);
         *whole_out = !error; /* one alone may do without the page that is damaged, or full */
     }
-    if (error || !(changes || quiet || step.reclaimed)) {
+    if (error || !(changes || quiet || step.worked)) {
         lmdb_write_end(store, step.txn, false);
         return error;
     }
@@ -247,6 +250,18 @@ void lmdb_commit(void *state, struct commit **commits, size_t count)
         metric_add(metrics()->commits[commits[i]->status], 1);
 }
 
+/* It reads what the commits before it wrote. */
+static int job_run(struct step *step)
+{
+    int error = lmdb_indexing_flush(step->store, step->txn);
+    if (!error)
+        error = step->commit->job->run(step->commit->job, step->txn);
+    if (!error)
+        step->commit->status = OK;
+    step->worked = true;
+    return error;
+}
+
 /* 0 with a status in the commit, whatever it is; else an LMDB error, and the transaction is lost. */
 static int step_run(struct step *step)
 {
@@ -254,6 +269,8 @@ static int step_run(struct step *step)
     struct text claims = {0};
     int error = 0;
     commits_refuse(commit, 1, FAILED);
+    if (commit->job)
+        return job_run(step);
     if (!commit_within_limits(commit))
         return 0;
     if (commit->only_with && commit->only_with->status != OK) {
@@ -274,10 +291,9 @@ static int step_run(struct step *step)
         error = is_held(step, &kept);
     if (error || (commit->deletion && kept))
         return error;
-    if (commit->claims_only) {
-        commit->version = step->old.version;
-        return document_reclaim(step, claims);
-    }
+    error = lmdb_indexing_change(step->store, step->txn, commit, step->exists ? &step->old : NULL, &step->index_number);
+    if (error)
+        return error;
     commit->version = commit->quiet ? VERSION_QUIET | step->quiet++ : step->number++;
     return commit->deletion ? document_delete(step) : document_write(step, claims);
 }
@@ -294,7 +310,7 @@ static int step_load(struct step *step)
         return error == MDB_NOTFOUND ? 0 : error;
     if (!head_read(place, record, &step->old))
         return MDB_CORRUPTED;
-    if (!step->commit->claims_only) /* else they are written again */
+    if (!step->old.number) /* else its index wants to know them */
         record.length -= step->old.bytes.length;
     if (!head_read(place, text_copy(&step->store->scratch, record), &step->old))
         return MDB_CORRUPTED;
@@ -335,8 +351,7 @@ static int claim_is_free(struct step *step, const struct claim *claim, bool *fre
 static bool step_allowed(struct step *step, struct text claims, int *error)
 {
     struct commit *commit = step->commit;
-    bool missing = commit->claims_only && !step->exists;
-    if (missing || (commit->expected != VERSION_ANY && commit->expected != step->old.version)) {
+    if (commit->expected != VERSION_ANY && commit->expected != step->old.version) {
         commit->status = CONFLICT;
         commit->version = step->old.version;
         return false;
@@ -409,7 +424,8 @@ static int document_write(struct step *step, struct text claims)
     struct head head = {
         .version = commit->version,
         .modified_ms = step->now_ms,
-        .size = commit->bytes.length,
+        .size = (uint32_t)commit->bytes.length,
+        .number = step->index_number,
         .key = commit->key,
         .claims = claims,
     };
@@ -426,18 +442,6 @@ static int document_write(struct step *step, struct text claims)
     if (!error)
         error = lmdb_claims_replace(step->store, step->txn, &commit->key, step->old.claims, claims);
     return error ? error : change_record(step);
-}
-
-/* Only what the document is found by: nobody who reads it sees a change, so there is no record of one. */
-static int document_reclaim(struct step *step, struct text claims)
-{
-    struct head head = step->old;
-    if (text_equal(claims, head.claims))
-        return 0;
-    head.claims = claims;
-    step->reclaimed = true;
-    int error = head_put(step, &head);
-    return error ? error : lmdb_claims_replace(step->store, step->txn, &step->commit->key, step->old.claims, claims);
 }
 
 static int document_delete(struct step *step)

@@ -12,6 +12,14 @@ struct document {
     struct stored stored;
     struct claim *claims;
     size_t claims_count;
+    struct store_entries entries; /* if its index is ready */
+};
+
+/* One that is ready. */
+struct index {
+    struct arena arena;
+    struct store_index of;
+    uint64_t signature;
 };
 
 struct held {
@@ -40,6 +48,8 @@ struct memory {
     struct sorted held; /* claims of all documents, without the counted ones */
     struct sorted counted;
     uint64_t quiet_count; /* of writes without a change */
+    struct sorted indexes;
+    struct store_indexer indexer;
     struct change *changes;
     size_t changes_count;
     size_t changes_capacity;
@@ -264,16 +274,53 @@ static bool claims_are_free(const struct memory *memory, struct commit *commit, 
     return true;
 }
 
-/* The same document with other claims. */
-static enum status document_reclaim(struct memory *memory, struct commit *commit, struct document *old)
+/* --- indexes: every document has a list of its entries, and finding looks at all of them -------------------------- */
+
+static int index_compare(const void *a, const void *b)
 {
-    struct commit again = *commit;
-    again.bytes = old->stored.bytes;
-    struct document *document = document_new(&again, old->stored.version, old->stored.modified_ms);
-    document_remove(memory, old);
-    document_add(memory, document);
-    commit->version = document->stored.version;
-    return OK;
+    const struct index *first = a, *second = b;
+    int order = text_compare(first->of.usage, second->of.usage);
+    return order ? order : first->of.owned - second->of.owned;
+}
+
+static struct index *index_find(const struct memory *memory, const struct store_index *of)
+{
+    const struct index wanted = {.of = *of};
+    return sorted_find(&memory->indexes, &wanted);
+}
+
+static void index_give_up(struct memory *memory, struct index *index)
+{
+    sorted_remove(&memory->indexes, index);
+    arena_clear(&index->arena);
+    free(index);
+}
+
+static void index_add(struct memory *memory, const struct store_index *of, uint64_t signature)
+{
+    struct index *index = index_find(memory, of);
+    if (!index) {
+        index = memory_new(sizeof(*index));
+        arena_init(&index->arena, "index");
+        index->of = (struct store_index){text_copy(&index->arena, of->usage), of->owned};
+        sorted_add(&memory->indexes, index);
+    }
+    index->signature = signature;
+}
+
+/* False: the indexer has other rules. */
+static bool document_index(struct memory *memory, struct document *document, uint64_t signature)
+{
+    return indexer_ask(&memory->indexer, signature, &document->stored.key, document->stored.bytes, &document->arena,
+                       &document->entries);
+}
+
+static void document_index_if_ready(struct memory *memory, struct document *document)
+{
+    const struct store_index of = {document->stored.key.usage, document->stored.key.owner.length > 0};
+    struct index *index = index_find(memory, &of);
+    if (index && !document_index(memory, document, index->signature))
+        index_give_up(memory, index);
 }
 
 static enum status commit_one(struct memory *memory, struct commit *commit)
@@ -284,7 +331,7 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
         return commit->only_with->status;
     struct document *old = document_find(memory, &commit->key);
     uint64_t version = old ? old->stored.version : VERSION_ABSENT;
-    if ((commit->claims_only && !old) || (commit->expected != VERSION_ANY && commit->expected != version)) {
+    if (commit->expected != VERSION_ANY && commit->expected != version) {
         commit->version = version;
         return CONFLICT;
     }
@@ -294,16 +341,17 @@ static enum status commit_one(struct memory *memory, struct commit *commit)
     if ((commit->deletion && !old) || (kept_by && counted_find(memory, kept_by->kind, kept_by->value)))
         return OK;
 
-    if (commit->claims_only)
-        return document_reclaim(memory, commit, old);
     int64_t now_ms = clock_wall_ms();
     if (old)
         document_remove(memory, old);
     if (!commit->quiet)
         change_add(memory, commit, version, now_ms);
     commit->version = commit->quiet ? VERSION_QUIET | ++memory->quiet_count : memory->changes_count;
-    if (!commit->deletion)
-        document_add(memory, document_new(commit, commit->version, now_ms));
+    if (!commit->deletion) {
+        struct document *document = document_new(commit, commit->version, now_ms);
+        document_index_if_ready(memory, document);
+        document_add(memory, document);
+    }
     return OK;
 }
 
@@ -334,28 +382,6 @@ static enum status memory_read(void *state, const struct document_key *key, stru
         *found_out = document->stored;
         found_out->key = arena ? key_copy(arena, key) : *key;
         found_out->bytes = arena ? text_copy(arena, document->stored.bytes) : (struct text){0};
-    }
-    pthread_mutex_unlock(&memory->lock);
-    return document ? OK : NOT_FOUND;
-}
-
-static enum status memory_read_claims(void *state, const struct document_key *key, struct arena *arena,
-                                      struct stored *found_out, struct claim **claims_out, size_t *count_out)
-{
-    struct memory *memory = state;
-    pthread_mutex_lock(&memory->lock);
-    const struct document *document = document_find(memory, key);
-    if (document) {
-        *found_out = document->stored;
-        found_out->key = key_copy(arena, key);
-        found_out->bytes = text_copy(arena, document->stored.bytes);
-        *count_out = document->claims_count;
-        *claims_out = arena_array(arena, struct claim, *count_out);
-        for (size_t i = 0; i < *count_out; i++) {
-            (*claims_out)[i] = document->claims[i];
-            (*claims_out)[i].kind = text_copy(arena, document->claims[i].kind);
-            (*claims_out)[i].value = text_copy(arena, document->claims[i].value);
-        }
     }
     pthread_mutex_unlock(&memory->lock);
     return document ? OK : NOT_FOUND;
@@ -430,7 +456,7 @@ static enum status memory_list(void *state, const struct document_key *prefix, c
 
 static enum status memory_holders(void *state, struct text kind, struct text value_prefix,
                                   const struct text *after_value, const struct document_key *after, size_t limit,
-                                  struct arena *arena, struct key_page *page_out, struct text **values_out, bool heads)
+                                  struct arena *arena, struct key_page *page_out, struct text **values_out)
 {
     struct memory *memory = state;
     const struct claim claim = {.kind = kind, .value = after ? *after_value : value_prefix, .shared = true};
@@ -445,8 +471,7 @@ static enum status memory_holders(void *state, struct text kind, struct text val
             break;
         if (!text_starts_with(held->claim->value, value_prefix) || (after && held_compare(held, &first) <= 0))
             continue;
-        const struct stored key = {.key = held->document->stored.key};
-        if (!page_take(page_out, heads ? &held->document->stored : &key, limit, arena))
+        if (!page_take(page_out, &held->document->stored, limit, arena))
             break;
         if (values_out)
             (*values_out)[page_out->count - 1] = text_copy(arena, held->claim->value);
@@ -496,6 +521,118 @@ static enum status memory_check(void *state, store_problem_fn *problem, void *co
     return OK;
 }
 
+static void memory_indexer_set(void *state, store_indexer_fn *indexer, void *context)
+{
+    struct memory *memory = state;
+    indexer_set(&memory->indexer, indexer, context);
+}
+
+static bool is_ready(const struct memory *memory, const struct store_index *of, uint64_t signature)
+{
+    const struct index *index = index_find(memory, of);
+    return index && index->signature == signature;
+}
+
+static enum status memory_index_ready(void *state, const struct store_index *index, uint64_t signature, bool *ready_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    *ready_out = is_ready(memory, index, signature);
+    pthread_mutex_unlock(&memory->lock);
+    return OK;
+}
+
+static enum status memory_index_begin(void *state, struct store *store, const struct store_index *index,
+                                      uint64_t signature)
+{
+    struct memory *memory = state;
+    bool any = false;
+    (void)store;
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < memory->documents.count && !any; i++)
+        any = index_has(index, &((struct document *)memory->documents.items[i])->stored.key);
+    if (!any)
+        index_add(memory, index, signature);
+    pthread_mutex_unlock(&memory->lock);
+    return any ? CONFLICT : OK;
+}
+
+static enum status memory_index_build(void *state, struct store *store, const struct store_index *index,
+                                      uint64_t signature, const volatile bool *stop, struct store_index_work *work_out)
+{
+    struct memory *memory = state;
+    bool good = !stop || !*stop;
+    (void)store;
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < memory->documents.count && good; i++) {
+        struct document *document = memory->documents.items[i];
+        if (!index_has(index, &document->stored.key))
+            continue;
+        good = document_index(memory, document, signature);
+        work_out->documents++;
+        work_out->entries += document->entries.count;
+    }
+    if (good)
+        index_add(memory, index, signature);
+    pthread_mutex_unlock(&memory->lock);
+    return good ? OK : CONFLICT;
+}
+
+static bool leads_to(const struct store_look_up *look_up, const struct store_entries *entries)
+{
+    if (look_up->kind == STORE_LOOK_UP_ANY)
+        return leads_to(look_up->a, entries) || leads_to(look_up->b, entries);
+    if (look_up->kind == STORE_LOOK_UP_ALL)
+        return leads_to(look_up->a, entries) && leads_to(look_up->b, entries);
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct store_entry *entry = &entries->list[i];
+        if (entry->field == 0 ||
+            (entry->field == look_up->field && (look_up->whole ? text_equal(entry->value, look_up->value)
+                                                               : text_starts_with(entry->value, look_up->value))))
+            return true;
+    }
+    return false;
+}
+
+static enum status memory_index_find(void *state, const struct store_index *index, uint64_t signature,
+                                     const struct store_look_up *look_up, size_t most, struct arena *arena,
+                                     struct document_key **keys_out, size_t *count_out)
+{
+    struct memory *memory = state;
+    pthread_mutex_lock(&memory->lock);
+    enum status status = is_ready(memory, index, signature) ? OK : NOT_FOUND;
+    size_t room = memory->documents.count < most ? memory->documents.count : most;
+    *keys_out = arena_array(arena, struct document_key, room + 1);
+    for (size_t i = 0; i < memory->documents.count && status == OK; i++) {
+        const struct document *document = memory->documents.items[i];
+        if (!index_has(index, &document->stored.key) || !leads_to(look_up, &document->entries))
+            continue;
+        if (*count_out == most)
+            status = FULL;
+        else
+            (*keys_out)[(*count_out)++] = key_copy(arena, &document->stored.key);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return status;
+}
+
+static enum status memory_index_check(void *state, const struct store_index *index, uint64_t signature,
+                                      store_problem_fn *problem, void *context)
+{
+    (void)index;
+    (void)signature;
+    return memory_check(state, problem, context);
+}
+
+static const struct store_index_engine memory_index = {
+    .indexer_set = memory_indexer_set,
+    .ready = memory_index_ready,
+    .begin = memory_index_begin,
+    .build = memory_index_build,
+    .find = memory_index_find,
+    .check = memory_index_check,
+};
+
 static void memory_close(void *state)
 {
     struct memory *memory = state;
@@ -505,11 +642,15 @@ static void memory_close(void *state)
         counted_free(memory->counted.items[i]);
     for (size_t i = 0; i < memory->documents.count; i++)
         document_free(memory->documents.items[i]);
+    while (memory->indexes.count)
+        index_give_up(memory, memory->indexes.items[0]);
+    free(memory->indexes.items);
     free(memory->held.items);
     free(memory->counted.items);
     free(memory->documents.items);
     free(memory->changes);
     arena_clear(&memory->change_texts);
+    indexer_clear(&memory->indexer);
     pthread_mutex_destroy(&memory->lock);
     free(memory);
 }
@@ -517,7 +658,6 @@ static void memory_close(void *state)
 static const struct store_engine memory_engine = {
     .close = memory_close,
     .read = memory_read,
-    .read_claims = memory_read_claims,
     .submit = memory_submit,
     .find = memory_find,
     .tally = memory_tally,
@@ -528,6 +668,7 @@ static const struct store_engine memory_engine = {
     .last_change = memory_last_change,
     .backup = memory_backup,
     .check = memory_check,
+    .index = &memory_index,
 };
 
 struct store *store_open_memory(void)
@@ -537,6 +678,8 @@ struct store *store_open_memory(void)
     memory->documents.compare = document_compare;
     memory->held.compare = held_compare;
     memory->counted.compare = counted_compare;
+    memory->indexes.compare = index_compare;
+    indexer_init(&memory->indexer);
     arena_init(&memory->change_texts, "changes");
     return store_new(&memory_engine, memory);
 }

@@ -5,13 +5,14 @@
 #include "uri.h"
 #include "usage_own.h"
 
-#define ENTRIES_START 16 /* a profile has about so many */
+#define ENTRIES_START 32 /* a profile has no more */
+#define ADDRESS_SEED  1  /* never another: indexes on the disk have hashes of it */
 
 struct entries {
     const struct usage_searchable *searchable;
     struct text document;
     struct arena *arena;
-    struct usage_claim *list;
+    struct usage_entry *list;
     size_t count, capacity;
     bool overflow;
 };
@@ -20,19 +21,19 @@ static void add_record(struct entries *entries, const struct xml_element *record
 static int entry_order(const void *a, const void *b);
 
 size_t usage_index_entries(const struct usage *usage, enum xcap_tree tree, struct text bytes, struct arena *arena,
-                           const struct usage_claim **entries_out)
+                           const struct usage_entry **entries_out)
 {
     struct entries entries = {.searchable = usage_searchable(usage, tree), .document = bytes, .arena = arena};
     const struct xml_element *root = NULL;
     struct text ignored;
     *entries_out = NULL;
-    if (!entries.searchable || !entries.searchable->indexed || xml_tree_read(bytes, arena, &root) != OK)
+    if (!entries.searchable || !entries.searchable->signature || xml_tree_read(bytes, arena, &root) != OK)
         return 0;
     for (const struct xml_element *element = root; element; element = xml_next(element, NULL))
         if (usage_path_finds(&entries.searchable->element, element, NULL, &ignored))
             add_record(&entries, element);
     if (entries.overflow) {
-        entries.list[0] = (struct usage_claim){.kind = entries.searchable->kind_all, .shared = true};
+        entries.list[0] = (struct usage_entry){.index = USAGE_ENTRY_ALL, .value = TEXT("")};
         entries.count = 1;
     }
     if (entries.count)
@@ -47,8 +48,8 @@ size_t usage_index_entries(const struct usage *usage, enum xcap_tree tree, struc
 
 static int entry_order(const void *a, const void *b)
 {
-    const struct usage_claim *left = a, *right = b;
-    int order = text_compare(left->kind, right->kind);
+    const struct usage_entry *left = a, *right = b;
+    int order = (left->index > right->index) - (left->index < right->index);
     return order ? order : text_compare(left->value, right->value);
 }
 
@@ -65,16 +66,17 @@ static struct text cut(struct text text, size_t most)
 
 struct text usage_index_spell(enum usage_index index, struct text value, struct arena *arena)
 {
-    if (index == USAGE_INDEX_ADDRESS) {
-        struct text address = uri_canonical(arena, text_trim(value));
-        if (address.length)
-            return cut(address, USAGE_INDEX_VALUE_MAX);
-    }
     /* what is behind a multiple of the limit cannot reach into it: a fold is at most three times as long, or short */
-    return cut(unicode_fold(arena, cut(text_trim(value), 4 * USAGE_INDEX_VALUE_MAX)), USAGE_INDEX_VALUE_MAX);
+    if (index != USAGE_INDEX_ADDRESS)
+        return cut(unicode_fold(arena, cut(text_trim(value), 4 * USAGE_INDEX_VALUE_MAX)), USAGE_INDEX_VALUE_MAX);
+    struct text address = uri_canonical(arena, text_trim(value));
+    if (address.length == 0)
+        address = unicode_fold(arena, text_trim(value));
+    uint64_t hash = text_hash(address, ADDRESS_SEED);
+    return text_copy(arena, (struct text){(const char *)&hash, sizeof(hash)});
 }
 
-static void add(struct entries *entries, struct text kind, struct text value)
+static void add(struct entries *entries, unsigned char index, struct text value)
 {
     if (entries->count == USAGE_INDEX_ENTRIES_MAX) {
         entries->overflow = true;
@@ -82,13 +84,13 @@ static void add(struct entries *entries, struct text kind, struct text value)
     }
     if (entries->count == entries->capacity) {
         size_t capacity = entries->capacity ? 2 * entries->capacity : ENTRIES_START;
-        struct usage_claim *list = arena_array(entries->arena, struct usage_claim, capacity);
+        struct usage_entry *list = arena_array(entries->arena, struct usage_entry, capacity);
         if (entries->count)
             memcpy(list, entries->list, entries->count * sizeof(list[0]));
         entries->list = list;
         entries->capacity = capacity;
     }
-    entries->list[entries->count++] = (struct usage_claim){.kind = kind, .value = value, .shared = true};
+    entries->list[entries->count++] = (struct usage_entry){index, value};
 }
 
 static bool is_blank(char byte)
@@ -96,7 +98,7 @@ static bool is_blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-static void add_parts(struct entries *entries, struct text kind, struct text word)
+static void add_parts(struct entries *entries, unsigned char index, struct text word)
 {
     size_t letters = 0, seen = 0;
     for (size_t i = 0; i < word.length; i++)
@@ -105,22 +107,22 @@ static void add_parts(struct entries *entries, struct text kind, struct text wor
         if (((unsigned char)word.bytes[i] & 0xc0) == 0x80)
             continue;
         seen++;
-        add(entries, kind, cut(text_slice(word, i, word.length), USAGE_INDEX_VALUE_MAX));
+        add(entries, index, cut(text_slice(word, i, word.length), USAGE_INDEX_VALUE_MAX));
     }
 }
 
 static void add_words(struct entries *entries, const struct usage_field *field, struct text value)
 {
-    struct text words = field->kinds[USAGE_INDEX_WORDS], parts = field->kinds[USAGE_INDEX_PARTS];
+    unsigned char words = field->indexes[USAGE_INDEX_WORDS], parts = field->indexes[USAGE_INDEX_PARTS];
     struct text folded = unicode_fold(entries->arena, value);
     for (size_t at = 0; at < folded.length && !entries->overflow;) {
         size_t begin = at;
         while (at < folded.length && !is_blank(folded.bytes[at]))
             at++;
         struct text word = text_slice(folded, begin, at);
-        if (word.length && words.length)
+        if (word.length && words)
             add(entries, words, cut(word, USAGE_INDEX_VALUE_MAX));
-        if (word.length && parts.length)
+        if (word.length && parts)
             add_parts(entries, parts, word);
         at++;
     }
@@ -130,17 +132,17 @@ static void add_value(struct entries *entries, const struct usage_field *field, 
 {
     for (int i = 0; i < 2; i++) {
         enum usage_index index = i ? USAGE_INDEX_ADDRESS : USAGE_INDEX_VALUE;
-        if (field->kinds[index].length)
-            add(entries, field->kinds[index], usage_index_spell(index, value, entries->arena));
+        if (field->indexes[index])
+            add(entries, field->indexes[index], usage_index_spell(index, value, entries->arena));
     }
-    if (field->kinds[USAGE_INDEX_WORDS].length || field->kinds[USAGE_INDEX_PARTS].length)
+    if (field->indexes[USAGE_INDEX_WORDS] || field->indexes[USAGE_INDEX_PARTS])
         add_words(entries, field, value);
 }
 
 static bool is_indexed(const struct usage_field *field)
 {
     for (size_t i = 0; i < USAGE_INDEXES; i++)
-        if (field->kinds[i].length)
+        if (field->indexes[i])
             return true;
     return false;
 }

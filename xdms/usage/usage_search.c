@@ -1,12 +1,16 @@
 /* The <searchable> rows of a manifest. The manifest's schema has said yes before. */
 #include "usage_own.h"
 
+#define WANTED         1 /* until it has a number */
+#define SIGNATURE_SEED 1 /* never another: signatures are kept on the disk */
+
 static enum status read_row(const struct xml_element *row, struct arena *memory, struct usage_loaded *loaded,
                             struct text *error_out);
 static enum status read_field(const struct xml_element *row, struct arena *memory, const struct usage_loaded *loaded,
                               const struct usage_searchable *searchable, struct usage_field *field,
                               struct text *error_out);
-static struct text sign(const struct usage_searchable *searchable, const struct xml_element *row, struct arena *memory);
+static size_t number_indexes(struct usage_field *fields, size_t count);
+static uint64_t sign(const struct xml_element *row, struct arena *memory);
 
 enum status usage_search_read(const struct xml_element *manifest, struct arena *memory, struct usage_loaded *loaded,
                               struct text *error_out)
@@ -48,12 +52,10 @@ static enum status read_row(const struct xml_element *row, struct arena *memory,
     struct usage_searchable *searchable = arena_new(memory, struct usage_searchable);
     struct text element = usage_row_value(row, "element"), when = usage_row_value(row, "when");
     struct usage_field *fields = arena_array(memory, struct usage_field, usage_rows_count(row, "field") + 1);
-    searchable->name = usage_row_value(row, "name");
     searchable->tree = usage_row_tree(row);
     searchable->roles = usage_row_roles(row, "role", loaded->roles[searchable->tree][USAGE_READ]);
     searchable->if_absent = text_equal(usage_row_value(row, "absent"), TEXT("true"));
     searchable->fields = fields;
-    searchable->kind_all = text_format(memory, "%.*s/all", TEXT_ARG(searchable->name));
     if (!read_path(loaded, element, true, memory, &searchable->element) || searchable->element.has_attribute)
         return complain(memory, element, error_out);
     if (when.length && !read_path(loaded, when, false, memory, &searchable->when))
@@ -61,22 +63,16 @@ static enum status read_row(const struct xml_element *row, struct arena *memory,
     for (const struct xml_element *field = row->first_child; field; field = field->next)
         if (read_field(field, memory, loaded, searchable, &fields[searchable->fields_count++], error_out) != OK)
             return FAILED;
-    for (size_t i = 0; i < searchable->fields_count; i++)
-        for (size_t k = 0; k < USAGE_INDEXES; k++)
-            searchable->indexed = searchable->indexed || fields[i].kinds[k].length;
-    searchable->signature = sign(searchable, row, memory);
+    searchable->signature = number_indexes(fields, searchable->fields_count) ? sign(row, memory) : 0;
     loaded->searchable[searchable->tree] = searchable;
     return OK;
 }
 
-static const struct {
-    struct text name;
-    const char *letter; /* kinds are in the key of every entry */
-} index_names[USAGE_INDEXES] = {
-    [USAGE_INDEX_VALUE] = {TEXT_INIT("value"), "v"},
-    [USAGE_INDEX_WORDS] = {TEXT_INIT("words"), "w"},
-    [USAGE_INDEX_PARTS] = {TEXT_INIT("parts"), "p"},
-    [USAGE_INDEX_ADDRESS] = {TEXT_INIT("address"), "a"},
+static const struct text index_names[USAGE_INDEXES] = {
+    [USAGE_INDEX_VALUE] = TEXT_INIT("value"),
+    [USAGE_INDEX_WORDS] = TEXT_INIT("words"),
+    [USAGE_INDEX_PARTS] = TEXT_INIT("parts"),
+    [USAGE_INDEX_ADDRESS] = TEXT_INIT("address"),
 };
 
 static struct text last_name(const struct usage_path *path)
@@ -101,9 +97,8 @@ static enum status read_field(const struct xml_element *row, struct arena *memor
     size_t count = usage_row_words(usage_row_value(row, "index"), memory, &words);
     for (size_t i = 0; i < count && !field->anything; i++)
         for (size_t k = 0; k < USAGE_INDEXES; k++)
-            if (text_equal(words[i], index_names[k].name))
-                field->kinds[k] = text_format(memory, "%.*s/%.*s/%s", TEXT_ARG(searchable->name), TEXT_ARG(field->name),
-                                              index_names[k].letter);
+            if (text_equal(words[i], index_names[k]))
+                field->indexes[k] = WANTED;
     for (size_t i = 0; i < searchable->fields_count; i++)
         if (&searchable->fields[i] != field && field->name.length &&
             text_equal(searchable->fields[i].name, field->name)) {
@@ -116,16 +111,28 @@ static enum status read_field(const struct xml_element *row, struct arena *memor
 
 /* Of rows as written: whoever writes the same differently builds the index once more than needed. The number is that of
  * the rules by which entries are made. */
-static struct text sign(const struct usage_searchable *searchable, const struct xml_element *row, struct arena *memory)
+static uint64_t sign(const struct xml_element *row, struct arena *memory)
 {
     struct text_builder signature;
     builder_init(&signature, memory);
-    builder_add(&signature, TEXT("1 "));
-    builder_add(&signature, searchable->name);
+    builder_add(&signature, TEXT("2 "));
     builder_add(&signature, usage_row_value(row, "element"));
     for (const struct xml_element *field = row->first_child; field; field = field->next)
         if (usage_row_value(field, "index").length)
             builder_add_format(&signature, " %.*s %.*s %.*s;", TEXT_ARG(usage_row_value(field, "path")),
                                TEXT_ARG(usage_row_value(field, "name")), TEXT_ARG(usage_row_value(field, "index")));
-    return builder_text(&signature);
+    return text_hash(builder_text(&signature), SIGNATURE_SEED) | 1; /* never 0 */
+}
+
+/* In the order of the manifest, so that the signature decides them. */
+static size_t number_indexes(struct usage_field *fields, size_t count)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < USAGE_INDEXES; k++)
+            if (fields[i].indexes[k] && number < USAGE_INDEX_FIELDS_MAX)
+                fields[i].indexes[k] = (unsigned char)++number;
+            else
+                fields[i].indexes[k] = 0;
+    return number;
 }
