@@ -162,7 +162,8 @@ static void entries_follow_each_change(void **state)
     struct commit late = change(key("u", "o", "x"), version, TEXT("a:late"));
     assert_int_equal(store_commit(store, &late, 1), CONFLICT);
     assert_string_equal(found(equal('a', "late")), "");
-    struct commit several[] = {change(key("u", "o", "x"), VERSION_ANY, TEXT("a:four")), removal(key("u", "o", "x"), VERSION_ANY),
+    struct commit several[] = {change(key("u", "o", "x"), VERSION_ANY, TEXT("a:four")),
+                               removal(key("u", "o", "x"), VERSION_ANY),
                                change(key("u", "o", "x"), VERSION_ANY, TEXT("a:five")),
                                change(key("u", "o", "y"), VERSION_ANY, TEXT("a:five a:five"))};
     assert_int_equal(store_commit(store, several, COUNT(several)), OK);
@@ -260,7 +261,8 @@ static void other_rules_make_an_index_useless(void **state)
     assert_sound();
 }
 
-/* --- any changes, compared with a look at all documents ------------------------------------------------------------ */
+/* --- any changes, compared with a look at all documents ------------------------------------------------------------
+ */
 
 static uint64_t random_state;
 
@@ -392,14 +394,10 @@ static void an_index_is_built_while_others_write(void **state)
 int main(void)
 {
     const struct CMUnitTest promises[] = {
-        PROMISE(entries_lead_to_their_documents),
-        PROMISE(look_ups_are_joined),
-        PROMISE(entries_follow_each_change),
-        PROMISE(a_document_may_be_found_by_everything),
-        PROMISE(more_than_is_wanted_is_full),
-        PROMISE(an_index_answers_when_it_is_ready),
-        PROMISE(other_rules_make_an_index_useless),
-        PROMISE(what_is_found_is_what_is_there),
+        PROMISE(entries_lead_to_their_documents),      PROMISE(look_ups_are_joined),
+        PROMISE(entries_follow_each_change),           PROMISE(a_document_may_be_found_by_everything),
+        PROMISE(more_than_is_wanted_is_full),          PROMISE(an_index_answers_when_it_is_ready),
+        PROMISE(other_rules_make_an_index_useless),    PROMISE(what_is_found_is_what_is_there),
         PROMISE(an_index_is_built_while_others_write),
     };
     int failed = 0;

@@ -25,7 +25,8 @@
 struct documents; /* a store and a usage set; shared by threads */
 
 struct documents *documents_new(struct store *store, const struct usage_set *usages);
-/* Neither the store nor the set goes; but no document is changed by way of this store any more, unless it has others. */
+/* Neither the store nor the set goes; but no document is changed by way of this store any more, unless it has others.
+ */
 void documents_free(struct documents *documents);
 const struct usage_set *documents_usages(const struct documents *documents); /* those in force */
 

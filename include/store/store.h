@@ -53,9 +53,9 @@ struct commit {
     struct text bytes;
     const struct claim *claims; /* replace those the document held before */
     size_t claims_count;
-    struct text who;  /* for the change record */
-    bool quiet;       /* no change record: who follows changes, or keeps what he read until something changes, hears
-                       * nothing. For what is read again each time, and comes and goes in masses */
+    struct text who; /* for the change record */
+    bool quiet;      /* no change record: who follows changes, or keeps what he read until something changes, hears
+                      * nothing. For what is read again each time, and comes and goes in masses */
     /* A deletion takes place only while no document holds this counted claim; else it is OK and changes nothing. NULL:
      * whoever holds what. */
     const struct claim *unless_held;

@@ -1,6 +1,6 @@
 /* Indexes: entries that lead to documents. Which a document has is worked out from its bytes by whoever knows what they
- * mean (the indexer); the store keeps them in the transaction of the document, gives each document in an index a number,
- * and joins lists of numbers. docs/decisions/indexes-of-numbers.md says why so. */
+ * mean (the indexer); the store keeps them in the transaction of the document, gives each document in an index a
+ * number, and joins lists of numbers. docs/decisions/indexes-of-numbers.md says why so. */
 #ifndef STORE_STORE_INDEX_H
 #define STORE_STORE_INDEX_H
 
@@ -31,8 +31,8 @@ struct store_entries {
 typedef void store_indexer_fn(void *context, const struct document_key *key, struct text bytes, struct arena *arena,
                               struct store_entries *entries_out);
 
-/* From now on; NULL: nobody, if it was the one with this context. An index whose document is changed without an indexer,
- * or by one with other rules, is given up: it is not ready until it is built. */
+/* From now on; NULL: nobody, if it was the one with this context. An index whose document is changed without an
+ * indexer, or by one with other rules, is given up: it is not ready until it is built. */
 void store_indexer_set(struct store *store, store_indexer_fn *indexer, void *context);
 
 /* Are the entries of all documents there, as these rules make them? OK, FAILED. */
@@ -61,8 +61,9 @@ struct store_look_up {
     const struct store_look_up *a, *b;
 };
 
-/* All documents that the look-up leads to and perhaps some more (of ALL, what the longer list sorts out may be left in),
- * in order of (owner, name), as far as `most`. FULL: there may be more than these. NOT_FOUND: the index is not ready. */
+/* All documents that the look-up leads to and perhaps some more (of ALL, what the longer list sorts out may be left
+ * in), in order of (owner, name), as far as `most`. FULL: there may be more than these. NOT_FOUND: the index is not
+ * ready. */
 enum status store_index_find(struct store *store, const struct store_index *index, uint64_t signature,
                              const struct store_look_up *look_up, size_t most, struct arena *arena,
                              struct document_key **keys_out, size_t *count_out);

@@ -32,16 +32,16 @@ enum usage_index {
 /* Of the largest document: all members of the largest group that a message is handed to, and some. A document with more
  * is found whatever is looked for. */
 #define USAGE_INDEX_ENTRIES_MAX 6000
-#define USAGE_INDEX_VALUE_MAX   96 /* bytes of a value; what follows is not in the index */
+#define USAGE_INDEX_VALUE_MAX   96  /* bytes of a value; what follows is not in the index */
 #define USAGE_INDEX_FIELDS_MAX  250 /* of one tree: what is beyond has no index; a byte tells them apart */
-#define USAGE_INDEX_PART_MIN    3  /* letters; less would find nearly everything */
+#define USAGE_INDEX_PART_MIN    3   /* letters; less would find nearly everything */
 
 struct usage_field {
-    struct text name;                 /* of its index entries */
-    struct usage_path path;           /* below the element that is found */
-    bool anything;                    /* all that is in it, and the element itself */
-    unsigned roles;                   /* USAGE_ROLE_BIT: who may see it, or ask for it */
-    bool self;                        /* whoever searches may ask for his own address there */
+    struct text name;                     /* of its index entries */
+    struct usage_path path;               /* below the element that is found */
+    bool anything;                        /* all that is in it, and the element itself */
+    unsigned roles;                       /* USAGE_ROLE_BIT: who may see it, or ask for it */
+    bool self;                            /* whoever searches may ask for his own address there */
     unsigned char indexes[USAGE_INDEXES]; /* numbers of fields in entries; 0: no such index */
 };
 

@@ -63,7 +63,8 @@ struct text group_of(unsigned number, unsigned people, struct arena *arena)
         mixed = mixed * 6364136223846793005u + 1442695040888963407u;
         builder_add_format(&out, "<entry uri=\"sip:user%07u@example.com\"/>", (unsigned)(mixed >> 33) % people);
     }
-    builder_add(&out, TEXT("</list><invite-members>false</invite-members><max-participant-count>50</max-participant-count>"
-                           "<searchable xmlns=\"urn:oma:xml:xdm:extensions\">true</searchable></list-service></group>"));
+    builder_add(&out,
+                TEXT("</list><invite-members>false</invite-members><max-participant-count>50</max-participant-count>"
+                     "<searchable xmlns=\"urn:oma:xml:xdm:extensions\">true</searchable></list-service></group>"));
     return builder_text(&out);
 }

@@ -17,14 +17,14 @@
 #include "store.h"
 #include "xml_validate.h"
 
-#define PROFILES "org.openmobilealliance.user-profile"
-#define GROUPS   "org.openmobilealliance.groups"
-#define LOOP     "for $u in collection(\"" PROFILES "/users/\")/user-profiles/user-profile where "
-#define MADE     " return <user-profile>{$u/@uri}{$u/display-name}</user-profile>"
-#define AT_ONCE        500 /* documents in one transaction */
-#define LATENCIES_MAX  200000
-#define SCANS_MAX      5 /* reading everything is the same each time */
-#define RESULTS        20
+#define PROFILES      "org.openmobilealliance.user-profile"
+#define GROUPS        "org.openmobilealliance.groups"
+#define LOOP          "for $u in collection(\"" PROFILES "/users/\")/user-profiles/user-profile where "
+#define MADE          " return <user-profile>{$u/@uri}{$u/display-name}</user-profile>"
+#define AT_ONCE       500 /* documents in one transaction */
+#define LATENCIES_MAX 200000
+#define SCANS_MAX     5 /* reading everything is the same each time */
+#define RESULTS       20
 
 static struct {
     struct arena arena;
@@ -134,7 +134,8 @@ static struct text query_of(const char *kind)
     unsigned number = below(bench.profiles);
     struct person who = person_of(number, arena);
     if (strcmp(kind, "equality") == 0)
-        return text_format(arena, LOOP "$u/display-name = \"%.*s %.*s\"" MADE, TEXT_ARG(who.given), TEXT_ARG(who.family));
+        return text_format(arena, LOOP "$u/display-name = \"%.*s %.*s\"" MADE, TEXT_ARG(who.given),
+                           TEXT_ARG(who.family));
     if (strcmp(kind, "prefix") == 0)
         return text_format(arena, LOOP "starts-with(lower-case($u/display-name), \"%.*s %.*s\")" MADE,
                            TEXT_ARG(lower(who.given)), 3, lower(who.family).bytes);
@@ -251,13 +252,14 @@ static void measure_bare(const char *kind)
     struct store_look_up wanted = {.kind = STORE_LOOK_UP_ENTRY, .whole = true};
     size_t count = 0, results = 0;
     int64_t begin_us = clock_monotonic_us(), end_us = begin_us;
-    wanted.field = member ? index_of(GROUPS, "member", USAGE_INDEX_ADDRESS) : index_of(PROFILES, "dn", USAGE_INDEX_VALUE);
+    wanted.field =
+        member ? index_of(GROUPS, "member", USAGE_INDEX_ADDRESS) : index_of(PROFILES, "dn", USAGE_INDEX_VALUE);
     for (; count < LATENCIES_MAX && end_us - begin_us < bench.us; count++) {
         unsigned number = below(bench.profiles);
         struct person who = person_of(number, &bench.arena);
-        wanted.value = member ? usage_index_spell(USAGE_INDEX_ADDRESS, address_of(number, &bench.arena), &bench.arena)
-                              : text_format(&bench.arena, "%.*s %.*s", TEXT_ARG(lower(who.given)),
-                                            TEXT_ARG(lower(who.family)));
+        wanted.value =
+            member ? usage_index_spell(USAGE_INDEX_ADDRESS, address_of(number, &bench.arena), &bench.arena)
+                   : text_format(&bench.arena, "%.*s %.*s", TEXT_ARG(lower(who.given)), TEXT_ARG(lower(who.family)));
         int64_t since_us = clock_monotonic_us();
         results += look_up(usage, &wanted);
         end_us = clock_monotonic_us();

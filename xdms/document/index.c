@@ -41,9 +41,8 @@ enum status document_index_ready(const struct documents *documents, const struct
 {
     const struct store_index index = index_of(usage, tree);
     *ready_out = false;
-    return signature_of(usage, tree)
-               ? store_index_ready(documents->store, &index, signature_of(usage, tree), ready_out)
-               : OK;
+    return signature_of(usage, tree) ? store_index_ready(documents->store, &index, signature_of(usage, tree), ready_out)
+                                     : OK;
 }
 
 enum status document_index_open(const struct documents *documents, size_t *missing_out)

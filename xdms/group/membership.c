@@ -9,7 +9,8 @@
 
 #define LIST_SERVICE TEXT("urn:oma:xml:poc:list-service")
 #define THROUGH_LIST TEXT("external list")
-#define FOUND_MAX    5000 /* documents that are read for one address; past MEMBERSHIPS_MAX groups all are found in vain */
+#define FOUND_MAX    5000 /* documents that are read for one address; past MEMBERSHIPS_MAX groups all are found in vain \
+                           */
 
 /* Whose groups are looked for next: somebody, or a group that was found. */
 struct address {
@@ -41,8 +42,8 @@ static const struct usage_field *field_named(const struct usage_searchable *sear
     return NULL;
 }
 
-/* Look-ups of one tree: who has somebody as a member, and who has an external list. Either leads, too, to groups with too
- * many members for an entry each. */
+/* Look-ups of one tree: who has somebody as a member, and who has an external list. Either leads, too, to groups with
+ * too many members for an entry each. */
 struct look_ups {
     struct store_look_up members, externals;
 };

@@ -4,10 +4,10 @@
 #include "unicode.h"
 
 static const struct store_look_up *plan_look_up(const struct usage_searchable *searchable,
-                                              const struct search_expression *test, struct arena *arena);
+                                                const struct search_expression *test, struct arena *arena);
 
-static const struct store_look_up *pair(int kind, const struct store_look_up *a,
-                                      const struct store_look_up *b, struct arena *arena)
+static const struct store_look_up *pair(int kind, const struct store_look_up *a, const struct store_look_up *b,
+                                        struct arena *arena)
 {
     struct store_look_up *plan = arena_new(arena, struct store_look_up);
     *plan = (struct store_look_up){.kind = kind, .a = a, .b = b};
@@ -15,7 +15,7 @@ static const struct store_look_up *pair(int kind, const struct store_look_up *a,
 }
 
 const struct store_look_up *search_plan(const struct usage_searchable *searchable,
-                                      const struct search_expression *condition, struct arena *arena)
+                                        const struct search_expression *condition, struct arena *arena)
 {
     if (!condition)
         return NULL;
@@ -70,7 +70,7 @@ static size_t letters_in(struct text text)
 }
 
 static const struct store_look_up *plan_words(const struct usage_field *field, struct text wanted, bool first_begins,
-                                            bool last_ends, struct arena *arena)
+                                              bool last_ends, struct arena *arena)
 {
     struct word word;
     struct text folded = unicode_fold(arena, wanted);
@@ -85,7 +85,7 @@ static const struct store_look_up *plan_words(const struct usage_field *field, s
 }
 
 static const struct store_look_up *plan_value(const struct usage_field *field, enum search_kind kind, bool changed,
-                                            struct text wanted, struct arena *arena)
+                                              struct text wanted, struct arena *arena)
 {
     unsigned char values = field->indexes[USAGE_INDEX_VALUE], addresses = field->indexes[USAGE_INDEX_ADDRESS];
     bool equal = kind == SEARCH_COMPARE;
@@ -109,7 +109,7 @@ static bool is_test(const struct search_expression *test)
 /* path = "text", lower-case(path) = "text", contains(path, "text")… As an argument, what is not there is an empty text,
  * and that has no entry. */
 static const struct store_look_up *plan_look_up(const struct usage_searchable *searchable,
-                                              const struct search_expression *test, struct arena *arena)
+                                                const struct search_expression *test, struct arena *arena)
 {
     if (!is_test(test))
         return NULL;

@@ -328,7 +328,7 @@ void lmdb_tally_sum(struct tally_sum *sum, const struct claim *claim, const stru
 #define META_LAST     TEXT("last-change")
 #define META_QUIET    TEXT("last-quiet") /* how many quiet writes there were */
 #define META_INDEXES  TEXT("indexes")
-#define META_RESTORED TEXT("restored")   /* last-change as the last restore set it: there are no records up to it */
+#define META_RESTORED TEXT("restored") /* last-change as the last restore set it: there are no records up to it */
 
 /* Number of the newest change, or quiet write, as this transaction sees it. */
 int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out);

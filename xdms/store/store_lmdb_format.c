@@ -195,8 +195,9 @@ static int databases_open(struct lmdb_store *store, MDB_txn *txn, unsigned flags
         MDB_dbi *database;
         unsigned flags;
     } databases[] = {
-        {"heads", &store->heads, 0},     {"documents", &store->documents, 0}, {"claims", &store->claims, 0},
-        {"shared", &store->shared, 0},   {"tallies", &store->tallies, 0},     {"changes", &store->changes, 0},
+        {"heads", &store->heads, 0},     {"documents", &store->documents, 0},
+        {"claims", &store->claims, 0},   {"shared", &store->shared, 0},
+        {"tallies", &store->tallies, 0}, {"changes", &store->changes, 0},
         {"numbers", &store->numbers, 0}, {"entries", &store->entries, MDB_DUPSORT | MDB_DUPFIXED},
     };
     int error = 0;

@@ -9,10 +9,10 @@
 
 #include "store_lmdb.h"
 
-#define INDEXES_MAX 128 /* of usages that can be searched: two each, and some dozens are many */
-#define DEAD_MAX    (3 * INDEXES_MAX)
-#define TABLE_MAX   UINT16_MAX
-#define FIELD_ALL   0   /* of documents that are found whatever is looked for */
+#define INDEXES_MAX   128 /* of usages that can be searched: two each, and some dozens are many */
+#define DEAD_MAX      (3 * INDEXES_MAX)
+#define TABLE_MAX     UINT16_MAX
+#define FIELD_ALL     0   /* of documents that are found whatever is looked for */
 #define FIELD_TOUCHED 255 /* in a table that is being built: documents that changed meanwhile */
 
 struct lmdb_index {
@@ -78,7 +78,7 @@ int lmdb_indexing_change(struct lmdb_store *store, MDB_txn *txn, const struct co
 /* What is known in this transaction. Texts that are added live in the arena. */
 int lmdb_indexing_load(struct lmdb_store *store, MDB_txn *txn, struct lmdb_indexes **indexes_out);
 struct arena *lmdb_indexing_arena(struct lmdb_store *store);
-void lmdb_indexing_changed(struct lmdb_store *store); /* it is written at the end of the transaction */
+void lmdb_indexing_changed(struct lmdb_store *store);            /* it is written at the end of the transaction */
 int lmdb_indexing_flush(struct lmdb_store *store, MDB_txn *txn); /* entries alone */
 int lmdb_indexing_write(struct lmdb_store *store, MDB_txn *txn); /* everything, before the end */
 void lmdb_indexing_forget(struct lmdb_store *store);             /* before the next transaction */

@@ -1,6 +1,6 @@
 /* Builds an index while documents are read and changed. Entries of all documents are gathered in memory and appended to
- * a new table in the order of keys, which takes a fraction of the time and of the pages that it takes to put them in one
- * document after another. What is changed meanwhile is remembered by the committer ("touched"): it is left out when
+ * a new table in the order of keys, which takes a fraction of the time and of the pages that it takes to put them in
+ * one document after another. What is changed meanwhile is remembered by the committer ("touched"): it is left out when
  * entries are appended, and mended when all are. Writes are jobs among the commits of others, each of them short. */
 #include <stdlib.h>
 
@@ -62,7 +62,8 @@ static int own_index(struct job *job, MDB_txn *txn, struct lmdb_indexes **indexe
     return error;
 }
 
-/* --- begin: a table of its own, which answers at once if there are no documents ------------------------------------- */
+/* --- begin: a table of its own, which answers at once if there are no documents -------------------------------------
+ */
 
 static int index_make(struct build *build, struct lmdb_indexes *indexes, struct lmdb_index **index_out)
 {
@@ -136,7 +137,8 @@ enum status lmdb_index_begin(void *state, struct store *store, const struct stor
     return run(&job, begin_empty_run);
 }
 
-/* --- tables that are dead --------------------------------------------------------------------------------------------- */
+/* --- tables that are dead
+ * --------------------------------------------------------------------------------------------- */
 
 static int sweep_table(struct lmdb_store *lmdb, MDB_txn *txn, unsigned table, size_t *left)
 {
@@ -187,7 +189,8 @@ static enum status sweep(struct build *build)
     return status;
 }
 
-/* --- numbers for documents that have none ---------------------------------------------------------------------------- */
+/* --- numbers for documents that have none ----------------------------------------------------------------------------
+ */
 
 static int head_number(struct build *build, MDB_txn *txn, struct lmdb_indexes *indexes, const struct document_key *key)
 {
@@ -219,7 +222,8 @@ static int number_run(struct store_job *base, void *txn)
     return error;
 }
 
-/* Keys of those without a number, behind `after`, which is set to the last that was looked at. MDB_NOTFOUND: no more. */
+/* Keys of those without a number, behind `after`, which is set to the last that was looked at. MDB_NOTFOUND: no more.
+ */
 static int unnumbered(struct build *build, MDB_txn *txn, struct text *after, struct document_key *keys, size_t *count)
 {
     struct lmdb_heads heads;
@@ -276,7 +280,8 @@ static enum status number_all(struct build *build)
     return status;
 }
 
-/* --- what is gathered -------------------------------------------------------------------------------------------------- */
+/* --- what is gathered
+ * -------------------------------------------------------------------------------------------------- */
 
 /* Those that changed since the build began, as this transaction sees it, sorted. */
 static int touched_read(struct build *build, MDB_txn *txn, size_t most, uint32_t **list_out, size_t *count_out)
@@ -452,7 +457,8 @@ static enum status scan_all(struct build *build)
     return status;
 }
 
-/* --- what was touched ------------------------------------------------------------------------------------------------- */
+/* --- what was touched
+ * ------------------------------------------------------------------------------------------------- */
 
 struct mended {
     uint32_t number;
@@ -591,7 +597,8 @@ static enum status mend_all(struct build *build)
     return status;
 }
 
-/* --- from now on ---------------------------------------------------------------------------------------------------- */
+/* --- from now on ----------------------------------------------------------------------------------------------------
+ */
 
 static int finish_run(struct store_job *base, void *txn)
 {

@@ -84,8 +84,9 @@ static int check_count(struct check *check, const struct store_index *index)
         return error;
     if (found > check->wanted) {
         check->problems++;
-        check->problem(check->context, text_format(&check->arena, "%llu index entries are of no document that has them: %.*s",
-                                                   (unsigned long long)(found - check->wanted), TEXT_ARG(index->usage)));
+        check->problem(check->context,
+                       text_format(&check->arena, "%llu index entries are of no document that has them: %.*s",
+                                   (unsigned long long)(found - check->wanted), TEXT_ARG(index->usage)));
     }
     return 0;
 }
@@ -115,7 +116,8 @@ enum status lmdb_index_check(void *state, const struct store_index *index, uint6
     return error ? FAILED : check.problems ? CONFLICT : OK;
 }
 
-/* --- without an indexer --------------------------------------------------------------------------------------------- */
+/* --- without an indexer ---------------------------------------------------------------------------------------------
+ */
 
 struct sound {
     struct lmdb_store *store;
@@ -140,8 +142,8 @@ static bool number_leads(struct sound *sound, uint32_t number)
         if (sound->indexes.list[i].slot == slot)
             key.usage = sound->indexes.list[i].usage;
     lmdb_key_of_document(&place, &key);
-    return lmdb_value(sound->txn, sound->store->heads, key_text(&place), &record) == 0 && head_read(key_text(&place), record, &head) &&
-           head.number == number && key_compare(&head.key, &key) == 0;
+    return lmdb_value(sound->txn, sound->store->heads, key_text(&place), &record) == 0 &&
+           head_read(key_text(&place), record, &head) && head.number == number && key_compare(&head.key, &key) == 0;
 }
 
 static bool is_known(const struct sound *sound, uint32_t number)

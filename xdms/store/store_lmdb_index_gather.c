@@ -5,18 +5,18 @@
 
 #include "store_lmdb_index.h"
 
-#define SLOTS_START  (1u << 12)
-#define RUN_MIN      2    /* numbers of the second piece of a list: doubled from piece to piece… */
-#define RUN_MAX      1024 /* …so that little is left over, and little time is spent on the way from one to the next */
-#define NONE         UINT32_MAX
+#define SLOTS_START (1u << 12)
+#define RUN_MIN     2    /* numbers of the second piece of a list: doubled from piece to piece… */
+#define RUN_MAX     1024 /* …so that little is left over, and little time is spent on the way from one to the next */
+#define NONE        UINT32_MAX
 
 /* Numbers of a key beyond the first: pieces in `numbers`, each with the place of the next before its numbers. */
 struct list {
     uint32_t key; /* place in `keys`: a length of one byte and the bytes */
     uint32_t count;
-    uint32_t first;       /* number */
-    uint32_t head, tail;  /* pieces */
-    uint16_t used, room;  /* of the last piece */
+    uint32_t first;      /* number */
+    uint32_t head, tail; /* pieces */
+    uint16_t used, room; /* of the last piece */
 };
 
 struct order {
@@ -117,10 +117,10 @@ static void slots_grow(struct gather *gather)
 static void list_begin(struct gather *gather, size_t slot, struct text key, uint32_t number)
 {
     gather->keys = grown(gather->keys, gather->keys_length, &gather->keys_capacity, key.length + 1, 1);
-    gather->lists =
-        grown(gather->lists, gather->lists_count, &gather->lists_capacity, 1, sizeof(gather->lists[0]));
+    gather->lists = grown(gather->lists, gather->lists_count, &gather->lists_capacity, 1, sizeof(gather->lists[0]));
     struct list *list = &gather->lists[gather->lists_count];
-    *list = (struct list){.key = (uint32_t)gather->keys_length, .count = 1, .first = number, .head = NONE, .tail = NONE};
+    *list =
+        (struct list){.key = (uint32_t)gather->keys_length, .count = 1, .first = number, .head = NONE, .tail = NONE};
     gather->keys[gather->keys_length] = (unsigned char)key.length;
     memcpy(gather->keys + gather->keys_length + 1, key.bytes, key.length);
     gather->keys_length += key.length + 1;

@@ -6,7 +6,8 @@
 #define FLAG_OWNED     1
 #define FLAG_APPENDING 2
 
-/* --- which indexes there are: numbers big-endian, a usage is its length in two bytes and its bytes ------------------ */
+/* --- which indexes there are: numbers big-endian, a usage is its length in two bytes and its bytes ------------------
+ */
 
 static void add_bytes(struct text_builder *record, uint64_t number, unsigned bytes)
 {
@@ -196,7 +197,8 @@ int lmdb_entry_numbers(MDB_cursor *cursor, struct text key, size_t most, uint32_
     return error == MDB_NOTFOUND ? 0 : error;
 }
 
-/* --- numbers: the slot of the index, the owner, NUL, the name ------------------------------------------------------- */
+/* --- numbers: the slot of the index, the owner, NUL, the name -------------------------------------------------------
+ */
 
 int lmdb_number_row(struct lmdb_store *store, MDB_txn *txn, uint32_t number, unsigned char *slot_out,
                     struct document_key *key_out)
@@ -214,8 +216,8 @@ int lmdb_number_row(struct lmdb_store *store, MDB_txn *txn, uint32_t number, uns
     return text_cut(text_slice(row, 1, row.length), '\0', &key_out->owner, &key_out->name) ? 0 : MDB_CORRUPTED;
 }
 
-/* Numbers go on behind the last one, so that its page is appended to. Past the largest they begin again, where documents
- * have gone. */
+/* Numbers go on behind the last one, so that its page is appended to. Past the largest they begin again, where
+ * documents have gone. */
 int lmdb_number_give(struct lmdb_store *store, MDB_txn *txn, struct lmdb_indexes *indexes, unsigned char slot,
                      const struct document_key *key, uint32_t *number_out)
 {
