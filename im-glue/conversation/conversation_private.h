@@ -164,7 +164,7 @@ struct delivery {
     bool late;               /* was stored after a silence, and may still be answered */
     bool wants_processing;   /* as struct wanted; the rest is in `deferred` */
     bool choosy;             /* its sender meant other contacts than are there */
-    const struct text *said; /* by the other domain, beside its code (outbound.c); NULL: nothing */
+    const struct text *said; /* beside `best`, by who answered that (outbound.c); NULL: nothing */
     bool nowhere;            /* the domain of the recipient does not exist */
     bool untold;             /* no record: it says only that somebody writes */
     bool store_failed;       /* it should have been kept, but the store did not take it */
@@ -189,6 +189,7 @@ struct branch {
     bool grown; /* by TCP because it is large, instead of UDP */
     struct flow flow;
     struct outbound *outbound; /* to another domain; NULL: to a contact */
+    const struct text *said;   /* beside the code of its answer */
     unsigned plainer;          /* wrappings taken off, because the contact did not read them */
 };
 
@@ -413,7 +414,6 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
 enum message_content incoming_content(const struct incoming *incoming);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
 bool incoming_is_nobody(struct text canonical); /* RFC 3323 §4.1.1.3 */
-bool incoming_hides_sender(const struct sip_message *message, struct arena *arena);
 bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
 struct group_sender incoming_asks_group(const struct incoming *incoming);     /* may he send this to a group? */
 void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
@@ -619,7 +619,7 @@ bool outbound_try_again(struct branch *branch); /* the target has failed: anothe
 void outbound_run(struct conversation *conversation);
 void outbound_prepare(const struct delivery *delivery, struct sip_message *message);
 int outbound_answer_for(int status);
-/* What a refusal of another domain says beside its code, for the sender: noted, and put into his answer. */
+/* What a refusal says beside its code, for the sender: noted, and put into his answer. */
 void outbound_note_answer(struct branch *branch, const struct sip_message *response);
 void outbound_add_answer(const struct delivery *delivery, struct sip_message *response);
 bool outbound_is_unheard(int status); /* the other domain has said nothing */

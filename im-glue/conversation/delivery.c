@@ -230,8 +230,10 @@ static void take_refusal(struct branch *branch, int status)
 {
     struct delivery *delivery = branch->delivery;
     delivery_note_failed(branch, status);
-    if (delivery->best == 0 || rank(delivery, status) > rank(delivery, delivery->best))
-        delivery->best = status;
+    if (delivery->best && rank(delivery, status) <= rank(delivery, delivery->best))
+        return;
+    delivery->best = status;
+    delivery->said = branch->said;
 }
 
 /* RFC 3261 §18.1.1: what may be cut into fragments on its way goes over a connection, if it can be made. */

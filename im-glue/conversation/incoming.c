@@ -1,5 +1,5 @@
 /* A MESSAGE as it comes from a user: is it his, is it whole, what of it goes on. Asks nobody who it is for. */
-#include "conversation_private.h"
+#include "privacy_private.h"
 
 #define LIFETIME_S_MAX (INT64_C(100) * 365 * 86400) /* nobody means more, and sums of it are still numbers */
 #define FULL_RETRY_S   "3600"                       /* who is away for a thousand messages is not back in a minute */
@@ -124,37 +124,6 @@ bool incoming_is_nobody(struct text canonical)
     return text_ends_with(uri_domain(canonical), TEXT("anonymous.invalid"));
 }
 
-/* RFC 3323 §4.2, RFC 3325 §9.3. */
-static bool asks_for_privacy(const struct sip_message *message, struct text wanted, struct arena *arena)
-{
-    struct text rest = {0}, value;
-    sip_header(message, "Privacy", 0, arena, &rest);
-    for (bool more = true; more;) {
-        more = text_cut(rest, ';', &value, &rest);
-        if (text_equal_nocase(text_trim(value), wanted))
-            return true;
-    }
-    return false;
-}
-
-bool incoming_hides_sender(const struct sip_message *message, struct arena *arena)
-{
-    struct name_addr from;
-    struct text value;
-    bool is_nobody = sip_header(message, "From", 0, arena, &value) && name_addr_parse(value, &from, NULL) &&
-                     incoming_is_nobody(uri_canonical(arena, from.uri));
-    return is_nobody || asks_for_privacy(message, TEXT("id"), arena);
-}
-
-/* RFC 3323 §5: who he is can be hidden, and by which hops it came; what he himself wrote into his request cannot. */
-static bool is_too_private(struct request *request)
-{
-    const struct sip_message *message = request->message;
-    struct arena *arena = &request->arena;
-    return asks_for_privacy(message, TEXT("critical"), arena) &&
-           (asks_for_privacy(message, TEXT("user"), arena) || asks_for_privacy(message, TEXT("history"), arena));
-}
-
 /* The user himself, or nobody. A trusted peer has looked at that before it said who it is. */
 bool incoming_is_own(const struct incoming *incoming, struct text canonical)
 {
@@ -189,12 +158,12 @@ static bool check_sender(struct incoming *incoming)
     if (!name_addr_parse(request_header(request, "From"), &from, NULL))
         return request_answer(request, 400, "Bad From"), false;
     struct text address = uri_canonical(&request->arena, from.uri);
-    incoming->anonymous = incoming_hides_sender(request->message, &request->arena);
+    incoming->anonymous = privacy_hides_sender(request->message, &request->arena);
     if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
     if (request->who.no_messages)
         return refuse_without_messages(incoming), false;
-    if (is_too_private(request))
+    if (!privacy_is_possible(request->message, &request->arena))
         return request_answer(request, 500, "Privacy Not Possible"), false;
     return true;
 }
@@ -255,6 +224,7 @@ static struct sip_message *onward_message(struct incoming *incoming, struct text
         sip_header_remove(message, hop_headers[i]);
     if (!request_peer_is_trusted(request))
         request_remove_core_headers(message);
+    privacy_take_done(message, &request->arena);
     sip_header_set(message, "Max-Forwards", max_forwards);
     if (!incoming->anonymous)
         request_add_assertion(request, message);

@@ -240,20 +240,21 @@ int outbound_answer_for(int status)
     return status == 0 || status == 408 || (status >= 300 && status < 400) ? 480 : status;
 }
 
-static const char *const said_headers[] = {"Warning", "Retry-After", "Accept", "Accept-Encoding", "Unsupported"};
+static const char *const said_headers[] = {"Warning",         "Retry-After", "Accept",      "Accept-Encoding",
+                                           "Accept-Language", "Allow",       "Unsupported", "Permission-Missing"};
 
 #define SAID_COUNT (sizeof(said_headers) / sizeof(said_headers[0]))
 
 void outbound_note_answer(struct branch *branch, const struct sip_message *response)
 {
     struct delivery *delivery = branch->delivery;
-    if (!branch->outbound || sip_status(response) < 300 || !delivery->request)
+    if (sip_status(response) < 300 || !delivery->request)
         return;
     struct text *said = arena_array(&delivery->arena, struct text, SAID_COUNT), value;
     for (size_t i = 0; i < SAID_COUNT; i++)
         if (sip_header(response, said_headers[i], 0, &delivery->arena, &value))
             said[i] = text_copy(&delivery->arena, value);
-    delivery->said = said;
+    branch->said = said;
 }
 
 void outbound_add_answer(const struct delivery *delivery, struct sip_message *response)

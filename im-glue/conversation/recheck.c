@@ -1,5 +1,5 @@
 /* The rules of a recipient once more when he gets what was kept for him: he may have blocked its sender since. */
-#include "conversation_private.h"
+#include "privacy_private.h"
 #include "user.h"
 
 /* All his addresses, as they were looked at when the message came. */
@@ -31,7 +31,7 @@ enum status recheck_rules(struct delivery *delivery, const struct sip_message *s
     const struct group_sender sender = {
         .identities = identities,
         .identities_count = identities_of(conversation, delivery->deferred.sender, &delivery->arena, identities),
-        .anonymous = incoming_hides_sender(stored, &delivery->arena),
+        .anonymous = privacy_hides_sender(stored, &delivery->arena),
         .wall_ms = conversation->now.wall_ms,
         .question = &kept,
     };

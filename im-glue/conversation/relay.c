@@ -83,6 +83,7 @@ static void answer_sender(struct delivery *delivery, int told)
 {
     struct conversation *conversation = delivery->conversation;
     struct request *request = delivery->request;
+    bool is_elsewhere = delivery->recipient->domain || delivery->onward;
     delivery->request = NULL;
     if (!request)
         return;
@@ -96,7 +97,7 @@ static void answer_sender(struct delivery *delivery, int told)
     if (told < 300 && delivery->wants_processing && !delivery->storing && !delivery->onward)
         return own_report_answer(request, told, &delivery->fate, delivery->deferred.route, TEXT("processed"));
     struct sip_message *response = request_response(request, told, NULL);
-    if (told >= 300)
+    if (told >= 300 && (is_elsewhere || told == delivery->best)) /* what is told as something else says nothing of it */
         outbound_add_answer(delivery, response);
     request_send(request, response);
 }
