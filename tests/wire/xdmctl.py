@@ -40,6 +40,10 @@ def users(server):
     server.ctl("user", "role", "bob", "king", code=REFUSED)
     line = server.ctl("user", "list").splitlines()[1]
     assert line.endswith("Bob B.  also tel:+15550100  role server  role auditor"), line
+    server.ctl("user", "keep", "bob", "3600")
+    assert server.ctl("user", "list").splitlines()[1].endswith("role auditor  keep 3600")
+    server.ctl("user", "keep", "bob", "4000000000", code=REFUSED)
+    server.ctl("user", "keep", "bob")
     server.ctl("user", "role", "tel:+15550100")
     server.ctl("user", "alias", "del", "bob", "tel:+15550100")
     line = server.ctl("user", "list").splitlines()[1]
@@ -81,7 +85,7 @@ def waiting(server):
 def usage(server):
     for arguments in ([], ["user"], ["user", "add"], ["user", "add", "--unknown"], ["group", "put"], ["trace"],
                       ["user", "erase", "alice"], ["queue", "drop", "alice"], ["queue", "drop", "alice", "--none"],
-                      ["queue", "retry"], ["queue", "alice"], ["backup"], ["unknown"], ["--admin"]):
+                      ["queue", "retry"], ["user", "keep", "alice", "long"], ["queue", "alice"], ["backup"], ["unknown"], ["--admin"]):
         assert server.ctl(*arguments, code=USAGE)
     assert server.ctl("unknown", code=USAGE) == "xdmctl: there is no command 'unknown'; xdmctl help tells of all\n"
     calls = server.ctl("group", "kick", code=USAGE).splitlines()

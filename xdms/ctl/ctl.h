@@ -60,7 +60,7 @@ struct curl_slist *ctl_headers(struct ctl *ctl, const char *content_type); /* fo
 /* Commands get what stands after their own words. USAGE: the caller prints how they are called. */
 typedef enum ctl_exit ctl_command_fn(struct ctl *ctl, int count, char **arguments);
 
-ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list, ctl_user_alias, ctl_user_role;
+ctl_command_fn ctl_user_add, ctl_user_del, ctl_user_list, ctl_user_alias, ctl_user_role, ctl_user_keep;
 ctl_command_fn ctl_group_put, ctl_group_show, ctl_group_del, ctl_group_list;
 ctl_command_fn ctl_user_erase, ctl_queue, ctl_queue_drop, ctl_queue_retry;
 ctl_command_fn ctl_find, ctl_user_groups, ctl_reindex;

@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"user", "alias", ctl_user_alias, "add|del NAME ADDRESS", "give a user one more address, or take one back"},
     {"user", "role", ctl_user_role, "NAME [server|operator|admin|auditor]…",
      "set what a user may be beside a user; without roles: nothing"},
+    {"user", "keep", ctl_user_keep, "NAME [SECONDS]",
+     "say how long messages wait for a user at most; without SECONDS: as for all"},
     {"user", "groups", ctl_user_groups, "NAME",
      "print the groups that a user is in, himself or through a list or a group"},
     {"group", "put", ctl_group_put, "[--owner NAME] [--name DOC] FILE",

@@ -144,6 +144,8 @@ static void print_user(const json_t *user)
     ctl_print(display_name);
     print_words(json_object_get(user, "aliases"), "also ");
     print_words(json_object_get(user, "roles"), "role ");
+    if (json_object_get(user, "keepSeconds"))
+        printf("  keep %lld", (long long)json_integer_value(json_object_get(user, "keepSeconds")));
     putchar('\n');
 }
 
@@ -182,6 +184,18 @@ enum ctl_exit ctl_user_role(struct ctl *ctl, int count, char **arguments)
     for (int i = 1; i < count; i++)
         json_array_append_new(roles, json_string(arguments[i]));
     json_object_set_new(body, "roles", roles);
+    return change_user(ctl, arguments[0], body);
+}
+
+enum ctl_exit ctl_user_keep(struct ctl *ctl, int count, char **arguments)
+{
+    uint64_t seconds = 0;
+    if (count < 1 || count > 2 || arguments[0][0] == '-')
+        return CTL_USAGE;
+    if (count == 2 && (!text_to_u64(text_of(arguments[1]), &seconds) || seconds > INT64_MAX))
+        return CTL_USAGE;
+    json_t *body = json_object();
+    json_object_set_new(body, "keepSeconds", count == 2 ? json_integer((json_int_t)seconds) : json_null());
     return change_user(ctl, arguments[0], body);
 }
 
