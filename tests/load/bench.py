@@ -11,7 +11,7 @@ import sys
 import bench_run
 
 BENCHES = ("store", "http", "element", "policy", "scale", "compression", "transactions", "sip", "deferred",
-           "instructions", "search")
+           "instructions", "search", "sheet")
 
 
 def arguments():
