@@ -6,7 +6,7 @@
 
 static bool check_hops(struct incoming *incoming, struct text *max_forwards_out);
 static bool check_sender(struct incoming *incoming);
-static void read_lifetime(struct incoming *incoming);
+static bool read_lifetime(struct incoming *incoming);
 static enum deferred_priority read_priority(struct request *request);
 static struct sip_message *onward_message(struct incoming *incoming, struct text max_forwards);
 static bool check_onward(struct incoming *incoming);
@@ -28,7 +28,8 @@ bool incoming_read(struct request *request, struct text exploder, struct incomin
     if ((exploder.length && !exploder_read(incoming)) || !content_check(incoming))
         return false;
     request->message_id = incoming->message_id;
-    read_lifetime(incoming);
+    if (!read_lifetime(incoming))
+        return false;
     request->onward = onward_message(incoming, max_forwards);
     incoming->message = sip_message_write(request->onward, &request->arena);
     incoming->sender = (struct group_sender){
@@ -179,24 +180,39 @@ static bool is_for_one_device(struct request *request)
            uri_parameter(uri.parameters, TEXT("gr"), &ignored);
 }
 
+/* RFC 3261 §20.19: digits, however many. */
+static bool read_seconds(struct text value, int64_t *seconds_out)
+{
+    uint64_t seconds;
+    for (size_t i = 0; i < value.length; i++)
+        if (value.bytes[i] < '0' || value.bytes[i] > '9')
+            return false;
+    bool is_huge = !text_to_u64(value, &seconds) || seconds > LIFETIME_S_MAX;
+    *seconds_out = is_huge ? LIFETIME_S_MAX : (int64_t)seconds;
+    return value.length > 0;
+}
+
 /* RFC 3428 §7: Expires counts from Date, or from now; a clock that is ahead of ours lengthens nothing. Zero means now
  * or never, and so does what is over already. */
-static void read_lifetime(struct incoming *incoming)
+static bool read_lifetime(struct incoming *incoming)
 {
     struct request *request = incoming->request;
-    int64_t now_ms = request->conversation->now.wall_ms, sent_ms = now_ms;
+    int64_t now_ms = request->conversation->now.wall_ms, sent_ms = now_ms, seconds;
     int64_t lifetime_ms = request->conversation->settings.deferral.lifetime_ms_max;
-    struct text value = text_trim(request_header(request, "Expires"));
-    uint64_t seconds;
-    bool bounded = value.length && text_to_u64(value, &seconds);
+    struct text expires, date;
+    bool bounded = sip_header(request->message, "Expires", 0, &request->arena, &expires);
+    if (bounded && !read_seconds(text_trim(expires), &seconds))
+        return request_answer(request, 400, "Bad Expires"), false;
+    if (sip_header(request->message, "Date", 0, &request->arena, &date) &&
+        !clock_parse_http_date(text_trim(date), &sent_ms))
+        return request_answer(request, 400, "Bad Date"), false;
     incoming->expires_ms = lifetime_ms ? now_ms + lifetime_ms : INT64_MAX;
     if (bounded) {
-        clock_parse_http_date(request_header(request, "Date"), &sent_ms);
-        int64_t most_ms = seconds < LIFETIME_S_MAX ? (int64_t)seconds * 1000 : LIFETIME_S_MAX * 1000;
-        int64_t until_ms = (sent_ms < now_ms ? sent_ms : now_ms) + most_ms;
+        int64_t until_ms = (sent_ms < now_ms ? sent_ms : now_ms) + seconds * 1000;
         incoming->expires_ms = until_ms < incoming->expires_ms ? until_ms : incoming->expires_ms;
     }
     incoming->deferrable = incoming->expires_ms > now_ms && !incoming->composing && !is_for_one_device(request);
+    return true;
 }
 
 /* RFC 3261 §20.26; what is an emergency is at least urgent. */
