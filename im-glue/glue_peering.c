@@ -18,6 +18,23 @@ static bool read_transports(struct text list, struct glue_means means, struct lo
     return locator->transports_count > 0;
 }
 
+static bool are_domains(const char *setting, const char *value, struct arena *arena, struct text *error_out)
+{
+    struct text bad;
+    if (conversation_domains_valid(text_of(value), &bad))
+        return true;
+    *error_out = text_format(arena, "%s: not a domain, *.domain or *: %.*s", setting, TEXT_ARG(bad));
+    return false;
+}
+
+static bool are_all_domains(const struct glue_settings *settings, struct arena *arena, struct text *error_out)
+{
+    return are_domains("peering.domains-out", settings->domains_out, arena, error_out) &&
+           are_domains("peering.domains-in", settings->domains_in, arena, error_out) &&
+           are_domains("peering.domains-asserted", settings->domains_asserted, arena, error_out) &&
+           are_domains("sip.registrars-watched", settings->registrars_watched, arena, error_out);
+}
+
 bool glue_peering(const struct glue_settings *settings, struct glue_means means, struct arena *arena,
                   struct conversation_peering *peering_out, struct text *error_out)
 {
@@ -44,6 +61,6 @@ bool glue_peering(const struct glue_settings *settings, struct glue_means means,
     else if (!conversation_peers_valid(peering_out->peers, &bad))
         *error_out = text_format(arena, "peering.peers: not DOMAIN=ADDRESS: %.*s", TEXT_ARG(bad));
     else
-        return true;
+        return are_all_domains(settings, arena, error_out);
     return false;
 }

@@ -27,13 +27,23 @@ static const struct setting rows[] = {
      "proxies that pass on what clients wrote."},
     {"sip.registrars-watched", SETTING_TEXT, ROW(registrars_watched), "", 0, 0, "",
      "Servers (an S-CSCF, a registrar in front) that register their users here and are then asked for their devices by "
-     "the event package reg: hosts of their From or domains above them, separated by commas; *: all trusted peers; "
-     "empty: none."},
+     "the event package reg: hosts of their From, separated by commas, as scscf.example.com, *.example.org for all "
+     "below it, or * for all trusted peers; empty: none."},
+    {"sip.registrations-watched-max", SETTING_NUMBER, ROW(watched_max), "200000", 1, 10000000, "",
+     "Users whose devices are asked for at once, if sip.memory-mib-max has room for them; of more it is only known "
+     "that "
+     "they are there."},
+    {"sip.subscriptions-max", SETTING_NUMBER, ROW(watchers_max), "100000", 1, 10000000, "",
+     "Subscriptions to events of our users, if sip.memory-mib-max has room for them; more are refused with 503 and "
+     "Retry-After."},
+    {"sip.subscriptions-per-user", SETTING_NUMBER, ROW(watchers_of_one_max), "50", 1, 100000, "",
+     "The same for one who watches; more are refused with 480 and Retry-After."},
     {"sip.datagram-bytes-max", SETTING_NUMBER, ROW(datagram_bytes_max), "1300", 400, 65000, "bytes",
      "Larger requests to contacts of UDP go by TCP, and by UDP only if no connection can be made."},
     {"sip.memory-mib-max", SETTING_NUMBER, ROW(memory_mib_max), "1024", 16, 1048576, "MiB",
-     "What transactions, requests in progress and messages on their way may hold in memory; new requests beyond it are "
-     "refused with 503 and Retry-After, first those of users who hold much of it."},
+     "What transactions, requests in progress, subscriptions and messages on their way may hold in memory; new "
+     "requests "
+     "beyond it are refused with 503 and Retry-After, first those of users who hold much of it."},
     {"sip.messages-per-user", SETTING_NUMBER, ROW(messages_per_user), "0", 0, 1000000, "",
      "Messages that a user may send in a minute; more are refused with 480 and Retry-After; 0: any number."},
     {"sip.registers-per-user", SETTING_NUMBER, ROW(registers_per_user), "0", 0, 1000000, "",

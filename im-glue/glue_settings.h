@@ -15,6 +15,7 @@ struct glue_settings {
     bool sha256_first, management_tls;
     bool block_politely;
     char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type, *list_events;
+    int64_t watchers_max, watchers_of_one_max, watched_max;
     int64_t expires_s_min, expires_s_max, expires_s, contacts_max, answer_ms, t1_ms, t2_ms, t4_ms;
     int64_t block_status, warning_forbidden, warning_many, report_life_s;
     char *list_senders, *orig_parameter;

@@ -307,6 +307,13 @@ static bool take_addresses(struct program *program, struct conversation_settings
                         &settings->registration_watchers);
 }
 
+static struct watcher_limits watchers_of(const struct glue_settings *settings)
+{
+    return (struct watcher_limits){.all_max = (size_t)settings->watchers_max,
+                                   .of_one_max = (size_t)settings->watchers_of_one_max,
+                                   .watched_max = (size_t)settings->watched_max};
+}
+
 static bool open_sip(struct program *program)
 {
     struct text error = {0};
@@ -351,6 +358,7 @@ static bool open_sip(struct program *program)
         .list_events = text_of(program->settings.list_events),
         .recipients_max = (size_t)program->settings.recipients_max,
         .service_route = text_of(program->settings.service_route),
+        .watchers = watchers_of(&program->settings),
         .registrars_watched = text_of(program->settings.registrars_watched),
         .datagram_bytes_max = (size_t)program->settings.datagram_bytes_max,
         .records_ms = CONVERSATION_RECORDS_MS,

@@ -13,7 +13,7 @@
 #define THREADS       1     /* monitoring asks a few times a minute */
 #define STUCK_MS      15000 /* the loop turns once a second: a disk or a list holds it, and what comes in waits */
 #define NEVER_TURNED  0
-#define FIGURES_COUNT 19
+#define FIGURES_COUNT 20
 
 struct port {
     struct http_server *server;
@@ -53,6 +53,7 @@ static void register_metrics(struct port *port)
         {"im_glue_commits_in_progress", "Writes on their way to the disk."},
         {"im_glue_transactions", "Transactions of SIP, those that only absorb repetitions among them."},
         {"im_glue_held_bytes", "What requests in progress hold in memory."},
+        {"im_glue_watching_bytes", "What subscriptions hold in memory."},
         {"im_glue_transaction_bytes", "What transactions and unfinished messages hold in memory."},
         {"im_glue_waiting_users", "Users whose stored messages wait for room in memory."},
         {"im_deferred_messages", "Messages on disk that wait for their recipients."},
@@ -121,6 +122,7 @@ void port_tell(struct port *port, const struct conversation *conversation, const
         figures.commits,
         figures.transactions,
         figures.held_bytes,
+        figures.watching_bytes,
         figures.transaction_bytes,
         figures.waiting,
         (size_t)figures.deferred_count,

@@ -22,26 +22,13 @@ struct learned {
 
 /* --- whom to watch --- */
 
-static bool is_host_of(struct text host, struct text item)
-{
-    if (text_equal(item, TEXT("*")) || text_equal_nocase(host, item))
-        return true;
-    return host.length > item.length &&
-           text_equal_nocase(text_slice(host, host.length - item.length, host.length), item) &&
-           host.bytes[host.length - item.length - 1] == '.';
-}
-
 bool core_is_watched(struct request *request)
 {
-    struct text list = request->conversation->settings.registrars_watched, item;
     struct name_addr from;
     struct uri uri;
     if (!name_addr_parse(request_header(request, "From"), &from, NULL) || !uri_parse(from.uri, &uri))
         return false;
-    while (text_next_item(&list, &item))
-        if (is_host_of(uri.host, item))
-            return true;
-    return false;
+    return domain_is_listed(request->conversation->settings.registrars_watched, uri.host);
 }
 
 static bool is_mark(const struct served *served, const struct contact *contact)

@@ -25,6 +25,26 @@ bool domain_is_listed(struct text list, struct text domain)
     return false;
 }
 
+/* A star is a whole label, and the first one. */
+static bool is_pattern(struct text pattern)
+{
+    if (text_equal(pattern, TEXT("*")))
+        return true;
+    if (text_starts_with(pattern, TEXT("*.")))
+        pattern = text_slice(pattern, 2, pattern.length);
+    return pattern.length > 0 && pattern.bytes[0] != '.' && pattern.bytes[pattern.length - 1] != '.' &&
+           text_find(pattern, TEXT("..")) == pattern.length && text_find_char(pattern, '*') == pattern.length &&
+           text_find_char(pattern, ' ') == pattern.length && text_find_char(pattern, '@') == pattern.length;
+}
+
+bool conversation_domains_valid(struct text domains, struct text *bad_out)
+{
+    while (text_next_item(&domains, bad_out))
+        if (!is_pattern(*bad_out))
+            return false;
+    return true;
+}
+
 /* The longest pattern says most. */
 struct text domain_route(const struct conversation *conversation, struct text domain)
 {
@@ -50,7 +70,7 @@ bool conversation_routes_valid(struct text routes, struct text *bad_out)
     for (bool more = text_trim(routes).length > 0; more;) {
         more = text_cut(routes, ',', &one, &routes);
         *bad_out = text_trim(one);
-        if (!text_cut(one, '=', &pattern, &address) || text_trim(pattern).length == 0 ||
+        if (!text_cut(one, '=', &pattern, &address) || !is_pattern(text_trim(pattern)) ||
             !uri_parse(text_trim(address), &uri) || uri.host.length == 0)
             return false;
     }

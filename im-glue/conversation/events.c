@@ -4,6 +4,8 @@
 #include "log.h"
 #include "user.h"
 
+#define WATCHING_EIGHTHS 3 /* of the memory of requests, for either side: a quarter is left for requests alone */
+
 static void open_table(struct conversation *conversation)
 {
     const struct conversation_settings *settings = &conversation->settings;
@@ -31,12 +33,19 @@ void events_open(struct conversation *conversation)
     struct arena arena;
     arena_init(&arena, "events");
     open_table(conversation);
-    conversation->notifier = notifier_new(&(struct notifier_settings){.packages = conversation->events->packages,
-                                                                      .packages_count = conversation->events->count});
+    conversation->notifier = notifier_new(&(struct notifier_settings){
+        .packages = conversation->events->packages,
+        .packages_count = conversation->events->count,
+        .subscriptions_max = settings->watchers.all_max,
+        .of_one_max = settings->watchers.of_one_max,
+        .bytes_max = settings->bytes_max / 8 * WATCHING_EIGHTHS,
+    });
     conversation->subscriber = subscriber_new(&(struct subscriber_settings){
         .from = text_format(&arena, "sip:%s", settings->agent.host),
         .host = text_of(settings->agent.host),
         .t1_ms = settings->agent.t1_ms,
+        .subscriptions_max = settings->watchers.watched_max,
+        .bytes_max = settings->bytes_max / 8 * WATCHING_EIGHTHS,
     });
     TAILQ_INIT(&conversation->event_branches);
     arena_clear(&arena);

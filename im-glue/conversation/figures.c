@@ -53,6 +53,7 @@ void conversation_figures(const struct conversation *conversation, struct conver
         .deliveries = conversation->deliveries_count,
         .commits = conversation->pending,
         .held_bytes = conversation->held_bytes,
+        .watching_bytes = notifier_bytes(conversation->notifier) + subscriber_bytes(conversation->subscriber),
         .waiting = conversation->waiting_count,
         .transaction_bytes = sip_agent_bytes(conversation->agent),
         .transactions = sip_agent_transactions(conversation->agent),

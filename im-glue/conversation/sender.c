@@ -1,7 +1,7 @@
 /* Who may send how much. What requests hold in memory until they are answered is counted, altogether and for each
  * sender: each may hold a quarter of what is still free, so that the busier the server is, the less one of them gets of
  * it, and there is always room for who sends little. */
-#include "conversation_private.h"
+#include "events_private.h"
 #include "metrics.h"
 
 #define REQUEST_BYTES     16384 /* of a parsed one: header fields, its arena, its transaction */
@@ -40,8 +40,9 @@ static bool turn_away(struct request *request, enum excess excess)
 
 static size_t free_bytes(const struct conversation *conversation)
 {
-    size_t max = conversation->settings.bytes_max;
-    return conversation->held_bytes < max ? max - conversation->held_bytes : 0;
+    size_t max = conversation->settings.bytes_max, held = conversation->held_bytes;
+    held += notifier_bytes(conversation->notifier) + subscriber_bytes(conversation->subscriber);
+    return held < max ? max - held : 0;
 }
 
 static size_t cost_of(const struct request *request)

@@ -112,6 +112,16 @@ void sip_dialog_clear(struct sip_dialog *dialog)
     *dialog = (struct sip_dialog){0};
 }
 
+size_t sip_dialog_bytes(const struct sip_dialog *dialog)
+{
+    const char *const texts[] = {dialog->call_id,    dialog->local,  dialog->remote, dialog->local_tag,
+                                 dialog->remote_tag, dialog->target, dialog->route};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        bytes += texts[i] ? strlen(texts[i]) + 1 : 0;
+    return bytes;
+}
+
 bool sip_dialog_holds(const struct sip_dialog *dialog, const struct sip_message *request)
 {
     struct arena arena;

@@ -114,7 +114,23 @@ struct subscription *subscription_add(struct notifier *notifier, const struct no
     text_hex_to_u64(text_of(dialog->local_tag), &subscription->number);
     HASH_ADD(hh, notifier->subscriptions, number, sizeof(subscription->number), subscription);
     LIST_INSERT_HEAD(&subscription->watched->subscriptions, subscription, of_watched);
+    subscription_weigh(notifier, subscription);
     return subscription;
+}
+
+/* As if it were the only one of who watches, and of what is watched: most are. */
+void subscription_weigh(struct notifier *notifier, struct subscription *subscription)
+{
+    notifier->bytes -= subscription->bytes;
+    subscription->bytes = sizeof(*subscription) + sizeof(*subscription->watched) + sizeof(*subscription->subscriber) +
+                          sip_dialog_bytes(&subscription->dialog) + strlen(subscription->id) +
+                          strlen(subscription->watched->key) + strlen(subscription->subscriber->address);
+    notifier->bytes += subscription->bytes;
+}
+
+size_t notifier_bytes(const struct notifier *notifier)
+{
+    return notifier->bytes;
 }
 
 /* Out of every table; its memory goes with the next call, as its last NOTIFY may be in the hands of the caller. */
@@ -125,6 +141,7 @@ static void forget(struct notifier *notifier, struct subscription *subscription)
     due_remove(&notifier->due, &subscription->due);
     HASH_DEL(notifier->subscriptions, subscription);
     LIST_REMOVE(subscription, of_watched);
+    notifier->bytes -= subscription->bytes;
     notifier->ended = subscription;
 }
 

@@ -22,6 +22,7 @@ struct subscription {
     struct watched *watched;
     struct subscriber_count *subscriber;
     struct flow flow;
+    size_t bytes;        /* that it holds */
     int64_t expires_ms;  /* monotonic */
     int64_t earliest_ms; /* of the next NOTIFY */
     bool changed;        /* one is due */
@@ -63,6 +64,7 @@ struct notifier {
     struct watched *watched;            /* hash by key */
     struct subscriber_count *subscribers;
     struct due_heap due;
+    size_t bytes; /* of all subscriptions */
     TAILQ_HEAD(unwritten_list, subscription) to_write;
     STAILQ_HEAD(unsubscribed_list, unsubscribed) to_remove;
     struct subscription *ended; /* its last NOTIFY was given out: its texts are good until the next call */
@@ -75,6 +77,7 @@ struct watched *watched_find(const struct notifier *notifier, const struct event
 size_t subscriber_holds(const struct notifier *notifier, struct text address);
 struct subscription *subscription_add(struct notifier *notifier, const struct notifier_request *read,
                                       const struct notifier_watch *watch, const struct sip_dialog *dialog);
+void subscription_weigh(struct notifier *notifier, struct subscription *subscription); /* its dialog changed */
 void notifier_records_free(struct notifier *notifier);
 void subscription_write_later(struct notifier *notifier, struct subscription *subscription);
 void subscription_never_written(struct notifier *notifier, struct subscription *subscription); /* it ends */

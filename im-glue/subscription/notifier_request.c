@@ -124,7 +124,9 @@ static enum status begin(struct notifier *notifier, const struct sip_message *re
     struct sip_dialog dialog;
     if (subscriber_holds(notifier, watch->subscriber) >= notifier->settings.of_one_max)
         return refuse_with(refusal, 480, "Retry-After", RETRY_AFTER);
-    if (notifier_count(notifier) >= notifier->settings.subscriptions_max)
+    const struct notifier_settings *settings = &notifier->settings;
+    if (notifier_count(notifier) >= settings->subscriptions_max ||
+        (settings->bytes_max && notifier->bytes >= settings->bytes_max))
         return refuse_with(refusal, 503, "Retry-After", RETRY_AFTER);
     if (sip_dialog_answer(&dialog, request, response) != OK)
         return refuse_saying(refusal, 400, "Bad Contact Or Record-Route");
@@ -132,8 +134,9 @@ static enum status begin(struct notifier *notifier, const struct sip_message *re
     return OK;
 }
 
-static enum status renew(const struct sip_message *request, const struct notifier_request *read,
-                         const struct notifier_watch *watch, struct notifier_refusal *refusal)
+static enum status renew(struct notifier *notifier, const struct sip_message *request,
+                         const struct notifier_request *read, const struct notifier_watch *watch,
+                         struct notifier_refusal *refusal)
 {
     struct subscription *subscription = read->known;
     if (!text_equal(text_of(subscription->subscriber->address), watch->subscriber))
@@ -142,6 +145,7 @@ static enum status renew(const struct sip_message *request, const struct notifie
     if (status)
         return refuse_with(refusal, status, NULL, (struct text){0});
     subscription->flow = watch->flow;
+    subscription_weigh(notifier, subscription);
     return OK;
 }
 
@@ -152,7 +156,7 @@ enum status notifier_accept(struct notifier *notifier, const struct sip_message 
     struct subscription *subscription = read->known;
     char seconds[TEXT_DIGITS_MAX];
     *refusal_out = (struct notifier_refusal){0};
-    enum status status = subscription ? renew(request, read, watch, refusal_out)
+    enum status status = subscription ? renew(notifier, request, read, watch, refusal_out)
                                       : begin(notifier, request, read, watch, response, &subscription, refusal_out);
     if (status != OK)
         return status;

@@ -3,6 +3,7 @@
 
 #define RETRY_MS_MIN 30000   /* after the first failure; twice that after the next */
 #define RETRY_MS_MAX 1800000 /* a notifier that was down for long is found again within this time */
+#define DIALOG_BYTES 512     /* of its texts, which come and go */
 
 struct subscriber *subscriber_new(const struct subscriber_settings *settings)
 {
@@ -87,6 +88,7 @@ void watch_forget(struct subscriber *subscriber, struct watch *watch)
     leave_dialog(subscriber, watch);
     due_remove(&subscriber->due, &watch->due);
     HASH_DELETE(by_key, subscriber->keys, watch);
+    subscriber->bytes -= watch->bytes;
     subscriber->gone = watch;
 }
 
@@ -110,6 +112,18 @@ void watch_begin_later(struct subscriber *subscriber, struct watch *watch, uint6
     watch_begin_anew(subscriber, watch, now_ms + (delay_ms < RETRY_MS_MAX ? delay_ms : RETRY_MS_MAX));
 }
 
+static bool is_full(const struct subscriber *subscriber)
+{
+    const struct subscriber_settings *settings = &subscriber->settings;
+    return subscriber_count(subscriber) >= settings->subscriptions_max ||
+           (settings->bytes_max && subscriber->bytes >= settings->bytes_max);
+}
+
+size_t subscriber_bytes(const struct subscriber *subscriber)
+{
+    return subscriber->bytes;
+}
+
 bool subscriber_begin(struct subscriber *subscriber, const struct subscriber_order *order, int64_t now_ms)
 {
     struct watch *watch = watch_of(subscriber, order->package, order->resource);
@@ -123,7 +137,7 @@ bool subscriber_begin(struct subscriber *subscriber, const struct subscriber_ord
     if (watch) {
         watch_forget(subscriber, watch);
         watch_release_gone(subscriber);
-    } else if (subscriber_count(subscriber) >= subscriber->settings.subscriptions_max) {
+    } else if (is_full(subscriber)) {
         return false;
     }
     arena_init(&arena, "watch");
@@ -136,6 +150,8 @@ bool subscriber_begin(struct subscriber *subscriber, const struct subscriber_ord
     watch->expires_s = watch->asked_s = order->expires_s;
     watch->key = text_keep(key_of(order->package, order->resource, &arena));
     watch->notify_by_ms = INT64_MAX;
+    watch->bytes = sizeof(*watch) + DIALOG_BYTES + 2 * strlen(watch->key) + order->type.length + order->route.length;
+    subscriber->bytes += watch->bytes;
     HASH_ADD_KEYPTR(by_key, subscriber->keys, watch->key, strlen(watch->key), watch);
     due_set(&subscriber->due, &watch->due, now_ms);
     arena_clear(&arena);

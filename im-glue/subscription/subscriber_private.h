@@ -28,6 +28,7 @@ struct watch {
     int64_t expires_ms;   /* monotonic, of what the notifier granted */
     int64_t notify_by_ms; /* Timer N; INT64_MAX: none is waited for */
     unsigned failures;    /* since the last NOTIFY */
+    size_t bytes;         /* that it holds */
 };
 
 struct subscriber {
@@ -36,6 +37,7 @@ struct subscriber {
     struct watch *numbers; /* hash by number: those with a dialog */
     struct watch *keys;    /* hash by key: all */
     struct due_heap due;
+    size_t bytes;       /* of all */
     struct watch *gone; /* its texts are good until the next call */
 };
 

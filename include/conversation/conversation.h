@@ -48,6 +48,12 @@ struct deferral_settings {
         .count_max = 1000, .bytes_max = 50u << 20, .lifetime_ms_max = 7 * 86400000ll, .urgent_first = true             \
     }
 
+/* Of event subscriptions. Zeros: NOTIFIER_SUBSCRIPTIONS_MAX, NOTIFIER_OF_ONE_MAX, SUBSCRIBER_SUBSCRIPTIONS_MAX. */
+struct watcher_limits {
+    size_t all_max, of_one_max; /* subscriptions of others with us; of one who watches */
+    size_t watched_max;         /* of ours with cores */
+};
+
 /* Domains that are not ours. Lists are separated by commas: a name, "*.name" for all below it, "*" for all. */
 struct conversation_peering {
     struct text domains_out;      /* that our users may send to; empty: none */
@@ -66,6 +72,7 @@ struct conversation_peering {
 /* False: `bad_out` is the first part that is no route. */
 bool conversation_routes_valid(struct text routes, struct text *bad_out);
 bool conversation_peers_valid(struct text peers, struct text *bad_out);
+bool conversation_domains_valid(struct text domains, struct text *bad_out); /* of a list of domains, as above */
 
 /* Who may send to the address of a list (RFC 4826 §4), which says nothing about that itself. */
 enum list_senders { LIST_SENDERS_OWNER, LIST_SENDERS_MEMBERS, LIST_SENDERS_NOBODY };
@@ -94,6 +101,7 @@ struct conversation_settings {
     int64_t answer_ms;          /* contacts that are silent for longer are away; 0: CONVERSATION_ANSWER_MS */
     int64_t report_life_ms;     /* reports about a message are taken so long after it; 0: a day */
     struct registration_limits registrations;
+    struct watcher_limits watchers;
     size_t message_bytes_max; /* of a whole request as it goes on; 0: SIP_BODY_MAX alone bounds it */
     enum list_senders list_senders;
     size_t recipients_max; /* of such a message: at most GROUP_MEMBERS_MAX */
@@ -106,14 +114,14 @@ struct conversation_settings {
      * the conversation; NULL: none. */
     const struct trust_ranges *cores;
     /* Servers whose third-party REGISTER leads to a subscription to the registration of its user: hosts of their From,
-     * or domains above them, separated by commas; a star: all; empty: none. */
+     * in the form of lists of domains (above); empty: none. */
     struct text registrars_watched;
     struct text service_route; /* of 200 to REGISTER (RFC 3608): "<sip:host;lr>" and more after commas; empty: none */
     size_t datagram_bytes_max; /* larger requests go by TCP, by UDP if that fails (RFC 3261 §18.1.1); 0: 1300 */
     struct sip_agent_settings agent;
-    /* Each of: what requests in progress hold, what messages on their way hold. Requests beyond it get 503 with
-     * Retry-After, and so do those of a sender who holds more than a quarter of what is still free; stored messages
-     * wait on the disk. 0: CONVERSATION_BYTES_MAX. */
+    /* Each of: what requests in progress and subscriptions hold, what messages on their way hold. Requests beyond it
+     * get 503 with Retry-After, and so do those of a sender who holds more than a quarter of what is still free; stored
+     * messages wait on the disk. 0: CONVERSATION_BYTES_MAX. */
     size_t bytes_max;
     /* Of what was relayed or refused nobody waits for the record: it goes to the disk with others, so much later at
      * most when there are many, else at once. */
@@ -163,6 +171,7 @@ struct conversation_figures {
     size_t commits;    /* on their way to the disk */
     size_t transaction_bytes;
     size_t held_bytes;                       /* by requests, counted for bytes_max */
+    size_t watching_bytes;                   /* by subscriptions, as well */
     size_t domains;                          /* other ones, of which somebody is known */
     size_t searches;                         /* messages that wait for DNS */
     size_t dns_answers;                      /* remembered */

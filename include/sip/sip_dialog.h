@@ -28,6 +28,7 @@ void sip_dialog_ask(struct sip_dialog *dialog_out, const struct sip_message *req
 enum status sip_dialog_confirm(struct sip_dialog *dialog, const struct sip_message *request);
 
 void sip_dialog_clear(struct sip_dialog *dialog);
+size_t sip_dialog_bytes(const struct sip_dialog *dialog); /* of its texts */
 
 /* Is this request of the peer in this dialog? Before it was confirmed, the tag of the peer is not asked. */
 bool sip_dialog_holds(const struct sip_dialog *dialog, const struct sip_message *request);

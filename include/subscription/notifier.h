@@ -27,6 +27,7 @@ struct notifier_settings {
     const struct event_package *const *packages; /* outlive the notifier, as do their texts */
     size_t packages_count;
     size_t subscriptions_max, of_one_max; /* 0: as above */
+    size_t bytes_max;                     /* that all of them may hold; 0: their number alone bounds it */
 };
 
 struct notifier;
@@ -113,5 +114,6 @@ bool notifier_restore(struct notifier *notifier, struct text record, struct inst
 
 int64_t notifier_deadline(const struct notifier *notifier); /* INT64_MAX: none */
 size_t notifier_count(const struct notifier *notifier);     /* of subscriptions */
+size_t notifier_bytes(const struct notifier *notifier);     /* that they hold */
 
 #endif

@@ -16,6 +16,7 @@ struct subscriber_settings {
     struct text host;         /* of Call-IDs */
     int64_t t1_ms;            /* a notifier has 64 of it for its first NOTIFY (RFC 6665 §4.1.2.4) */
     size_t subscriptions_max; /* 0: as above */
+    size_t bytes_max;         /* that all of them may hold; 0: their number alone bounds it */
 };
 
 struct subscriber;
@@ -68,5 +69,6 @@ int subscriber_notified(struct subscriber *subscriber, const struct sip_message 
 
 int64_t subscriber_deadline(const struct subscriber *subscriber); /* INT64_MAX: none */
 size_t subscriber_count(const struct subscriber *subscriber);
+size_t subscriber_bytes(const struct subscriber *subscriber); /* that they hold */
 
 #endif

@@ -84,6 +84,7 @@ struct world {
     int block_status;
     unsigned warning_forbidden;
     struct registration_limits registrations;
+    struct watcher_limits watchers;
     int64_t answer_ms, report_life_ms;
     struct text metrics; /* as they were when the story began */
     bool held;           /* what comes in has no consequences yet */

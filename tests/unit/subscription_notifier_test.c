@@ -295,6 +295,32 @@ static void what_was_written_goes_on_after_a_restart(void **state)
     assert_false(notifier_restore(notifier, record, now, 70));
 }
 
+static void what_subscriptions_hold_is_counted_and_bounded(void **state)
+{
+    (void)state;
+    struct notice notice;
+    assert_int_equal(notifier_bytes(notifier), 0);
+    assert_int_equal(ask("Event: weather\r\n", "", 1), 200);
+    size_t one = notifier_bytes(notifier);
+    assert_true(one > sizeof("sip:sea@example.com"));
+    assert_int_equal(ask("Event: weather\r\nRecord-Route: <sip:a-long-name-of-a-proxy.example.com;lr>\r\n", "", 2),
+                     200);
+    assert_true(notifier_bytes(notifier) > 2 * one);
+    now_ms += 3601000;
+    while (notifier_next(notifier, now_ms, &notice))
+        sip_message_free(notice.message);
+    assert_int_equal(notifier_count(notifier), 0);
+    assert_int_equal(notifier_bytes(notifier), 0);
+
+    notifier_free(notifier);
+    notifier = notifier_new(
+        &(struct notifier_settings){.packages = both_packages, .packages_count = 2, .bytes_max = one + one / 2});
+    assert_int_equal(ask("Event: weather\r\n", "", 3), 200);
+    assert_int_equal(ask("Event: weather\r\n", "", 4), 200); /* there was still room */
+    assert_int_equal(ask("Event: weather\r\n", "", 5), 503);
+    assert_string_equal(refusal.header, "Retry-After");
+}
+
 static void random_moments_come_in_order(void **state)
 {
     (void)state;
@@ -341,6 +367,7 @@ int main(void)
         ROW(nobody_has_more_subscriptions_than_allowed),
         ROW(the_way_back_is_that_of_the_request),
         ROW(what_was_written_goes_on_after_a_restart),
+        ROW(what_subscriptions_hold_is_counted_and_bounded),
         ROW(random_moments_come_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,26 @@ static void who_is_not_wanted_any_more_is_told_when_there_is_a_dialog(void **sta
     assert_int_equal(subscriber_count(subscriber), 0);
 }
 
+static void what_is_watched_is_counted_and_bounded(void **state)
+{
+    (void)state;
+    size_t one = subscriber_bytes(subscriber);
+    struct subscriber_order other = order;
+    other.resource = TEXT("sip:lake@example.com");
+    assert_true(one > 0);
+    subscriber_free(subscriber);
+    subscriber = subscriber_new(&(struct subscriber_settings){
+        .from = TEXT("sip:im.example.com"), .host = TEXT("im.example.com"), .t1_ms = 500, .bytes_max = one});
+    assert_int_equal(subscriber_bytes(subscriber), 0);
+    assert_true(subscriber_begin(subscriber, &order, now_ms));
+    assert_int_equal(subscriber_bytes(subscriber), one);
+    assert_true(subscriber_begin(subscriber, &order, now_ms)); /* no other one */
+    assert_false(subscriber_begin(subscriber, &other, now_ms));
+    subscriber_end(subscriber, order.package, order.resource, now_ms);
+    assert_int_equal(subscriber_bytes(subscriber), 0);
+    assert_true(subscriber_begin(subscriber, &other, now_ms));
+}
+
 #define ROW(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
 
 int main(void)
@@ -282,6 +302,7 @@ int main(void)
         ROW(an_end_says_whether_to_come_again),
         ROW(another_way_is_another_dialog),
         ROW(no_more_is_watched_than_allowed),
+        ROW(what_is_watched_is_counted_and_bounded),
         ROW(who_is_not_wanted_any_more_is_told_when_there_is_a_dialog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,11 @@ def a_silent_dns_does_not_stop_the_others(dns, alice, carol):
 
 def what_is_wrong_is_said_at_the_start(system):
     for setting, line in (("peering.routes=example.net", "peering.routes: not DOMAIN=URI: example.net"),
+                          ("peering.domains-out=example.net, *example.org",
+                           "peering.domains-out: not a domain, *.domain or *: *example.org"),
+                          ("sip.registrars-watched=.example.org",
+                           "sip.registrars-watched: not a domain, *.domain or *: .example.org"),
+                          ("peering.routes=*.*.org=sip:192.0.2.1", "peering.routes: not DOMAIN=URI: *.*.org"),
                           ("peering.transports=sctp", "peering.transports: none of tls, tcp, udp"),
                           ("dns.servers=somewhere", "dns.servers: no list of addresses: somewhere")):
         done = harness.subprocess.run([os.path.join(system.build, "im-glue"), "--data", system.path("data"), "--schemas",
