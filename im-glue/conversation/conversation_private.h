@@ -413,7 +413,7 @@ struct incoming {
 bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out);
 enum message_content incoming_content(const struct incoming *incoming);
 struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
-bool incoming_is_nobody(struct text canonical); /* RFC 3323 §4.1.1.3 */
+bool incoming_is_nobody(struct text canonical);                               /* RFC 3323 §4.1.1.3 */
 bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
 struct group_sender incoming_asks_group(const struct incoming *incoming);     /* may he send this to a group? */
 void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
