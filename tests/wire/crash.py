@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""SIGKILL to both programs while 32 clients PUT and send: every acknowledged document and every accepted message is there
-afterwards."""
+"""SIGKILL to both programs while 36 clients PUT and send: every acknowledged document, every accepted message, and every entry of
+a history whose message was said to have arrived is there afterwards."""
 import random
 import threading
 
@@ -12,6 +12,10 @@ HTTP_CLIENTS = SIP_CLIENTS = 16
 ACKNOWLEDGED_MIN = 150  # of both kinds together, before the programs are killed
 RECIPIENTS = ["bob", "carol", "dave"]  # away until the end, at most 1,000 messages each
 MESSAGES_MAX = 800  # each, over all rounds
+LISTENER = "erin"  # is there all the time, and has a history
+LISTENED_CLIENTS = 4
+SETTINGS = ('<s xmlns="urn:oma:xml:im:service-settings"><hist-settings><hist-activation type="pager-large-mode" active="true"/>'
+            "</hist-settings></s>")
 
 
 class Load:
@@ -20,6 +24,7 @@ class Load:
     def __init__(self):
         self.documents = {}  # path -> body
         self.messages = {name: set() for name in RECIPIENTS}
+        self.arrived = set()  # subjects of what the listener was sent
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self.enough = threading.Event()
@@ -68,12 +73,57 @@ def send_messages(system, load, round_number, number):
         client.close()
 
 
+def send_what_arrives(system, load, round_number, number):
+    client = clients.Sip(system.ports["sip"], "alice")
+    uri = f"sip:{LISTENER}@example.com"
+    try:
+        for serial in range(100000):
+            subject = f"arrived-{round_number}-{number}-{serial}-"
+            with load.lock:
+                full = len(load.arrived) >= MESSAGES_MAX
+            if load.stopping.is_set() or full:
+                return
+            if client.request("MESSAGE", uri, uri, f"Content-Type: text/plain\r\nSubject: {subject}\r\n", "hello", 2) == 200:
+                with load.lock:
+                    load.arrived.add(subject)
+    finally:
+        client.close()
+
+
+def answer(phone, done):
+    phone.socket.settimeout(0.2)
+    while not done.is_set():
+        try:
+            phone.take()
+        except (TimeoutError, ConnectionError):
+            pass
+
+
+def begin_listening(system, done):
+    phone = clients.Sip(system.ports["sip"], LISTENER)
+    uri = f"sip:{LISTENER}@example.com"
+    status = phone.request("PUBLISH", uri, uri, "Event: im-service-settings\r\nExpires: 3600\r\nContent-Type: "
+                           "application/vnd.oma.im.service-settings+xml\r\n", SETTINGS)
+    assert status == 200 and phone.register() == 200, phone.answered
+    thread = threading.Thread(target=answer, args=(phone, done))
+    thread.start()
+    return thread
+
+
+def check_history(system, load):
+    url = f"/xcap-root/org.openmobilealliance.conv-history/users/sip:{LISTENER}@example.com/conv-history"
+    status, text, _ = clients.Http(system.ports["http"], LISTENER).request("GET", url)
+    lost = [subject for subject in load.arrived if subject not in text.decode()]
+    assert status == 200 and load.arrived and not lost, f"{len(lost)} of {len(load.arrived)} not in the history, such as {lost[:3]}"
+
+
 def one_round(system, load, round_number, generator):
     load.stopping.clear()
     load.enough.clear()
     load.count = 0
     threads = [threading.Thread(target=work, args=(system, load, round_number, number))
-               for work, total in ((put_documents, HTTP_CLIENTS), (send_messages, SIP_CLIENTS))
+               for work, total in ((put_documents, HTTP_CLIENTS), (send_messages, SIP_CLIENTS),
+                                   (send_what_arrives, LISTENED_CLIENTS))
                for number in range(total)]
     for thread in threads:
         thread.start()
@@ -89,8 +139,15 @@ def one_round(system, load, round_number, generator):
 def crash(system):
     generator = random.Random(1)
     load = Load()
-    for round_number in range(ROUNDS):
-        one_round(system, load, round_number, generator)
+    done = threading.Event()
+    listening = begin_listening(system, done)
+    try:
+        for round_number in range(ROUNDS):
+            one_round(system, load, round_number, generator)
+    finally:
+        done.set()
+        listening.join(60)
+    check_history(system, load)
     reader = clients.Http(system.ports["http"], "alice")
     for path, body in load.documents.items():
         status, text, _ = reader.request("GET", path)
@@ -103,8 +160,8 @@ def crash(system):
         assert not lost, f"{len(lost)} of {len(load.messages[name])} messages for {name} lost, such as {lost.pop()}"
         client.close()
     system.ctl("check", "--data", system.path("data"))
-    print(f"{len(load.documents)} documents and {sum(map(len, load.messages.values()))} messages survived "
-          f"{ROUNDS} kills")
+    print(f"{len(load.documents)} documents, {sum(map(len, load.messages.values()))} messages and {len(load.arrived)} entries "
+          f"survived {ROUNDS} kills")
 
 
-harness.main(crash)
+harness.main(crash, users=("alice", *RECIPIENTS, LISTENER))
