@@ -115,6 +115,7 @@ static void wake(void *context)
 static void on_stop(void *context)
 {
     struct program *program = context;
+    conversation_stop(program->conversation, clock_now());
     log_info("stopping pending=%zu", conversation_pending(program->conversation));
     program->stopping = true;
     if (program->management)

@@ -15,13 +15,16 @@ struct copy {
 
 struct acceptance {
     struct copy *copies;
+    struct handout **handouts; /* the last takes what is handed out now */
     struct delivery **passing; /* never kept; each sends or frees itself */
-    size_t count, passing_count;
+    size_t count, handouts_count, passing_count;
+    size_t handed_out_max; /* recipients who may still be among those */
     enum message_content message;
-    bool alone;          /* one recipient at most, who shares its bytes with nobody */
-    struct text content; /* of all copies; empty before the first */
-    struct text bytes;   /* of them; the request's */
-    struct text *failed; /* who does not get it: some are told as failures */
+    bool alone;            /* one recipient at most, who shares its bytes with nobody */
+    struct text content;   /* of all copies; empty before the first */
+    size_t content_commit; /* its place in the work */
+    struct text bytes;     /* of them; the request's */
+    struct text *failed;   /* who does not get it: some are told as failures */
     size_t failed_count;
     bool kept; /* for somebody who is away */
     struct own_report *reports;
@@ -35,12 +38,15 @@ static void acceptance_done(struct conversation *conversation, struct work *work
 struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 {
     size_t each = incoming->recipients ? 3 : 2; /* entries of a list may have bytes of their own */
-    size_t reports = recipients / OWN_REPORT_PARTS + 1;
-    struct work *work = work_new(
-        incoming->request->conversation,
-        recipients * each + DEFERRAL_COMMITS + reports * OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS, acceptance_done);
+    size_t reports = recipients / OWN_REPORT_PARTS + 1, handouts = recipients / HANDOUT_COPIES_MAX + 1;
+    struct work *work = work_new(incoming->request->conversation,
+                                 recipients * each + DEFERRAL_COMMITS + handouts * HANDOUT_COMMITS +
+                                     reports * OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS,
+                                 acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
     acceptance->copies = arena_array(&work->arena, struct copy, recipients);
+    acceptance->handed_out_max = recipients;
+    acceptance->handouts = arena_array(&work->arena, struct handout *, handouts);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);
     acceptance->reports = arena_array(&work->arena, struct own_report, reports);
     acceptance->failed = arena_array(&work->arena, struct text, recipients);
@@ -68,9 +74,37 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     deferred.once = !may_store;
     deferred.plain_trace = fate.group.length == 0 && !served->domain;
     struct text *content = acceptance->alone || incoming->is_own ? NULL : &acceptance->content;
+    if (acceptance->content.length == 0)
+        acceptance->content_commit = work->count;
     size_t commit = deferral_add(work, served, &deferred, incoming->message, content);
     acceptance->copies[acceptance->count++] = (struct copy){served, commit, incoming->is_own, deferred, fate};
     work_add_fate(work, &fate);
+}
+
+void acceptance_hand_out(struct work *work, const struct incoming *incoming, struct served *served, struct text group,
+                         bool may_store)
+{
+    struct acceptance *acceptance = work->details;
+    size_t count = acceptance->handouts_count, left = acceptance->handed_out_max;
+    if (count == 0 || acceptance->handouts[count - 1]->count == HANDOUT_COPIES_MAX)
+        acceptance->handouts[acceptance->handouts_count++] =
+            handout_new(incoming, group, left < HANDOUT_COPIES_MAX ? left : HANDOUT_COPIES_MAX);
+    acceptance->handed_out_max--;
+    handout_add(acceptance->handouts[acceptance->handouts_count - 1], served, group, !may_store);
+}
+
+/* Their bytes before them, unless they are in the work for others. */
+static void add_handouts(struct work *work, const struct incoming *incoming)
+{
+    struct acceptance *acceptance = work->details;
+    if (acceptance->handouts_count && acceptance->content.length == 0) {
+        acceptance->content = deferred_content_name(deferral_order(work->conversation), &work->arena);
+        acceptance->content_commit = work->count;
+        work->commits[work->count++] = deferred_content_commit(acceptance->content, incoming->message, &work->arena);
+    }
+    for (size_t i = 0; i < acceptance->handouts_count; i++)
+        handout_add_commits(work, acceptance->handouts[i], acceptance->content,
+                            &work->commits[acceptance->content_commit]);
 }
 
 void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate)
@@ -119,6 +153,7 @@ static void add_reports(struct work *work, const struct incoming *incoming, stru
 void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group)
 {
     struct acceptance *acceptance = work->details;
+    add_handouts(work, incoming);
     acceptance->reporting = work->count;
     add_reports(work, incoming, group);
     acceptance->recording = work->count;
@@ -136,9 +171,10 @@ static bool may_be_there(const struct commit *commit)
 static void undo(struct conversation *conversation, const struct work *failed)
 {
     const struct acceptance *acceptance = failed->details;
-    struct work *work = work_new(
-        conversation, acceptance->count * 3 + RECORDING_COMMITS + acceptance->recording - acceptance->reporting,
-        work_ignore);
+    struct work *work = work_new(conversation,
+                                 acceptance->count * 3 + acceptance->handouts_count * HANDOUT_END_COMMITS +
+                                     RECORDING_COMMITS + acceptance->recording - acceptance->reporting,
+                                 work_ignore);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
         const struct commit *commit = &failed->commits[copy->commit];
@@ -147,6 +183,8 @@ static void undo(struct conversation *conversation, const struct work *failed)
         if (may_be_there(commit + 1))
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
     }
+    for (size_t i = 0; i < acceptance->handouts_count; i++)
+        handout_take_back(work, acceptance->handouts[i]);
     for (size_t i = 0; i < acceptance->reports_count; i++)
         own_report_take_back(work, failed, &acceptance->reports[i]);
     for (size_t i = acceptance->recording; i < failed->count; i++) {
@@ -195,7 +233,12 @@ static void acceptance_done(struct conversation *conversation, struct work *work
         else
             queue_flush_fresh(conversation, copy->served, &fresh);
     }
-    sip_message_free(read);
+    for (size_t i = 1; i < acceptance->handouts_count; i++)
+        handout_begin(acceptance->handouts[i - 1], work, bytes, sip_message_clone(read));
+    if (acceptance->handouts_count)
+        handout_begin(acceptance->handouts[acceptance->handouts_count - 1], work, bytes, read);
+    else
+        sip_message_free(read);
     for (size_t i = 0; i < acceptance->passing_count; i++)
         delivery_send(acceptance->passing[i]);
     for (size_t i = 0; i < acceptance->reports_count; i++)

@@ -66,6 +66,8 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     TAILQ_INIT(&conversation->waiting);
     TAILQ_INIT(&conversation->summaries);
     TAILQ_INIT(&conversation->domains_ready);
+    TAILQ_INIT(&conversation->handouts_due);
+    TAILQ_INIT(&conversation->handouts_all);
     TAILQ_INIT(&conversation->queries);
     TAILQ_INIT(&conversation->queries_answered);
     TAILQ_INIT(&conversation->collections_due);
@@ -76,6 +78,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     pthread_mutex_init(&conversation->lock, NULL);
     device_load_key(conversation);
     publication_load(conversation);
+    handout_load(conversation);
     served_load(conversation);
     domain_load(conversation);
     outbound_run(conversation);
@@ -104,6 +107,7 @@ void conversation_free(struct conversation *conversation)
     drop_completed(conversation);
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
+    handout_free_all(conversation);
     query_free_all(conversation);
     events_close(conversation);
     reports_free_all(conversation);
@@ -153,6 +157,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
         take_events(conversation);
     sender_count_turned_away(conversation);
     delivery_run_deadlines(conversation);
+    handout_run_deadlines(conversation);
     queue_run_deadlines(conversation);
     queue_run_waiting(conversation);
     reports_run_deadlines(conversation);
@@ -169,6 +174,8 @@ void conversation_tick(struct conversation *conversation, struct instant now)
         sender_sweep(conversation);
         recording_sweep(conversation);
         expiry_sweep(conversation);
+        if (conversation->handouts_left)
+            handout_load(conversation);
         conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
     }
     work_run_completed(conversation);
@@ -183,6 +190,7 @@ int64_t conversation_deadline(const struct conversation *conversation)
     const int64_t others[] = {sip_agent_deadline(conversation->agent),
                               work_deadline(conversation),
                               delivery_deadline(conversation),
+                              handout_deadline(conversation),
                               queue_deadline(conversation),
                               reports_deadline(conversation),
                               query_deadline(conversation),
@@ -212,6 +220,13 @@ void conversation_answered(struct conversation *conversation, uint64_t number, c
     conversation->now = now;
     locator_answer(conversation->locator, number, answer, now.monotonic_ms);
     outbound_run(conversation);
+}
+
+void conversation_stop(struct conversation *conversation, struct instant now)
+{
+    conversation->now = now;
+    handout_settle_all(conversation);
+    work_submit_records(conversation);
 }
 
 size_t conversation_pending(const struct conversation *conversation)

@@ -47,6 +47,10 @@ struct served {
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
+    TAILQ_HEAD(handout_copies, handout_copy) copies; /* handed out to him, in the order of their arrival */
+    unsigned copies_count;
+    bool behind;       /* something came while that was so, and is kept behind it */
+    bool handout_kept; /* some of these copies was not taken */
     unsigned arriving; /* copies on their way to the disk */
     size_t arriving_bytes;
     unsigned leaving; /* those that give way to them, likewise; up to which of them */
@@ -138,6 +142,7 @@ struct work {
     struct served *served;
     struct delivery *delivery;
     struct served *recorded[2]; /* in whose histories it writes: sender and recipient */
+    struct handout *handouts;   /* that end in it */
     void *details;              /* of `then`, in the arena */
     struct work *next;
 };
@@ -154,6 +159,7 @@ struct delivery {
     struct text call_id, from; /* of a copy out of a group, the same for all contacts; made at the first */
     size_t held;               /* bytes counted for it */
     struct deferred deferred;  /* its record; without a reference while it is only relayed */
+    struct handout_copy *copy; /* that it hands out; NULL: none */
     struct text route;         /* back to a core that has sent it here; empty: to the contacts */
     bool onward;               /* …for its sender: the core sends it again for its recipient */
     bool again;                /* …for its recipient, and was here for its sender */
@@ -219,8 +225,11 @@ struct conversation {
     struct connection *connections;                   /* hash by number */
     struct served_list retries[CONVERSATION_RETRIES]; /* each in the order of retry_at_ms, as its delay is one */
     struct delivery_list deliveries;
-    struct delivery *sent;                 /* hash by sent_as: what comes back to us is known */
-    struct delivery_list relays;           /* in the order of answer_by_ms, as the delay is the same for all */
+    struct delivery *sent;                          /* hash by sent_as: what comes back to us is known */
+    struct delivery_list relays;                    /* in the order of answer_by_ms, as the delay is the same for all */
+    TAILQ_HEAD(handout_list, handout) handouts_due; /* in the order of settle_at_ms, as the delay is one */
+    struct handout_list handouts_all;
+    bool handouts_left;                    /* fan-out records that could not be taken up so far */
     TAILQ_HEAD(query_list, query) queries; /* in the order of answer_by_ms, as the delay is one */
     struct query_list queries_answered;    /* with contacts that have not answered */
     struct event_table *events;
@@ -292,6 +301,7 @@ void work_submit(struct work *work);
 void work_note_fate(struct conversation *conversation, const struct fate *fate);
 void work_note_report(struct conversation *conversation, const struct fate *about, struct text kind,
                       struct text status);
+void work_note_handout(struct handout *handout); /* its end, likewise */
 void work_submit_records(struct conversation *conversation);
 int64_t work_deadline(const struct conversation *conversation);
 void work_run_completed(struct conversation *conversation);
@@ -474,38 +484,6 @@ struct sip_message *message_of_server(const struct conversation *conversation, s
 struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
                                  struct arena *arena);
 
-/* fan_out.c: one message for many */
-struct fan_out {
-    struct incoming *incoming;
-    struct text address; /* of the group or of the exploder */
-    struct work *work;
-    struct planned *planned;
-};
-
-/* False: too much for memory; answered and freed. */
-bool fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, struct text address, size_t recipients);
-/* `headers`: those in the URI of the recipient, as written; may be empty. */
-void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text headers);
-void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipient, enum fate_step_kind kind,
-                  struct text detail);
-void fan_out_end(struct fan_out *fan_out); /* the sender hears of it when all is on disk */
-
-/* entry.c: header fields in the URI of an entry of a list. False: there is nothing to be said to this recipient alone;
- * else the message as he gets it, in the arena of the request. */
-bool entry_adapt(const struct incoming *incoming, struct text headers, struct incoming *own_out);
-
-/* acceptance.c: copies and records that must be on disk before the sender hears 202 */
-struct work *acceptance_new(struct incoming *incoming, size_t recipients);
-void acceptance_add_copy(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate,
-                         bool may_store);
-/* A copy that is worth nothing later: never kept, and on its way when the sender has his answer. */
-void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served,
-                            struct fate fate);
-void acceptance_add_record(struct work *work, struct fate fate, enum fate_step_kind kind, struct text detail);
-void acceptance_note_failed(struct work *work,
-                            struct text recipient); /* he does not get it; his sender may want to know */
-void acceptance_submit(struct work *work, const struct incoming *incoming, struct text group); /* empty: to one user */
-
 /* relay.c: the sender waits for what the contacts say */
 void relay_begin(struct incoming *incoming, struct served *served, bool may_store);
 /* The same for a copy that nobody waits for and nobody keeps; delivery_send sends it. */
@@ -565,6 +543,7 @@ void deferral_remove(struct work *work, const struct deferred *deferred); /* wha
 void deferral_arrived(struct served *served, size_t bytes); /* what was added is on the disk, or will never be */
 uint64_t deferral_order(struct conversation *conversation);
 bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes);
+void deferral_cut_lifetime(const struct served *served, struct deferred *deferred); /* to what his account says */
 struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena);
 /* So many wait for him; false: others, or not readable. */
 bool deferral_holds(struct conversation *conversation, const struct served *served, uint64_t count);
@@ -650,6 +629,10 @@ struct fresh {
     const struct sip_message *read; /* the message */
 };
 void queue_flush_fresh(struct conversation *conversation, struct served *served, const struct fresh *fresh);
+void queue_handed_out(struct conversation *conversation,
+                      struct served *served); /* nothing is any more, as handout.c does it */
+void queue_pass_over(struct served *served, struct text reference);
+void queue_count_attempt(int status, bool keep);
 void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
 void queue_delivery_finished(struct delivery *delivery, int status);
 void queue_run_waiting(struct conversation *conversation); /* those for whom there is room now */
@@ -659,6 +642,7 @@ int64_t queue_deadline(const struct conversation *conversation);
 bool queue_is_away(int status);       /* does a contact that says so, or nothing, count as gone? */
 bool queue_may_try_again(int status); /* would the same message find the user later? */
 
+#include "handout_private.h"
 #include "kept_private.h"
 
 #endif

@@ -66,6 +66,12 @@ uint64_t deferral_order(struct conversation *conversation)
     return conversation->last_order;
 }
 
+void deferral_cut_lifetime(const struct served *served, struct deferred *deferred)
+{
+    if (served->keep_ms_max && deferred->expires_ms - deferred->received_ms > served->keep_ms_max)
+        deferred->expires_ms = deferred->received_ms + served->keep_ms_max;
+}
+
 size_t deferral_add(struct work *work, struct served *served, struct deferred *deferred, struct text message,
                     struct text *content)
 {
@@ -83,8 +89,7 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     enum deferred_priority place = conversation->settings.deferral.urgent_first ? deferred->priority : DEFERRED_NORMAL;
     deferred->content = *content;
     deferred->reference = deferred_reference(order, place, &work->arena);
-    if (served->keep_ms_max && deferred->expires_ms - deferred->received_ms > served->keep_ms_max)
-        deferred->expires_ms = deferred->received_ms + served->keep_ms_max;
+    deferral_cut_lifetime(served, deferred);
     deferred->away = !deferred->again && (deferred->away || !served_reachable(conversation, served));
     served->arriving++;
     served->arriving_bytes += deferred->size;
@@ -119,23 +124,32 @@ static uint64_t less(uint64_t there, uint64_t leaving)
     return there > leaving ? there - leaving : 0;
 }
 
+bool deferral_excess_of(const struct conversation *conversation, const struct served *served,
+                        const struct deferred_figures *his, const struct deferred_figures *all, size_t bytes,
+                        struct deferral_excess *excess_out)
+{
+    const struct deferral_settings *settings = &conversation->settings.deferral;
+    uint64_t count = less(his->count + served->arriving, served->leaving) + served->copies_count + 1;
+    uint64_t own = above(less(his->bytes + served->arriving_bytes, served->leaving_bytes) + bytes, settings->bytes_max);
+    uint64_t others = above(less(all->bytes, served->leaving_bytes) + bytes, settings->all_bytes_max);
+    *excess_out = (struct deferral_excess){
+        .count = above(count, settings->count_max),
+        .bytes = own > others ? own : others,
+        .ever = above(bytes, settings->bytes_max) || above(bytes, settings->all_bytes_max),
+    };
+    return excess_out->count || excess_out->bytes;
+}
+
 /* What cannot be counted is not refused: the write that follows tells. */
 bool deferral_exceeds(struct conversation *conversation, const struct served *served, size_t bytes,
                       struct deferral_excess *excess_out)
 {
-    const struct deferral_settings *settings = &conversation->settings.deferral;
     struct deferred_figures his, all;
     *excess_out = (struct deferral_excess){0};
     if (deferred_figures(conversation->documents, text_of(served->address), &his) != OK ||
         deferred_figures(conversation->documents, TEXT(""), &all) != OK)
         return false;
-    uint64_t count = less(his.count + served->arriving, served->leaving) + 1;
-    uint64_t own = above(less(his.bytes + served->arriving_bytes, served->leaving_bytes) + bytes, settings->bytes_max);
-    uint64_t others = above(less(all.bytes, served->leaving_bytes) + bytes, settings->all_bytes_max);
-    excess_out->count = above(count, settings->count_max);
-    excess_out->bytes = own > others ? own : others;
-    excess_out->ever = above(bytes, settings->bytes_max) || above(bytes, settings->all_bytes_max);
-    return excess_out->count || excess_out->bytes;
+    return deferral_excess_of(conversation, served, &his, &all, bytes, excess_out);
 }
 
 bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes)

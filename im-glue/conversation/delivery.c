@@ -198,6 +198,12 @@ static void note(struct delivery *delivery, enum fate_step_kind kind, struct tex
     delivery->fate = fate_with(&delivery->fate, kind, delivery->conversation->now.wall_ms, detail, arena);
 }
 
+/* Its sender has been told so. */
+static bool is_kept(const struct delivery *delivery)
+{
+    return delivery->copy || delivery->deferred.reference.length;
+}
+
 /* RFC 3261 §16.7 step 6 for the little that matters here: a 6xx speaks for the user, whatever other contacts say. What
  * would be refused again beats what may pass: to its sender, because all contacts must be busy or away for a message
  * to be kept; but a kept one stays while some contact may still take it. */
@@ -206,9 +212,9 @@ static int rank(const struct delivery *delivery, int status)
     if (status >= 600)
         return 4;
     if (!queue_may_try_again(status))
-        return delivery->deferred.reference.length ? 1 : 3;
+        return is_kept(delivery) ? 1 : 3;
     bool silent = status == 408 || status >= 500;
-    return (silent ? 1 : 2) + (delivery->deferred.reference.length ? 1 : 0);
+    return (silent ? 1 : 2) + is_kept(delivery);
 }
 
 /* For people: the contact; or the address at another domain, and who is asked there. */
@@ -329,7 +335,9 @@ static void finish(struct delivery *delivery, int status)
 {
     delivery->finished = true;
     stop_expecting(delivery);
-    if (delivery->deferred.reference.length)
+    if (delivery->copy)
+        handout_delivery_finished(delivery, status);
+    else if (delivery->deferred.reference.length)
         queue_delivery_finished(delivery, status);
     else
         relay_finished(delivery, status);

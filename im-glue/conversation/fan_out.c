@@ -49,6 +49,17 @@ struct plan {
     bool may_store;
 };
 
+/* What cannot be counted counts as nothing: the write that follows tells. */
+static void read_figures(struct fan_out *fan_out, struct text address, struct deferred_figures *his_out)
+{
+    const struct documents *documents = fan_out->work->conversation->documents;
+    if (!fan_out->all_known && deferred_figures(documents, TEXT(""), &fan_out->all) != OK)
+        fan_out->all = (struct deferred_figures){0};
+    fan_out->all_known = true;
+    if (deferred_figures(documents, address, his_out) != OK)
+        *his_out = (struct deferred_figures){0};
+}
+
 static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct served *served)
 {
     const struct incoming *incoming = fan_out->incoming;
@@ -63,8 +74,14 @@ static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct s
         return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 away, and nothing may be kept"));
     if (!incoming->deferrable)
         return acceptance_add_passing(fan_out->work, incoming, served, incoming_fate(incoming, address, group));
-    if (!deferral_make_room(conversation, served, incoming->message.length))
+    struct deferred_figures his = {0};
+    struct deferral_excess excess;
+    read_figures(fan_out, address, &his);
+    if (deferral_excess_of(conversation, served, &his, &fan_out->all, incoming->message.length, &excess) &&
+        !deferral_make_room(conversation, served, incoming->message.length))
         return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 too many messages are waiting"));
+    if (handout_may_take(conversation, incoming, served, &his))
+        return acceptance_hand_out(fan_out->work, incoming, served, group, may_store);
     acceptance_add_copy(fan_out->work, incoming, served, incoming_fate(incoming, address, group), may_store);
 }
 

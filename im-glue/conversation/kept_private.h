@@ -17,6 +17,10 @@ struct deferral_excess {
 };
 bool deferral_exceeds(struct conversation *conversation, const struct served *served, size_t bytes,
                       struct deferral_excess *excess_out);
+/* The same where it is known how much waits for him, and for all. */
+bool deferral_excess_of(const struct conversation *conversation, const struct served *served,
+                        const struct deferred_figures *his, const struct deferred_figures *all, size_t bytes,
+                        struct deferral_excess *excess_out);
 /* displaced.c: the same as deferral_has_room, where the oldest give way if the house wants so. */
 bool deferral_make_room(struct conversation *conversation, struct served *served, size_t bytes);
 

@@ -18,7 +18,7 @@ static void send_stored(struct conversation *conversation, struct served *served
 static void plan_retry(struct conversation *conversation, struct served *served);
 static void carry_on(struct conversation *conversation, struct work *work);
 
-static void pass_over(struct served *served, struct text name)
+void queue_pass_over(struct served *served, struct text name)
 {
     free(served->flush_after);
     served->flush_after = NULL;
@@ -58,7 +58,8 @@ void queue_flush(struct conversation *conversation, struct served *served)
     struct deferred deferred;
     struct arena arena;
     bool may_go = served_reachable(conversation, served) || (served->fetching && served_is_here(conversation, served));
-    if (served->flushing || served->kept_relays)
+    served->behind = !TAILQ_EMPTY(&served->copies);
+    if (served->flushing || served->kept_relays || served->behind)
         return;
     if (!may_go)
         return domain_wait(conversation, served);
@@ -72,7 +73,7 @@ void queue_flush(struct conversation *conversation, struct served *served)
         send_stored(conversation, served, &deferred);
     } else if (status != NOT_FOUND ||
                served->flush_after) { /* those that were passed over, or a store that does not answer */
-        pass_over(served, (struct text){0});
+        queue_pass_over(served, (struct text){0});
         plan_retry(conversation, served);
     } else {
         served->fetching = served->fetching_all = false;
@@ -83,9 +84,10 @@ void queue_flush(struct conversation *conversation, struct served *served)
 void queue_flush_fresh(struct conversation *conversation, struct served *served, const struct fresh *fresh)
 {
     const struct deferred *deferred = &fresh->deferred;
-    bool is_next = !served->flushing && !served->kept_relays && !served->flush_after && !served->domain &&
-                   !deferred->away && deferred->expires_ms > conversation->now.wall_ms && has_room(conversation) &&
-                   served_reachable(conversation, served) && deferral_holds(conversation, served, 1);
+    bool is_next = !served->flushing && !served->kept_relays && TAILQ_EMPTY(&served->copies) && !served->flush_after &&
+                   !served->domain && !deferred->away && deferred->expires_ms > conversation->now.wall_ms &&
+                   has_room(conversation) && served_reachable(conversation, served) &&
+                   deferral_holds(conversation, served, 1);
     if (!is_next)
         return queue_flush(conversation, served);
     queue_forget_retry(conversation, served);
@@ -96,11 +98,24 @@ void queue_flush_fresh(struct conversation *conversation, struct served *served,
     delivery_send_read(delivery, fresh->read);
 }
 
+/* The same order as for failures, if somebody did not take his. */
+void queue_handed_out(struct conversation *conversation, struct served *served)
+{
+    bool kept = served->handout_kept;
+    served->handout_kept = false;
+    if (!kept)
+        served->retries = 0;
+    if (kept && !served->flushing && !served->flush_after && !served->flush_again)
+        plan_retry(conversation, served);
+    else if (kept || served->behind)
+        queue_flush(conversation, served);
+}
+
 void queue_registered(struct conversation *conversation, struct served *served)
 {
     served->retries = 0;
     served->flush_again = true;
-    pass_over(served, (struct text){0});
+    queue_pass_over(served, (struct text){0});
     queue_flush(conversation, served);
 }
 
@@ -153,7 +168,7 @@ static enum status read_wanted(struct conversation *conversation, struct served 
                 return OK;
         }
         if (page.count)
-            pass_over(served, page.items[page.count - 1].reference);
+            queue_pass_over(served, page.items[page.count - 1].reference);
     }
     return NOT_FOUND;
 }
@@ -184,7 +199,7 @@ struct fate queue_fate(struct conversation *conversation, const struct deferred 
     struct fate kept, fate = new_fate(deferred, arena);
     if (deferred->plain_trace)
         return plain_fate(deferred, arena);
-    if (fate_get(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
+    if (fate_get_own(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
         text_equal(kept.sender, fate.sender)) {
         fate.steps = kept.steps;
         fate.steps_count = kept.steps_count;
@@ -297,8 +312,9 @@ static enum attempt attempt_of(int status, bool keep)
     return keep ? ATTEMPT_KEPT : ATTEMPT_DROPPED;
 }
 
-static void count_attempt(enum attempt attempt)
+void queue_count_attempt(int status, bool keep)
 {
+    enum attempt attempt = attempt_of(status, keep);
     static const char *const labels[] = {"outcome=\"delivered\"", "outcome=\"kept\"", "outcome=\"dropped\""};
     static struct metric *counters[ATTEMPTS]; /* of the one thread of this module */
     if (!counters[attempt])
@@ -392,7 +408,7 @@ void queue_delivery_finished(struct delivery *delivery, int status)
     work->commits[work->count - 1].only_with = &work->commits[0]; /* whoever ended it otherwise has said so */
     if (status < 300 && !keep)
         recording_add_received(work, delivery);
-    count_attempt(attempt_of(status, keep));
+    queue_count_attempt(status, keep);
     work_submit(work);
 }
 
@@ -444,7 +460,7 @@ static void carry_on(struct conversation *conversation, struct work *work)
         return queue_flush(conversation, served);
     }
     if (carry->passed_over.length)
-        pass_over(served, carry->passed_over);
+        queue_pass_over(served, carry->passed_over);
     if (carry->passed_over.length || served->flush_again)
         return queue_flush(conversation, served);
     plan_retry(conversation, served);

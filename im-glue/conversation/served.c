@@ -16,6 +16,7 @@ struct served *served_get(struct conversation *conversation, struct text address
         return served;
     served = memory_new(sizeof(*served));
     served->address = text_keep(address);
+    TAILQ_INIT(&served->copies);
     HASH_ADD_KEYPTR(hh, conversation->served, served->address, address.length, served);
     return served;
 }
@@ -191,7 +192,7 @@ void served_sweep(struct conversation *conversation)
 
 bool served_is_behind(struct conversation *conversation, struct served *served)
 {
-    if (served->flushing || served->kept_relays || served->arriving)
+    if (served->flushing || served->kept_relays || served->arriving || served->copies_count)
         return true;
     /* Who fetches what was kept gets what comes now all the same. */
     return publication_settings(conversation, served).push && !deferral_is_empty(conversation, served);

@@ -1,7 +1,8 @@
 /* Commits on their way to the disk: submitted here, answered on the committer's thread, carried on by the tick. */
 #include "conversation_private.h"
 
-#define RECORDS_MAX 2048 /* in one commit: some 2 MB until it is on the disk */
+#define RECORDS_MAX 2048  /* in one commit: some 2 MB until it is on the disk, of traces of groups some more */
+#define LARGE_TRACE 65536 /* bytes of a trace that takes along what waits, so that not hundreds of them do */
 
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then)
 {
@@ -63,16 +64,25 @@ int64_t work_deadline(const struct conversation *conversation)
     return conversation->records ? conversation->records_at_ms + conversation->settings.records_ms : INT64_MAX;
 }
 
+static void records_done(struct conversation *conversation, struct work *work)
+{
+    (void)conversation;
+    for (struct handout *handout = work->handouts, *next; handout; handout = next) {
+        next = handout->next;
+        handout_ended(handout, work);
+    }
+}
+
 static struct work *records_of(struct conversation *conversation)
 {
     if (!conversation->records)
-        conversation->records = work_new(conversation, RECORDS_MAX, work_ignore);
+        conversation->records = work_new(conversation, RECORDS_MAX + HANDOUT_END_COMMITS, records_done);
     return conversation->records;
 }
 
 static void submit_due_records(struct conversation *conversation)
 {
-    if (conversation->records->count == RECORDS_MAX || work_deadline(conversation) <= conversation->now.monotonic_ms)
+    if (conversation->records->count >= RECORDS_MAX || work_deadline(conversation) <= conversation->now.monotonic_ms)
         work_submit_records(conversation);
 }
 
@@ -88,6 +98,18 @@ void work_note_report(struct conversation *conversation, const struct fate *abou
     records->commits[records->count++] =
         fate_report_commit(about, kind, status, conversation->now.wall_ms, &records->arena);
     submit_due_records(conversation);
+}
+
+void work_note_handout(struct handout *handout)
+{
+    struct conversation *conversation = handout->conversation;
+    struct work *records = records_of(conversation);
+    handout_add_end(records, handout, NULL);
+    handout->next = records->handouts;
+    records->handouts = handout;
+    submit_due_records(conversation);
+    if (handout->trace.entries.length >= LARGE_TRACE)
+        work_submit_records(conversation);
 }
 
 void work_drop(struct work *work)

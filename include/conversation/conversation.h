@@ -184,6 +184,9 @@ struct conversation_figures {
 
 void conversation_figures(const struct conversation *conversation, struct conversation_figures *figures_out);
 
+/* Before the end: who has taken his copy of what is handed out to many is written down, so that he gets it once. */
+void conversation_stop(struct conversation *conversation, struct instant now);
+
 /* Requests whose answer waits for the store; 0 means that a stop loses nothing. */
 size_t conversation_pending(const struct conversation *conversation);
 

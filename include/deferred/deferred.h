@@ -96,6 +96,40 @@ size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct
 /* Deletes the bytes if no record refers to them: for a transaction that went only half way. */
 struct commit deferred_content_removal(struct text content, struct arena *arena);
 
+/* --- copies for many who are there -------------------------------------------------------------------------------- */
+
+/* The fan-out record: copies of one message that are being handed out to many at once. It is on the disk before its
+ * sender hears that it was accepted, and goes when each copy was taken, refused for good, or has a record of its own.
+ * Copies in it neither wait nor are counted. */
+struct deferred_copy {
+    struct text owner, group;
+    bool once; /* as struct deferred */
+};
+
+struct deferred_fan_out {
+    struct text name;       /* deferred_content_name: in the order of arrival */
+    struct deferred shared; /* what all have in common; its group is that of all who have no other */
+    const struct deferred_copy *copies;
+    size_t count;
+};
+
+struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, struct arena *arena);
+/* The record goes, and its bytes if nobody else needs them. */
+size_t deferred_fan_out_end(const struct deferred_fan_out *fan_out, struct arena *arena,
+                            struct commit commits[DEFERRED_END_COMMITS]);
+/* NOT_FOUND, FAILED. */
+enum status deferred_fan_out_get(const struct documents *documents, struct text name, struct arena *arena,
+                                 struct deferred_fan_out *found_out);
+/* The record of its own that a copy gets: at the place in the queue of its owner that it has by its arrival. */
+struct deferred deferred_of_copy(const struct deferred_fan_out *fan_out, const struct deferred_copy *copy,
+                                 enum deferred_priority place, struct arena *arena);
+/* Has this owner got his already, in a transaction that went only half way? */
+bool deferred_copy_is_there(const struct documents *documents, const struct deferred *deferred, struct arena *arena);
+/* Commits that take an owner out of all of them, at most `limit`, with room for one more. */
+enum status deferred_fan_out_removals(const struct documents *documents, struct text owner, size_t limit,
+                                      struct text who, struct arena *arena, struct commit **commits_out,
+                                      size_t *count_out);
+
 /* --- what both read ---------------------------------------------------------------------------------------------- */
 
 /* NOT_FOUND, FAILED; also one that has ended. */
@@ -205,8 +239,8 @@ enum status deferred_orphans(const struct documents *documents, int64_t before_m
                              struct arena *arena, struct commit **commits_out, size_t *count_out,
                              struct text *next_out);
 
-/* Records without bytes, and bytes that came before `before_ms` and are nobody's, while readers and writers go on:
- * `problem` gets one line for each. OK: none; CONFLICT: some; FAILED: could not be read. */
+/* Records, also fan-out records, without bytes, and bytes that came before `before_ms` and are nobody's, while readers
+ * and writers go on: `problem` gets one line for each. OK: none; CONFLICT: some; FAILED: could not be read. */
 enum status deferred_check(const struct documents *documents, int64_t before_ms, store_problem_fn *problem,
                            void *context);
 

@@ -213,14 +213,15 @@ enum status document_change_look(struct document_change *change);
 void document_change_wait(struct document_change *change);
 
 /* Internal usages: their documents are records (record.h), their names start with '#', XCAP never serves them. */
-#define DOCUMENT_USERS            "#users"         /* owner: canonical address */
-#define DOCUMENT_BINDINGS         "#bindings"      /* owner: canonical address, name: of the contact */
-#define DOCUMENT_DEFERRED         "#deferred"      /* owner: recipient, name: reference, in the order of delivery */
-#define DOCUMENT_CONTENTS         "#contents"      /* no owner, name: of a message that #deferred refers to */
-#define DOCUMENT_FATES            "#fates"         /* owner: message id, name: recipient */
-#define DOCUMENT_KEYS             "#keys"          /* owner: a program, name: what for; secrets of the data folder */
-#define DOCUMENT_REPORTS          "#reports"       /* owner: who gets them, name: order of arrival */
-#define DOCUMENT_SETTINGS         "#settings"      /* owner: canonical address, name: of what one client published */
+#define DOCUMENT_USERS            "#users"    /* owner: canonical address */
+#define DOCUMENT_BINDINGS         "#bindings" /* owner: canonical address, name: of the contact */
+#define DOCUMENT_DEFERRED         "#deferred" /* owner: recipient, name: reference, in the order of delivery */
+#define DOCUMENT_CONTENTS         "#contents" /* no owner, name: of a message that #deferred refers to */
+#define DOCUMENT_FAN_OUTS         "#fan-outs" /* no owner, name: of copies that are being handed out, in their order */
+#define DOCUMENT_FATES            "#fates"    /* owner: message id, name: recipient; or of many recipients */
+#define DOCUMENT_KEYS             "#keys"     /* owner: a program, name: what for; secrets of the data folder */
+#define DOCUMENT_REPORTS          "#reports"  /* owner: who gets them, name: order of arrival */
+#define DOCUMENT_SETTINGS         "#settings" /* owner: canonical address, name: of what one client published */
 #define DOCUMENT_SUBSCRIPTIONS    "#subscriptions" /* owner: canonical address that is watched, name: random */
 #define DOCUMENT_ERASURES         "#erasures"      /* no owner, name: in the order of time, newest first */
 #define DOCUMENT_LOOKS            "#looks"         /* owner: canonical address, name: what im-glue is to look at */

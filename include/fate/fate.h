@@ -1,5 +1,5 @@
-/* What became of a message: one record per message and recipient, found by message id and by user. im-glue writes,
- * xdms shows. */
+/* What became of a message, for each recipient; found by message id and by user. im-glue writes, xdms shows. There is a
+ * record for each recipient, or one for many who got their copies at once. */
 #ifndef FATE_FATE_H
 #define FATE_FATE_H
 
@@ -45,8 +45,40 @@ struct commit fate_commit(const struct fate *fate, struct arena *arena);
 struct fate fate_with(const struct fate *fate, enum fate_step_kind kind, int64_t when_ms, struct text detail,
                       struct arena *arena);
 
+/* The newest, whichever record it is in: two messages may have the same id. */
 enum status fate_get(const struct documents *documents, struct text message_id, struct text recipient,
                      struct arena *arena, struct fate *fate_out);
+/* The same, of records of one recipient alone. */
+enum status fate_get_own(const struct documents *documents, struct text message_id, struct text recipient,
+                         struct arena *arena, struct fate *fate_out);
+
+/* --- one record for many recipients ------------------------------------------------------------------------------- */
+
+/* What became of a message for those to whom its copies were handed out at once. It is written twice: open, when all of
+ * them have been received and no more is known, and in the end. An open one is found by its message and its sender;
+ * fate_of_user looks through the open ones for recipients, as there are few. */
+struct fate_fan_out {
+    struct text name; /* no other record of its message has it; no blank in it */
+    struct text message_id, sender, call_id;
+    struct text group; /* of all whose entry has no other */
+    int64_t received_ms;
+    struct text entries; /* as fate_entry_add made them */
+    bool open;
+    uint64_t version; /* over which it is written; VERSION_ABSENT: it is new */
+};
+
+/* What became of it for fate->recipient. A first step "received" at the time of all goes without saying. */
+void fate_entry_add(struct text_builder *entries, const struct fate_fan_out *fan_out, const struct fate *fate);
+struct commit fate_fan_out_commit(const struct fate_fan_out *fan_out, struct arena *arena);
+struct commit fate_fan_out_removal(const struct fate_fan_out *fan_out, struct arena *arena);
+/* The record as it is now. NOT_FOUND, FAILED. */
+enum status fate_fan_out_get(const struct documents *documents, struct text message_id, struct text name,
+                             struct arena *arena, struct fate_fan_out *found_out);
+/* Those of `entries` whose recipients have one in `others`, too. */
+struct text fate_entries_among(struct text entries, struct text others, struct arena *arena);
+/* What is open of `limit` records at most: for who looks whether somebody still works on them. */
+enum status fate_fan_outs_open(const struct documents *documents, size_t limit, struct arena *arena,
+                               struct fate_fan_out **fan_outs_out, size_t *count_out);
 
 /* A report about the message of `fate`, of each kind one: "delivery", "display" or "processing", with its status. It
  * has a record of its own, which is written without a look at the other: they may be on their way at once. */
@@ -63,7 +95,8 @@ enum status fate_of_message(const struct documents *documents, struct text messa
 enum status fate_of_user(const struct documents *documents, struct text address, size_t limit, struct arena *arena,
                          struct fate **fates_out, size_t *count_out);
 
-/* Commits that delete records of messages from the user and to the user, at most `limit`, with room for one more. */
+/* Commits that delete records of messages from the user and to the user, at most `limit`, with room for one more; out
+ * of records for many only what is about the user goes. */
 enum status fate_removals(const struct documents *documents, struct text address, size_t limit, struct text who,
                           struct arena *arena, struct commit **commits_out, size_t *count_out);
 

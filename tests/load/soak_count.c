@@ -82,6 +82,23 @@ static void count_fate(const struct fate *fate)
         say_wrong("waits though it has ended", fate->message_id, fate->recipient);
 }
 
+/* Of one message to one recipient, or to many. */
+static void count_record(const struct document_key *key)
+{
+    struct fate fate, *fates;
+    size_t count;
+    if (key->name.length == 0 || key->name.bytes[0] != ' ') {
+        if (fate_get_own(documents, key->owner, key->name, &page_arena, &fate) != OK)
+            return say_wrong("fate not readable", key->owner, key->name);
+        return count_fate(&fate);
+    }
+    if (fate_of_message(documents, key->owner, PAGE, &page_arena, &fates, &count) != OK)
+        return say_wrong("fates not readable", key->owner, key->name);
+    for (size_t i = 0; i < count; i++)
+        if (fate_get_own(documents, key->owner, fates[i].recipient, &page_arena, &fate) == NOT_FOUND)
+            count_fate(&fates[i]);
+}
+
 static void count_fates(void)
 {
     const struct document_key all = {.usage = TEXT(DOCUMENT_FATES)};
@@ -91,11 +108,7 @@ static void count_fates(void)
         if (document_internal_list(documents, &all, after, PAGE, &arena, &page) != OK)
             die("fates", TEXT("are not readable"));
         for (size_t i = 0; i < page.count; i++) {
-            struct fate fate;
-            if (fate_get(documents, page.keys[i].owner, page.keys[i].name, &page_arena, &fate) != OK)
-                say_wrong("fate not readable", page.keys[i].owner, page.keys[i].name);
-            else
-                count_fate(&fate);
+            count_record(&page.keys[i]);
             arena_reset(&page_arena);
         }
         if (page.count == 0)

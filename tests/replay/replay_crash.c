@@ -230,10 +230,10 @@ void word_copies(struct world *world, struct text line, struct text block)
 /* --- what is kept ------------------------------------------------------------------------------------------------ */
 
 /* `waiting bob 2 [200]`: so many messages, of so many bytes, wait for bob; `all` for everybody, and then there are as
- * many contents at most as records that refer to one, and none without. */
-static bool contents_fit(const struct deferred_page *page, size_t contents)
+ * many contents at most as records that refer to one, also of what is being handed out, and none without. */
+static bool contents_fit(const struct deferred_page *page, size_t handed_out, size_t contents)
 {
-    size_t referring = 0;
+    size_t referring = handed_out;
     for (size_t i = 0; i < page->count; i++)
         referring += page->items[i].content.length > 0;
     return contents <= referring && (contents == 0) == (referring == 0);
@@ -244,9 +244,10 @@ void word_waiting(struct world *world, struct text line, struct text block)
     struct text name = script_word(&line), number = script_word(&line), bytes = script_word(&line);
     bool all = text_equal(name, TEXT("all"));
     const struct document_key contents = {.usage = TEXT(DOCUMENT_CONTENTS)};
+    const struct document_key fan_outs = {.usage = TEXT(DOCUMENT_FAN_OUTS)};
     struct deferred_figures figures;
     struct deferred_page page;
-    struct key_page keys;
+    struct key_page keys, handed_out;
     uint64_t count = 0, size = 0;
     (void)block;
     if (!text_to_u64(number, &count) || (bytes.length && !text_to_u64(bytes, &size)))
@@ -254,12 +255,13 @@ void word_waiting(struct world *world, struct text line, struct text block)
     struct text owner = all ? TEXT("") : script_address(world, name);
     if (deferred_figures(world->documents, owner, &figures) != OK ||
         deferred_list_all(world->documents, NULL, STORE_PAGE_MAX, &world->arena, &page) != OK ||
-        document_internal_list(world->documents, &contents, NULL, STORE_PAGE_MAX, &world->arena, &keys) != OK)
+        document_internal_list(world->documents, &contents, NULL, STORE_PAGE_MAX, &world->arena, &keys) != OK ||
+        document_internal_list(world->documents, &fan_outs, NULL, STORE_PAGE_MAX, &world->arena, &handed_out) != OK)
         return world_fail(world, "what waits cannot be read");
     if (figures.count != count || (bytes.length && figures.bytes != size))
         return world_fail(world, "%llu wait, of %llu bytes", (unsigned long long)figures.count,
                           (unsigned long long)figures.bytes);
-    if (all && (page.count != count || !contents_fit(&page, keys.count)))
+    if (all && (page.count != count || !contents_fit(&page, handed_out.count, keys.count)))
         world_fail(world, "%zu records and %zu contents", page.count, keys.count);
 }
 

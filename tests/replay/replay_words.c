@@ -502,6 +502,10 @@ static void word_restart(struct world *world, struct text line, struct text bloc
     uint64_t nth = 1;
     struct text failing = script_word(&line), number = script_word(&line);
     (void)block;
+    if (text_equal(failing, TEXT("orderly"))) {
+        conversation_stop(world->conversation, world->now);
+        world_wait(world, 0);
+    }
     if (!text_equal(failing, TEXT("failing")))
         return world_restart(world);
     if (number.length && !text_to_u64(number, &nth))

@@ -141,6 +141,51 @@ static void all_about_a_user_goes_and_nothing_of_others(void **state)
     assert_int_equal(count_of(DOCUMENT_CONTENTS, (struct text){0}), 0);
 }
 
+/* What went to many is in one record: out of it goes what is about the user. */
+static void put_fan_out(struct text id, struct text sender, bool open)
+{
+    const struct deferred_copy copies[] = {{ALICE, TEXT(""), false}, {BOB, TEXT(""), false}};
+    const struct deferred_fan_out record = {
+        .name = id, .shared = {.content = id, .message_id = id, .sender = sender}, .copies = copies, .count = 2};
+    struct fate_fan_out trace = {.name = id, .message_id = id, .sender = sender, .received_ms = 1000, .open = open};
+    struct text_builder entries;
+    builder_init(&entries, &arena);
+    for (size_t i = 0; i < 2; i++) {
+        struct fate fate = {.recipient = copies[i].owner};
+        fate = fate_with(&fate, FATE_RECEIVED, 1000, TEXT(""), &arena);
+        fate_entry_add(&entries, &trace, &fate);
+    }
+    trace.entries = builder_text(&entries);
+    struct commit commits[] = {fate_fan_out_commit(&trace, &arena), deferred_content_commit(id, message, &arena),
+                               deferred_fan_out_commit(&record, &arena)};
+    assert_int_equal(document_internal_commit(documents, commits, open ? 3 : 1), OK);
+}
+
+static void out_of_records_for_many_goes_what_is_about_the_user(void **state)
+{
+    (void)state;
+    struct deferred_fan_out record;
+    struct fate fate;
+    fill(ALICE, 0);
+    put_fan_out(TEXT("ended"), TEXT("sip:carol@example.com"), false);
+    put_fan_out(TEXT("open"), TEXT("sip:carol@example.com"), true);
+    put_fan_out(TEXT("hers"), ALICE, true);
+    assert_int_equal(fates_of(ALICE), 4);
+    const struct erasure erasure = erase(ALICE);
+    nothing_is_left(ALICE);
+    assert_int_equal(erasure.counts[ERASURE_TRACES], 3);
+    assert_int_equal(erasure.counts[ERASURE_MESSAGES], 2);
+    assert_int_equal(fates_of(BOB), 2);
+    assert_int_equal(fate_get(documents, TEXT("hers"), BOB, &arena, &fate), NOT_FOUND);
+    assert_int_equal(fate_get(documents, TEXT("open"), BOB, &arena, &fate), OK);
+    assert_int_equal(deferred_fan_out_get(documents, TEXT("open"), &arena, &record), OK);
+    assert_int_equal(record.count, 1);
+    assert_true(text_equal(record.copies[0].owner, BOB));
+    erase(BOB);
+    assert_int_equal(fates_of(BOB), 0);
+    assert_int_equal(fates_of(TEXT("sip:carol@example.com")), 0);
+}
+
 static void the_record_says_what_went_and_by_whom(void **state)
 {
     (void)state;
@@ -273,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_about_a_user_goes_and_nothing_of_others, begin, end),
+        cmocka_unit_test_setup_teardown(out_of_records_for_many_goes_what_is_about_the_user, begin, end),
         cmocka_unit_test_setup_teardown(the_record_says_what_went_and_by_whom, begin, end),
         cmocka_unit_test_setup_teardown(who_is_not_there_has_nothing_to_be_erased, begin, end),
         cmocka_unit_test_setup_teardown(much_is_erased_by_transactions_of_bounded_size, begin, end),

@@ -260,6 +260,20 @@ static void what_was_written_before_quiet_writes_reads_as_it_did(void **state)
     assert_refused(&second, "was written by a newer program (format 3, known up to 2)");
 }
 
+/* A program of before would not deliver what stands in fan-out records. */
+static void what_was_written_before_fan_out_records_reads_as_it_did(void **state)
+{
+    (void)state;
+    const struct lmdb_formats fourth = {.steps = lmdb_formats.steps, .count = 3};
+    const struct lmdb_formats fifth = {.steps = lmdb_formats.steps, .count = 4};
+    reopen(&fourth, 100, DAY_MS);
+    put("a", "of before");
+    reopen(&fifth, 100, DAY_MS);
+    assert_bytes("a", "of before");
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+    assert_refused(&fourth, "was written by a newer program (format 5, known up to 4)");
+}
+
 static void print_problem(void *context, struct text line)
 {
     (void)context;
@@ -386,6 +400,7 @@ int main(void)
         TEST(a_format_is_not_changed_under_a_running_program),
         TEST(what_was_written_before_quiet_writes_reads_as_it_did),
         TEST(old_index_entries_go_and_all_else_stays),
+        TEST(what_was_written_before_fan_out_records_reads_as_it_did),
         TEST(changes_go_with_age),
         TEST(changes_go_with_number_whatever_their_age),
         TEST(a_clock_that_goes_back_keeps_what_there_is),

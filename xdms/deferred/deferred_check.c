@@ -39,9 +39,27 @@ static enum status check_record(struct check *check, const struct document_key *
     return OK;
 }
 
-static enum status check_records(struct check *check)
+static enum status check_fan_out(struct check *check, const struct document_key *key)
 {
-    const struct document_key all = {.usage = TEXT(DOCUMENT_DEFERRED)};
+    struct arena *arena = &check->arena;
+    struct deferred_fan_out fan_out;
+    struct text bytes;
+    enum status status = deferred_fan_out_get(check->documents, key->name, arena, &fan_out);
+    if (status == NOT_FOUND)
+        return OK;
+    if (status != OK)
+        say(check, text_format(arena, "a fan-out record is damaged: %.*s", TEXT_ARG(key->name)));
+    else if (deferred_message_get(check->documents, &fan_out.shared, arena, &bytes) == NOT_FOUND &&
+             deferred_fan_out_get(check->documents, key->name, arena, &fan_out) == OK)
+        say(check, text_format(arena, "the bytes of a fan-out record are missing: %.*s", TEXT_ARG(key->name)));
+    return OK;
+}
+
+typedef enum status check_fn(struct check *check, const struct document_key *key);
+
+static enum status check_records(struct check *check, const char *usage, check_fn *check_one)
+{
+    const struct document_key all = {.usage = text_of(usage)};
     struct key_page page = {.more = true};
     struct arena pages;
     struct document_key last;
@@ -50,7 +68,7 @@ static enum status check_records(struct check *check)
     for (const struct document_key *after = NULL; status == OK && page.more; after = &last) {
         status = document_internal_list(check->documents, &all, after, CHECK_PAGE, &pages, &page);
         for (size_t i = 0; status == OK && i < page.count; i++) {
-            status = check_record(check, &page.keys[i]);
+            status = check_one(check, &page.keys[i]);
             arena_reset(&check->arena);
         }
         if (page.count == 0)
@@ -84,7 +102,9 @@ enum status deferred_check(const struct documents *documents, int64_t before_ms,
 {
     struct check check = {.documents = documents, .problem = problem, .context = context};
     arena_init(&check.arena, "check");
-    enum status status = check_records(&check);
+    enum status status = check_records(&check, DOCUMENT_DEFERRED, check_record);
+    if (status == OK)
+        status = check_records(&check, DOCUMENT_FAN_OUTS, check_fan_out);
     if (status == OK)
         status = check_contents(&check, before_ms);
     arena_clear(&check.arena);

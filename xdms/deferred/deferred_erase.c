@@ -11,7 +11,7 @@ static bool add_fate(const struct documents *documents, const struct deferred *d
                      int64_t now_ms, struct arena *arena, struct commit *commit_out)
 {
     struct fate fate;
-    if (fate_get(documents, deferred->message_id, deferred->owner, arena, &fate) != OK ||
+    if (fate_get_own(documents, deferred->message_id, deferred->owner, arena, &fate) != OK ||
         !text_equal(fate.sender, deferred->sender))
         return false;
     fate = fate_with(&fate, FATE_DELETED, now_ms, text_format(arena, "by %.*s", TEXT_ARG(who)), arena);

@@ -19,7 +19,8 @@ static enum status own_page(const struct documents *documents, const char *usage
     return status;
 }
 
-/* With those that have ended and are still to be told of: a report about the user would be one more trace. */
+/* With those that have ended and are still to be told of: a report about the user would be one more trace. And the
+ * user's copies of what is being handed out. */
 static enum status message_page(const struct documents *documents, const struct erasure *erasure, struct arena *arena,
                                 struct erasure_page *page)
 {
@@ -43,6 +44,11 @@ static enum status message_page(const struct documents *documents, const struct 
     for (size_t i = 0; i < others_count; i++)
         page->commits[page->count++] = others[i];
     page->items = status == OK ? keys.count : 0;
+    if (status != OK || page->items)
+        return status;
+    status = deferred_fan_out_removals(documents, erasure->address, ERASURE_PAGE, erasure->who, arena, &page->commits,
+                                       &page->count);
+    page->items = status == OK ? page->count : 0;
     return status;
 }
 

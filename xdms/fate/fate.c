@@ -1,4 +1,5 @@
-/* Message fates as internal documents: one record per message and recipient. Knows nothing of SIP. */
+/* Message fates as internal documents. Those of many recipients in one record are in fate_fan_out.c. Knows nothing of
+ * SIP. */
 #include "fate_private.h"
 
 #include <inttypes.h>
@@ -6,9 +7,9 @@
 
 #include "record.h"
 
-#define FATE_CLAIM      "fate-of" /* kind of the shared claims: address, blank, time that counts backwards */
-#define FATE_DETAIL_MAX 512       /* bytes: a line for people; what peers wrote may be in it */
-#define ID_KEPT         512       /* bytes of an overlong message id that stay readable in the key */
+#define ID_KEPT              512 /* bytes of an overlong message id that stay readable in the key */
+#define FAN_OUTS_REMOVED_MAX 20  /* records for many that one page of an erasure reads: some hundred KB each at most */
+#define OPEN_REMOVED_MAX     20
 
 static const char *const step_names[] = {"received", "refused", "sent",    "delivered", "stored",
                                          "failed",   "expired", "deleted", "reported",  "displayed"};
@@ -23,7 +24,17 @@ const char *fate_step_name(enum fate_step_kind kind)
     return (size_t)kind < STEP_KINDS ? step_names[kind] : "unknown";
 }
 
-static int64_t first_ms(const struct fate *fate)
+bool fate_step_kind_of(struct text name, enum fate_step_kind *kind_out)
+{
+    for (size_t kind = 0; kind < STEP_KINDS; kind++) {
+        *kind_out = (enum fate_step_kind)kind;
+        if (text_equal(name, text_of(step_names[kind])))
+            return true;
+    }
+    return false;
+}
+
+int64_t fate_first_ms(const struct fate *fate)
 {
     return fate->steps_count ? fate->steps[0].when_ms : 0;
 }
@@ -36,7 +47,7 @@ struct commit fate_commit(const struct fate *fate, struct arena *arena)
         .bytes = record_of(fate, arena),
         .who = text_copy(arena, fate->sender),
     };
-    fate_add_claims(fate, first_ms(fate), arena, &commit);
+    fate_add_claims(fate, fate_first_ms(fate), arena, &commit);
     return commit;
 }
 
@@ -58,7 +69,7 @@ static struct document_key key_of(struct text message_id, struct text recipient,
                                  fate_key_part(recipient, arena)};
 }
 
-static struct text cut_detail(struct text detail)
+struct text fate_cut_detail(struct text detail)
 {
     if (detail.length <= FATE_DETAIL_MAX)
         return detail;
@@ -82,14 +93,14 @@ static struct text record_of(const struct fate *fate, struct arena *arena)
         builder_init(&step, arena);
         record_add(&step, "kind", text_of(fate_step_name(fate->steps[i].kind)));
         record_add_number(&step, "when", fate->steps[i].when_ms);
-        record_add(&step, "detail", cut_detail(fate->steps[i].detail));
+        record_add(&step, "detail", fate_cut_detail(fate->steps[i].detail));
         record_add(&record, "step", builder_text(&step));
     }
     return builder_text(&record);
 }
 
 /* Claims are read in byte order: with the time counting backwards the first page has the newest. */
-static struct text claim_value(struct text address, int64_t when_ms, struct arena *arena)
+struct text fate_claim_value(struct text address, int64_t when_ms, struct arena *arena)
 {
     return TEXT_CONCAT(arena, address, TEXT(" "), text_hex(arena, (uint64_t)(INT64_MAX - when_ms)));
 }
@@ -100,7 +111,7 @@ void fate_add_claims(const struct fate *fate, int64_t when_ms, struct arena *are
     const struct text addresses[] = {fate_key_part(fate->sender, arena), fate_key_part(fate->recipient, arena)};
     size_t count = text_equal(addresses[0], addresses[1]) ? 1 : 2; /* a note to oneself is one record */
     for (size_t i = 0; i < count; i++)
-        claims[i] = (struct claim){TEXT(FATE_CLAIM), claim_value(addresses[i], when_ms, arena), true};
+        claims[i] = (struct claim){TEXT(FATE_CLAIM), fate_claim_value(addresses[i], when_ms, arena), true};
     commit->claims = claims;
     commit->claims_count = count;
 }
@@ -117,14 +128,14 @@ struct fate fate_with(const struct fate *fate, enum fate_step_kind kind, int64_t
         steps[FATE_STEPS_MAX - 2] = steps[FATE_STEPS_MAX - 1];
         count--;
     }
-    steps[count] = (struct fate_step){kind, when_ms, text_copy(arena, cut_detail(detail))};
+    steps[count] = (struct fate_step){kind, when_ms, text_copy(arena, fate_cut_detail(detail))};
     longer.steps = steps;
     longer.steps_count = count + 1;
     return longer;
 }
 
-enum status fate_get(const struct documents *documents, struct text message_id, struct text recipient,
-                     struct arena *arena, struct fate *fate_out)
+enum status fate_get_own(const struct documents *documents, struct text message_id, struct text recipient,
+                         struct arena *arena, struct fate *fate_out)
 {
     const struct document_key key = key_of(message_id, recipient, arena);
     struct stored found;
@@ -134,16 +145,28 @@ enum status fate_get(const struct documents *documents, struct text message_id, 
     return fate_read(found.bytes, arena, fate_out) ? OK : FAILED;
 }
 
+enum status fate_get(const struct documents *documents, struct text message_id, struct text recipient,
+                     struct arena *arena, struct fate *fate_out)
+{
+    struct fate shared;
+    enum status status = fate_get_own(documents, message_id, recipient, arena, fate_out);
+    if (status != OK && status != NOT_FOUND)
+        return status;
+    enum status other = fate_fan_out_find(documents, message_id, recipient, arena, &shared);
+    if (other == NOT_FOUND)
+        return status;
+    if (other == OK && (status != OK || fate_first_ms(&shared) > fate_first_ms(fate_out)))
+        *fate_out = shared;
+    return other;
+}
+
 static bool step_read(struct text record, struct fate_step *step_out)
 {
-    struct text name = record_text(record, "kind");
-    for (size_t kind = 0; kind < STEP_KINDS; kind++)
-        if (text_equal(name, text_of(step_names[kind]))) {
-            *step_out = (struct fate_step){(enum fate_step_kind)kind, record_number(record, "when", 0),
-                                           record_text(record, "detail")};
-            return true;
-        }
-    return false; /* of a newer program: the other steps are still worth showing */
+    enum fate_step_kind kind;
+    if (!fate_step_kind_of(record_text(record, "kind"), &kind))
+        return false; /* of a newer program: the other steps are still worth showing */
+    *step_out = (struct fate_step){kind, record_number(record, "when", 0), record_text(record, "detail")};
+    return true;
 }
 
 static bool fate_read(struct text record, struct arena *arena, struct fate *fate_out)
@@ -168,32 +191,34 @@ static bool fate_read(struct text record, struct arena *arena, struct fate *fate
     return true;
 }
 
-struct fate_list {
-    struct fate *fates;
-    size_t count;
-};
-
-/* Adds what the keys of a page lead to. */
-static enum status list_add(const struct documents *documents, const struct key_page *page, struct arena *arena,
+static enum status list_one(const struct documents *documents, const struct document_key *key, struct arena *arena,
                             struct fate_list *list)
 {
-    for (size_t i = 0; i < page->count; i++) {
-        struct stored found;
-        enum status status = document_internal_read(documents, &page->keys[i], arena, &found);
-        if (status == NOT_FOUND) /* deleted since the page was read */
-            continue;
-        if (status != OK)
+    struct stored found;
+    enum status status = document_internal_read(documents, key, arena, &found);
+    if (status != OK)
+        return status;
+    if (fate_is_report(found.bytes)) /* it is shown with what it speaks of */
+        return OK;
+    return fate_read(found.bytes, arena, &list->fates[list->count++]) ? OK : FAILED;
+}
+
+/* Adds what the keys of a page lead to; if an address is given, that alone which is about it. */
+static enum status list_add(const struct documents *documents, const struct key_page *page, struct text address,
+                            struct arena *arena, struct fate_list *list)
+{
+    size_t before = list->count;
+    enum status status = OK;
+    for (size_t i = 0; i < page->count && list->count < list->limit; i++) {
+        status = fate_is_fan_out(&page->keys[i]) ? fate_fan_out_list(documents, &page->keys[i], address, arena, list)
+                                                 : list_one(documents, &page->keys[i], arena, list);
+        if (status != OK && status != NOT_FOUND) /* deleted since the page was read */
             return status;
-        if (fate_is_report(found.bytes)) /* it is shown with what it speaks of */
-            continue;
-        if (!fate_read(found.bytes, arena, &list->fates[list->count]))
-            return FAILED;
-        status = fate_add_reports(documents, arena, &list->fates[list->count]);
-        if (status != OK)
-            return status;
-        list->count++;
     }
-    return OK;
+    status = OK;
+    for (size_t i = before; status == OK && i < list->count; i++)
+        status = fate_add_reports(documents, arena, &list->fates[i]);
+    return status;
 }
 
 static size_t page_size(size_t limit, size_t count)
@@ -204,9 +229,28 @@ static size_t page_size(size_t limit, size_t count)
 static int by_time(const void *left, const void *right)
 {
     const struct fate *a = left, *b = right;
-    if (first_ms(a) != first_ms(b))
-        return first_ms(a) < first_ms(b) ? -1 : 1;
+    if (fate_first_ms(a) != fate_first_ms(b))
+        return fate_first_ms(a) < fate_first_ms(b) ? -1 : 1;
     return text_compare(a->recipient, b->recipient);
+}
+
+static int by_recipient(const void *left, const void *right)
+{
+    const struct fate *a = left, *b = right;
+    int order = text_compare(a->recipient, b->recipient);
+    return order ? order : by_time(left, right);
+}
+
+/* A message that was sent again may be in a record for many and in one of a recipient's own. */
+static void keep_newest(struct fate_list *list)
+{
+    size_t kept = 0;
+    if (list->count)
+        qsort(list->fates, list->count, sizeof(*list->fates), by_recipient);
+    for (size_t i = 0; i < list->count; i++)
+        if (i + 1 == list->count || !text_equal(list->fates[i].recipient, list->fates[i + 1].recipient))
+            list->fates[kept++] = list->fates[i];
+    list->count = kept;
 }
 
 enum status fate_of_message(const struct documents *documents, struct text message_id, size_t limit,
@@ -214,7 +258,7 @@ enum status fate_of_message(const struct documents *documents, struct text messa
 {
     struct document_key prefix = key_of(message_id, TEXT(""), arena);
     prefix.name = (struct text){0};
-    struct fate_list list = {.fates = arena_array(arena, struct fate, limit)};
+    struct fate_list list = {.fates = arena_array(arena, struct fate, limit), .limit = limit};
     struct key_page page = {.more = true};
     const struct document_key *after = NULL;
     enum status status = OK;
@@ -223,8 +267,9 @@ enum status fate_of_message(const struct documents *documents, struct text messa
         if (status != OK || page.count == 0)
             break;
         after = &page.keys[page.count - 1];
-        status = list_add(documents, &page, arena, &list);
+        status = list_add(documents, &page, TEXT(""), arena, &list);
     }
+    keep_newest(&list);
     if (list.count)
         qsort(list.fates, list.count, sizeof(*list.fates), by_time);
     *fates_out = list.fates;
@@ -236,12 +281,12 @@ enum status fate_of_user(const struct documents *documents, struct text address,
                          struct fate **fates_out, size_t *count_out)
 {
     struct text prefix = text_join(arena, fate_key_part(address, arena), TEXT(" "));
-    struct fate_list list = {.fates = arena_array(arena, struct fate, limit)};
+    struct fate_list list = {.fates = arena_array(arena, struct fate, limit), .limit = limit};
     struct key_page page = {.more = true};
     struct text *values = NULL;
     const struct text *after_value = NULL;
     const struct document_key *after = NULL;
-    enum status status = OK;
+    enum status status = fate_open_list(documents, address, arena, &list);
     while (status == OK && page.more && list.count < limit) {
         status = document_internal_holders(documents, TEXT(FATE_CLAIM), prefix, after_value, after,
                                            page_size(limit, list.count), arena, &page, &values);
@@ -249,7 +294,7 @@ enum status fate_of_user(const struct documents *documents, struct text address,
             break;
         after_value = &values[page.count - 1];
         after = &page.keys[page.count - 1];
-        status = list_add(documents, &page, arena, &list);
+        status = list_add(documents, &page, address, arena, &list);
     }
     /* They came newest first. */
     for (size_t i = 0; i < list.count / 2; i++) {
@@ -262,16 +307,38 @@ enum status fate_of_user(const struct documents *documents, struct text address,
     return status;
 }
 
+/* In records for many that are open, nothing but the sender is found by an index. */
+static enum status add_open_removals(const struct documents *documents, struct text address, struct text who,
+                                     struct arena *arena, struct commit *commits, size_t *count)
+{
+    struct key_page page = {0};
+    enum status status = fate_open_page(documents, STORE_PAGE_MAX, arena, &page);
+    for (size_t i = 0; status == OK && i < page.count && *count < OPEN_REMOVED_MAX; i++)
+        *count += fate_fan_out_erasure(documents, &page.keys[i], address, who, arena, &commits[*count]);
+    return status;
+}
+
 enum status fate_removals(const struct documents *documents, struct text address, size_t limit, struct text who,
                           struct arena *arena, struct commit **commits_out, size_t *count_out)
 {
     struct text prefix = text_join(arena, fate_key_part(address, arena), TEXT(" "));
     struct key_page page = {0};
+    size_t count = 0, read = 0;
     enum status status = document_internal_holders(documents, TEXT(FATE_CLAIM), prefix, NULL, NULL, page_size(limit, 0),
                                                    arena, &page, NULL);
-    *count_out = status == OK ? page.count : 0;
-    *commits_out = arena_array(arena, struct commit, page.count + 1);
-    for (size_t i = 0; i < *count_out; i++)
-        (*commits_out)[i] = (struct commit){.key = page.keys[i], .expected = VERSION_ANY, .deletion = true, .who = who};
+    struct commit *commits = arena_array(arena, struct commit, page.count + OPEN_REMOVED_MAX + 1);
+    *commits_out = commits;
+    *count_out = 0;
+    if (status == OK && page.count == 0)
+        status = add_open_removals(documents, address, who, arena, commits, &count);
+    for (size_t i = 0; status == OK && i < page.count && read < FAN_OUTS_REMOVED_MAX; i++) {
+        struct commit removal = {.key = page.keys[i], .expected = VERSION_ANY, .deletion = true, .who = who};
+        bool shared = fate_is_fan_out(&page.keys[i]);
+        read += shared;
+        if (!shared || fate_fan_out_erasure(documents, &page.keys[i], address, who, arena, &removal))
+            commits[count++] = removal;
+    }
+    if (status == OK)
+        *count_out = count;
     return status;
 }

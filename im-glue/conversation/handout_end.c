@@ -1,0 +1,287 @@
+/* The end of a handout: when all is known, or it has taken long enough, whoever has not taken his copy gets a record of
+ * his own, and one transaction writes the trace and deletes the fan-out record. */
+#include "handout_private.h"
+#include "log.h"
+
+static void settled(struct conversation *conversation, struct work *work);
+
+/* --- when ----------------------------------------------------------------------------------------------------------
+ */
+
+void handout_expect(struct handout *handout)
+{
+    struct conversation *conversation = handout->conversation;
+    handout->settle_at_ms = conversation->now.monotonic_ms + HANDOUT_MS;
+    TAILQ_INSERT_TAIL(&conversation->handouts_due, handout, due);
+}
+
+static void expect_no_more(struct handout *handout)
+{
+    if (handout->settle_at_ms)
+        TAILQ_REMOVE(&handout->conversation->handouts_due, handout, due);
+    handout->settle_at_ms = 0;
+}
+
+int64_t handout_deadline(const struct conversation *conversation)
+{
+    const struct handout *first = TAILQ_FIRST(&conversation->handouts_due);
+    return first ? first->settle_at_ms : INT64_MAX;
+}
+
+/* --- records of their own -------------------------------------------------------------------------------------------
+ */
+
+static bool needs_own(const struct handout_copy *copy)
+{
+    return copy->state != COPY_ENDED || copy->told;
+}
+
+static bool is_needed(const struct handout *handout)
+{
+    bool needed = false;
+    for (size_t i = 0; i < handout->count && !needed; i++)
+        needed = needs_own(&handout->copies[i]);
+    return needed;
+}
+
+static void make_own(struct handout_copy *copy)
+{
+    struct handout *handout = copy->handout;
+    struct conversation *conversation = handout->conversation;
+    struct arena *arena = &handout->arena;
+    const struct deferred_copy recorded = {text_of(copy->served->address), copy->group, copy->once};
+    enum deferred_priority place =
+        conversation->settings.deferral.urgent_first ? handout->record.shared.priority : DEFERRED_NORMAL;
+    struct text why = copy->status ? text_format(arena, "%d", copy->status) : TEXT("no answer");
+    copy->own = deferred_of_copy(&handout->record, &recorded, place, arena);
+    deferral_cut_lifetime(copy->served, &copy->own);
+    copy->own.away =
+        copy->tried ? queue_is_away(copy->status) : !copy->delivery && !served_reachable(conversation, copy->served);
+    if (copy->tried)
+        copy->own = deferred_tried(&copy->own, why, conversation->now.wall_ms, arena);
+    if (copy->told) {
+        copy->own.outcome = DEFERRED_REFUSED;
+        copy->own.ended_ms = conversation->now.wall_ms;
+        copy->own.error = why;
+    }
+}
+
+/* Each only with the one before: the fan-out record stays until all have their own. */
+static const struct commit *add_own(struct work *work, struct handout_copy *copy, const struct commit *with)
+{
+    if (copy->own.reference.length == 0)
+        make_own(copy);
+    else /* it may be there, from a transaction of which nobody knows what became */
+        copy->own.version = VERSION_ANY;
+    copy->commit = work->count;
+    copy->storing = true;
+    struct commit *own = &work->commits[work->count++];
+    *own = deferred_commit(&copy->own, &work->arena);
+    own->only_with = with;
+    if (copy->state == COPY_ENDED) /* the trace of all has it */
+        return own;
+    if (copy->delivery)
+        copy->delivery->storing = true;
+    work_add_fate(work, copy->delivery ? &copy->delivery->fate : &copy->fate);
+    work->commits[work->count - 1].only_with = own;
+    return own;
+}
+
+/* Of a user who was erased meanwhile nothing may come back. */
+static void forget_erased(struct handout_copy *copy)
+{
+    struct delivery *delivery = copy->delivery;
+    copy->told = false;
+    if (copy->state == COPY_ENDED)
+        return;
+    if (delivery) {
+        handout_detach(delivery);
+        delivery->untold = true;
+        delivery->may_store = false;
+        copy->delivery = NULL;
+        copy->handout->open--;
+    }
+    handout_leave(copy);
+}
+
+/* The record names those who are left, in the same order. */
+static void forget_all_erased(struct handout *handout)
+{
+    struct deferred_fan_out there = {0};
+    struct arena arena;
+    size_t at = 0;
+    arena_init(&arena, "fan-out");
+    enum status status = deferred_fan_out_get(handout->conversation->documents, handout->record.name, &arena, &there);
+    for (size_t i = 0; i < handout->count && (status == OK || status == NOT_FOUND); i++) {
+        bool stands =
+            at < there.count && text_equal(there.copies[at].owner, text_of(handout->copies[i].served->address));
+        at += stands;
+        if (!stands)
+            forget_erased(&handout->copies[i]);
+    }
+    arena_clear(&arena);
+}
+
+static void add_trace(struct work *work, struct handout *handout)
+{
+    handout->trace.entries = builder_text(&handout->entries);
+    work->commits[work->count++] = handout->trace.entries.length ? fate_fan_out_commit(&handout->trace, &work->arena)
+                                                                 : fate_fan_out_removal(&handout->trace, &work->arena);
+}
+
+void handout_add_end(struct work *work, struct handout *handout, const struct commit *with)
+{
+    handout->ending = true;
+    handout->trace_commit = work->count;
+    if (!handout->traced) {
+        add_trace(work, handout);
+        work->commits[handout->trace_commit].only_with = with;
+    }
+    handout->record_commit = work->count;
+    if (handout->erased)
+        return;
+    work->count += deferred_fan_out_end(&handout->record, &work->arena, work->commits + work->count);
+    work->commits[handout->record_commit].only_with = with;
+    work->commits[handout->record_commit + 1].only_with = with;
+}
+
+static void settle(struct handout *handout)
+{
+    struct conversation *conversation = handout->conversation;
+    expect_no_more(handout);
+    handout->ending = true; /* from here on: nothing that is kept now settles it once more */
+    for (size_t i = 0; i < handout->count; i++)
+        if (handout->copies[i].state == COPY_WAITS)
+            handout_keep_waiting(handout->copies[i].served);
+    if (is_needed(handout))
+        forget_all_erased(handout);
+    if (!is_needed(handout))
+        return work_note_handout(handout);
+    struct work *work = work_new(conversation, handout->count * 2 + HANDOUT_END_COMMITS, settled);
+    const struct commit *last = NULL;
+    for (size_t i = 0; i < handout->count; i++)
+        if (needs_own(&handout->copies[i]))
+            last = add_own(work, &handout->copies[i], last);
+    handout_add_end(work, handout, last);
+    work->details = handout;
+    work_submit(work);
+}
+
+void handout_rest(struct handout *handout)
+{
+    if (handout->accepted && !handout->ending)
+        settle(handout);
+}
+
+void handout_run_deadlines(struct conversation *conversation)
+{
+    struct handout *first;
+    while ((first = TAILQ_FIRST(&conversation->handouts_due)) && first->settle_at_ms <= conversation->now.monotonic_ms)
+        settle(first);
+}
+
+void handout_settle_all(struct conversation *conversation)
+{
+    while (!TAILQ_EMPTY(&conversation->handouts_due))
+        settle(TAILQ_FIRST(&conversation->handouts_due));
+}
+
+/* --- on the disk ----------------------------------------------------------------------------------------------------
+ */
+
+/* An ordinary stored message from here on, and it is on its way. */
+static void go_on(struct handout_copy *copy)
+{
+    struct served *served = copy->served;
+    struct delivery *delivery = copy->delivery;
+    delivery->storing = false;
+    delivery->deferred = deferral_copy(&copy->own, &delivery->arena);
+    handout_detach(delivery);
+    copy->delivery = NULL;
+    copy->handout->open--;
+    handout_keep_waiting(served);
+    served->flushing = true;
+    handout_leave(copy);
+    if (copy->answered)
+        queue_delivery_finished(delivery, copy->status);
+    delivery_settle(delivery);
+}
+
+static void stored(struct handout_copy *copy)
+{
+    struct conversation *conversation = copy->handout->conversation;
+    if (copy->told) {
+        copy->told = false;
+        return expiry_note_ended(conversation);
+    }
+    expiry_note(conversation, copy->own.expires_ms);
+    if (copy->delivery)
+        return go_on(copy);
+    if (copy->choosy)
+        queue_pass_over(copy->served, copy->own.reference);
+    handout_leave(copy);
+}
+
+/* As before: what contacts have said meanwhile counts now. */
+static void not_stored(struct handout_copy *copy)
+{
+    struct delivery *delivery = copy->delivery;
+    if (!delivery)
+        return;
+    delivery->storing = false;
+    if (copy->answered)
+        handout_delivery_finished(delivery, copy->status);
+    copy->answered = false;
+    delivery_settle(delivery);
+}
+
+/* Somebody was erased meanwhile: he is not written anew. */
+static bool take_trace(struct handout *handout)
+{
+    struct fate_fan_out there;
+    struct arena arena;
+    arena_init(&arena, "trace");
+    enum status status = fate_fan_out_get(handout->conversation->documents, handout->trace.message_id,
+                                          handout->trace.name, &arena, &there);
+    if (status == OK) {
+        struct text among = fate_entries_among(builder_text(&handout->entries), there.entries, &arena);
+        builder_init(&handout->entries, &handout->arena);
+        builder_add(&handout->entries, among);
+        handout->trace.version = there.version;
+    }
+    arena_clear(&arena);
+    return status == NOT_FOUND;
+}
+
+void handout_ended(struct handout *handout, const struct work *work)
+{
+    handout->ending = false;
+    if (!handout->traced) {
+        enum status status = work->commits[handout->trace_commit].status;
+        handout->traced = status == OK || (status == CONFLICT && take_trace(handout));
+    }
+    handout->erased = handout->erased || work->commits[handout->record_commit].status == OK;
+    if (handout->traced && handout->erased)
+        return handout_free(handout);
+    log_warning("fan-out record not ended yet call-id=%.*s message-id=%.*s", TEXT_ARG(handout->record.shared.call_id),
+                TEXT_ARG(handout->record.shared.message_id));
+    handout_expect(handout);
+}
+
+static void settled(struct conversation *conversation, struct work *work)
+{
+    struct handout *handout = work->details;
+    (void)conversation;
+    for (size_t i = 0; i < handout->count; i++) {
+        struct handout_copy *copy = &handout->copies[i];
+        if (!copy->storing)
+            continue;
+        copy->storing = false;
+        copy->own.version = work->commits[copy->commit].version;
+        if (work->commits[copy->commit].status == OK)
+            stored(copy);
+        else
+            not_stored(copy);
+    }
+    handout_ended(handout, work);
+}
