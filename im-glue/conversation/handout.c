@@ -213,6 +213,7 @@ static void end_copy(struct handout_copy *copy, struct delivery *delivery, int s
     if (status >= 300)
         give_up(copy, delivery, status);
     message_count(copy->group, handout->content, status < 300 ? MESSAGE_DELIVERED : MESSAGE_DROPPED);
+    deferred_count_end(status < 300 ? DEFERRED_DELIVERED : DEFERRED_REFUSED);
     fate_entry_add(&handout->entries, &handout->trace, &delivery->fate);
     if (delivery->branches)
         handout_detach(delivery);

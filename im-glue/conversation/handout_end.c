@@ -94,6 +94,7 @@ static void forget_erased(struct handout_copy *copy)
     copy->told = false;
     if (copy->state == COPY_ENDED)
         return;
+    deferred_count_end(DEFERRED_DELETED);
     if (delivery) {
         handout_detach(delivery);
         delivery->untold = true;

@@ -88,6 +88,7 @@ size_t deferred_end(const struct deferred *deferred, enum deferred_outcome outco
 /* For monitoring (im_deferred_ended_total): counts those of the commits that have ended a record, now that their
  * results are known. Whoever commits an end calls it, so that each is counted once, by the program that ended it. */
 void deferred_count_ends(enum deferred_outcome outcome, const struct commit *commits, size_t count);
+void deferred_count_end(enum deferred_outcome outcome); /* of a copy that never had a record of its own */
 void deferred_metrics_open(void); /* all outcomes from zero */
 
 /* Whoever was to be told has been, in the transaction that these are committed in. */

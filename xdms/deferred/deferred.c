@@ -328,6 +328,12 @@ void deferred_metrics_open(void)
     pthread_once(&once, register_ends);
 }
 
+void deferred_count_end(enum deferred_outcome outcome)
+{
+    deferred_metrics_open();
+    metric_add(ends[outcome], 1);
+}
+
 void deferred_count_ends(enum deferred_outcome outcome, const struct commit *commits, size_t count)
 {
     int64_t ended = 0;
