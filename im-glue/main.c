@@ -142,6 +142,7 @@ static void open_groups(struct program *program)
     groups.members_may_send = settings->node.members_may_send;
     groups.store_by_default = settings->node.store_by_default;
     groups.accept_by_default = settings->node.accept_by_default;
+    groups.accept_anonymous = settings->node.accept_anonymous;
     groups.lists_of_others = settings->node.lists_of_others;
     program->groups = groups_new(program->node.documents, &groups);
 }

@@ -155,6 +155,7 @@ static void open_service(struct program *program)
     service.groups.members_may_send = settings->node.members_may_send;
     service.groups.store_by_default = settings->node.store_by_default;
     service.groups.accept_by_default = settings->node.accept_by_default;
+    service.groups.accept_anonymous = settings->node.accept_anonymous;
     service.groups.lists_of_others = settings->node.lists_of_others;
     program->service = service_new(&service, node->documents, node->digest);
 }

@@ -1,5 +1,6 @@
 /* P-Asserted-Identity (RFC 3325): whose is believed, and what is asserted to those whom we send to. */
 #include "conversation_private.h"
+#include "log.h"
 
 bool request_peer_is_trusted(struct request *request)
 {
@@ -68,7 +69,11 @@ static struct text preferred(struct request *request)
     if (!name_addr_parse(request_header(request, "P-Preferred-Identity"), &wish, NULL))
         return (struct text){0};
     struct text address = uri_canonical(&request->arena, wish.uri);
-    return address.length && requester_is(&request->who, address) ? address : (struct text){0};
+    if (address.length && requester_is(&request->who, address))
+        return address;
+    log_info("preferred identity ignored call-id=%.*s user=%.*s wish=%.*s",
+             TEXT_ARG(sip_call_id(request->message, &request->arena)), TEXT_ARG(request->user), TEXT_ARG(address));
+    return (struct text){0};
 }
 
 /* The first of his addresses that is a number or not, the preferred one before all. */

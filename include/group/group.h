@@ -18,9 +18,11 @@ struct group_settings {
     bool store_by_default;  /* no rule says anything about offline storage */
     bool accept_by_default; /* no rule of the recipient matches */
     bool lists_of_others;   /* groups and rules may use lists that their owners cannot read */
+    bool accept_anonymous;  /* accept_by_default holds for who is anonymous, too */
 };
 
-#define GROUP_SETTINGS_STANDARD(root_list, count) ((struct group_settings){root_list, count, true, true, true, false})
+#define GROUP_SETTINGS_STANDARD(root_list, count)                                                                      \
+    ((struct group_settings){root_list, count, true, true, true, false, false})
 
 /* One at a time may use it: a thread for itself, or whoever has taken it from a pool. */
 struct groups;

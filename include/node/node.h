@@ -26,7 +26,7 @@ struct node_settings {
     char *certificate, *key, *client_ca, *client_crl, *server_ca, *priority, *clients;
     bool sha256;
     bool verify_servers;
-    bool members_may_send, store_by_default, accept_by_default, lists_of_others;
+    bool members_may_send, store_by_default, accept_by_default, accept_anonymous, lists_of_others;
     bool debug;
 };
 

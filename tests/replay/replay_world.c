@@ -67,6 +67,7 @@ static void open_conversation(struct world *world)
         .registers_per_user = world->registers_per_user,
     };
     struct group_settings groups = GROUP_SETTINGS_STANDARD(&world->root, 1);
+    groups.accept_anonymous = world->accept_anonymous;
     settings.agent.host = "192.0.2.100";
     world->groups = groups_new(world->documents, &groups);
     world->conversation =
@@ -78,6 +79,7 @@ void world_open(struct world *world)
     static const uint8_t key[32] = {7};
     *world = (struct world){.now = {1000000, 1767607200000},
                             .root = TEXT("/xcap-root/"),
+                            .accept_anonymous = true,
                             .warning_forbidden = 100,
                             .deferral = DEFERRAL_SETTINGS_STANDARD}; /* 2026-01-05T10:00:00Z */
     world->peering.domains_in = TEXT("*");

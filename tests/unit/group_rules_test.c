@@ -28,6 +28,28 @@ static void without_rules_the_house_decides(void **state)
     assert_decision(CAROL, GROUP_BLOCK, true, "");
 }
 
+static void who_is_anonymous_needs_a_rule_or_a_house_that_lets_him_in(void **state)
+{
+    (void)state;
+    struct text identity;
+    struct group_sender sender = sender_of(ALICE, &identity);
+    struct group_decision decision;
+    sender.anonymous = true;
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_BLOCK);
+    assert_int_equal(decision.rule.length, 0);
+    sender.anonymous = false;
+    sender.identities_count = 0;
+    assert_int_equal(group_decide(bench.groups, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_BLOCK);
+    struct group_settings settings = GROUP_SETTINGS_STANDARD(&bench_root, 1);
+    settings.accept_anonymous = true;
+    struct groups *others = groups_new(bench.documents, &settings);
+    assert_int_equal(group_decide(others, TEXT(BOB), &sender, &bench.arena, &decision), OK);
+    assert_int_equal(decision.verdict, GROUP_DELIVER);
+    groups_free(others);
+}
+
 static void a_rule_accepts_passes_or_rejects(void **state)
 {
     (void)state;
@@ -175,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(without_rules_the_house_decides),
         TEST(a_rule_accepts_passes_or_rejects),
+        TEST(who_is_anonymous_needs_a_rule_or_a_house_that_lets_him_in),
         TEST(allow_reject_invite_blocks_too),
         TEST(rules_of_several_documents_are_one_ruleset),
         TEST(storing_is_allowed_or_forbidden_by_each_of_its_names),

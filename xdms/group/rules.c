@@ -56,7 +56,9 @@ enum status group_decide(struct groups *groups, struct text recipient, const str
     const struct rules *rules;
     groups_refresh(groups);
     bool about_storage = text_equal(question_kind(sender), TEXT("storage"));
-    bool allowed = about_storage ? groups->settings.store_by_default : groups->settings.accept_by_default;
+    bool anonymous = sender->anonymous || sender->identities_count == 0;
+    bool accepted = groups->settings.accept_by_default && (!anonymous || groups->settings.accept_anonymous);
+    bool allowed = about_storage ? groups->settings.store_by_default : accepted;
     *decision_out = (struct group_decision){
         .verdict = allowed ? GROUP_DELIVER : GROUP_BLOCK,
         .may_store = groups->settings.store_by_default,

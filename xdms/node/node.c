@@ -79,6 +79,8 @@ static const struct setting rows[] = {
      "Messages are kept for absent users whose rules say nothing about it."},
     {"policy.accept-by-default", SETTING_SWITCH, ROW(accept_by_default), "yes", 0, 0, "",
      "Messages reach users none of whose rules matches the sender."},
+    {"policy.accept-anonymous", SETTING_SWITCH, ROW(accept_anonymous), "no", 0, 0, "",
+     "The same from who is anonymous; else these need a rule that lets them in, and are told 433."},
     {"policy.lists-of-others", SETTING_SWITCH, ROW(lists_of_others), "no", 0, 0, "",
      "Groups and rules may refer to lists that their owners cannot read; else these count as empty."},
     {"deferred.messages-per-user", SETTING_NUMBER, ROW(deferred_messages_max), "1000", 0, 100000000, "",
