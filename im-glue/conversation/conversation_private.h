@@ -621,6 +621,7 @@ bool inbound_take(struct request *request);
 struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena);
 /* Is it handed over without being fetched, as much as waits now? */
 bool queue_hands_over(struct conversation *conversation, const struct served *served, const struct deferred *deferred);
+bool queue_hands_over_all(struct conversation *conversation, const struct served *served); /* whatever it is */
 void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
 /* The same when a message has just been stored: what is known of it need not be read. */
 struct fresh {

@@ -144,6 +144,11 @@ static bool is_wanted(const struct reading *reading, const struct deferred *defe
     return reading->all || !deferred->away || handed_over;
 }
 
+bool queue_hands_over_all(struct conversation *conversation, const struct served *served)
+{
+    return reading_of(conversation, served).all;
+}
+
 bool queue_hands_over(struct conversation *conversation, const struct served *served, const struct deferred *deferred)
 {
     struct reading reading = reading_of(conversation, served);

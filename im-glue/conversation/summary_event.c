@@ -175,6 +175,7 @@ void summary_came(struct conversation *conversation, struct served *served)
 {
     struct summary summary;
     if (!conversation->settings.waiting_notice || conversation->settings.deferred_address.length == 0 ||
+        queue_hands_over_all(conversation, served) ||
         !count_waiting(conversation, text_of(served->address), &summary) || sum_of(&summary) == 0 ||
         !is_some_left(conversation, served))
         return;
