@@ -197,7 +197,7 @@ static bool read_seconds(struct text value, int64_t *seconds_out)
 static bool read_lifetime(struct incoming *incoming)
 {
     struct request *request = incoming->request;
-    int64_t now_ms = request->conversation->now.wall_ms, sent_ms = now_ms, seconds;
+    int64_t now_ms = request->conversation->now.wall_ms, sent_ms = now_ms, seconds = 0;
     int64_t lifetime_ms = request->conversation->settings.deferral.lifetime_ms_max;
     struct text expires, date;
     bool bounded = sip_header(request->message, "Expires", 0, &request->arena, &expires);
