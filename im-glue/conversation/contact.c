@@ -104,19 +104,24 @@ struct flow contact_flow(const struct contact *contact)
     return flow;
 }
 
+/* The connection that its REGISTER came over is closed, or may not be used for what it wants. A browser takes none. */
+static bool needs_connection(const struct contact *contact)
+{
+    const struct flow *source = &contact->source;
+    if (source->kind == FLOW_WS || source->kind == FLOW_WSS)
+        return false;
+    bool is_closed = flow_is_connected(source) && source->connection == 0;
+    return is_closed || (contact->wants_tls && !contact->path[0] && !flow_is_secure(source));
+}
+
 struct text contact_unknown_hop(const struct contact *contact)
 {
     struct name_addr first;
-    struct uri uri;
-    struct flow host = contact->source;
-    struct arena arena;
-    if (!contact->path[0] || !flow_is_connected(&contact->source) || contact->source.connection ||
-        !name_addr_parse(text_of(contact->path), &first, NULL) || !uri_parse(first.uri, &uri))
+    if (contact->way != WAY_NAME || !needs_connection(contact))
         return (struct text){0};
-    arena_init(&arena, "hop");
-    bool is_numeric = flow_set_peer(&host, text_cstring(&arena, uri.host), 0);
-    arena_clear(&arena);
-    return is_numeric ? (struct text){0} : first.uri;
+    if (!contact->path[0])
+        return text_of(contact->uri);
+    return name_addr_parse(text_of(contact->path), &first, NULL) ? first.uri : (struct text){0};
 }
 
 static bool may_be_connected_to(const struct flow *flow)

@@ -169,11 +169,12 @@ static void located(const struct locator_result *result)
         return event_located(branch, result);
     struct delivery *delivery = branch->delivery;
     take_targets(branch, result);
-    delivery->nowhere = result->outcome == LOCATOR_NOWHERE;
+    bool is_nowhere = result->outcome == LOCATOR_NOWHERE, is_contact = branch->name.length > 0;
+    delivery->nowhere = is_nowhere && !is_contact;
     if (result->outcome != LOCATOR_FOUND)
-        count(delivery->nowhere ? HOP_NOWHERE : HOP_UNKNOWN);
-    if (!try_next(branch))
-        return delivery_take_final(branch, status_of(result->outcome));
+        count(is_nowhere ? HOP_NOWHERE : HOP_UNKNOWN);
+    if (!try_next(branch)) /* a contact of ours is away then, and comes back under another name */
+        return delivery_take_final(branch, is_contact ? 480 : status_of(result->outcome));
     delivery->branches--; /* that of the search */
 }
 
