@@ -114,7 +114,9 @@ static const struct setting rows[] = {
      "Address that takes messages with a list of recipients (RFC 5365): a URI, or the user part of one in the domain; "
      "empty: none does."},
     {"im.recipients-max", SETTING_NUMBER, ROW(recipients_max), "500", 1, GROUP_MEMBERS_MAX, "",
-     "Recipients of one message with a list, the members of groups in it counted each."},
+     "Recipients of one message with a list: the addresses that it names, each once, and the members of lists and "
+     "groups "
+     "in it; two addresses of one user are two. More are refused with 403."},
     {"im.list-senders", SETTING_TEXT, ROW(list_senders), "owner", 0, 0, "",
      "Who may send to the address of a list (rls-services): its owner, the members of the list and he, or nobody."},
     {"im.types-allowed", SETTING_TEXT, ROW(types_allowed), "", 0, 0, "",

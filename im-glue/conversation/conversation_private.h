@@ -371,6 +371,7 @@ void sender_free_all(struct conversation *conversation);
 void options_receive(struct request *request);
 void query_take_response(struct branch *branch, const struct sip_message *answer);
 void query_take_failure(struct branch *branch);
+void query_located(struct branch *branch, const struct locator_result *result);
 void query_free_all(struct conversation *conversation);
 void query_run_deadlines(struct conversation *conversation);
 int64_t query_deadline(const struct conversation *conversation);
@@ -589,7 +590,10 @@ void domain_free_all(struct conversation *conversation);
 
 /* outbound.c: messages to other domains */
 bool outbound_allows(const struct conversation *conversation, struct text address);
+/* 0: a request of this sender may leave for that domain. */
+int outbound_refusal(struct request *request, struct text address, const char **warning_out);
 bool outbound_may(struct incoming *incoming, struct text address); /* false: answered and freed */
+bool outbound_is_loose(struct text hop);                           /* it is to be asked as a Route */
 void outbound_send(struct delivery *delivery, const struct sip_message *stored);
 void outbound_search(struct branch *branch, struct text hop); /* sends it when the servers of the hop are known */
 /* What the certificate of that hop must name; NULL: its address. */

@@ -1,22 +1,12 @@
 /* OPTIONS (RFC 3261 §11): for this server it is answered here; for a user it is put to his clients, so that others
- * learn what they can do. Who is away, does not want to be seen or blocks who asks is 480 to them, all alike. */
-#include "events_private.h"
+ * learn what they can do, and for one of another domain to its server (options_domain.c). Who is away, does not want to
+ * be seen or blocks who asks is 480 to them, all alike. */
+#include "options_private.h"
 #include "user.h"
 
 #define ACCEPTED                                                                                                       \
     "text/plain, message/cpim, message/imdn+xml, multipart/mixed, application/im-iscomposing+xml, "                    \
     "application/resource-lists+xml"
-
-/* One question on its way to all contacts of one user. */
-struct query {
-    struct conversation *conversation;
-    struct request *request; /* NULL once answered */
-    struct arena arena;
-    unsigned branches;
-    int best;             /* refusal so far; 0: nobody answered */
-    int64_t answer_by_ms; /* monotonic: then silence is an answer, while who asks still waits for one */
-    TAILQ_ENTRY(query) all;
-};
 
 /* Who asks has his answer, or is about to: the rest only waits for the other contacts. */
 static struct request *take_request_of(struct query *query)
@@ -73,9 +63,7 @@ static void answer_here(struct request *request, bool exploder)
 
 /* --- for a user --- */
 
-/* The question as a contact gets it. NULL: the contact is no address for it. */
-static struct sip_message *question_for(struct query *query, const struct served *served, const struct contact *contact,
-                                        uint64_t hops)
+struct sip_message *query_message(const struct query *query, struct text address, struct text route, bool trusted)
 {
     static const char *const hop_headers[] = {"Via",
                                               "Route",
@@ -86,26 +74,28 @@ static struct sip_message *question_for(struct query *query, const struct served
                                               "P-Asserted-Identity",
                                               "P-Preferred-Identity"};
     struct sip_message *message = sip_message_clone(query->request->message);
+    uint64_t left = query->hops > 70 ? 69 : query->hops - 1;
+    char digits[TEXT_DIGITS_MAX];
+    size_t length = text_write_number(left, digits);
     for (size_t i = 0; i < sizeof(hop_headers) / sizeof(hop_headers[0]); i++)
         sip_header_remove(message, hop_headers[i]);
-    if (!contact->core)
+    if (!trusted)
         request_hide_core_headers(message);
     else if (!request_peer_is_trusted(query->request))
         request_remove_core_headers(message);
-    sip_header_set(message, "Max-Forwards", text_format(&query->arena, "%d", (int)(hops > 70 ? 69 : hops - 1)));
-    struct text path = text_of(contact->path);
-    struct text uri = target_address(served, contact, query->request->message, &query->arena);
-    if (sip_request_uri_set(message, text_slice(uri, 0, text_find_char(uri, '?'))) == OK &&
-        (path.length == 0 || sip_header_set(message, "Route", path) == OK))
+    sip_header_set(message, "Max-Forwards", (struct text){digits + TEXT_DIGITS_MAX - length, length});
+    if (sip_request_uri_set(message, text_slice(address, 0, text_find_char(address, '?'))) == OK &&
+        (route.length == 0 || sip_header_set(message, "Route", route) == OK))
         return message;
     sip_message_free(message);
     return NULL;
 }
 
-static void ask_contact(struct query *query, const struct served *served, const struct contact *contact, uint64_t hops)
+static void ask_contact(struct query *query, const struct served *served, const struct contact *contact)
 {
     struct conversation *conversation = query->conversation;
-    struct sip_message *message = question_for(query, served, contact, hops);
+    struct text address = target_address(served, contact, query->request->message, &query->arena);
+    struct sip_message *message = query_message(query, address, text_of(contact->path), contact->core);
     if (!message)
         return;
     struct branch *branch = arena_new(&query->arena, struct branch);
@@ -120,11 +110,13 @@ static void answer_best(struct query *query)
 {
     struct request *request = take_request_of(query);
     int status = query->best;
+    if (request && query->hop)
+        return request_answer(request, outbound_answer_for(status), NULL);
     if (request)
         request_answer(request, status < 400 || status == 401 || status == 407 || status == 408 ? 480 : status, NULL);
 }
 
-static void settle(struct query *query)
+void query_settle(struct query *query)
 {
     if (query->branches)
         return;
@@ -146,19 +138,27 @@ int64_t query_deadline(const struct conversation *conversation)
     return first ? first->answer_by_ms : INT64_MAX;
 }
 
-static void ask_all(struct request *request, const struct served *served, uint64_t hops)
+struct query *query_new(struct request *request, uint64_t hops)
 {
     struct conversation *conversation = request->conversation;
     struct query *query = memory_new(sizeof(*query));
     arena_init(&query->arena, "query");
     query->conversation = conversation;
     query->request = request;
+    query->hops = hops;
     query->answer_by_ms = conversation->now.monotonic_ms + conversation->settings.answer_ms;
     TAILQ_INSERT_TAIL(&conversation->queries, query, all);
+    return query;
+}
+
+static void ask_all(struct request *request, const struct served *served, uint64_t hops)
+{
+    struct conversation *conversation = request->conversation;
+    struct query *query = query_new(request, hops);
     for (size_t i = 0; i < served->contacts_count && served_reachable(conversation, served); i++)
         if (target_is(conversation, served, i, request->message, &request->arena))
-            ask_contact(query, served, &served->contacts[i], hops);
-    settle(query);
+            ask_contact(query, served, &served->contacts[i]);
+    query_settle(query);
 }
 
 /* What a client says of itself, and nothing of the way to it. */
@@ -182,18 +182,21 @@ void query_take_response(struct branch *branch, const struct sip_message *answer
     struct request *request = query->request;
     int status = sip_status(answer);
     query->branches--;
+    if (status == 503 && query_try_next(branch)) /* RFC 3263 §4.3 */
+        return;
     if (request && status < 300) {
         pass_answer(take_request_of(query), answer);
     } else if (query->best == 0 || status >= 600 || (status < query->best && query->best < 600)) {
         query->best = status;
     }
-    settle(query);
+    query_settle(query);
 }
 
 void query_take_failure(struct branch *branch)
 {
     branch->query->branches--;
-    settle(branch->query);
+    if (!query_try_next(branch))
+        query_settle(branch->query);
 }
 
 /* Blocked ones are told what they would be told of somebody who is away. */
@@ -226,9 +229,12 @@ static void ask_about(struct request *request, struct text target, uint64_t hops
     }
     switch (group_find(conversation->groups, target, &group)) {
     case OK: return answer_here(request, false);
-    case NOT_FOUND: return request_answer(request, 404, NULL);
-    default: request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
+    case NOT_FOUND: break;
+    default: return request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
     }
+    if (domain_is_ours(conversation, uri_domain(target)))
+        return request_answer(request, 404, NULL);
+    query_ask_domain(request, target, hops);
 }
 
 void options_receive(struct request *request)

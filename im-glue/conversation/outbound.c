@@ -32,16 +32,23 @@ static bool is_of_our_user(struct request *request)
            user_find(request->conversation->documents, request->user, &request->arena, &user) == OK;
 }
 
+int outbound_refusal(struct request *request, struct text address, const char **warning_out)
+{
+    bool leaves = outbound_allows(request->conversation, address);
+    *warning_out = leaves ? "Not a relay between other domains" : "Domain not served here";
+    if (!leaves)
+        return 404;
+    return is_of_our_user(request) ? 0 : 403;
+}
+
 bool outbound_may(struct incoming *incoming, struct text address)
 {
-    const struct conversation *conversation = incoming->request->conversation;
-    if (!outbound_allows(conversation, address))
-        return incoming_refuse(incoming, address, 404, "Domain not served here", TEXT("domain not served")), false;
-    if (!is_of_our_user(incoming->request))
-        return incoming_refuse(incoming, address, 403, "Not a relay between other domains",
-                               TEXT("neither sender nor recipient is ours")),
-               false;
-    return true;
+    const char *warning;
+    int status = outbound_refusal(incoming->request, address, &warning);
+    if (status)
+        incoming_refuse(incoming, address, status, warning,
+                        status == 404 ? TEXT("domain not served") : TEXT("neither sender nor recipient is ours"));
+    return status == 0;
 }
 
 /* --- the way --- */
@@ -71,7 +78,7 @@ const char *outbound_certificate_name(struct text hop, struct arena *arena)
     return flow_set_peer(&numeric, host, 0) ? NULL : host;
 }
 
-static bool is_loose(struct text hop)
+bool outbound_is_loose(struct text hop)
 {
     struct text ignored;
     struct uri uri;
@@ -107,7 +114,7 @@ void outbound_send(struct delivery *delivery, const struct sip_message *stored)
     branch->contact = request_uri_of(delivery, stored, arena);
     if (hop.length == 0)
         hop = branch->contact;
-    else if (is_loose(hop))
+    else if (outbound_is_loose(hop))
         branch->path = branch->core ? delivery->route : text_format(arena, "<%.*s>", TEXT_ARG(hop));
     outbound_search(branch, hop);
 }
@@ -167,6 +174,8 @@ static void located(const struct locator_result *result)
     struct branch *branch = (struct branch *)(uintptr_t)result->cookie;
     if (branch->event)
         return event_located(branch, result);
+    if (branch->query)
+        return query_located(branch, result);
     struct delivery *delivery = branch->delivery;
     take_targets(branch, result);
     bool is_nowhere = result->outcome == LOCATOR_NOWHERE, is_contact = branch->name.length > 0;
