@@ -386,6 +386,7 @@ void publication_sweep(struct conversation *conversation, struct served *served)
 void publication_free_all(struct served *served);
 
 /* registrar.c, pager.c */
+#define REGISTRAR_EXTENSIONS "path, outbound, gruu"
 void registrar_receive(struct request *request);
 void pager_receive(struct request *request);
 

@@ -148,8 +148,11 @@ void events_subscribe(struct request *request)
         return request_answer(request, 404, "No Such User");
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
-    if (!kind->may_watch(request, &user))
+    if (!kind->may_watch(request, &user)) {
+        if (read.known)
+            notifier_reject(conversation->notifier, read.known, request->user);
         return request_answer(request, 403, "Not Your State");
+    }
     accept_subscription(request, &read, user.address);
 }
 

@@ -22,10 +22,11 @@ static bool bad(struct incoming *incoming, const char *reason)
 
 static bool asks_for_explosion(struct request *request)
 {
-    struct text value;
+    struct text value, one;
     for (size_t i = 0; sip_header(request->message, "Require", i, &request->arena, &value); i++)
-        if (text_equal_nocase(text_trim(value), TEXT(EXPLODER_EXTENSION)))
-            return true;
+        while (text_next_item(&value, &one))
+            if (text_equal_nocase(one, TEXT(EXPLODER_EXTENSION)))
+                return true;
     return false;
 }
 

@@ -6,7 +6,7 @@
 
 #define ACCEPTED                                                                                                       \
     "text/plain, message/cpim, message/imdn+xml, multipart/mixed, application/im-iscomposing+xml, "                    \
-    "application/resource-lists+xml"
+    "application/resource-lists+xml, " CONTENT_ADVERTISEMENT
 
 /* Who asks has his answer, or is about to: the rest only waits for the other contacts. */
 static struct request *take_request_of(struct query *query)
@@ -42,15 +42,16 @@ void query_free_all(struct conversation *conversation)
 
 /* --- for this server --- */
 
-static void answer_here(struct request *request, bool exploder)
+/* `supported`: extensions that may be required there; empty: none. */
+static void answer_here(struct request *request, struct text supported)
 {
     const struct conversation_settings *settings = &request->conversation->settings;
     struct sip_message *response = request_response(request, 200, NULL);
     sip_header_add(response, "Allow", TEXT(CONVERSATION_METHODS));
     sip_header_add(response, "Accept-Encoding", TEXT(CONTENT_ENCODINGS));
     sip_header_add(response, "Accept", settings->types_allowed.length ? settings->types_allowed : TEXT(ACCEPTED));
-    if (exploder) /* RFC 5365 §5 */
-        sip_header_add(response, "Supported", TEXT(EXPLODER_EXTENSION));
+    if (supported.length)
+        sip_header_add(response, "Supported", supported);
     /* RFC 3903 §10: what is published is there, too */
     sip_header_add(response, "Allow-Events", events_allowed(request->conversation, &request->arena));
     sip_header_add(
@@ -228,7 +229,7 @@ static void ask_about(struct request *request, struct text target, uint64_t hops
     default: return request_answer_with(request, 500, "User Not Readable", "Retry-After", TEXT("5"));
     }
     switch (group_find(conversation->groups, target, &group)) {
-    case OK: return answer_here(request, false);
+    case OK: return answer_here(request, (struct text){0});
     case NOT_FOUND: break;
     default: return request_answer_with(request, 500, "Group Not Readable", "Retry-After", TEXT("5"));
     }
@@ -253,9 +254,12 @@ void options_receive(struct request *request)
     if (hops_text.length && !text_to_u64(hops_text, &hops))
         return request_answer(request, 400, "Bad Max-Forwards");
     /* RFC 3261 §11: who may send it no further answers for himself */
-    if (hops == 0 || services_are(conversation, target) || exploder_is(conversation, target) ||
-        domain_is_server(conversation, &uri))
-        return answer_here(request, exploder_is(conversation, target));
+    if (domain_is_server(conversation, &uri))
+        return answer_here(request, TEXT(REGISTRAR_EXTENSIONS));
+    if (exploder_is(conversation, target)) /* RFC 5365 §5 */
+        return answer_here(request, TEXT(EXPLODER_EXTENSION));
+    if (hops == 0 || services_are(conversation, target))
+        return answer_here(request, (struct text){0});
     if (!request_authenticate(request, true) || !device_resolve(request))
         return;
     ask_about(request, uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena)), hops);

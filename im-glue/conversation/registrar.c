@@ -75,8 +75,7 @@ static void bind_contacts(struct request *request, struct served *served, bool t
 void registrar_receive(struct request *request)
 {
     struct conversation *conversation = request->conversation;
-    static const char known[] = "path, outbound, gruu";
-    if (request_refuse_extensions(request, "Require", text_of(known)))
+    if (request_refuse_extensions(request, "Require", TEXT(REGISTRAR_EXTENSIONS)))
         return;
     struct text address = address_of_record(request);
     struct user user;

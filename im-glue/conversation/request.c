@@ -102,16 +102,27 @@ void request_answer_with(struct request *request, int status, const char *reason
     request_send(request, response);
 }
 
+static bool is_listed(struct text list, struct text extension)
+{
+    struct text one;
+    while (text_next_item(&list, &one))
+        if (text_equal_nocase(one, extension))
+            return true;
+    return false;
+}
+
 /* RFC 3261 §8.2.2.3. */
 bool request_refuse_extensions(struct request *request, const char *name, struct text known)
 {
     struct sip_message *response = NULL;
-    struct text value;
+    struct text value, one;
     for (size_t i = 0; sip_header(request->message, name, i, &request->arena, &value); i++) {
-        if (known.length && text_equal_nocase(text_trim(value), known))
-            continue;
-        response = response ? response : request_response(request, 420, NULL);
-        sip_header_add(response, "Unsupported", value);
+        while (text_next_item(&value, &one)) {
+            if (is_listed(known, one))
+                continue;
+            response = response ? response : request_response(request, 420, NULL);
+            sip_header_add(response, "Unsupported", one);
+        }
     }
     if (response)
         request_send(request, response);

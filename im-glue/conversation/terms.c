@@ -160,7 +160,7 @@ void terms_answer(struct request *request, const struct terms *terms, struct sip
         sip_header_add(response, "Path", terms->path); /* RFC 3327 §5.3 */
     if (service_route.length)
         sip_header_add(response, "Service-Route", service_route); /* RFC 3608 §6.3 */
-    sip_header_add(response, "Supported", TEXT("path, outbound, gruu"));
+    sip_header_add(response, "Supported", TEXT(REGISTRAR_EXTENSIONS));
     if (!terms->flows)
         return;
     sip_header_add(response, "Require", TEXT("outbound"));

@@ -212,6 +212,14 @@ void notifier_end(struct notifier *notifier, const struct event_package *package
     }
 }
 
+void notifier_reject(struct notifier *notifier, struct subscription *subscription, struct text subscriber)
+{
+    if (!text_equal(text_of(subscription->subscriber->address), subscriber))
+        return;
+    subscription->reason = "rejected";
+    subscription_plan(notifier, subscription);
+}
+
 int64_t notifier_deadline(const struct notifier *notifier)
 {
     return due_deadline(&notifier->due);

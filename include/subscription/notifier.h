@@ -112,6 +112,9 @@ bool notifier_change_next(struct notifier *notifier, struct instant now, struct 
 /* What was written down. A NOTIFY with the state as it is now is due at `at_ms`. False: it has expired, or is none. */
 bool notifier_restore(struct notifier *notifier, struct text record, struct instant now, int64_t at_ms);
 
+/* Its subscriber, if that is him, may not watch that any more: the next NOTIFY says so and is the last. */
+void notifier_reject(struct notifier *notifier, struct subscription *subscription, struct text subscriber);
+
 int64_t notifier_deadline(const struct notifier *notifier); /* INT64_MAX: none */
 size_t notifier_count(const struct notifier *notifier);     /* of subscriptions */
 size_t notifier_bytes(const struct notifier *notifier);     /* that they hold */

@@ -81,7 +81,7 @@ struct world {
     size_t actors_count;
     uint64_t connections; /* made so far */
     bool block_politely;
-    bool accept_anonymous;
+    bool accept_anonymous, no_watchers;
     int block_status;
     unsigned warning_forbidden;
     struct registration_limits registrations;

@@ -121,6 +121,7 @@ static const struct limit limits[] = {
     LIMIT("memory", bytes_max, 1024),
     LIMIT("polite", block_politely, 1),
     LIMIT("anonymous", accept_anonymous, 1),
+    LIMIT("no-watchers", no_watchers, 1),
     LIMIT("notices", waiting_notice, 1),
     LIMIT("block-status", block_status, 1),
     LIMIT("warning", warning_forbidden, 1),

@@ -50,7 +50,7 @@ static void open_conversation(struct world *world)
         .report_life_ms = world->report_life_ms,
         .report_window_ms = 30000,
         .registrars_watched = TEXT("*.ims.example.net"),
-        .registration_watchers = TEXT("sip:watcher@example.net, sip:scscf.example.net"),
+        .registration_watchers = world->no_watchers ? TEXT("") : TEXT("sip:watcher@example.net, sip:scscf.example.net"),
         .deferral = world->deferral,
         .history_ms = 3600000,
         .history_count_max = 4,
