@@ -147,6 +147,7 @@ static void open_service(struct program *program)
         .search = search_settings_of(settings),
         .search_documents_max = (size_t)settings->search_documents_max,
         .search_results_max = (size_t)settings->search_results_max,
+        .search_us_max = settings->search_ms_max * 1000,
         .trailing_slash = settings->trailing_slash,
         .raw_attributes = settings->raw_attributes,
         .element_declarations = settings->element_declarations,

@@ -31,6 +31,10 @@ static const struct setting rows[] = {
      "Documents that one search may read; one that needs more is refused, and told where it can go on."},
     {"search.results-max", SETTING_NUMBER, ROW(search_results_max), "1000", 1, 10000, "",
      "Results of one page of a search, whatever its max-results."},
+    {"search.ms-max", SETTING_NUMBER, ROW(search_ms_max), "30000", 100, 3600000, "ms",
+     "Time for a search here, with what it waits for others; what is found until then is a page, and told where it "
+     "goes "
+     "on."},
     {"search.domains", SETTING_TEXT, ROW(search_domains), "", 0, 0, "",
      "Other servers whose users a search finds with domain=all or their name, as example.org=https://xdm.example.org/"
      "xcap-root, separated by commas; they have to take this server's word for who asks (their search.peers)."},

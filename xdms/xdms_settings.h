@@ -16,7 +16,7 @@ struct xdms_settings {
     char *proxies, *forwarded_header;
     int64_t threads, connections_max, body_bytes_max, header_bytes_max, header_ms_max, body_ms_max, idle_ms_max;
     int64_t gzip_bytes_min, target_bytes_max, selector_steps_max, search_documents_max, search_results_max,
-        search_domain_ms_max;
+        search_ms_max, search_domain_ms_max;
     char *policy, *policy_peers, *policy_token;
     int64_t policy_max_age_s;
     bool policy_tls;

@@ -50,6 +50,9 @@ enum search_progress { SEARCH_ENDED, SEARCH_GOES_ON };
 /* Goes on for about so many documents. What has ended is not called again. */
 enum search_progress search_run(struct search *search, size_t documents);
 
+/* Its time is over: the next search_run ends it before the next document, as any limit does. */
+void search_expire(struct search *search);
+
 struct search_outcome {
     enum status status;         /* OK, REFUSED: a limit was met, see `refusal`; FAILED */
     struct refusal refusal;     /* 409 constraint-failure: what the query may cost */

@@ -40,6 +40,7 @@ struct service_settings {
     bool basic;                /* passwords may be told over TLS */
     /* as the settings of the same names; 0: the most there can be, and nothing is compressed */
     size_t target_bytes_max, selector_steps_max, gzip_bytes_min, search_documents_max, search_results_max;
+    int64_t search_us_max;
     bool trailing_slash, raw_attributes, element_declarations, absent_first;
 };
 

@@ -76,6 +76,7 @@ static inline struct fixture *fixture_open(struct store *store, const char *toke
         .grants_count = 2,
         .gzip_bytes_min = 512,
         .push = {.count_max = 3},
+        .search_us_max = 1, /* over after its first slice */
     };
     struct text bad;
     assert_true(trust_ranges_parse(TEXT("127.0.0.0/8"), &settings.policy_peers, &bad));

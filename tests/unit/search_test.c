@@ -392,6 +392,48 @@ static void a_search_that_costs_too_much_is_refused_and_can_go_on(void **state)
     assert_text(outcome.refusal.phrase, "The search takes too long: ask for less. No index helps this query.");
 }
 
+/* Each page has the time for three documents. */
+static struct text found_in_time(struct search_order order, struct search_outcome *outcome_out)
+{
+    struct text_builder all;
+    builder_init(&all, &arena);
+    do {
+        struct search *search;
+        struct refusal refusal = {0};
+        assert_int_equal(search_new(documents, &order, &arena, &search, &refusal), OK);
+        if (search_run(search, 3) == SEARCH_GOES_ON) {
+            search_expire(search);
+            assert_int_equal(search_run(search, 1000), SEARCH_ENDED);
+        }
+        *outcome_out = *search_outcome(search);
+        assert_true(outcome_out->documents <= 3);
+        for (size_t i = 0; i < outcome_out->results_count; i++)
+            builder_add(&all, outcome_out->results[i]);
+        order.after = outcome_out->next;
+        search_free(search);
+    } while (order.after.length);
+    return builder_text(&all);
+}
+
+static void a_search_that_has_used_up_its_time_can_go_on(void **state)
+{
+    (void)state;
+    struct search_outcome outcome;
+    for (unsigned i = 0; i < 20; i++)
+        put_profile(i, i == 13 ? "<gender>male</gender>" : "");
+    struct search_order order = order_of(PROFILES "/users/", "return <r>{$u/@uri}</r>");
+    struct text all = found_by(order, &outcome);
+    assert_true(text_equal(found_in_time(order, &outcome), all));
+    order = order_of(PROFILES "/users/", "where $u/gender = 'male' return <r>{$u/@uri}</r>");
+    all = found_by(order, &outcome);
+    assert_true(all.length && text_equal(found_in_time(order, &outcome), all));
+    assert_int_equal(outcome.status, OK);
+    order = order_of(PROFILES "/users/", "order by $u/@uri return <r>{$u/@uri}</r>");
+    assert_text(found_in_time(order, &outcome), "");
+    assert_int_equal(outcome.status, REFUSED);
+    assert_text(outcome.refusal.phrase, "The search has used up its time: ask for less. No index helps this query.");
+}
+
 /* Documents, steps and bytes: what was found before the limit is a page, in both orders. */
 static void a_limit_after_something_was_found_ends_the_page(void **state)
 {
@@ -478,6 +520,7 @@ int main(void)
         test(a_group_of_too_many_members_is_found_all_the_same),
         test(only_what_may_be_found_is_found),
         test(a_search_that_costs_too_much_is_refused_and_can_go_on),
+        test(a_search_that_has_used_up_its_time_can_go_on),
         test(a_limit_after_something_was_found_ends_the_page),
         test(what_is_no_page_is_refused),
         test(a_broken_store_fails_the_search),

@@ -335,6 +335,37 @@ static void groups_are_listed_by_pages(void **state)
     assert_string_equal(member(second, "next"), "");
 }
 
+#define FIND_GROUPS                                                                                                    \
+    "{\"target\": \"org.openmobilealliance.groups/users/\", \"max\": 1000, \"after\": \"%s\", \"query\": \"for $g "    \
+    "in "                                                                                                              \
+    "collection('org.openmobilealliance.groups/users/')/group/list-service return <g>{$g/@uri}</g>\"}"
+
+/* The service of these tests has time for the first slice alone. */
+static void a_search_that_takes_long_is_answered_in_pages(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        struct text path = text_format(&fixture->arena, "/api/v1/groups/sip:g%02d@example.com?owner=alice", i);
+        struct text body = text_format(&fixture->arena,
+                                       "<group xmlns=\"urn:oma:xml:poc:list-service\"><list-service "
+                                       "uri=\"sip:g%02d@example.com\"/></group>",
+                                       i);
+        assert_int_equal(ASK_ADMIN(fixture, "PUT", text_cstring(&fixture->arena, path), NULL, {GROUP},
+                                   text_cstring(&fixture->arena, body))
+                             .status,
+                         201);
+    }
+    struct text asked = text_format(&fixture->arena, FIND_GROUPS, "");
+    struct answer first =
+        ASK_ADMIN(fixture, "POST", "/api/v1/search", NULL, {JSON}, text_cstring(&fixture->arena, asked));
+    assert_true(answer_holds(&first, "sip:g63@example.com") && !answer_holds(&first, "sip:g64@example.com"));
+    asked = text_format(&fixture->arena, FIND_GROUPS, member(first, "next"));
+    struct answer second =
+        ASK_ADMIN(fixture, "POST", "/api/v1/search", NULL, {JSON}, text_cstring(&fixture->arena, asked));
+    assert_true(answer_holds(&second, "sip:g64@example.com") && answer_holds(&second, "sip:g99@example.com"));
+    assert_true(!answer_holds(&second, "sip:g63@example.com") && !answer_holds(&second, "\"next\""));
+}
+
 static void a_group_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_is_asked_for_when_there_is_one, begin_with_token, end),
         cmocka_unit_test_setup_teardown(a_group_is_put_shown_listed_and_deleted, begin, end),
         cmocka_unit_test_setup_teardown(groups_are_listed_by_pages, begin, end),
+        cmocka_unit_test_setup_teardown(a_search_that_takes_long_is_answered_in_pages, begin, end),
         cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_group_gets_no_document_that_no_client_could_name, begin, end),
         cmocka_unit_test_setup_teardown(the_story_of_a_message_is_told, begin, end),

@@ -79,6 +79,7 @@ struct search {
     struct search_found *found; /* sorted: all, while they are looked for; then those of the page, to be made */
     size_t found_count, found_capacity, made_at;
     bool making;
+    bool expired;
     struct arena document_arena; /* of one document */
     struct search_outcome outcome;
 };

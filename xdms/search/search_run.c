@@ -6,6 +6,8 @@
 
 #include "search_own.h"
 
+#define TIME_OVER "has used up its time"
+
 static bool look_at_next(struct search *search);
 static bool make_next(struct search *search);
 
@@ -58,6 +60,11 @@ enum search_progress search_run(struct search *search, size_t documents)
     while (goes_on && search->outcome.documents < until)
         goes_on = search->making ? make_next(search) : look_at_next(search);
     return goes_on ? SEARCH_GOES_ON : SEARCH_ENDED;
+}
+
+void search_expire(struct search *search)
+{
+    search->expired = true;
 }
 
 static bool record_is_open(const struct search *search, struct search_subject *subject)
@@ -220,11 +227,11 @@ static bool look_at_next(struct search *search)
         return begin_making(search);
     if (status != OK)
         return end(search, FAILED);
-    if (search->outcome.documents >= search->order.limits.documents_max) {
+    if (search->expired || search->outcome.documents >= search->order.limits.documents_max) {
         struct text what =
             text_format(search->arena, "has read %zu documents, the most for one request", search->outcome.documents);
         return end_before(search, search->query.keys_count ? TEXT("") : next_page(search, &key, 0),
-                          text_cstring(search->arena, what));
+                          search->expired ? TIME_OVER : text_cstring(search->arena, what));
     }
     arena_reset(&search->document_arena);
     status = read_records(search, &key, &stored, &records);
@@ -246,6 +253,8 @@ static bool make_next(struct search *search)
         search->outcome.next = text_format(search->arena, "%zu", search->made_at);
         return end(search, OK);
     }
+    if (search->expired)
+        return end_before(search, text_format(search->arena, "%zu", search->made_at), TIME_OVER);
     const struct search_found *found = &search->found[search->made_at++];
     arena_reset(&search->document_arena);
     enum status status = read_records(search, &found->key, &stored, &records);

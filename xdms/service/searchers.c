@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "service_search.h"
 
 struct searchers {
@@ -13,14 +14,16 @@ struct searchers {
     struct search_task **end;
     size_t waiting;
     bool closing;
+    int64_t us_max; /* of one search, with what it waits */
 };
 
 static void *searchers_run(void *context);
 
-struct searchers *searchers_new(void)
+struct searchers *searchers_new(int64_t us_max)
 {
     struct searchers *searchers = memory_new(sizeof(*searchers));
     searchers->end = &searchers->first;
+    searchers->us_max = us_max;
     pthread_mutex_init(&searchers->lock, NULL);
     pthread_cond_init(&searchers->filled, NULL);
     while (searchers->threads_count < SEARCHER_THREADS &&
@@ -81,6 +84,8 @@ static void *searchers_run(void *context)
     pthread_mutex_lock(&searchers->lock);
     for (struct search_task *task; (task = next_task(searchers));) {
         pthread_mutex_unlock(&searchers->lock);
+        if (clock_monotonic_us() - task->began_us > searchers->us_max)
+            search_expire(task->search);
         bool goes_on = search_run(task->search, SEARCH_SLICE) == SEARCH_GOES_ON;
         if (!goes_on) {
             task->ended = true;
@@ -100,11 +105,13 @@ enum status search_task_run(struct searchers *searchers, struct search_task *tas
     *progress_out = HTTP_DONE;
     if (task->ended)
         return OK;
+    int64_t began_us = clock_monotonic_us();
     if (search_run(task->search, SEARCH_SLICE) == SEARCH_ENDED) {
         task->ended = true;
         return OK;
     }
     task->handed = true;
+    task->began_us = began_us;
     if (!take(searchers, task))
         return refuse(refusal, REFUSAL_TOO_MANY, "Too many searches wait; try again in a moment.");
     *progress_out = HTTP_WAITING;

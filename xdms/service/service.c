@@ -69,6 +69,7 @@ struct service *service_new(const struct service_settings *settings, const struc
         .selector_steps_max = settings->selector_steps_max ? settings->selector_steps_max : XCAP_STEPS_MAX,
         .search_documents_max = settings->search_documents_max,
         .search_results_max = settings->search_results_max,
+        .search_us_max = settings->search_us_max ? settings->search_us_max : SEARCH_US_MAX,
         .gzip_bytes_min = settings->gzip_bytes_min ? settings->gzip_bytes_min : SIZE_MAX,
         .trailing_slash = settings->trailing_slash,
         .raw_attributes = settings->raw_attributes,
@@ -89,7 +90,7 @@ struct service *service_new(const struct service_settings *settings, const struc
     service->resume.run = resume;
     if (service->clerk)
         clerk_take(service->clerk, &service->resume);
-    service->searchers = searchers_new();
+    service->searchers = searchers_new(service->settings.search_us_max);
     struct text error;
     service->domains = search_domains_new(&settings->search, settings->domain, arena, &error);
     if (error.length)

@@ -8,7 +8,8 @@
 #include "service_own.h"
 
 #define SEARCHER_THREADS     2 /* half of the work of a small machine at most; each search has its turn after a slice */
-#define SEARCHES_WAITING_MAX 256 /* of all clients; more are asked to come again */
+#define SEARCH_US_MAX        30000000 /* unless settings say otherwise: a client waits no longer */
+#define SEARCHES_WAITING_MAX 256      /* of all clients; more are asked to come again */
 
 struct searchers; /* threads and those that wait for them */
 
@@ -16,10 +17,11 @@ struct search_task {
     struct search *search;
     struct http_request *request; /* resumed when the search has ended */
     bool handed, ended;
+    int64_t began_us;
     struct search_task *next; /* the searchers' */
 };
 
-struct searchers *searchers_new(void);
+struct searchers *searchers_new(int64_t us_max);  /* for one search, with what it waits for others */
 void searchers_free(struct searchers *searchers); /* after those that were taken */
 
 /* The first slice is run here; most searches end in it. HTTP_WAITING: the rest is run by others, call again when
