@@ -172,17 +172,34 @@ static void refuse_blocked(struct incoming *incoming, const struct user *user, c
                     WARNING_FORBIDDEN " Function not allowed due to user authorisation", detail);
 }
 
+/* RFC 3261 §19.1.6: "sip:+1-555-0100@example.com;user=phone" is the number; empty: it is none. */
+static struct text number_in(struct request *request)
+{
+    struct arena *arena = &request->arena;
+    struct text kind;
+    struct uri uri;
+    if (!uri_parse(sip_request_uri(request->message, arena), &uri) ||
+        !uri_parameter(uri.parameters, TEXT("user"), &kind) || !text_equal_nocase(kind, TEXT("phone")) ||
+        !text_starts_with(uri.user, TEXT("+")) || !domain_is_ours(request->conversation, uri.host))
+        return (struct text){0};
+    return uri_canonical(arena, text_join(arena, TEXT("tel:"), uri.user));
+}
+
 static void to_user(struct incoming *incoming, struct text address)
 {
     struct request *request = incoming->request;
     struct conversation *conversation = request->conversation;
     struct group_decision decision;
+    struct text number;
     struct user user;
     switch (person_find(conversation, address, &request->arena, &user)) {
     case OK: address = user.address; break; /* whichever of his it was */
     case NOT_FOUND:
         if (shared_list_receive(incoming, address))
             return;
+        number = number_in(request);
+        if (number.length && !text_equal(number, address))
+            return to_user(incoming, number);
         if (!domain_is_ours(conversation, uri_domain(address)))
             return to_foreigner(incoming, address);
         return incoming_refuse(incoming, address, 404, NULL, TEXT("no such user"));
