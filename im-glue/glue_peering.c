@@ -58,6 +58,8 @@ bool glue_peering(const struct glue_settings *settings, struct glue_means means,
             text_format(arena, "peering.transports: none of tls, tcp, udp that can be used: %.*s", TEXT_ARG(bad));
     else if (!conversation_routes_valid(peering_out->routes, &bad))
         *error_out = text_format(arena, "peering.routes: not DOMAIN=URI: %.*s", TEXT_ARG(bad));
+    else if (!conversation_core_routes_valid(text_of(settings->core_routes), &bad))
+        *error_out = text_format(arena, "sip.core-routes: not DOMAIN=URI;lr: %.*s", TEXT_ARG(bad));
     else if (!conversation_peers_valid(peering_out->peers, &bad))
         *error_out = text_format(arena, "peering.peers: not DOMAIN=ADDRESS: %.*s", TEXT_ARG(bad));
     else

@@ -25,6 +25,10 @@ static const struct setting rows[] = {
      "Addresses and ranges of trusted peers (identity.trusted-peers, identity.trusted-names) that are cores: an "
      "S-CSCF, a registrar in front. They may register users here and send messages on their way by Route; not for "
      "proxies that pass on what clients wrote."},
+    {"sip.core-routes", SETTING_TEXT, ROW(core_routes), "", 0, 0, "",
+     "Cores of users who have no contact here, since no core has registered them, separated by commas, as "
+     "example.com=sip:scscf.example.com;lr: what is for them is sent there, and kept if nobody is there either; empty: "
+     "they are away."},
     {"sip.registrars-watched", SETTING_TEXT, ROW(registrars_watched), "", 0, 0, "",
      "Servers (an S-CSCF, a registrar in front) that register their users here and are then asked for their devices by "
      "the event package reg: hosts of their From, separated by commas, as scscf.example.com, *.example.org for all "

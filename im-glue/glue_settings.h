@@ -9,7 +9,7 @@
 struct glue_settings {
     struct node_settings node;
     char *sip, *sips, *ws, *wss, *host, *management;
-    char *service_route, *registration_watchers, *registrars_watched, *cores;
+    char *service_route, *registration_watchers, *registrars_watched, *cores, *core_routes;
     int64_t datagram_bytes_max;
     int64_t queued_mib_max, queue_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;

@@ -240,6 +240,7 @@ static bool take_cores(struct program *program, struct conversation_settings *se
 {
     struct text bad;
     settings->cores = &program->cores;
+    settings->core_routes = text_of(program->settings.core_routes);
     return trust_ranges_parse(text_of(program->settings.cores), &program->cores, &bad) ||
            start_failed(text_format(&program->node.arena,
                                     "sip.cores: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));

@@ -319,6 +319,9 @@ void served_free(struct conversation *conversation, struct served *served);
 void served_free_all(struct conversation *conversation);
 bool served_reachable(const struct conversation *conversation, const struct served *served);
 bool served_is_here(const struct conversation *conversation, const struct served *served); /* whoever may see him */
+/* The way to his core, as the settings say, of a user of ours who has no contact here; empty: none. */
+struct text core_way(const struct conversation *conversation, const struct served *served);
+bool core_knows_all(const struct conversation *conversation, struct text address); /* there may be such a way */
 /* copies it */
 void served_set_contact(struct conversation *conversation, struct served *served, const struct contact *contact);
 void served_remove_contact(struct conversation *conversation, struct served *served, struct text name);
@@ -578,8 +581,8 @@ bool device_resolve(struct request *request); /* false: sent to one that leads n
 bool domain_is_ours(const struct conversation *conversation, struct text domain);
 bool domain_is_server(const struct conversation *conversation, const struct uri *uri); /* nobody in it, but itself */
 bool domain_is_listed(struct text list, struct text domain);
-struct text domain_route(const struct conversation *conversation, struct text domain); /* empty: by DNS */
-struct served *domain_served(struct conversation *conversation, struct text address);  /* somebody there */
+struct text domain_route(struct text routes, struct text domain);                     /* empty: by DNS */
+struct served *domain_served(struct conversation *conversation, struct text address); /* somebody there */
 bool domain_has_room(const struct conversation *conversation, const struct domain *domain);
 void domain_wait(struct conversation *conversation, struct served *served); /* if his domain has no room */
 void domain_enter(struct domain *domain);

@@ -31,6 +31,20 @@ bool core_is_watched(struct request *request)
     return domain_is_listed(request->conversation->settings.registrars_watched, uri.host);
 }
 
+bool core_knows_all(const struct conversation *conversation, struct text address)
+{
+    struct text routes = conversation->settings.core_routes;
+    return routes.length && domain_route(routes, uri_domain(address)).length;
+}
+
+struct text core_way(const struct conversation *conversation, const struct served *served)
+{
+    struct text routes = conversation->settings.core_routes;
+    if (routes.length == 0 || served->domain || served_is_here(conversation, served))
+        return (struct text){0};
+    return domain_route(routes, uri_domain(text_of(served->address)));
+}
+
 static bool is_mark(const struct served *served, const struct contact *contact)
 {
     return contact->core && strcmp(contact->name, served->address) == 0;

@@ -322,6 +322,9 @@ void delivery_send(struct delivery *delivery)
 
 void delivery_send_read(struct delivery *delivery, const struct sip_message *stored)
 {
+    struct text way = delivery->route.length ? (struct text){0} : core_way(delivery->conversation, delivery->recipient);
+    if (way.length) /* nothing has been learned of him, but where his core is */
+        delivery->route = TEXT_CONCAT(&delivery->arena, TEXT("<"), way, TEXT(">"));
     if (stored && (delivery->recipient->domain || delivery->route.length))
         outbound_send(delivery, stored);
     else if (stored)

@@ -46,9 +46,9 @@ bool conversation_domains_valid(struct text domains, struct text *bad_out)
 }
 
 /* The longest pattern says most. */
-struct text domain_route(const struct conversation *conversation, struct text domain)
+struct text domain_route(struct text routes, struct text domain)
 {
-    struct text routes = conversation->settings.peering.routes, one, pattern, uri, found = {0};
+    struct text one, pattern, uri, found = {0};
     size_t longest = 0;
     for (bool more = routes.length > 0; more;) {
         more = text_cut(routes, ',', &one, &routes);
@@ -72,6 +72,20 @@ bool conversation_routes_valid(struct text routes, struct text *bad_out)
         *bad_out = text_trim(one);
         if (!text_cut(one, '=', &pattern, &address) || !is_pattern(text_trim(pattern)) ||
             !uri_parse(text_trim(address), &uri) || uri.host.length == 0)
+            return false;
+    }
+    return true;
+}
+
+bool conversation_core_routes_valid(struct text routes, struct text *bad_out)
+{
+    struct text one, pattern, address;
+    if (!conversation_routes_valid(routes, bad_out))
+        return false;
+    while (text_next_item(&routes, &one)) {
+        *bad_out = one;
+        text_cut(one, '=', &pattern, &address);
+        if (!outbound_is_loose(text_trim(address)))
             return false;
     }
     return true;
@@ -230,6 +244,8 @@ void domain_load(struct conversation *conversation)
         if (is_foreign(conversation, after.owner, &arena)) {
             queue_flush(conversation, domain_served(conversation, after.owner));
             count++;
+        } else if (core_knows_all(conversation, after.owner)) {
+            queue_flush(conversation, served_get(conversation, after.owner));
         }
         arena_reset(&arena);
     }

@@ -63,7 +63,7 @@ void query_ask_domain(struct request *request, struct text address, uint64_t hop
     struct query *query = query_new(request, hops);
     struct arena *arena = &query->arena;
     struct branch *branch = arena_new(arena, struct branch);
-    struct text to = text_copy(arena, domain_route(conversation, uri_domain(address)));
+    struct text to = text_copy(arena, domain_route(conversation->settings.peering.routes, uri_domain(address)));
     query->hop = arena_new(arena, struct query_hop);
     query->hop->address = text_copy(arena, address);
     if (to.length && outbound_is_loose(to))

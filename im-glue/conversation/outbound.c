@@ -91,7 +91,7 @@ static struct text next_hop(const struct delivery *delivery)
     struct name_addr first;
     if (delivery->route.length && name_addr_parse(delivery->route, &first, NULL))
         return first.uri;
-    return domain_route(delivery->conversation, text_of(delivery->recipient->domain->name));
+    return domain_route(delivery->conversation->settings.peering.routes, text_of(delivery->recipient->domain->name));
 }
 
 void outbound_search(struct branch *branch, struct text hop)
@@ -178,7 +178,8 @@ static void located(const struct locator_result *result)
         return query_located(branch, result);
     struct delivery *delivery = branch->delivery;
     take_targets(branch, result);
-    bool is_nowhere = result->outcome == LOCATOR_NOWHERE, is_contact = branch->name.length > 0;
+    bool is_nowhere = result->outcome == LOCATOR_NOWHERE;
+    bool is_contact = branch->name.length > 0 || (branch->core && !delivery->onward);
     delivery->nowhere = is_nowhere && !is_contact;
     if (result->outcome != LOCATOR_FOUND)
         count(is_nowhere ? HOP_NOWHERE : HOP_UNKNOWN);

@@ -478,9 +478,10 @@ static void plan_retry(struct conversation *conversation, struct served *served)
 {
     static const int64_t delays_ms[CONVERSATION_RETRIES] = {60000, 300000, 1800000, 7200000};
     queue_forget_retry(conversation, served);
-    if (served->retries >= CONVERSATION_RETRIES && !served->domain)
+    bool registers = !served->domain && !core_way(conversation, served).length;
+    if (served->retries >= CONVERSATION_RETRIES && registers)
         return;
-    if (served->retries >= CONVERSATION_RETRIES) /* nobody registers at another domain: until the message expires */
+    if (served->retries >= CONVERSATION_RETRIES) /* nobody registers there: until the message expires */
         served->retries = CONVERSATION_RETRIES - 1;
     served->retry_list = served->retries++;
     served->retry_at_ms = conversation->now.monotonic_ms + delays_ms[served->retry_list];

@@ -67,7 +67,8 @@ bool served_reachable(const struct conversation *conversation, const struct serv
     if (served->domain) /* its server decides the rest */
         return domain_has_room(conversation, served->domain);
     struct imsettings settings = publication_settings(conversation, served);
-    return settings.active && settings.visible && served_is_here(conversation, served);
+    return settings.active && settings.visible &&
+           (served_is_here(conversation, served) || core_way(conversation, served).length);
 }
 
 bool served_is_here(const struct conversation *conversation, const struct served *served)

@@ -72,7 +72,8 @@ struct conversation_peering {
 /* False: `bad_out` is the first part that is no route. */
 bool conversation_routes_valid(struct text routes, struct text *bad_out);
 bool conversation_peers_valid(struct text peers, struct text *bad_out);
-bool conversation_domains_valid(struct text domains, struct text *bad_out); /* of a list of domains, as above */
+bool conversation_core_routes_valid(struct text routes, struct text *bad_out); /* the same, each with "lr" */
+bool conversation_domains_valid(struct text domains, struct text *bad_out);    /* of a list of domains, as above */
 
 /* Who may send to the address of a list (RFC 4826 §4), which says nothing about that itself. */
 enum list_senders { LIST_SENDERS_OWNER, LIST_SENDERS_MEMBERS, LIST_SENDERS_NOBODY };
@@ -116,6 +117,9 @@ struct conversation_settings {
     /* Servers whose third-party REGISTER leads to a subscription to the registration of its user: hosts of their From,
      * in the form of lists of domains (above); empty: none. */
     struct text registrars_watched;
+    /* "example.com=sip:scscf.example.com;lr, …": the core of users of that domain who have no contact here, for which
+     * no core has registered them; in the form of the routes of other domains (above). Empty: they are away. */
+    struct text core_routes;
     struct text service_route; /* of 200 to REGISTER (RFC 3608): "<sip:host;lr>" and more after commas; empty: none */
     size_t datagram_bytes_max; /* larger requests go by TCP, by UDP if that fails (RFC 3261 §18.1.1); 0: 1300 */
     struct sip_agent_settings agent;

@@ -101,6 +101,8 @@ void word_peering(struct world *world, struct text line, struct text block)
         peering->domains_asserted = value;
     else if (text_equal(what, TEXT("routes")) && conversation_routes_valid(value, &line))
         peering->routes = value;
+    else if (text_equal(what, TEXT("core-routes")) && conversation_core_routes_valid(value, &line))
+        world->core_routes = value;
     else if (text_equal(what, TEXT("peers")) && conversation_peers_valid(value, &line))
         peering->peers = value;
     else if (text_equal(what, TEXT("certificates")))

@@ -73,6 +73,7 @@ struct world {
     struct deferral_settings deferral;
     enum list_senders list_senders;
     struct conversation_peering peering;
+    struct text core_routes;
     struct remembered remembered[REPLAY_REMEMBERED_MAX];
     size_t remembered_count;
     struct text zone;      /* lines: what DNS says */

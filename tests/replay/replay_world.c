@@ -58,6 +58,7 @@ static void open_conversation(struct world *world)
         .agent = SIP_AGENT_SETTINGS_STANDARD,
         .list_senders = world->list_senders,
         .peering = world->peering,
+        .core_routes = world->core_routes,
         .trust = &world->trust,
         .cores = &world->cores,
         .peer_names = peer_names,

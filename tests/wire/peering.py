@@ -155,6 +155,8 @@ def what_is_wrong_is_said_at_the_start(system):
                            "peering.domains-out: not a domain, *.domain or *: *example.org"),
                           ("sip.registrars-watched=.example.org",
                            "sip.registrars-watched: not a domain, *.domain or *: .example.org"),
+                          ("sip.core-routes=example.com=sip:192.0.2.1",
+                           "sip.core-routes: not DOMAIN=URI;lr: example.com=sip:192.0.2.1"),
                           ("peering.routes=*.*.org=sip:192.0.2.1", "peering.routes: not DOMAIN=URI: *.*.org"),
                           ("peering.transports=sctp", "peering.transports: none of tls, tcp, udp"),
                           ("dns.servers=somewhere", "dns.servers: no list of addresses: somewhere")):
