@@ -44,7 +44,7 @@ struct work *acceptance_new(struct incoming *incoming, size_t recipients)
                                      reports * OWN_REPORT_COMMITS + 1 + RECORDING_COMMITS,
                                  acceptance_done);
     struct acceptance *acceptance = arena_new(&work->arena, struct acceptance);
-    acceptance->copies = arena_array(&work->arena, struct copy, recipients);
+    acceptance->copies = arena_alloc_raw(&work->arena, recipients * sizeof(*acceptance->copies));
     acceptance->handed_out_max = recipients;
     acceptance->handouts = arena_array(&work->arena, struct handout *, handouts);
     acceptance->passing = arena_array(&work->arena, struct delivery *, recipients);

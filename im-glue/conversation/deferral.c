@@ -90,6 +90,7 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     deferred->content = *content;
     deferred->reference = deferred_reference(order, place, &work->arena);
     deferral_cut_lifetime(served, deferred);
+    served->nothing_waits = false;
     deferred->away = !deferred->again && (deferred->away || !served_reachable(conversation, served));
     served->arriving++;
     served->arriving_bytes += deferred->size;

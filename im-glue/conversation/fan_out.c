@@ -49,15 +49,21 @@ struct plan {
     bool may_store;
 };
 
-/* What cannot be counted counts as nothing: the write that follows tells. */
-static void read_figures(struct fan_out *fan_out, struct text address, struct deferred_figures *his_out)
+/* What cannot be counted counts as nothing: the write that follows tells. Nobody else keeps anything for him, so that
+ * nothing need not be looked at again. */
+static void read_figures(struct fan_out *fan_out, struct served *served, struct deferred_figures *his_out)
 {
     const struct documents *documents = fan_out->work->conversation->documents;
+    *his_out = (struct deferred_figures){0};
     if (!fan_out->all_known && deferred_figures(documents, TEXT(""), &fan_out->all) != OK)
         fan_out->all = (struct deferred_figures){0};
     fan_out->all_known = true;
-    if (deferred_figures(documents, address, his_out) != OK)
+    if (served->nothing_waits)
+        return;
+    if (deferred_figures(documents, text_of(served->address), his_out) != OK)
         *his_out = (struct deferred_figures){0};
+    else
+        served->nothing_waits = his_out->count == 0 && !served->arriving && !served->copies_count;
 }
 
 static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct served *served)
@@ -76,7 +82,7 @@ static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct s
         return acceptance_add_passing(fan_out->work, incoming, served, incoming_fate(incoming, address, group));
     struct deferred_figures his = {0};
     struct deferral_excess excess;
-    read_figures(fan_out, address, &his);
+    read_figures(fan_out, served, &his);
     if (deferral_excess_of(conversation, served, &his, &fan_out->all, incoming->message.length, &excess) &&
         !deferral_make_room(conversation, served, incoming->message.length))
         return fan_out_note(fan_out, group, address, FATE_FAILED, TEXT("480 too many messages are waiting"));

@@ -34,7 +34,7 @@ struct handout *handout_new(const struct incoming *incoming, struct text group, 
         .group = handout->record.shared.group,
         .received_ms = conversation->now.wall_ms,
     };
-    handout->copies = arena_array(&handout->arena, struct handout_copy, copies_max);
+    handout->copies = arena_alloc_raw(&handout->arena, copies_max * sizeof(*handout->copies));
     builder_init(&handout->entries, &handout->arena);
     TAILQ_INSERT_TAIL(&conversation->handouts_all, handout, all);
     return handout;

@@ -75,6 +75,7 @@ static const struct commit *add_own(struct work *work, struct handout_copy *copy
         copy->own.version = VERSION_ANY;
     copy->commit = work->count;
     copy->storing = true;
+    copy->served->nothing_waits = false;
     struct commit *own = &work->commits[work->count++];
     *own = deferred_commit(&copy->own, &work->arena);
     own->only_with = with;

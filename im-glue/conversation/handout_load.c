@@ -36,6 +36,7 @@ static size_t add_own(struct conversation *conversation, const struct deferred_f
                         .call_id = own.call_id};
     if (deferred_copy_is_there(conversation->documents, &own, arena))
         return 0;
+    served_get(conversation, own.owner)->nothing_waits = false;
     int64_t keep_ms = keep_ms_of(conversation, copy->owner, arena);
     if (keep_ms && own.expires_ms - own.received_ms > keep_ms)
         own.expires_ms = own.received_ms + keep_ms;

@@ -9,7 +9,8 @@ struct work *work_new(struct conversation *conversation, size_t commits_max, wor
     struct work *work = memory_new(sizeof(*work));
     arena_init(&work->arena, "work");
     work->conversation = conversation;
-    work->commits = arena_array(&work->arena, struct commit, commits_max);
+    /* Each is written as a whole when it is added, and there may be thousands that are not. */
+    work->commits = arena_alloc_raw(&work->arena, commits_max * sizeof(*work->commits));
     work->then = then;
     return work;
 }

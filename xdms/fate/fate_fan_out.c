@@ -180,7 +180,7 @@ static void add_claims(const struct fate_fan_out *fan_out, struct arena *arena, 
     struct text sender = fate_key_part(fan_out->sender, arena);
     size_t count = 1, most = 2, cursor = 0;
     struct entry entry;
-    while (entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
+    while (!fan_out->open && entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         most++;
     struct claim *claims = arena_array(arena, struct claim, most);
     claims[0] = (struct claim){TEXT(FATE_CLAIM), text_join(arena, sender, time), true};
