@@ -418,6 +418,7 @@ struct incoming {
     bool advertisement;        /* of a group */
     bool deferrable;           /* worth keeping for later */
     struct text subject, type; /* type: of what is in the envelopes */
+    struct text group_name;    /* of the group that it came to; may be empty */
     enum deferred_priority priority;
     bool is_own; /* for one recipient alone: shares its bytes with no other copy */
     struct wanted wanted;

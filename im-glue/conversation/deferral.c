@@ -18,6 +18,7 @@ struct deferred deferral_of(const struct incoming *incoming, const struct fate *
         .call_id = fate->call_id,
         .sender = fate->sender,
         .group = fate->group,
+        .group_name = cut(incoming->group_name),
         .from = cut(request_shown_address(request_header(request, "From"), &request->arena)),
         .to = cut(request_shown_address(request_header(request, "To"), &request->arena)),
         .subject = cut(incoming->subject),
@@ -52,9 +53,9 @@ struct deferred deferral_of_report(const struct conversation *conversation, cons
 struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena)
 {
     struct deferred copy = *deferred;
-    struct text *texts[] = {&copy.owner,   &copy.reference, &copy.content, &copy.message_id, &copy.call_id,
-                            &copy.sender,  &copy.group,     &copy.from,    &copy.to,         &copy.route,
-                            &copy.subject, &copy.type,      &copy.error,   &copy.message};
+    struct text *texts[] = {&copy.owner,  &copy.reference, &copy.content,    &copy.message_id, &copy.call_id,
+                            &copy.sender, &copy.group,     &copy.group_name, &copy.from,       &copy.to,
+                            &copy.route,  &copy.subject,   &copy.type,       &copy.error,      &copy.message};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = text_copy(arena, *texts[i]);
     return copy;

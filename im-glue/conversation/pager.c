@@ -81,6 +81,7 @@ static void to_group(struct incoming *incoming, const struct group *group)
     const struct text *members, *missing;
     size_t count, missing_count;
     struct text rule, address = text_copy(&request->arena, group_uri(group));
+    incoming->group_name = text_copy(&request->arena, group_display_name(group));
     if (delivery_is_ours(request, NULL))
         return request_answer(request, 482, NULL);
     if (incoming->report)

@@ -68,6 +68,7 @@ void recording_add_received(struct work *work, const struct delivery *delivery)
     const struct fate *fate = &delivery->fate;
     struct history_entry entry = {
         .group = fate->group,
+        .group_name = delivery->deferred.group_name,
         .message_id = fate->message_id,
         .when_ms = fate->steps_count ? fate->steps[0].when_ms : work->conversation->now.wall_ms,
     };
@@ -110,6 +111,7 @@ void recording_add_sent(struct work *work, const struct incoming *incoming, stru
         .sent = true,
         .message_id = incoming->message_id,
         .group = group,
+        .group_name = incoming->group_name,
         .when_ms = conversation->now.wall_ms,
     };
     if (incoming->request->visit.again || !recording_is_asked(conversation, sender) ||

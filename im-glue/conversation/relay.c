@@ -27,6 +27,7 @@ static struct delivery *new_delivery(const struct incoming *incoming, struct ser
     delivery->fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
     delivery->deferred = deferral_of(incoming, &delivery->fate);
     delivery->deferred.from = text_copy(&delivery->arena, delivery->deferred.from);
+    delivery->deferred.group_name = text_copy(&delivery->arena, delivery->deferred.group_name);
     delivery->deferred.to = text_copy(&delivery->arena, delivery->deferred.to);
     delivery->deferred.subject = text_copy(&delivery->arena, delivery->deferred.subject);
     delivery->deferred.type = text_copy(&delivery->arena, delivery->deferred.type);

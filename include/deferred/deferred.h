@@ -39,8 +39,9 @@ struct deferred {
     struct text content; /* where its bytes are, shared with the copies of others; empty: in the record, as `message` */
     struct text message; /* deferred_message_get gives the bytes, wherever they are */
     struct text message_id, call_id, sender, group;
-    struct text from, to; /* as its recipient sees them, also where its sender is anonymous; may be empty */
-    struct text route;    /* that reports about it take, as its sender wrote it (IMDN-Record-Route); may be empty */
+    struct text group_name; /* as the group was called then; may be empty */
+    struct text from, to;   /* as its recipient sees them, also where its sender is anonymous; may be empty */
+    struct text route;      /* that reports about it take, as its sender wrote it (IMDN-Record-Route); may be empty */
     struct text subject, type; /* as its sender wrote them; may be empty */
     uint64_t size;             /* bytes of the whole message */
     enum deferred_kind kind;
@@ -89,7 +90,7 @@ size_t deferred_end(const struct deferred *deferred, enum deferred_outcome outco
  * results are known. Whoever commits an end calls it, so that each is counted once, by the program that ended it. */
 void deferred_count_ends(enum deferred_outcome outcome, const struct commit *commits, size_t count);
 void deferred_count_end(enum deferred_outcome outcome); /* of a copy that never had a record of its own */
-void deferred_metrics_open(void); /* all outcomes from zero */
+void deferred_metrics_open(void);                       /* all outcomes from zero */
 
 /* Whoever was to be told has been, in the transaction that these are committed in. */
 size_t deferred_forget(const struct deferred *ended, struct arena *arena, struct commit commits[DEFERRED_END_COMMITS]);

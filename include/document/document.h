@@ -132,7 +132,7 @@ struct document_message {
     uint64_t size;
     int64_t when_ms, until_ms; /* until INT64_MAX: without end */
     bool sent;                 /* by the user, rather than got */
-    struct text from, to, group, subject;
+    struct text from, to, group, group_name, subject;
 };
 
 /* <record reference="…"…, whose end, and what is in it, is left to the caller. */

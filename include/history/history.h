@@ -10,13 +10,14 @@
 #define HISTORY_REMOVE_MAX     500 /* entries of one transaction, so that others need not wait for it */
 
 struct history_entry {
-    struct text owner;     /* canonical */
-    struct text reference; /* names it among those of the owner; begins with the time, so they are in its order */
-    bool sent;             /* by the owner; else he got it */
-    int64_t when_ms;       /* accepted from its sender; wall clock, as below */
-    int64_t until_ms;      /* kept until then */
-    struct text from, to;  /* as the owner saw them */
-    struct text group;     /* it went through, or empty */
+    struct text owner;      /* canonical */
+    struct text reference;  /* names it among those of the owner; begins with the time, so they are in its order */
+    bool sent;              /* by the owner; else he got it */
+    int64_t when_ms;        /* accepted from its sender; wall clock, as below */
+    int64_t until_ms;       /* kept until then */
+    struct text from, to;   /* as the owner saw them */
+    struct text group;      /* it went through, or empty */
+    struct text group_name; /* as it was called then; may be empty */
     struct text subject, content_type, message_id;
     const struct text *recipients; /* those whom a list named, as far as the owner saw them */
     size_t recipients_count;

@@ -20,6 +20,9 @@
               <recipient-list>
                 <xsl:for-each select="recipient"><entry uri="{@uri}"/></xsl:for-each>
                 <xsl:if test="@group"><group-uri><xsl:value-of select="@group"/></group-uri></xsl:if>
+                <xsl:if test="@group-name">
+                  <group-display-name><xsl:value-of select="@group-name"/></group-display-name>
+                </xsl:if>
               </recipient-list>
             </xsl:if>
           </pager>

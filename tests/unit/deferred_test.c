@@ -36,6 +36,7 @@ static struct deferred example(const char *owner, struct text content, enum defe
         .call_id = TEXT("c1"),
         .sender = TEXT("sip:alice@example.com"),
         .group = TEXT("sip:team@example.com"),
+        .group_name = TEXT("The team"),
         .subject = TEXT("Lunch"),
         .type = TEXT("text/plain"),
         .size = 100,
@@ -97,7 +98,7 @@ static void what_was_stored_is_read_back(void **state)
     struct deferred found = put(wanted);
     assert_true(text_equal(found.message_id, wanted.message_id));
     assert_true(text_equal(found.sender, wanted.sender));
-    assert_true(text_equal(found.group, wanted.group));
+    assert_true(text_equal(found.group, wanted.group) && text_equal(found.group_name, wanted.group_name));
     assert_true(text_equal(found.subject, wanted.subject));
     assert_true(text_equal(found.type, wanted.type));
     assert_true(found.size == 100 && found.priority == DEFERRED_URGENT && found.away && found.told);

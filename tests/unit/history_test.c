@@ -27,6 +27,7 @@ static struct history_entry example(struct text owner, bool sent, struct text me
         .from = TEXT("\"Alice\" <sip:alice@example.com>"),
         .to = TEXT("<sip:team@example.com>"),
         .group = TEXT("sip:team@example.com"),
+        .group_name = TEXT("The team"),
         .subject = TEXT("lunch"),
         .content_type = TEXT("text/plain"),
         .message_id = TEXT("m1"),
@@ -80,6 +81,7 @@ static void what_was_kept_is_read_back(void **state)
     assert_true(text_equal(entry.from, TEXT("\"Alice\" <sip:alice@example.com>")));
     assert_true(text_equal(entry.subject, TEXT("lunch")));
     assert_true(text_equal(entry.group, TEXT("sip:team@example.com")));
+    assert_true(text_equal(entry.group_name, TEXT("The team")));
     assert_false(entry.sent);
     assert_int_equal(entry.when_ms, 1000);
     assert_int_equal(entry.until_ms, 2000);

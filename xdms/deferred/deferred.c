@@ -101,6 +101,7 @@ static struct text record_of(const struct deferred *deferred, struct arena *aren
     add_given(&record, "call-id", deferred->call_id);
     add_given(&record, "sender", deferred->sender);
     add_given(&record, "group", deferred->group);
+    add_given(&record, "group-name", deferred->group_name);
     add_given(&record, "from", deferred->from);
     add_given(&record, "to", deferred->to);
     add_given(&record, "route", deferred->route);
@@ -143,6 +144,7 @@ bool deferred_read(const struct stored *stored, struct deferred *deferred_out)
         {TEXT("call-id"), &found.call_id},
         {TEXT("sender"), &found.sender},
         {TEXT("group"), &found.group},
+        {TEXT("group-name"), &found.group_name},
         {TEXT("from"), &found.from},
         {TEXT("to"), &found.to},
         {TEXT("route"), &found.route},

@@ -109,6 +109,8 @@ struct deferred deferred_of_copy(const struct deferred_fan_out *fan_out, const s
     uint64_t order = 0;
     text_hex_to_u64(text_slice(fan_out->name, 0, ORDER_LENGTH), &order);
     deferred.owner = copy->owner;
+    if (!text_equal(copy->group, deferred.group))
+        deferred.group_name = (struct text){0};
     deferred.group = copy->group;
     deferred.once = copy->once;
     deferred.reference = deferred_reference(order, place, arena);

@@ -15,6 +15,7 @@ static void add_item(struct text_builder *listing, const struct deferred *item)
         .from = item->from,
         .to = item->to,
         .group = item->group,
+        .group_name = item->group_name,
         .subject = item->subject,
     };
     document_add_message(listing, &message);

@@ -76,6 +76,7 @@ void document_add_message(struct text_builder *listing, const struct document_me
     document_add_attribute(listing, "from", message->from);
     document_add_attribute(listing, "to", message->to);
     document_add_attribute(listing, "group", message->group);
+    document_add_attribute(listing, "group-name", message->group_name);
     document_add_attribute(listing, "subject", message->subject);
 }
 

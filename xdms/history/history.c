@@ -78,6 +78,8 @@ struct commit history_commit(const struct history_entry *entry, struct arena *ar
     record_add(&record, "from", entry->from);
     record_add(&record, "to", entry->to);
     record_add(&record, "group", entry->group);
+    if (entry->group_name.length)
+        record_add(&record, "group-name", entry->group_name);
     record_add(&record, "subject", entry->subject);
     record_add(&record, "content-type", entry->content_type);
     record_add(&record, "message-id", entry->message_id);
@@ -121,6 +123,7 @@ static enum status read_entry(const struct stored *stored, struct arena *arena, 
         .from = record_text(record, "from"),
         .to = record_text(record, "to"),
         .group = record_text(record, "group"),
+        .group_name = record_text(record, "group-name"),
         .subject = record_text(record, "subject"),
         .content_type = record_text(record, "content-type"),
         .message_id = record_text(record, "message-id"),

@@ -14,6 +14,7 @@ static void add_entry(struct text_builder *listing, const struct history_entry *
         .from = entry->from,
         .to = entry->to,
         .group = entry->group,
+        .group_name = entry->group_name,
         .subject = entry->subject,
     };
     document_add_message(listing, &message);
