@@ -1,5 +1,5 @@
-"""Searches among many profiles: by index, by reading everything, beside what the store alone needs for the same look-up and
-documents, and beside PostgreSQL's xpath() with indexes on expressions. 50,000 profiles; --long: a million."""
+"""Searches among many profiles and groups: by index, by reading everything, beside what the store alone needs for the same
+look-up and documents, and beside PostgreSQL's xpath() with indexes on expressions. A million profiles, 100,000 groups."""
 import json
 import os
 import random
@@ -8,33 +8,38 @@ import shutil
 import subprocess
 import time
 
-PROFILES, LONG, QUICK = 50_000, 1_000_000, 2_000
+PROFILES, QUICK = 1_000_000, 2_000
+PEOPLE_PER_GROUP = 10  # profiles to one group
 RUN_SECONDS_MAX = 7200
-KINDS = {"equality": "equal to", "prefix": "begins with", "part": "contains", "two": "two conditions", "none": "nothing there"}
+KINDS = {"equality": "equal to", "prefix": "begins with", "part": "contains", "two": "two conditions", "none": "nothing there",
+         "member": "groups of a member"}
 SCRIPTS = 60  # different queries of a kind; pgbench takes them in turn
 POSTGRES = "/usr/lib/postgresql/15/bin"
-UP = "ARRAY[ARRAY['up','urn:oma:xml:xdm:user-profile']]"
+PROFILE = "ARRAY[ARRAY['up','urn:oma:xml:xdm:user-profile']]"
+GROUP = "ARRAY[ARRAY['ls','urn:oma:xml:poc:list-service']]"
 
 
-def measure(bench, number, profiles, copy):
-    folder = bench.path("search", str(number), "data")
-    done = subprocess.run([bench.program("search_speed"), str(profiles), folder, str(bench.seconds / 3)] +
-                          ([copy] if copy else []), capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
+def measure(bench, profiles, copies):
+    folder = bench.path("search", "data")
+    done = subprocess.run([bench.program("search_speed"), str(profiles), str(profiles // PEOPLE_PER_GROUP), folder,
+                           str(bench.seconds / 3), str(bench.rounds), *copies], capture_output=True, text=True,
+                          timeout=RUN_SECONDS_MAX)
     shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-1000:])
-    return json.loads(done.stdout)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def sample(bench, figures):
     for kind, words in KINDS.items():
         for how, who in (("bare", "store alone"), ("indexed", "xdms"), ("scanned", "no index")):
             if f"{kind}_{how}_per_second" in figures:
-                bench.sample(words, who, {"per_second": figures[f"{kind}_{how}_per_second"],
-                                          "p99_us": figures[f"{kind}_{how}_p99_us"],
-                                          "results": figures[f"{kind}_{how}_results"]})
-    bench.sample("building the indexes", "xdms", {"s": figures["build_s"]})
-    bench.sample("size", "xdms", {"documents_mb": figures["documents_mb"], "index_mb": figures["index_mb"]})
+                bench.sample(words, who, {name: figures[f"{kind}_{how}_{name}"] for name in ("per_second", "p99_us", "results")})
+    for what in ("profiles", "groups"):
+        if f"{what}_build_s" in figures:
+            bench.sample(f"indexes of {what}", "xdms",
+                         {"s": figures[f"{what}_build_s"], "index_mb": figures[f"{what}_index_mb"],
+                          "documents_mb": figures[f"{what}_mb"], "entries": figures[f"{what}_index_entries"]})
 
 
 class Postgres:
@@ -69,29 +74,41 @@ class Postgres:
     def sql(self, text):
         return self.run("psql", "-h", self.folder, "-U", "bench", "-d", "postgres", "-qAt", "-v", "ON_ERROR_STOP=1", text=text)
 
+    def timed(self, text):
+        begin = time.monotonic()
+        said = self.sql(text)
+        return time.monotonic() - begin, said
+
     def stop(self):
         self.server.terminate()
         self.server.wait(60)
 
 
 PATHS = {"name": "up:display-name", "family": "up:name/up:family-name", "place": "up:address/up:locality"}
+INDEXES = {"profiles": "CREATE INDEX ON profiles (name(doc)); CREATE INDEX ON profiles (lower(name(doc)) text_pattern_ops);"
+                       "CREATE INDEX ON profiles (family(doc)); CREATE INDEX ON profiles (place(doc));",
+           "groups": "CREATE INDEX ON groups USING gin (members(doc));"}
 
 
 def functions():
     """pgbench takes what follows a colon for a variable, so no path may stand in a query."""
-    return "".join(f"CREATE FUNCTION {name}(doc xml) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT (xpath("
-                   f"'/up:user-profiles/up:user-profile/{path}/text()', doc, {UP}))[1]::text $$;\n"
-                   for name, path in PATHS.items())
+    profiles = (f"CREATE FUNCTION {name}(doc xml) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT (xpath("
+                f"'/up:user-profiles/up:user-profile/{path}/text()', doc, {PROFILE}))[1]::text $$;\n"
+                for name, path in PATHS.items())
+    return "".join(profiles) + ("CREATE FUNCTION members(doc xml) RETURNS text[] IMMUTABLE LANGUAGE sql AS $$ SELECT xpath("
+                                f"'/ls:group/ls:list-service/ls:list/ls:entry/@uri', doc, {GROUP})::text[] $$;\n")
 
 
-def conditions(kind, people):
+def query(kind, people):
     """As those of search_speed.c, of people who are there."""
-    given, family, place = random.choice(people)
-    return {"equality": f"name(doc) = '{given} {family}'",
-            "prefix": f"lower(name(doc)) LIKE '{given.lower()} {family[:3].lower()}%'",
-            "part": f"lower(name(doc)) LIKE '%{family[1:].lower()}%'",
-            "two": f"place(doc) = '{place}' AND family(doc) = '{family}'",
-            "none": f"name(doc) = 'Nobody {random.randrange(1000000)}'"}[kind]
+    address, given, family, place = random.choice(people)
+    if kind == "member":
+        return f"SELECT doc FROM groups WHERE members(doc) @> ARRAY['{address}'] LIMIT 20;"
+    condition = {"equality": f"name(doc) = '{given} {family}'",
+                 "prefix": f"lower(name(doc)) LIKE '{given.lower()} {family[:3].lower()}%'",
+                 "two": f"place(doc) = '{place}' AND family(doc) = '{family}'",
+                 "none": f"name(doc) = 'Nobody {random.randrange(1000000)}'"}[kind]
+    return f"SELECT doc FROM profiles WHERE {condition} LIMIT 20;"
 
 
 def pgbench(bench, postgres, kind, people, number):
@@ -100,7 +117,7 @@ def pgbench(bench, postgres, kind, people, number):
     for i in range(SCRIPTS):
         files += ["-f", f"{folder}{i}.sql"]
         with open(f"{folder}{i}.sql", "w", encoding="utf-8") as file:
-            file.write(f"SELECT doc FROM profiles WHERE {conditions(kind, people)} LIMIT 20;\n")
+            file.write(query(kind, people) + "\n")
     subprocess.run(["chmod", "-R", "a+rwX", folder], check=True)
     said = postgres.run("pgbench", "-h", postgres.folder, "-U", "bench", "-n", "-M", "prepared", "-c", "1", "-T",
                         str(max(1, round(bench.seconds / 3))), "-l", "--log-prefix", f"{folder}log", *files, "postgres")
@@ -110,42 +127,45 @@ def pgbench(bench, postgres, kind, people, number):
             "p99_us": latencies[min(len(latencies) - 1, len(latencies) * 99 // 100)]}
 
 
-def compare_with_postgres(bench, copy):
-    people = [re.search("<given-name>(.*?)</given-name><family-name>(.*?)</family-name>.*<locality>(.*?)</locality>",
-                        line).groups() for i, line in enumerate(open(copy, encoding="utf-8")) if i % 7 == 0]
+def people_of(copy):
+    found = 'uri="(.*?)".*<given-name>(.*?)</given-name><family-name>(.*?)</family-name>.*<locality>(.*?)</locality>'
+    return [re.search(found, line).groups() for i, line in enumerate(open(copy, encoding="utf-8")) if i % 97 == 0]
+
+
+def compare_with_postgres(bench, copies):
+    people = people_of(copies[0])
     postgres = Postgres(bench)
-    os.chmod(copy, 0o644)
-    postgres.sql(functions() + "CREATE TABLE profiles (id serial PRIMARY KEY, doc xml);\n"
-                 f"\\copy profiles (doc) FROM '{copy}'\nVACUUM ANALYZE profiles;")
-    begin = time.monotonic()
-    postgres.sql(f"SELECT count(*) FROM profiles WHERE {conditions('equality', people)};")
-    bench.sample(KINDS["equality"], "PG no index", {"per_second": 1 / (time.monotonic() - begin)})
-    begin = time.monotonic()
-    postgres.sql(f"CREATE INDEX ON profiles (name(doc));\nCREATE INDEX ON profiles (lower(name(doc)) text_pattern_ops);\n"
-                 f"CREATE INDEX ON profiles (family(doc));\nCREATE INDEX ON profiles (place(doc));\nANALYZE profiles;")
-    bench.sample("building the indexes", "PG", {"s": time.monotonic() - begin})
-    table, indexes = postgres.sql("SELECT pg_table_size('profiles'); SELECT pg_indexes_size('profiles');").split()
-    bench.sample("size", "PG", {"documents_mb": int(table) / 1e6, "index_mb": int(indexes) / 1e6})
+    for copy in copies:
+        os.chmod(copy, 0o644)
+    postgres.sql(functions() + "".join(
+        f"CREATE TABLE {table} (id serial PRIMARY KEY, doc xml);\n\\copy {table} (doc) FROM '{copy}'\nVACUUM ANALYZE {table};\n"
+        for table, copy in zip(INDEXES, copies)))
+    for kind in ("equality", "member"):
+        seconds, _ = postgres.timed(query(kind, people).replace("LIMIT 20", ""))
+        bench.sample(KINDS[kind], "PG no index", {"per_second": 1 / seconds})
+    for table, made in INDEXES.items():
+        seconds, _ = postgres.timed(f"{made} ANALYZE {table};")
+        size = [int(line) for line in postgres.sql(f"SELECT pg_indexes_size('{table}') - pg_relation_size('{table}_pkey');"
+                                                   f"SELECT pg_table_size('{table}');").split()]
+        bench.sample(f"indexes of {table}", "PG xpath", {"s": seconds, "index_mb": size[0] / 1e6, "documents_mb": size[1] / 1e6})
     for number in range(bench.rounds):
-        for kind in ("equality", "prefix", "two", "none"):
+        for kind in ("equality", "prefix", "two", "none", "member"):
             bench.sample(KINDS[kind], "PG xpath", pgbench(bench, postgres, kind, people, number))
 
 
 def run(bench):
-    profiles = QUICK if bench.quick else LONG if bench.long else PROFILES
-    copy = None if bench.quick else bench.path("profiles.tsv")
-    for number in range(1 if bench.long else bench.rounds):
-        sample(bench, measure(bench, number, profiles, copy if number == 0 else None))
-    if copy:
-        compare_with_postgres(bench, copy)
-    for kind in ("equality", "prefix", "two"):
+    profiles = QUICK if bench.quick else PROFILES
+    copies = [] if bench.quick else [bench.path("profiles.tsv"), bench.path("groups.tsv")]
+    for figures in measure(bench, profiles, copies):
+        sample(bench, figures)
+    if copies:
+        compare_with_postgres(bench, copies)
+    for kind in ("equality", "prefix", "two", "member"):
         bench.goal(f"{KINDS[kind]}: by index to reading everything", bench.ratio(KINDS[kind], "xdms", "no index"), least=100)
-    bench.goal("equal to: by index to the bare look-up and reading of its results",
-               bench.ratio(KINDS["equality"], "xdms", "store alone"), least=1 / 3)
-    for who in ("xdms", "PG"):
-        size = {name: bench.median("size", who, name) for name in ("documents_mb", "index_mb")}
-        if all(size.values()):
-            bench.note(f"{who}: indexes built in {bench.median('building the indexes', who, 's'):.0f} s, "
-                       f"{size['index_mb']:.0f} MB beside {size['documents_mb']:.0f} MB of documents.")
-    bench.note(f"{profiles:,} profiles, one thread, at most 20 results. PostgreSQL: xml column, indexes on "
-               "functions of (xpath(…))[1]::text, prepared queries by pgbench over a Unix socket; it has no index for 'contains'.")
+    for kind in ("equality", "member"):
+        bench.goal(f"{KINDS[kind]}: by index to the bare look-up and reading of its results",
+                   bench.ratio(KINDS[kind], "xdms", "store alone"), least=1 / 3)
+    bench.note(f"{profiles:,} profiles, {profiles // PEOPLE_PER_GROUP:,} groups of 10 members, one thread, at most 20 results. "
+               "PostgreSQL: xml columns, indexes on functions of xpath() (four on profiles, GIN on members), prepared queries by "
+               "pgbench over a Unix socket; it has no index for 'contains'. xdms has those and indexes of addresses, given names "
+               "and parts of words.")

@@ -1,7 +1,7 @@
 /* What searches among many profiles and groups cost, in process on LMDB: by index, by reading everything, and what the
- * store alone needs for the same look-up and documents. Prints one line of JSON.
+ * store alone needs for the same look-up and documents. Prints a line of JSON, and one for each round.
  *
- *   search_speed PROFILES GROUPS FOLDER SECONDS [PROFILES-FILE GROUPS-FILE]
+ *   search_speed PROFILES GROUPS FOLDER SECONDS ROUNDS [PROFILES-FILE GROUPS-FILE]
  *
  * The files get the documents, one a line: for others to search. */
 #include <stdio.h>
@@ -53,6 +53,12 @@ static void figure(const char *what, const char *name, double value)
 {
     printf("%s\"%s_%s\":%.3f", bench.more ? "," : "{", what, name, value);
     bench.more = true;
+}
+
+static void end_line(void)
+{
+    puts("}");
+    bench.more = false;
 }
 
 /* As a backup, without the pages that are free. */
@@ -282,8 +288,8 @@ static void open_all(const char *folder)
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"equality", "prefix", "part", "two", "none", "member"};
-    if (argc < 5)
-        die("search_speed PROFILES GROUPS FOLDER SECONDS [PROFILES-FILE GROUPS-FILE]", TEXT(""));
+    if (argc < 6)
+        die("search_speed PROFILES GROUPS FOLDER SECONDS ROUNDS [PROFILES-FILE GROUPS-FILE]", TEXT(""));
     xml_open();
     arena_init(&bench.arena, "bench");
     bench.profiles = (unsigned)strtoul(argv[1], NULL, 10);
@@ -291,21 +297,24 @@ int main(int argc, char **argv)
     bench.us = (int64_t)(strtod(argv[4], NULL) * 1e6);
     bench.random = 1;
     open_all(argv[3]);
-    fill(PROFILES, bench.profiles, make_profile, argc > 6 ? argv[5] : NULL);
+    fill(PROFILES, bench.profiles, make_profile, argc > 7 ? argv[6] : NULL);
     uint64_t before = kept_bytes(argv[3], "profiles");
     figure("profiles", "mb", (double)before / 1e6);
-    fill(GROUPS, bench.groups, make_group, argc > 6 ? argv[6] : NULL);
+    fill(GROUPS, bench.groups, make_group, argc > 7 ? argv[7] : NULL);
     uint64_t both = kept_bytes(argv[3], "groups");
     figure("groups", "mb", (double)(both - before) / 1e6);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         measure(kinds[i], false); /* there is no index yet */
     build(argv[3], PROFILES, "profiles", &both);
     build(argv[3], GROUPS, "groups", &both);
-    measure_bare("equality");
-    measure_bare("member");
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        measure(kinds[i], true);
-    puts("}");
+    end_line();
+    for (unsigned rounds = (unsigned)strtoul(argv[5], NULL, 10); rounds > 0; rounds--) {
+        measure_bare("equality");
+        measure_bare("member");
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+            measure(kinds[i], true);
+        end_line();
+    }
     documents_free(bench.documents);
     store_close(bench.store);
     usage_set_free(bench.usages);

@@ -76,7 +76,7 @@ char search_peek(struct search_parser *parser)
         char next = here(parser);
         if (next == ' ' || next == '\t' || next == '\n' || next == '\r')
             parser->at++;
-        else if (text_starts_with(rest(parser), TEXT("(:")))
+        else if (next == '(' && text_starts_with(rest(parser), TEXT("(:")))
             skip_comment(parser);
         else
             return next;
@@ -184,13 +184,19 @@ bool search_read_string(struct search_parser *parser, struct text *string_out)
                 return false;
             continue;
         }
+        size_t run = parser->at;
+        while (parser->at < parser->input.length && here(parser) != quote && here(parser) != '&')
+            parser->at++;
+        builder_add(&string, text_slice(parser->input, run, parser->at));
+        if (here(parser) != quote)
+            continue;
         parser->at++;
-        if (next == quote && here(parser) != quote) {
+        if (here(parser) != quote) {
             *string_out = builder_text(&string);
             return true;
         }
-        parser->at += next == quote;
-        builder_add_char(&string, next);
+        parser->at++;
+        builder_add_char(&string, quote);
     }
     return search_complain(parser, begin, "the text has no closing quote");
 }

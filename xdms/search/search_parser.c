@@ -13,6 +13,8 @@ static bool is_text(struct text written)
     for (size_t i = 0; i < written.length; i++)
         if ((unsigned char)written.bytes[i] < 0x20 && !strchr("\t\n\r", written.bytes[i] ? written.bytes[i] : 1))
             return false;
+    if (text_find_char(written, '\xEF') == written.length) /* as nearly all */
+        return utf8_valid(written);
     return utf8_valid(written) && text_find(written, TEXT("\xEF\xBF\xBE")) == written.length &&
            text_find(written, TEXT("\xEF\xBF\xBF")) == written.length;
 }

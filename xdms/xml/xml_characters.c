@@ -136,8 +136,26 @@ static uint32_t next_character(struct text text, size_t *at)
     return code;
 }
 
+static bool is_ascii_letter(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
+}
+
+/* Nearly all names are of ASCII, and every element and attribute of every document that is read has one. */
+static bool ascii_name_valid(struct text name)
+{
+    for (size_t i = 0; i < name.length; i++) {
+        char byte = name.bytes[i];
+        if (!is_ascii_letter(byte) && (i == 0 || ((byte < '0' || byte > '9') && byte != '-' && byte != '.')))
+            return false;
+    }
+    return name.length > 0;
+}
+
 bool xml_name_valid(struct text name)
 {
+    if (ascii_name_valid(name))
+        return true;
     if (name.length == 0 || !utf8_valid(name))
         return false;
     for (size_t at = 0; at < name.length;) {
