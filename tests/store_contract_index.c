@@ -1,5 +1,4 @@
-/* What every store engine promises about indexes. Documents are words like "a:one b:two", and their entries are these
- * words; "*" is found whatever is looked for. */
+/* What every store engine promises about indexes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,39 +14,9 @@
 #include "store.h"
 #include "store_engines.h"
 #include "store_index.h"
+#include "word_index.h"
 
-#define WORDS_MAX 64
-#define RULES     7
-
-static uint64_t rules; /* of the indexer */
 static const struct store_index users = {TEXT_INIT("u"), true}, nobody = {TEXT_INIT("u"), false};
-
-static int entry_order(const void *a, const void *b)
-{
-    const struct store_entry *left = a, *right = b;
-    return left->field != right->field ? left->field - right->field : text_compare(left->value, right->value);
-}
-
-static void index_words(void *context, const struct document_key *where, struct text bytes, struct arena *memory,
-                        struct store_entries *entries_out)
-{
-    struct store_entry *list = arena_array(memory, struct store_entry, WORDS_MAX);
-    size_t count = 0, kept = 0;
-    (void)context;
-    if (!text_equal(where->usage, TEXT("u")))
-        return;
-    for (struct text word; bytes.length && count < WORDS_MAX;) {
-        text_cut(bytes, ' ', &word, &bytes);
-        if (word.length)
-            list[count++] = (struct store_entry){word.bytes[0] == '*' ? 0 : (unsigned char)(word.bytes[0] - 'a' + 1),
-                                                 text_slice(word, word.length < 2 ? word.length : 2, word.length)};
-    }
-    qsort(list, count, sizeof(list[0]), entry_order);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || entry_order(&list[kept - 1], &list[i]) != 0)
-            list[kept++] = list[i];
-    *entries_out = (struct store_entries){rules, list, kept};
-}
 
 static int begin_indexed(void **state)
 {
@@ -67,7 +36,7 @@ static void begin_both(void)
 static struct store_look_up equal(char field, const char *value)
 {
     return (struct store_look_up){
-        .kind = STORE_LOOK_UP_ENTRY, .field = (unsigned char)(field - 'a' + 1), .value = text_of(value), .whole = true};
+        .kind = STORE_LOOK_UP_ENTRY, .field = field_of(field), .value = text_of(value), .whole = true};
 }
 
 static struct store_look_up begins(char field, const char *value)

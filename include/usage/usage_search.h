@@ -33,7 +33,7 @@ enum usage_index {
  * is found whatever is looked for. */
 #define USAGE_INDEX_ENTRIES_MAX 6000
 #define USAGE_INDEX_VALUE_MAX   96  /* bytes of a value; what follows is not in the index */
-#define USAGE_INDEX_FIELDS_MAX  250 /* of one tree: what is beyond has no index; a byte tells them apart */
+#define USAGE_INDEX_FIELDS_MAX  250 /* of one tree: a byte tells them apart */
 #define USAGE_INDEX_PART_MIN    3   /* letters; less would find nearly everything */
 
 struct usage_field {

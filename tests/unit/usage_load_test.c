@@ -101,15 +101,15 @@ static void a_verdict_without_its_value_is_named(void **state)
 static void what_cannot_be_searched_is_named(void **state)
 {
     (void)state;
-    notes("<document name='*'/><searchable name='n' element='note'><field path='@id'/></searchable>");
+    notes("<document name='*'/><searchable element='note'><field path='@id'/></searchable>");
     load_fails("/notes", "searchable: 'note' is not a path");
-    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable name='n' element='/notes/note'>"
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable element='/notes/note'>"
                                           "<field path='q:note/@id'/></searchable></usage>");
     load_fails("/notes", "searchable: 'q:note/@id' is not a path");
-    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable name='n' element='/notes/note'>"
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable element='/notes/note'>"
                                           "<field path='@id'/><field path='note/@id'/></searchable></usage>");
     load_fails("/notes", "two fields are named 'id'");
-    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable name='n' element='/notes/note'>"
+    file("notes/manifest.xml", NOTES_HEAD "<document name='*'/><searchable element='/notes/note'>"
                                           "<field path='@id' index='letters'/></searchable></usage>");
     load_fails("/notes: manifest.xml, line 1", "letters");
 }

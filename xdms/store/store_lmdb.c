@@ -162,6 +162,7 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
     arena_init(&store->counting, "tallies");
     store->indexing = lmdb_indexing_new();
     indexer_init(&store->indexer);
+    store->gather_max = GATHER_MAX;
 
     if (!registry_add(store, arena, error_out) || !store_start(store, arena, error_out)) {
         store_free(store);

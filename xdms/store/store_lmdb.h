@@ -208,6 +208,7 @@ struct lmdb_store {
     _Atomic uint64_t seen_txn, seen_change;
 
     struct store_indexer indexer;
+    size_t gather_max; /* bytes of entries that a build keeps in memory; tests have less */
 
     atomic_bool unsynced;          /* what was found after a failure may not be on the disk */
     _Atomic int64_t sync_tried_ms; /* monotonic */

@@ -9,7 +9,8 @@
 
 #include "store_lmdb.h"
 
-#define INDEXES_MAX   128 /* of usages that can be searched: two each, and some dozens are many */
+#define GATHER_MAX    (256u << 20) /* bytes: entries of a million profiles; more are appended in several rounds */
+#define INDEXES_MAX   128          /* of usages that can be searched: two each, and some dozens are many */
 #define DEAD_MAX      (3 * INDEXES_MAX)
 #define TABLE_MAX     UINT16_MAX
 #define FIELD_ALL     0   /* of documents that are found whatever is looked for */

@@ -6,14 +6,13 @@
 
 #include "store_lmdb_index.h"
 
-#define NUMBERED_MAX  4096         /* documents that get their numbers in one transaction */
-#define SCANNED_MAX   512          /* documents of one read transaction: it keeps old pages from use… */
-#define SCANNED_BYTES (4u << 20)   /* …if they are small */
-#define GATHER_MAX    (256u << 20) /* bytes: entries of a million profiles. More are appended in several rounds */
-#define APPENDED_MAX  100000       /* numbers written in one transaction: a tenth of a second */
-#define SWEPT_MAX     20000        /* keys taken away in one transaction */
-#define MENDED_MAX    256          /* documents mended in one transaction */
-#define JOB_BYTES     (4u << 20)   /* about what one writes */
+#define NUMBERED_MAX  4096       /* documents that get their numbers in one transaction */
+#define SCANNED_MAX   512        /* documents of one read transaction: it keeps old pages from use… */
+#define SCANNED_BYTES (4u << 20) /* …if they are small */
+#define APPENDED_MAX  100000     /* numbers written in one transaction: a tenth of a second */
+#define SWEPT_MAX     20000      /* keys taken away in one transaction */
+#define MENDED_MAX    256        /* documents mended in one transaction */
+#define JOB_BYTES     (4u << 20) /* about what one writes */
 
 struct build {
     struct lmdb_store *lmdb;
@@ -451,7 +450,7 @@ static enum status scan_all(struct build *build)
         error = scan_page(build, txn, &place);
         lmdb_read_end(build->lmdb, txn);
         status = status_of(build, error);
-        if (status == OK && (error || gather_bytes(build->gather) > GATHER_MAX))
+        if (status == OK && (error || gather_bytes(build->gather) > build->lmdb->gather_max))
             status = append_all(build);
     }
     return status;

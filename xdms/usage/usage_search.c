@@ -63,7 +63,12 @@ static enum status read_row(const struct xml_element *row, struct arena *memory,
     for (const struct xml_element *field = row->first_child; field; field = field->next)
         if (read_field(field, memory, loaded, searchable, &fields[searchable->fields_count++], error_out) != OK)
             return FAILED;
-    searchable->signature = number_indexes(fields, searchable->fields_count) ? sign(row, memory) : 0;
+    size_t indexes = number_indexes(fields, searchable->fields_count);
+    if (indexes > USAGE_INDEX_FIELDS_MAX) {
+        *error_out = text_format(memory, "searchable: more than %d indexes", USAGE_INDEX_FIELDS_MAX);
+        return FAILED;
+    }
+    searchable->signature = indexes ? sign(row, memory) : 0;
     loaded->searchable[searchable->tree] = searchable;
     return OK;
 }
@@ -130,9 +135,7 @@ static size_t number_indexes(struct usage_field *fields, size_t count)
     size_t number = 0;
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < USAGE_INDEXES; k++)
-            if (fields[i].indexes[k] && number < USAGE_INDEX_FIELDS_MAX)
+            if (fields[i].indexes[k])
                 fields[i].indexes[k] = (unsigned char)++number;
-            else
-                fields[i].indexes[k] = 0;
     return number;
 }
