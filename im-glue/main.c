@@ -58,6 +58,7 @@ static void send_all(struct program *program)
 
 static void send_outputs(struct program *program)
 {
+    transport_gather(program->transport);
     do
         send_all(program);
     while (ask_questions(program));

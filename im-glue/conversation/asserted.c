@@ -93,7 +93,7 @@ void request_add_assertion(struct request *request, struct sip_message *message)
     const struct text both[] = {first_of(&request->who, false, preference), first_of(&request->who, true, preference)};
     for (size_t i = 0; i < 2; i++)
         if (both[i].length)
-            sip_header_add(message, "P-Asserted-Identity", text_format(&request->arena, "<%.*s>", TEXT_ARG(both[i])));
+            sip_header_add(message, "P-Asserted-Identity", TEXT_CONCAT(&request->arena, TEXT("<"), both[i], TEXT(">")));
 }
 
 void request_remove_core_headers(struct sip_message *message)

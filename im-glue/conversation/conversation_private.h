@@ -6,9 +6,7 @@
 #include <pthread.h>
 #include <sys/queue.h>
 
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "contact_private.h"
 #include "conversation.h"
@@ -18,6 +16,7 @@
 #include "imsettings.h"
 #include "known_users.h"
 #include "recipients.h"
+#include "table.h"
 #include "uri.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */

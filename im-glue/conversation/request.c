@@ -249,6 +249,6 @@ struct text request_shown_address(struct text field, struct arena *arena)
     if (!name_addr_parse(field, &address, NULL))
         return (struct text){0};
     return address.display.length
-               ? text_format(arena, "\"%.*s\" <%.*s>", TEXT_ARG(address.display), TEXT_ARG(address.uri))
+               ? TEXT_CONCAT(arena, TEXT("\""), address.display, TEXT("\" <"), address.uri, TEXT(">"))
                : text_copy(arena, address.uri);
 }

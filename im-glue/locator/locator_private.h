@@ -4,10 +4,9 @@
 
 #include <stdlib.h>
 #include <sys/queue.h>
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
-#include <uthash.h>
 
 #include "locator.h"
+#include "table.h"
 
 #define LOCATOR_FAILED_MAX 1000 /* marks of targets that failed: the oldest goes first */
 

@@ -2,13 +2,8 @@
  * of RFC 5364. */
 #include <stdlib.h>
 
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
-/* keyed: peers choose what is looked for */
-#define HASH_FUNCTION(key, size, hash)                                                                                 \
-    ((hash) = (unsigned)text_hash((struct text){(const char *)(key), (size)}, text_hash_seed()))
-#include <uthash.h>
-
 #include "recipients.h"
+#include "table.h"
 #include "uri.h"
 #include "xml_tree.h"
 

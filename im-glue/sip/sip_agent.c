@@ -73,11 +73,9 @@ size_t sip_agent_bytes(const struct sip_agent *agent)
 /* Each part with the hash of those before it, so that none need be copied. */
 uint64_t agent_mark(const struct sip_agent *agent, const struct sip_message *request)
 {
-    struct text call_id;
     uint32_t cseq = sip_cseq(request);
-    sip_field_value(request, "Call-ID", 0, &call_id);
     uint64_t mark = text_hash(sip_from_tag(request), agent->seed);
-    mark = text_hash(call_id, mark);
+    mark = text_hash(sip_view(request, SIP_VIEW_CALL_ID)->call_id, mark);
     mark = text_hash((struct text){(const char *)&cseq, sizeof(cseq)}, mark);
     mark = text_hash(sip_method(request), mark);
     return text_hash(request->request_uri, mark);

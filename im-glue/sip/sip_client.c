@@ -29,25 +29,28 @@ static struct text mark_of(const struct sip_agent *agent, const struct sip_messa
     return hex_encode(arena, bytes, sizeof(bytes));
 }
 
-static void push_via(struct sip_agent *agent, struct sip_message *request, enum flow_kind kind)
+/* Returns its branch. */
+static struct text push_via(struct sip_agent *agent, struct sip_message *request, enum flow_kind kind)
 {
     const struct sip_agent_settings *settings = &agent->settings;
     bool is_ipv6 = strchr(settings->host, ':') != NULL;
     struct arena *scratch = &agent->scratch;
-    struct text branch = random_hex(scratch, BRANCH_DIGITS), mark = mark_of(agent, request, scratch);
+    struct text branch =
+        TEXT_CONCAT(scratch, TEXT("z9hG4bK"), random_hex(scratch, BRANCH_DIGITS), mark_of(agent, request, scratch));
     struct text port = text_number(scratch, kind == FLOW_TLS ? settings->tls_port : settings->port);
     sip_via_push(request,
                  TEXT_CONCAT(scratch, TEXT("SIP/2.0/"), text_of(flow_kind_name(kind)), is_ipv6 ? TEXT(" [") : TEXT(" "),
-                             text_of(settings->host), is_ipv6 ? TEXT("]:") : TEXT(":"), port, TEXT(";branch=z9hG4bK"),
-                             branch, mark, TEXT(";rport")));
+                             text_of(settings->host), is_ipv6 ? TEXT("]:") : TEXT(":"), port, TEXT(";branch="), branch,
+                             TEXT(";rport")));
+    return branch;
 }
 
 void sip_agent_request(struct sip_agent *agent, struct sip_message *request, const struct flow *flow, uint64_t cookie,
                        int64_t now_ms)
 {
     arena_reset(&agent->scratch);
-    push_via(agent, request, flow->kind);
-    struct text bytes = sip_message_write(request, &agent->scratch), method = sip_method(request);
+    struct text branch = push_via(agent, request, flow->kind), method = sip_method(request);
+    struct text bytes = sip_message_write(request, &agent->scratch);
     if (text_equal(method, TEXT("ACK"))) {
         agent_output(agent, flow, bytes);
         sip_message_free(request);
@@ -55,7 +58,7 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
     }
     bool is_invite = text_equal(method, TEXT("INVITE"));
     struct transaction *transaction = transaction_new(agent, is_invite ? CLIENT_INVITE : CLIENT_NON_INVITE,
-                                                      key_of(agent, method, sip_branch(request)), flow, now_ms);
+                                                      key_of(agent, method, branch), flow, now_ms);
     transaction->cookie = cookie;
     agent_output(agent, flow, bytes);
     if (is_invite || !is_reliable(transaction)) /* an INVITE is looked at again for its ACK */

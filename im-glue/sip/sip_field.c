@@ -49,8 +49,11 @@ static void refresh(struct sip_message *message, const struct sip_name *name)
 
 static void read_view(struct sip_message *message, enum sip_view view)
 {
-    static const char *const names[] = {
-        [SIP_VIEW_VIA] = "Via", [SIP_VIEW_FROM] = "From", [SIP_VIEW_TO] = "To", [SIP_VIEW_CSEQ] = "CSeq"};
+    static const char *const names[] = {[SIP_VIEW_VIA] = "Via",
+                                        [SIP_VIEW_FROM] = "From",
+                                        [SIP_VIEW_TO] = "To",
+                                        [SIP_VIEW_CALL_ID] = "Call-ID",
+                                        [SIP_VIEW_CSEQ] = "CSeq"};
     struct text value;
     sip_field_value(message, names[view], 0, &value);
     switch (view) {
@@ -59,6 +62,7 @@ static void read_view(struct sip_message *message, enum sip_view view)
         break;
     case SIP_VIEW_FROM: message->from_tag = tag_of(value); break;
     case SIP_VIEW_TO: message->to_tag = tag_of(value); break;
+    case SIP_VIEW_CALL_ID: message->call_id = value; break;
     case SIP_VIEW_CSEQ:
         message->cseq = 0;
         message->cseq_method = (struct text){0};
@@ -148,21 +152,34 @@ static bool split(const struct sip_name *name, struct text value, size_t max, st
     return false;
 }
 
-/* A field that is read and judged in one: then the view is as it. False: it is not written plainly, or not the top one.
- */
-static bool append_viewed(struct sip_message *message, const struct sip_name *name, struct text value)
+/* A value that is read and judged in one: then the view is as it. False: it is not written plainly, and its field is to
+ * be read when it is asked for. */
+static bool view_plainly(struct sip_message *message, const struct sip_name *name, struct text value)
 {
     bool good = false;
     switch (name->rule->view) {
-    case SIP_VIEW_VIA: good = !may_have(message, name->text) && sip_plain_via(value, &message->via); break;
+    case SIP_VIEW_VIA: good = sip_plain_via(value, &message->via); break;
     case SIP_VIEW_FROM: good = sip_plain_address(value, &message->from_tag); break;
     case SIP_VIEW_TO: good = sip_plain_address(value, &message->to_tag); break;
+    case SIP_VIEW_CALL_ID: good = sip_plain_call_id(value); break;
     case SIP_VIEW_CSEQ: good = sip_cseq_read(value, &message->cseq, &message->cseq_method); break;
-    case SIP_VIEW_NONE: break;
+    case SIP_VIEW_NONE: return false;
     }
+    if (good && name->rule->view == SIP_VIEW_CALL_ID)
+        message->call_id = value;
+    refresh(message, name);
     if (good)
-        insert(message, name, value, message->fields_count);
+        message->stale &= ~(1u << name->rule->view);
     return good;
+}
+
+/* Of several Via fields the top one is viewed. */
+static bool append_viewed(struct sip_message *message, const struct sip_name *name, struct text value)
+{
+    if ((name->rule->view == SIP_VIEW_VIA && may_have(message, name->text)) || !view_plainly(message, name, value))
+        return false;
+    insert(message, name, value, message->fields_count);
+    return true;
 }
 
 enum sip_field_result sip_field_append(struct sip_message *message, const struct sip_name *name, struct text value,
@@ -215,9 +232,8 @@ void sip_field_borrow(struct sip_message *target, const struct sip_message *sour
         sip_field_add(target, wanted, source->fields[at].value);
 }
 
-bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out)
+static bool value_of(const struct sip_message *message, struct text text, size_t index, struct text *value_out)
 {
-    struct text text = text_of(name);
     *value_out = (struct text){0};
     if (!may_have(message, text))
         return false;
@@ -227,6 +243,11 @@ bool sip_field_value(const struct sip_message *message, const char *name, size_t
         at = find(message, &wanted, at + 1);
     *value_out = at < message->fields_count ? message->fields[at].value : (struct text){0};
     return at < message->fields_count;
+}
+
+bool sip_field_value(const struct sip_message *message, const char *name, size_t index, struct text *value_out)
+{
+    return value_of(message, text_of(name), index, value_out);
 }
 
 /* --- public ----------------------------------------------------------------------------------------------------- */
@@ -239,12 +260,12 @@ static bool is_length(struct text name)
 bool sip_header(const struct sip_message *message, const char *name, size_t index, struct arena *arena,
                 struct text *value_out)
 {
-    struct text value;
-    if (is_length(text_of(name))) {
+    struct text text = text_of(name), value;
+    if (is_length(text)) {
         *value_out = text_format(arena, "%zu", message->body.length);
         return index == 0;
     }
-    if (!sip_field_value(message, name, index, &value))
+    if (!value_of(message, text, index, &value))
         return false;
     *value_out = text_copy(arena, value);
     return true;
@@ -262,7 +283,7 @@ static bool prepare(struct sip_message *message, const char *name, struct text v
     struct text text = text_of(name);
     struct addition *addition = addition_out;
     addition->name = sip_name_of(text);
-    if (!sip_token_valid(text) || !sip_text_is_clean(value) || is_length(addition->name.text))
+    if ((!addition->name.rule && !sip_token_valid(text)) || !sip_text_is_clean(value) || is_length(addition->name.text))
         return false;
     if (!addition->name.rule)
         addition->name.text = text_copy(&message->arena, text);
@@ -285,9 +306,28 @@ enum status sip_header_add(struct sip_message *message, const char *name, struct
     return OK;
 }
 
+/* False: it goes the long way. */
+static bool set_viewed(struct sip_message *message, const char *name, struct text value)
+{
+    struct sip_name field = sip_name_of(text_of(name));
+    if (!field.rule || !field.rule->single || field.rule->view == SIP_VIEW_NONE || !sip_text_is_clean(value))
+        return false;
+    struct text copy = text_copy(&message->arena, value);
+    if (!view_plainly(message, &field, copy))
+        return false;
+    size_t at = may_have(message, field.text) ? find(message, &field, 0) : message->fields_count;
+    if (at < message->fields_count)
+        message->fields[at].value = copy;
+    else
+        insert(message, &field, copy, at);
+    return true;
+}
+
 enum status sip_header_set(struct sip_message *message, const char *name, struct text value)
 {
     struct addition addition;
+    if (set_viewed(message, name, value))
+        return OK;
     if (!prepare(message, name, value, &addition))
         return REFUSED;
     size_t first = find(message, &addition.name, 0), at = first;

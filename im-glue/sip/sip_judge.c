@@ -25,7 +25,7 @@ static bool judge_number(struct text value);
 static const struct sip_field_rule rules[] = {
     {TEXT_INIT("Allow-Events"), 'u', false, false, SIP_VIEW_NONE, NULL},
     {TEXT_INIT("Accept-Contact"), 'a', false, false, SIP_VIEW_NONE, NULL},
-    {TEXT_INIT("Call-ID"), 'i', true, false, SIP_VIEW_NONE, judge_call_id},
+    {TEXT_INIT("Call-ID"), 'i', true, false, SIP_VIEW_CALL_ID, judge_call_id},
     {TEXT_INIT("CSeq"), '\0', true, false, SIP_VIEW_CSEQ, judge_cseq},
     {TEXT_INIT("Contact"), 'm', false, true, SIP_VIEW_NONE, judge_contact},
     {TEXT_INIT("Content-Type"), 'c', true, false, SIP_VIEW_NONE, judge_content_type},

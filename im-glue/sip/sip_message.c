@@ -134,9 +134,7 @@ struct text sip_body(const struct sip_message *message)
 
 struct text sip_call_id(const struct sip_message *message, struct arena *arena)
 {
-    struct text call_id;
-    sip_field_value(message, "Call-ID", 0, &call_id);
-    return text_copy(arena, call_id);
+    return text_copy(arena, sip_view(message, SIP_VIEW_CALL_ID)->call_id);
 }
 
 uint32_t sip_cseq(const struct sip_message *message)

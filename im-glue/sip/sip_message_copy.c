@@ -42,7 +42,8 @@ struct sip_message *sip_response_new(const struct sip_message *request, int stat
 
 /* --- copies ----------------------------------------------------------------------------------------------------- */
 
-#define VIEWS_MOVED (1u << SIP_VIEW_FROM | 1u << SIP_VIEW_TO | 1u << SIP_VIEW_CSEQ) /* of one field each */
+/* Of one field each. */
+#define VIEWS_MOVED (1u << SIP_VIEW_FROM | 1u << SIP_VIEW_TO | 1u << SIP_VIEW_CALL_ID | 1u << SIP_VIEW_CSEQ)
 
 static struct text put(char **at, struct text text)
 {
@@ -76,9 +77,10 @@ static bool move(struct text *part, struct text from, struct text to)
 
 static void move_view(struct sip_message *clone, enum sip_view view, struct text from, struct text to)
 {
-    struct text *part = view == SIP_VIEW_FROM ? &clone->from_tag
-                        : view == SIP_VIEW_TO ? &clone->to_tag
-                                              : &clone->cseq_method;
+    struct text *part = view == SIP_VIEW_FROM      ? &clone->from_tag
+                        : view == SIP_VIEW_TO      ? &clone->to_tag
+                        : view == SIP_VIEW_CALL_ID ? &clone->call_id
+                                                   : &clone->cseq_method;
     if (!move(part, from, to))
         clone->stale |= 1u << view;
 }
@@ -110,6 +112,7 @@ static struct sip_message *same_as(const struct sip_message *source)
     same->from_tag = source->from_tag;
     same->to_tag = source->to_tag;
     same->cseq = source->cseq;
+    same->call_id = source->call_id;
     same->cseq_method = source->cseq_method;
     return same;
 }

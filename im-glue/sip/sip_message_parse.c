@@ -5,6 +5,7 @@
 struct reading {
     struct sip_message *message;
     struct sip_fault fault; /* the first one */
+    unsigned seen;          /* fields that came whole: 1 << enum sip_view */
     bool has_length;
     bool printable;  /* the whole section, but for its line ends */
     uint64_t length; /* Content-Length */
@@ -126,6 +127,8 @@ static void read_field(struct reading *reading, struct text line)
         return;
     }
     enum sip_field_result result = sip_field_append(reading->message, &long_name, value, reading->printable);
+    if (result == SIP_FIELD_ADDED && long_name.rule)
+        reading->seen |= 1u << long_name.rule->view;
     if (result == SIP_FIELD_TOO_MANY)
         blame(reading, 513, "Too many header fields");
     else if (result != SIP_FIELD_ADDED)
@@ -226,13 +229,15 @@ static bool read_section(struct reading *reading, char *section, size_t length)
 static void check_required(struct reading *reading)
 {
     static const struct {
-        const char *name, *missing;
-    } required[] = {
-        {"Via", "Missing Via"}, {"From", "Missing From"}, {"To", "Missing To"}, {"Call-ID", "Missing Call-ID"}};
+        enum sip_view view;
+        const char *missing;
+    } required[] = {{SIP_VIEW_VIA, "Missing Via"},
+                    {SIP_VIEW_FROM, "Missing From"},
+                    {SIP_VIEW_TO, "Missing To"},
+                    {SIP_VIEW_CALL_ID, "Missing Call-ID"}};
     const struct sip_message *message = reading->message;
-    struct text value;
     for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
-        if (!sip_field_value(message, required[i].name, 0, &value))
+        if (!(reading->seen >> required[i].view & 1)) /* or one that has been blamed already */
             blame(reading, 400, required[i].missing);
     struct text method = sip_view(message, SIP_VIEW_CSEQ)->cseq_method;
     if (method.length == 0)

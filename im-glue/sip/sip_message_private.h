@@ -9,7 +9,7 @@
 #define SIP_FIELDS_INSIDE 24   /* without a second allocation; phones send some 15 */
 #define SIP_BYTES_INSIDE  3072 /* likewise: a request over UDP, and what a server adds to it */
 
-enum sip_view { SIP_VIEW_NONE, SIP_VIEW_VIA, SIP_VIEW_FROM, SIP_VIEW_TO, SIP_VIEW_CSEQ };
+enum sip_view { SIP_VIEW_NONE, SIP_VIEW_VIA, SIP_VIEW_FROM, SIP_VIEW_TO, SIP_VIEW_CALL_ID, SIP_VIEW_CSEQ };
 
 struct sip_field_rule {
     struct text name;
@@ -62,7 +62,7 @@ struct sip_message {
     unsigned stale; /* views that do not show their field: 1 << enum sip_view */
     struct sip_via via;
     struct text from_tag, to_tag;
-    struct text cseq_method; /* slice of the field */
+    struct text call_id, cseq_method; /* slices of their fields */
     uint32_t cseq;
     struct sip_field fields_inside[SIP_FIELDS_INSIDE];
     alignas(16) char bytes_inside[SIP_BYTES_INSIDE];

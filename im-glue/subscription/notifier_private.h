@@ -4,13 +4,12 @@
 
 #include <sys/queue.h>
 
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "due.h"
 #include "notifier.h"
 #include "sip_dialog.h"
+#include "table.h"
 
 struct subscription {
     struct due due; /* first: the heap leads back to it */

@@ -2,13 +2,12 @@
 #ifndef SUBSCRIPTION_SUBSCRIBER_PRIVATE_H
 #define SUBSCRIPTION_SUBSCRIBER_PRIVATE_H
 
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "due.h"
 #include "sip_dialog.h"
 #include "subscriber.h"
+#include "table.h"
 
 /* One thing that we watch, through as many dialogs as it takes. */
 struct watch {

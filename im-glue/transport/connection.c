@@ -13,6 +13,8 @@
 #define CONNECT_MS 10000 /* a peer that is silent for so long is not there; the handshake of TLS has as much */
 #define LINGER_MS  2000  /* for the last words to arrive */
 
+#define GATHERED_BYTES_MAX 65536 /* more goes out at once: the kernel's buffers hold it, ours need not */
+
 static void on_connection(void *context, int fd, unsigned events);
 static void send_frames(struct connection *connection);
 
@@ -106,6 +108,13 @@ static void forget_peer(struct connection *connection)
         HASH_DELETE(by_peer, transport->by_peer, connection);
 }
 
+static void leave_gathered(struct connection *connection)
+{
+    if (connection->is_gathered)
+        TAILQ_REMOVE(&connection->transport->gathered, connection, gathered);
+    connection->is_gathered = false;
+}
+
 void connection_end(struct connection *connection, bool tell)
 {
     struct transport *transport = connection->transport;
@@ -119,6 +128,7 @@ void connection_end(struct connection *connection, bool tell)
     HASH_DELETE(by_number, transport->by_number, connection);
     forget_peer(connection);
     TAILQ_REMOVE(&transport->idle, connection, idle);
+    leave_gathered(connection);
     transport->connections[connection->flow.kind]--;
     if (!connection->held)
         connection_free(connection);
@@ -220,10 +230,48 @@ static bool write_queue(struct connection *connection)
     return true;
 }
 
+/* False: it is to be sent now. */
+static bool gather(struct connection *connection, struct text bytes)
+{
+    struct transport *transport = connection->transport;
+    bool is_open = !is_opening(connection) && !connection->lingers;
+    if (!transport->gathers || !is_open || (connection->queue_length > 0 && !connection->is_gathered) ||
+        connection->queue_length + bytes.length > GATHERED_BYTES_MAX || !queue_bytes(connection, bytes))
+        return false;
+    if (!connection->is_gathered)
+        TAILQ_INSERT_TAIL(&transport->gathered, connection, gathered);
+    connection->is_gathered = true;
+    return true;
+}
+
+/* The connection may have ended afterwards. */
+static void send_queue(struct connection *connection)
+{
+    leave_gathered(connection);
+    if (!write_queue(connection))
+        return connection_end(connection, true);
+    if (connection->lingers && connection->queue_length == 0)
+        channel_end(connection);
+    connection_watch(connection);
+}
+
+void connections_flush(struct transport *transport)
+{
+    while (!TAILQ_EMPTY(&transport->gathered))
+        send_queue(TAILQ_FIRST(&transport->gathered));
+}
+
 /* What can be sent at once is, the rest is queued. The connection may have ended afterwards. */
 static void send_bytes(struct connection *connection, struct text bytes)
 {
     size_t sent = 0;
+    if (gather(connection, bytes))
+        return;
+    if (connection->is_gathered) { /* before this, or not in its order */
+        leave_gathered(connection);
+        if (!write_queue(connection))
+            return connection_end(connection, true);
+    }
     if (!connection->connecting && !connection->shaking && connection->queue_length == 0) {
         ssize_t result = channel_write(connection, bytes);
         if (result < 0 && errno != EAGAIN && errno != EINTR)
@@ -398,13 +446,10 @@ static void on_connection(void *context, int fd, unsigned events)
         events = is_opening(connection) ? 0 : LOOP_WRITE; /* what has waited for it goes out */
         connection_watch(connection);
     }
-    if (events & LOOP_WRITE) {
-        if (!write_queue(connection))
-            return connection_end(connection, true);
-        if (connection->lingers && connection->queue_length == 0)
-            channel_end(connection);
-        connection_watch(connection);
-    }
-    if (events & LOOP_READ)
+    bool held = hold(connection);
+    if (events & LOOP_WRITE)
+        send_queue(connection);
+    if (events & LOOP_READ && !connection->closed)
         read_some(connection);
+    release(connection, held);
 }

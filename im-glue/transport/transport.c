@@ -112,6 +112,7 @@ struct transport *transport_open(struct loop *loop, const char *host, uint16_t p
         transport->listeners[kind] = (struct listener){.kind = (enum flow_kind)kind, .fd = -1};
     transport->buffer = memory_new(TRANSPORT_READ_BYTES);
     TAILQ_INIT(&transport->idle);
+    TAILQ_INIT(&transport->gathered);
     raise_descriptor_limit();
     if (!resolve(host, port, &address))
         *error_out = text_format(arena, "no such address: %s", host);
@@ -274,8 +275,15 @@ void transport_send(struct transport *transport, const struct flow *flow, struct
         tcp_send(transport, flow, bytes);
 }
 
+void transport_gather(struct transport *transport)
+{
+    transport->gathers = true;
+}
+
 void transport_flush(struct transport *transport)
 {
+    transport->gathers = false;
+    connections_flush(transport);
     udp_flush(transport);
 }
 

@@ -4,10 +4,9 @@
 
 #include <stdlib.h>
 #include <sys/queue.h>
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
-#include <uthash.h>
 
 #include "arena.h"
+#include "table.h"
 #include "transport.h"
 #include "websocket.h"
 
@@ -16,7 +15,8 @@
 struct connection {
     UT_hash_handle by_number;
     UT_hash_handle by_peer;
-    TAILQ_ENTRY(connection) idle; /* least recently active first */
+    TAILQ_ENTRY(connection) idle;     /* least recently active first */
+    TAILQ_ENTRY(connection) gathered; /* while it is_gathered */
     struct transport *transport;
     struct flow flow;
     char peer[TRANSPORT_PEER_TEXT_MAX]; /* "TLS 192.0.2.1:5061" */
@@ -33,8 +33,9 @@ struct connection {
     bool held;          /* as while its bytes are being handled: it may be closed, but not freed */
     bool lingers;       /* told as closed: what is queued is sent, what comes is thrown away */
     bool closed;
+    bool is_gathered; /* what is in the queue goes out at the next flush */
     int64_t active_ms;
-    char *queue; /* bytes that the kernel did not take */
+    char *queue; /* bytes that the kernel did not take, or was not yet asked to */
     size_t queue_length, queue_capacity;
 };
 
@@ -67,6 +68,8 @@ struct transport {
     uint64_t last_connection;
     struct connection *by_number, *by_peer;
     struct connection_list idle;
+    struct connection_list gathered;
+    bool gathers;                   /* until the next flush */
     size_t connections[FLOW_KINDS]; /* by kind */
     size_t queued_bytes;            /* room of the queues of all connections */
     size_t queued_bytes_max;
@@ -110,6 +113,7 @@ void connection_close(struct connection *connection); /* what was sent before is
 void connection_end(struct connection *connection, bool tell);
 void connection_name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT_MAX]);
 void connections_run_timer(struct transport *transport);
+void connections_flush(struct transport *transport); /* what was gathered */
 
 /* listener.c */
 bool listener_open(struct transport *transport, struct listener *listener, const struct flow *address);

@@ -60,7 +60,10 @@ void transport_close(struct transport *transport);
  * connection connects, or reuses an open connection to the same peer; for TLS only one that we have made ourselves,
  * since who connects to us has not proved that the address is his. */
 void transport_send(struct transport *transport, const struct flow *flow, struct text bytes);
-void transport_flush(struct transport *transport); /* datagrams go out together: now */
+/* From here on what is sent to one connection goes out together at the next flush, which ends that; datagrams always
+ * do. */
+void transport_gather(struct transport *transport);
+void transport_flush(struct transport *transport);
 
 /* For monitoring: open connections of that kind, lingering ones among them; bytes that peers have not read yet. */
 size_t transport_connections(const struct transport *transport, enum flow_kind kind);

@@ -281,6 +281,88 @@ static void a_peer_without_connection_is_connected_to_once(void **state)
     close(listener);
 }
 
+/* A peer that has said something; seen.flow is its connection. */
+static int peer_heard(void)
+{
+    int peer = peer_socket(SOCK_STREAM, "127.0.0.1");
+    peer_write(peer, "x");
+    run_until(1, 0, 0, 0);
+    return peer;
+}
+
+static void what_is_gathered_goes_out_together(void **state)
+{
+    (void)state;
+    char got[64];
+    int peer = peer_heard();
+    transport_send(transport, &seen.flow, TEXT("at once, "));
+    transport_gather(transport);
+    transport_send(transport, &seen.flow, TEXT("together "));
+    transport_send(transport, &seen.flow, TEXT("with this"));
+    peer_expect(peer, "at once, ");
+    assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), -1);
+    transport_flush(transport);
+    assert_int_equal(recv(peer, got, sizeof(got), MSG_DONTWAIT), 18); /* one piece */
+    assert_memory_equal(got, "together with this", 18);
+    transport_send(transport, &seen.flow, TEXT(" and alone"));
+    peer_expect(peer, " and alone");
+    assert_int_equal(transport_queued_bytes(transport), 0);
+    close(peer);
+}
+
+static void too_much_is_not_gathered_and_keeps_its_order(void **state)
+{
+    (void)state;
+    static char block[50000], got[3 * sizeof(block)];
+    size_t length = 0;
+    int peer = peer_heard();
+    transport_gather(transport);
+    for (int i = 0; i < 3; i++) {
+        memset(block, 'a' + i, sizeof(block));
+        transport_send(transport, &seen.flow, (struct text){block, sizeof(block)});
+    }
+    transport_flush(transport);
+    while (length < sizeof(got)) {
+        ssize_t some = recv(peer, got + length, sizeof(got) - length, MSG_DONTWAIT);
+        length += some > 0 ? (size_t)some : 0;
+        loop_post(loop, (loop_fn *)loop_stop, loop);
+        loop_run(loop);
+    }
+    for (size_t i = 0; i < sizeof(got); i++)
+        assert_int_equal(got[i], 'a' + (char)(i / sizeof(block)));
+    close(peer);
+}
+
+static void what_is_gathered_reaches_who_is_disconnected(void **state)
+{
+    (void)state;
+    int peer = peer_heard();
+    transport_gather(transport);
+    transport_send(transport, &seen.flow, TEXT("goodbye"));
+    transport_disconnect(transport, seen.flow.connection);
+    transport_flush(transport);
+    peer_expect(peer, "goodbye");
+    expect_end_of(peer);
+    run_until(0, 0, 1, 0);
+}
+
+static void who_is_gone_is_told_of_at_the_flush(void **state)
+{
+    (void)state;
+    const struct linger reset = {1, 0};
+    int peer = peer_heard();
+    struct flow flow = seen.flow;
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(peer);
+    transport_gather(transport);
+    transport_send(transport, &flow, TEXT("late"));
+    transport_send(transport, &flow, TEXT("later"));
+    transport_flush(transport);
+    run_until(0, 0, 1, 0);
+    assert_int_equal(seen.closed_connection, flow.connection);
+    assert_int_equal(transport_queued_bytes(transport), 0);
+}
+
 static void a_connection_that_came_in_is_used_for_its_peer(void **state)
 {
     (void)state;
@@ -336,7 +418,7 @@ static void a_connection_may_be_ended_inside_its_input(void **state)
     disconnects = echoes = true;
     int peer = peer_socket(SOCK_STREAM, "127.0.0.1");
     peer_write(peer, "bye");
-    run_until(1, 0, 1, 0);
+    run_until(0, 0, 1, 0);
     assert_int_equal(seen.closed_connection, seen.flow.connection);
     peer_expect(peer, "bye"); /* what was sent before still arrives */
     peer_write(peer, "ignored");
@@ -529,6 +611,10 @@ int main(void)
         TRANSPORT_TEST(answers_have_a_queue_of_their_own),
         TRANSPORT_TEST(bytes_of_a_connection_go_both_ways),
         TRANSPORT_TEST(a_peer_without_connection_is_connected_to_once),
+        TRANSPORT_TEST(what_is_gathered_goes_out_together),
+        TRANSPORT_TEST(too_much_is_not_gathered_and_keeps_its_order),
+        TRANSPORT_TEST(what_is_gathered_reaches_who_is_disconnected),
+        TRANSPORT_TEST(who_is_gone_is_told_of_at_the_flush),
         TRANSPORT_TEST(a_connection_that_came_in_is_used_for_its_peer),
         TRANSPORT_TEST(a_closed_port_is_unreachable),
         TRANSPORT_TEST(a_connection_that_is_gone_is_unreachable),

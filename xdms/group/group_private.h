@@ -3,14 +3,10 @@
 #define GROUP_PRIVATE_H
 
 #include <stdlib.h>
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
-/* keyed: peers choose what is looked for */
-#define HASH_FUNCTION(key, size, hash)                                                                                 \
-    ((hash) = (unsigned)text_hash((struct text){(const char *)(key), (size)}, text_hash_seed()))
-#include <uthash.h>
 
 #include "feed.h"
 #include "group.h"
+#include "table.h"
 
 /* Canonical addresses in the order in which they came, and quick to ask. In an arena. */
 struct address_set {
