@@ -31,7 +31,10 @@ class Hostile(http.server.BaseHTTPRequestHandler):
               "other": b"<a/>", "deep": 400 * b"<a>" + 400 * b"</a>"}
     BODIES["pages"] = (b'<search-set xmlns="urn:oma:xml:xdm:search"><search id="1"><response><p uri="sip:x@example.edu">'
                        b'<d/></p></response></search></search-set>')
-    LINKS = {"pages": '</x?page=2>; rel="next"'}  # of a server that pages in another way
+    BODIES.update(dict.fromkeys(("huge", "same", "zero"), BODIES["pages"]))
+    # a server that pages in another way, and servers that nobody could go on with
+    LINKS = {"pages": '</x?page=2>; rel="next"', "huge": f'<?after={5000 * "x"}>; rel="next"', "same": '<?after=>; rel=next',
+             "zero": '</x?target=y&after=a%00b>; rel="next"'}
     redirected = []
 
     def do_POST(self):
@@ -141,7 +144,7 @@ def test(server):
             listed = {"example.org": servers.url("other"), "twin.example": servers.url("other")[:-1], "example.net": f"https://127.0.0.1:"
                       f"{tls}/xcap-root", "dead.example": f"http://127.0.0.1:{dead}", "silent.example": "http://127.0.0.1:%d" %
                       silent.getsockname()[1]}
-            listed.update({f"{name}.hostile": f"http://127.0.0.1:{hostile.server_port}/{name}" for name in [*Hostile.BODIES, "moved"] if name != "pages"})
+            listed.update({f"{name}.hostile": f"http://127.0.0.1:{hostile.server_port}/{name}" for name in [*Hostile.BODIES, "moved"] if name not in Hostile.LINKS})
             servers.start("home", "search.domains=" + ", ".join(f"{domain}={url}" for domain, url in listed.items()),
                           "search.domain-ms-max=2000", "search.peers=example.org=127.0.0.1", f"tls.certificate={home.crt}",
                           f"tls.key={home.key}", f"tls.server-ca={authority.crt}")
@@ -201,9 +204,15 @@ def check_pages(servers, options, hostile):
     servers.start("other", *options)
     pages = servers.pages("home", where, zoe, 3)
     assert [uri for found, _ in pages for uri in found] == [whole[3], *whole[5:]], pages
-    servers.start("pager", "identity.trusted-peers=127.0.0.1", f"search.domains=pages.hostile=http://127.0.0.1:{hostile}/pages")
-    alone = servers.page("pager", "domain=pages.hostile", who=asserted(ALICE))
-    assert alone == (200, ["sip:x@example.edu"], "pages.hostile (has more)", ""), alone
+    long = "x" * 150 + ".example"
+    servers.start("pager", "identity.trusted-peers=127.0.0.1", "search.domains=" + ",".join(
+        f"{name}.hostile=http://127.0.0.1:{hostile}/{name}" for name in Hostile.LINKS))
+    for name in Hostile.LINKS:
+        alone = servers.page("pager", f"domain={name}.hostile", who=asserted(ALICE))
+        assert alone == (200, ["sip:x@example.edu"], f"{name}.hostile (has more)", ""), alone
+    servers.start("tight", "identity.trusted-peers=127.0.0.1", "xcap.target-bytes-max=256", f"search.domains={long}={servers.url('other')}")
+    alone = servers.page("tight", "domain=all", zoe, ' max-results="1"', asserted(ALICE))
+    assert alone == (200, whole[1:2], f"{long} (has more)", ""), (alone, "there is no room for its place")
     for wrong in ("places=", "places=home", "places=unknown.example:0:", "places=home:0:&domain=home", "places=home:0:&after=x",
                   "places=home:0:,HOME:1:", "domain=all&after=x"):
         assert servers.page("home", wrong, zoe)[0] == 400, wrong
