@@ -171,6 +171,29 @@ static void whoever_has_the_address_asks_and_is_asked(void **state)
     assert_member(&answer, "rule", "none");
 }
 
+static void set_messages(const char *address, bool none)
+{
+    struct user user;
+    assert_int_equal(user_get(fixture->documents, text_of(address), &fixture->arena, &user), OK);
+    user.no_messages = none;
+    assert_int_equal(user_put(fixture->documents, &user, user.version, TEXT("test")), OK);
+}
+
+static void an_account_without_messages_is_refused_whatever_rules_say(void **state)
+{
+    (void)state;
+    set_messages("sip:bob@example.com", true);
+    static const char *const paths[] = {DECIDE "?from=alice&to=bob", DECIDE "?from=bob&to=alice"};
+    for (size_t i = 0; i < 2; i++) {
+        struct answer answer = get(paths[i], NULL);
+        assert_member(&answer, "decision", "reject");
+        assert_member(&answer, "reason", "no-messages");
+    }
+    set_messages("sip:bob@example.com", false);
+    struct answer answer = get(paths[0], NULL);
+    assert_member(&answer, "decision", "allow");
+}
+
 static void nobody_is_not_a_user_and_other_domains_are_not_ours(void **state)
 {
     (void)state;
@@ -536,6 +559,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sessions_may_need_the_recipients_word, begin, end),
         cmocka_unit_test_setup_teardown(who_is_not_there_gets_it_later_if_it_may_be_kept, begin, end),
         cmocka_unit_test_setup_teardown(whoever_has_the_address_asks_and_is_asked, begin, end),
+        cmocka_unit_test_setup_teardown(an_account_without_messages_is_refused_whatever_rules_say, begin, end),
         cmocka_unit_test_setup_teardown(nobody_is_not_a_user_and_other_domains_are_not_ours, begin, end),
         cmocka_unit_test_setup_teardown(questions_carry_what_conditions_ask_for, begin, end),
         cmocka_unit_test_setup_teardown(domains_may_be_written_with_their_letters, begin, end),

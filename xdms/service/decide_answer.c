@@ -251,23 +251,46 @@ static void answer_nobody(const struct admin_call *call, const struct decide_que
     json_object_set_new(answer, "reason", json_string(foreign ? "foreign-domain" : "no-such-user"));
 }
 
+static bool is_without_messages(const struct admin_call *call, struct text address)
+{
+    struct user user;
+    return user_find(call->service->documents, address, call->request->arena, &user) == OK && user.no_messages;
+}
+
+/* An account without messages neither sends nor gets any, whatever rules say. */
+static void refuse_without_messages(const struct admin_call *call, const struct decide_question *question,
+                                    enum decide_target target, struct text owner, json_t *answer)
+{
+    bool none = target == DECIDE_USER && is_without_messages(call, owner);
+    for (size_t i = 0; i < question->sender.identities_count && !none; i++)
+        none = is_without_messages(call, question->identities[i]);
+    if (!none)
+        return;
+    json_object_set_new(answer, "decision", json_string("reject"));
+    json_object_set_new(answer, "reason", json_string("no-messages"));
+    json_object_del(answer, "rule");
+    json_object_del(answer, "members");
+}
+
 json_t *decide_answer(struct admin_call *call, struct groups *groups, const struct decide_question *question,
                       int64_t *until_ms_out)
 {
     const struct group *group;
-    struct text owner;
+    struct text owner = {0};
     bool readable = true;
     json_t *answer = json_object();
     *until_ms_out = INT64_MAX;
     json_object_set_new(answer, "from", texts(call, question->identities, question->sender.identities_count));
     json_object_set_new(answer, "to", admin_string(call, question->to));
     json_object_set_new(answer, "kind", admin_string(call, question->asked.kind));
-    switch (decide_find(call, groups, question->to, &group, &owner)) {
+    enum decide_target target = decide_find(call, groups, question->to, &group, &owner);
+    switch (target) {
     case DECIDE_GROUP: answer_group(call, groups, group, question, answer, until_ms_out); break;
     case DECIDE_USER: readable = answer_user(call, groups, question, owner, answer, until_ms_out); break;
     case DECIDE_NOBODY: answer_nobody(call, question, answer); break;
     case DECIDE_BROKEN: readable = false; break;
     }
+    refuse_without_messages(call, question, target, owner, answer);
     if (*until_ms_out != INT64_MAX)
         json_object_set_new(answer, "until",
                             admin_string(call, clock_write_rfc3339(call->request->arena, *until_ms_out)));
