@@ -1,11 +1,8 @@
 /* Counted claims: how many documents hold one, and the sum of their weights, kept with each write of a document and
  * read without a walk over the holders. Many commits of one transaction hold the same claims (a message to a group has
  * one content), so that the transaction keeps what it has counted and writes each tally once, at its end. */
-#include <stdlib.h>
-#define uthash_fatal(message) abort() /* out of memory, as everywhere */
-#include <uthash.h>
-
 #include "store_lmdb.h"
+#include "table.h"
 
 struct lmdb_counted {
     UT_hash_handle hh; /* by the key */
