@@ -139,6 +139,16 @@ static void refuse_type(struct incoming *incoming)
     request_answer_with(request, 415, NULL, "Accept", allowed.length ? allowed : TEXT("*/*"));
 }
 
+/* What is wrapped deeper than is looked into, or so that its parts cannot be told: anything, where that matters. */
+static bool check_unseen(struct incoming *incoming)
+{
+    const struct conversation_settings *settings = &incoming->request->conversation->settings;
+    if (settings->types_allowed.length == 0 && settings->types_refused.length == 0)
+        return true;
+    refuse_type(incoming);
+    return false;
+}
+
 static bool check_envelope(struct incoming *incoming, struct text body, unsigned depth)
 {
     struct request *request = incoming->request;
@@ -153,19 +163,19 @@ static bool check_envelope(struct incoming *incoming, struct text body, unsigned
     bool first = text_equal(incoming->message_id, incoming->call_id);
     if (first && cpim->message_id.length && cpim->message_id.length <= INCOMING_ID_MAX)
         incoming->message_id = cpim->message_id;
-    if (cpim->from.length == 0 || !name_addr_parse(cpim->from, &from, NULL))
-        return true;
-    if (!incoming_is_own(incoming, uri_canonical(&request->arena, from.uri)))
+    /* Who is not named there is the sender; a name that is no address is shown all the same. */
+    if (cpim->from.length && (!name_addr_parse(cpim->from, &from, NULL) ||
+                              !incoming_is_own(incoming, uri_canonical(&request->arena, from.uri))))
         return request_answer(request, 403, "CPIM From Is Not Your Address"), false;
-    return depth == DEPTH_MAX || check_part(incoming, cpim->content_type, cpim->content, depth + 1);
+    return depth == DEPTH_MAX ? check_unseen(incoming)
+                              : check_part(incoming, cpim->content_type, cpim->content, depth + 1);
 }
 
-/* A multipart that cannot be split is nobody's business but its reader's. */
 static bool check_multipart(struct incoming *incoming, struct text type, struct text body, unsigned depth)
 {
     struct mime_multipart *multipart = arena_new(&incoming->request->arena, struct mime_multipart);
     if (depth == DEPTH_MAX || mime_parse(type, body, multipart) != OK)
-        return true;
+        return check_unseen(incoming);
     for (size_t i = 0; i < multipart->count; i++)
         if (!check_part(incoming, multipart->parts[i].type, multipart->parts[i].content, depth + 1))
             return false;
