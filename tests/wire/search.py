@@ -150,6 +150,26 @@ def link_of(server, url, target, query, most, after):
     return int(last.split()[1]), link.group(1).strip() if link else ""
 
 
+def check_header(server):
+    """Admins see whether an index helped and what was read, also of what is refused; nobody else does."""
+    server.ctl("user", "add", "chief", "chief")
+    server.ctl("user", "role", "chief", "auditor")
+    users = PROFILES + "/users/"
+
+    def told(user, rest):
+        query = f'for $x in collection("{users}")/user-profiles/user-profile {rest} return <r>{{$x/@uri}}</r>'
+        body = (f'<search-set xmlns="urn:oma:xml:xdm:search"><search id="q"><request><query><![CDATA[{query}]]></query></request></search>'
+                "</search-set>")
+        done = subprocess.run(["curl", "-sS", "-g", "-o", os.devnull, "-D", "-", "--digest", "-u", f"{user}:{user}", "-H",
+                               f"Content-Type: {TYPE}", "--data-binary", body, f"http://127.0.0.1:{server.ports['http']}/xcap-root/"
+                               f"org.openmobilealliance.search?target={users}"], capture_output=True, text=True, timeout=60, check=True)
+        return re.findall("(?im)^x-xdm-search: (.*?)\r?$", done.stdout)
+
+    assert told("chief", 'where $x/display-name = "Anna Müller 07"') == ["indexed; documents=1"]
+    assert told("chief", 'where $x/display-name != ""') == [f"not-indexed; documents={PEOPLE + 1}"]
+    assert told("alice", 'where $x/display-name != ""') == []
+
+
 def check_refusals(searcher, server):
     users = PROFILES + "/users/"
     for query, place in [('for $x in collection("%s")/user-profiles/user-profile\nwhere matches($x/@uri, "a") return <r/>' % users,
@@ -311,6 +331,7 @@ def test(server):
     check_groups(searcher)
     check_own(searcher)
     check_pages(searcher, server)
+    check_header(server)
     check_refusals(searcher, server)
     check_limits(searcher, server)
     check_memberships(server)
