@@ -93,18 +93,26 @@ void acceptance_hand_out(struct work *work, const struct incoming *incoming, str
     handout_add(acceptance->handouts[acceptance->handouts_count - 1], served, group, !may_store);
 }
 
-/* Their bytes before them, unless they are in the work for others. */
+static bool has_its_bytes(const struct acceptance *acceptance, const struct incoming *incoming)
+{
+    return acceptance->content.length == 0 && acceptance->handouts_count == 1 &&
+           acceptance->handouts[0]->count <= HANDOUT_INLINE_MAX && incoming->message.length <= DEFERRED_INLINE_MAX;
+}
+
+/* Their bytes before them, unless they are in the work for others, or in the only record. */
 static void add_handouts(struct work *work, const struct incoming *incoming)
 {
     struct acceptance *acceptance = work->details;
-    if (acceptance->handouts_count && acceptance->content.length == 0) {
+    const struct commit *with = NULL;
+    if (acceptance->handouts_count && acceptance->content.length == 0 && !has_its_bytes(acceptance, incoming)) {
         acceptance->content = deferred_content_name(deferral_order(work->conversation), &work->arena);
         acceptance->content_commit = work->count;
         work->commits[work->count++] = deferred_content_commit(acceptance->content, incoming->message, &work->arena);
     }
+    if (acceptance->content.length)
+        with = &work->commits[acceptance->content_commit];
     for (size_t i = 0; i < acceptance->handouts_count; i++)
-        handout_add_commits(work, acceptance->handouts[i], acceptance->content,
-                            &work->commits[acceptance->content_commit]);
+        handout_add_commits(work, acceptance->handouts[i], acceptance->content, incoming->message, with);
 }
 
 void acceptance_add_passing(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate)
@@ -234,9 +242,9 @@ static void acceptance_done(struct conversation *conversation, struct work *work
             queue_flush_fresh(conversation, copy->served, &fresh);
     }
     for (size_t i = 1; i < acceptance->handouts_count; i++)
-        handout_begin(acceptance->handouts[i - 1], work, bytes, sip_message_clone(read));
+        handout_begin(acceptance->handouts[i - 1], work, sip_message_clone(read));
     if (acceptance->handouts_count)
-        handout_begin(acceptance->handouts[acceptance->handouts_count - 1], work, bytes, read);
+        handout_begin(acceptance->handouts[acceptance->handouts_count - 1], work, read);
     else
         sip_message_free(read);
     for (size_t i = 0; i < acceptance->passing_count; i++)

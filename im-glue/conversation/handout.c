@@ -79,7 +79,8 @@ static void add_open_trace(struct work *work, struct handout *handout)
     work->commits[work->count++] = fate_fan_out_commit(&trace, &work->arena);
 }
 
-void handout_add_commits(struct work *work, struct handout *handout, struct text content, const struct commit *with)
+void handout_add_commits(struct work *work, struct handout *handout, struct text content, struct text message,
+                         const struct commit *with)
 {
     struct deferred_copy *copies = arena_array(&handout->arena, struct deferred_copy, handout->count);
     for (size_t i = 0; i < handout->count; i++) {
@@ -89,6 +90,8 @@ void handout_add_commits(struct work *work, struct handout *handout, struct text
     handout->record.copies = copies;
     handout->record.count = handout->count;
     handout->record.shared.content = text_copy(&handout->arena, content);
+    handout->message = text_copy(&handout->arena, message);
+    handout->record.shared.message = content.length ? (struct text){0} : handout->message;
     add_open_trace(work, handout);
     work->commits[work->count] = deferred_fan_out_commit(&handout->record, &work->arena);
     work->commits[work->count++].only_with = with;
@@ -157,10 +160,9 @@ void handout_leave(struct handout_copy *copy)
         queue_handed_out(conversation, served);
 }
 
-void handout_begin(struct handout *handout, const struct work *work, struct text message, struct sip_message *read)
+void handout_begin(struct handout *handout, const struct work *work, struct sip_message *read)
 {
     handout->trace.version = work->commits[handout->trace_commit].version;
-    handout->message = text_copy(&handout->arena, message);
     handout->read = read;
     handout->accepted = true;
     handout_expect(handout);

@@ -143,8 +143,8 @@ void handout_add_end(struct work *work, struct handout *handout, const struct co
     if (handout->erased)
         return;
     work->count += deferred_fan_out_end(&handout->record, &work->arena, work->commits + work->count);
-    work->commits[handout->record_commit].only_with = with;
-    work->commits[handout->record_commit + 1].only_with = with;
+    for (size_t i = handout->record_commit; i < work->count; i++)
+        work->commits[i].only_with = with;
 }
 
 static void settle(struct handout *handout)

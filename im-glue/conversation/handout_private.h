@@ -49,6 +49,7 @@ void acceptance_submit(struct work *work, const struct incoming *incoming, struc
 #define HANDOUT_COPIES_MAX 1000  /* of one record, which has some 40 bytes for each; more are handed out by several */
 #define HANDOUT_BEHIND_MAX 16    /* copies for one user at once; what comes then is kept for him as any other */
 #define HANDOUT_BYTES      16384 /* of a copy in memory beside its message: the parsed one, branches, its fate */
+#define HANDOUT_INLINE_MAX 32    /* copies whose record has the bytes in it, as each record of their own would */
 #define HANDOUT_COMMITS    2     /* that one adds to an acceptance */
 
 enum copy_state {
@@ -103,11 +104,12 @@ bool handout_may_take(struct conversation *conversation, const struct incoming *
                       const struct deferred_figures *his);
 struct handout *handout_new(const struct incoming *incoming, struct text group, size_t copies_max);
 void handout_add(struct handout *handout, struct served *served, struct text group, bool once);
-/* Of the message whose bytes have that name: what must be on the disk before it is accepted. `with`: these bytes, if
- * they are in the same work. */
-void handout_add_commits(struct work *work, struct handout *handout, struct text content, const struct commit *with);
+/* What must be on the disk before it is accepted. `content`: the name of its bytes; empty: they are `message`. `with`:
+ * these bytes, if they are in the same work. */
+void handout_add_commits(struct work *work, struct handout *handout, struct text content, struct text message,
+                         const struct commit *with);
 /* It is on the disk: off they go. `read` is the message, owned from now on. */
-void handout_begin(struct handout *handout, const struct work *work, struct text message, struct sip_message *read);
+void handout_begin(struct handout *handout, const struct work *work, struct sip_message *read);
 /* It was not accepted: what may be on the disk is taken back, with a trace of why. Frees it. */
 void handout_take_back(struct work *work, struct handout *handout);
 void handout_delivery_finished(struct delivery *delivery, int status);

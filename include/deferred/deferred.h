@@ -110,7 +110,8 @@ struct deferred_copy {
 
 struct deferred_fan_out {
     struct text name;       /* deferred_content_name: in the order of arrival */
-    struct deferred shared; /* what all have in common; its group is that of all who have no other */
+    struct deferred shared; /* what all have in common, also the bytes if they are short; its group is that of all who
+                             * have no other */
     const struct deferred_copy *copies;
     size_t count;
 };

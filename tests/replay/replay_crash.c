@@ -231,9 +231,14 @@ void word_copies(struct world *world, struct text line, struct text block)
 
 /* `waiting bob 2 [200]`: so many messages, of so many bytes, wait for bob; `all` for everybody, and then there are as
  * many contents at most as records that refer to one, also of what is being handed out, and none without. */
-static bool contents_fit(const struct deferred_page *page, size_t handed_out, size_t contents)
+static bool contents_fit(struct world *world, const struct deferred_page *page, const struct key_page *handed_out,
+                         size_t contents)
 {
-    size_t referring = handed_out;
+    size_t referring = 0;
+    struct deferred_fan_out fan_out;
+    for (size_t i = 0; i < handed_out->count; i++)
+        if (deferred_fan_out_get(world->documents, handed_out->keys[i].name, &world->arena, &fan_out) == OK)
+            referring += fan_out.shared.content.length > 0;
     for (size_t i = 0; i < page->count; i++)
         referring += page->items[i].content.length > 0;
     return contents <= referring && (contents == 0) == (referring == 0);
@@ -261,7 +266,7 @@ void word_waiting(struct world *world, struct text line, struct text block)
     if (figures.count != count || (bytes.length && figures.bytes != size))
         return world_fail(world, "%llu wait, of %llu bytes", (unsigned long long)figures.count,
                           (unsigned long long)figures.bytes);
-    if (all && (page.count != count || !contents_fit(&page, handed_out.count, keys.count)))
+    if (all && (page.count != count || !contents_fit(world, &page, &handed_out, keys.count)))
         world_fail(world, "%zu records and %zu contents", page.count, keys.count);
 }
 

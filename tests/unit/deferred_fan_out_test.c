@@ -48,6 +48,12 @@ static void put(const struct deferred_fan_out *fan_out)
     assert_int_equal(document_internal_commit(documents, commits, 2), OK);
 }
 
+static void note_problem(void *context, struct text line)
+{
+    struct text *said = context;
+    *said = text_format(&arena, "%.*s%.*s\n", TEXT_ARG(*said), TEXT_ARG(line));
+}
+
 static void what_was_written_is_read_back(void **state)
 {
     (void)state;
@@ -84,6 +90,31 @@ static void it_is_not_counted_and_keeps_its_bytes(void **state)
     assert_int_equal(document_internal_commit(documents, commits, count), OK);
     assert_int_equal(deferred_message_get(documents, &fan_out.shared, &arena, &bytes), NOT_FOUND);
     assert_int_equal(deferred_fan_out_get(documents, fan_out.name, &arena, &found), NOT_FOUND);
+}
+
+static void short_bytes_are_in_it_and_in_the_records_of_copies(void **state)
+{
+    (void)state;
+    struct deferred_fan_out written = example(deferred_order(0, NOW)), found;
+    struct commit ends[DEFERRED_END_COMMITS];
+    struct text bytes, said = TEXT("");
+    written.shared.content = (struct text){0};
+    written.shared.message = TEXT("hello");
+    struct commit commit = deferred_fan_out_commit(&written, &arena);
+    assert_int_equal(document_internal_commit(documents, &commit, 1), OK);
+    assert_int_equal(deferred_fan_out_get(documents, written.name, &arena, &found), OK);
+    assert_int_equal(deferred_message_get(documents, &found.shared, &arena, &bytes), OK);
+    assert_true(text_equal(bytes, TEXT("hello")));
+    struct deferred own = deferred_of_copy(&found, &found.copies[2], DEFERRED_NORMAL, &arena), read;
+    commit = deferred_commit(&own, &arena);
+    assert_int_equal(document_internal_commit(documents, &commit, 1), OK);
+    size_t count = deferred_fan_out_end(&found, &arena, ends);
+    assert_int_equal(count, 1);
+    assert_int_equal(document_internal_commit(documents, ends, count), OK);
+    assert_int_equal(deferred_get(documents, DAVE, own.reference, &arena, &read), OK);
+    assert_int_equal(deferred_message_get(documents, &read, &arena, &bytes), OK);
+    assert_true(text_equal(bytes, TEXT("hello")));
+    assert_int_equal(deferred_check(documents, NOW + 5000, note_problem, &said), OK);
 }
 
 static void a_copy_gets_a_record_at_the_place_of_its_arrival(void **state)
@@ -139,12 +170,6 @@ static void who_is_erased_leaves_all_of_them(void **state)
     assert_int_equal(found.copies[1].group.length, 0);
 }
 
-static void note_problem(void *context, struct text line)
-{
-    struct text *said = context;
-    *said = text_format(&arena, "%.*s%.*s\n", TEXT_ARG(*said), TEXT_ARG(line));
-}
-
 static void a_check_finds_missing_bytes_and_damage(void **state)
 {
     (void)state;
@@ -168,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_written_is_read_back, begin, end),
         cmocka_unit_test_setup_teardown(it_is_not_counted_and_keeps_its_bytes, begin, end),
+        cmocka_unit_test_setup_teardown(short_bytes_are_in_it_and_in_the_records_of_copies, begin, end),
         cmocka_unit_test_setup_teardown(a_copy_gets_a_record_at_the_place_of_its_arrival, begin, end),
         cmocka_unit_test_setup_teardown(who_is_erased_leaves_all_of_them, begin, end),
         cmocka_unit_test_setup_teardown(a_check_finds_missing_bytes_and_damage, begin, end),

@@ -48,18 +48,18 @@ static struct deferred_copy *copies_read(struct text record, struct text group, 
 struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, struct arena *arena)
 {
     struct text_builder record;
+    struct text content = fan_out->shared.content;
     struct claim *claim = arena_new(arena, struct claim);
     builder_init(&record, arena);
     record_add(&record, SHARED, deferred_commit(&fan_out->shared, arena).bytes);
     record_add(&record, COPIES, copies_write(fan_out, arena));
-    *claim = (struct claim){
-        .kind = TEXT(CLAIM_CONTENT), .value = text_copy(arena, fan_out->shared.content), .counted = true};
+    *claim = (struct claim){.kind = TEXT(CLAIM_CONTENT), .value = text_copy(arena, content), .counted = true};
     return (struct commit){
         .key = key_of(fan_out->name, arena),
         .expected = VERSION_ABSENT,
         .bytes = builder_text(&record),
         .claims = claim,
-        .claims_count = 1,
+        .claims_count = content.length > 0,
         .who = TEXT("im-glue"),
     };
 }
@@ -69,6 +69,8 @@ size_t deferred_fan_out_end(const struct deferred_fan_out *fan_out, struct arena
 {
     commits[0] = (struct commit){
         .key = key_of(fan_out->name, arena), .expected = VERSION_ANY, .deletion = true, .who = TEXT("im-glue")};
+    if (fan_out->shared.content.length == 0)
+        return 1;
     commits[1] = deferred_content_removal(fan_out->shared.content, arena);
     return 2;
 }
@@ -122,7 +124,8 @@ bool deferred_copy_is_there(const struct documents *documents, const struct defe
     struct text place = text_slice(deferred->reference, 0, 1 + ORDER_LENGTH);
     struct deferred_page page;
     return deferred_list(documents, deferred->owner, place, 1, arena, &page) == OK && page.count &&
-           text_starts_with(page.items[0].reference, place) && text_equal(page.items[0].content, deferred->content);
+           text_starts_with(page.items[0].reference, place) &&
+           text_equal(page.items[0].message_id, deferred->message_id);
 }
 
 /* --- erasure -------------------------------------------------------------------------------------------------------
