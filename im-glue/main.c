@@ -85,6 +85,12 @@ static void on_unreachable(void *context, const struct flow *flow)
     conversation_unreachable(program->conversation, flow, clock_now());
 }
 
+static bool is_flooded(void *context)
+{
+    const struct program *program = context;
+    return conversation_is_flooded(program->conversation);
+}
+
 static void on_answered(void *context, uint64_t number, const struct dns_answer *answer)
 {
     struct program *program = context;
@@ -324,7 +330,7 @@ static bool open_sip(struct program *program)
     uint16_t port;
     if (!address_split(program->settings.sip, program->host, sizeof(program->host), &port))
         return start_failed(text_format(&program->node.arena, "not HOST:PORT: %s", program->settings.sip));
-    struct transport_handler handler = {on_input, on_closed, on_unreachable, program};
+    struct transport_handler handler = {on_input, on_closed, on_unreachable, program, is_flooded};
     program->transport = transport_open(program->loop, program->host, port, &handler, &program->node.arena, &error);
     if (!program->transport)
         return start_failed(error);

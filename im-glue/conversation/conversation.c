@@ -7,6 +7,8 @@
 #define TURNS_MAX                                                                                                      \
     64 /* requests between two looks at the sockets: some milliseconds, in which their buffers do not fill */
 
+#define REFUSALS_MAX (2 * TURNS_MAX) /* between two ticks: each takes a twentieth of what a turn does, or less */
+
 static void take_events(struct conversation *conversation);
 
 /* Who is believed speaks for many. */
@@ -144,6 +146,11 @@ void conversation_unreachable(struct conversation *conversation, const struct fl
     conversation->now = now;
     sip_agent_unreachable(conversation->agent, flow, now.monotonic_ms);
     take_events(conversation);
+}
+
+bool conversation_is_flooded(const struct conversation *conversation)
+{
+    return sip_agent_turned_away(conversation->agent) - conversation->turned_away >= REFUSALS_MAX;
 }
 
 void conversation_tick(struct conversation *conversation, struct instant now)

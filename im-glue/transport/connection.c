@@ -434,6 +434,12 @@ static void turn_away(struct connection *connection)
     connection_watch(connection);
 }
 
+static bool is_flooded(const struct transport *transport)
+{
+    const struct transport_handler *handler = &transport->handler;
+    return handler->is_flooded && handler->is_flooded(handler->context);
+}
+
 static void on_connection(void *context, int fd, unsigned events)
 {
     struct connection *connection = context;
@@ -449,7 +455,8 @@ static void on_connection(void *context, int fd, unsigned events)
     bool held = hold(connection);
     if (events & LOOP_WRITE)
         send_queue(connection);
-    if (events & LOOP_READ && !connection->closed)
+    bool reads = (events & LOOP_READ) && !is_flooded(connection->transport); /* else the loop says so again */
+    if (reads && !connection->closed)
         read_some(connection);
     release(connection, held);
 }

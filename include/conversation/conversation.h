@@ -157,6 +157,8 @@ void conversation_input(struct conversation *conversation, const struct flow *fl
                         struct instant now);
 void conversation_closed(struct conversation *conversation, uint64_t connection, struct instant now);
 void conversation_unreachable(struct conversation *conversation, const struct flow *flow, struct instant now);
+/* So many requests have been refused since the last tick that reading more would take the time of those that wait. */
+bool conversation_is_flooded(const struct conversation *conversation);
 void conversation_tick(struct conversation *conversation, struct instant now);
 int64_t conversation_deadline(const struct conversation *conversation); /* monotonic ms; INT64_MAX: none */
 bool conversation_output(struct conversation *conversation, struct sip_output *output_out); /* until false */

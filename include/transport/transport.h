@@ -24,6 +24,9 @@ struct transport_handler {
     /* Could not connect or send; also when a connection ends that was sent on without naming it. */
     void (*unreachable)(void *context, const struct flow *flow);
     void *context;
+    /* Nothing more is read from connections in this turn of the loop: their peers wait, as TCP lets them. NULL: never.
+     */
+    bool (*is_flooded)(void *context);
 };
 
 /* `host`:`port` for both protocols. `error_out` gets one line ("address already in use: udp 127.0.0.1:5060"). */

@@ -29,7 +29,7 @@ static struct arena arena;
 static struct loop *loop;
 static struct transport *transport;
 static struct seen seen;
-static bool echoes, disconnects;
+static bool echoes, disconnects, floods, flooded; /* floods: the first input is too much */
 static int awaited_inputs, awaited_closed, awaited_unreachable;
 static size_t awaited_bytes;
 
@@ -45,6 +45,7 @@ static void on_input(void *context, const struct flow *flow, struct text bytes)
     struct seen *mine = context;
     mine->flow = *flow;
     mine->inputs++;
+    flooded = flooded || floods;
     builder_add(&mine->bytes, bytes);
     if (echoes)
         transport_send(transport, flow, bytes), transport_flush(transport);
@@ -69,7 +70,21 @@ static void on_unreachable(void *context, const struct flow *flow)
     stop_when_all_is_there();
 }
 
-static const struct transport_handler handler = {on_input, on_closed, on_unreachable, &seen};
+static bool is_flooded(void *context)
+{
+    (void)context;
+    return flooded;
+}
+
+static const struct transport_handler handler = {on_input, on_closed, on_unreachable, &seen, is_flooded};
+
+/* The next turn begins after so many. */
+static int64_t run_turn(void *context, int64_t now_ms)
+{
+    int *turns = context;
+    flooded = flooded && --*turns > 0;
+    return now_ms + 1;
+}
 
 static struct transport *open_at(const char *host, uint16_t port)
 {
@@ -96,7 +111,7 @@ static int begin(void **state)
     loop = loop_new();
     seen = (struct seen){0};
     builder_init(&seen.bytes, &arena);
-    echoes = disconnects = false;
+    echoes = disconnects = floods = flooded = false;
     transport = open_at("127.0.0.1", 0);
     return 0;
 }
@@ -474,6 +489,28 @@ static void what_peers_leave_unread_is_bounded_for_all_of_them(void **state)
         close(peers[i]);
 }
 
+static void a_flood_leaves_connections_unread_until_the_next_turn(void **state)
+{
+    static const char *const words[] = {"one", "two", "three", "four"};
+    int peers[4], turns = MANY;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        peers[i] = peer_socket(SOCK_STREAM, "127.0.0.1");
+        peer_write(peers[i], words[i]);
+    }
+    floods = true;
+    loop_set_deadline(loop, run_turn, &turns);
+    run_until(1, 0, 0, 0);
+    assert_int_equal(seen.inputs, 1);
+    run_until(2, 0, 0, 0);
+    assert_int_equal(seen.inputs, 2); /* one in each of those turns */
+    assert_int_equal(turns, 0);
+    run_until(4, 0, 0, 0);
+    assert_int_equal(seen.bytes.length, strlen("onetwothreefour"));
+    for (int i = 0; i < 4; i++)
+        close(peers[i]);
+}
+
 static void a_slow_reader_gets_everything(void **state)
 {
     (void)state;
@@ -621,6 +658,7 @@ int main(void)
         TRANSPORT_TEST(a_connection_may_be_ended_inside_its_input),
         TRANSPORT_TEST(who_does_not_read_is_cut),
         TRANSPORT_TEST(what_peers_leave_unread_is_bounded_for_all_of_them),
+        TRANSPORT_TEST(a_flood_leaves_connections_unread_until_the_next_turn),
         TRANSPORT_TEST(a_slow_reader_gets_everything),
         TRANSPORT_TEST(many_connections_are_told_apart),
         TRANSPORT_TEST(without_descriptors_connections_wait),
