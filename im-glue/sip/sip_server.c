@@ -160,14 +160,26 @@ static struct text turn_into(struct sip_agent *agent, const struct transaction *
     return builder_text(&bytes);
 }
 
+/* Requests that cannot be cancelled, and yet be meant: then it changes nothing. */
+static bool is_of_another(struct sip_agent *agent, const struct sip_message *cancel)
+{
+    static const struct text methods[] = {TEXT_INIT("MESSAGE"),   TEXT_INIT("REGISTER"), TEXT_INIT("OPTIONS"),
+                                          TEXT_INIT("SUBSCRIBE"), TEXT_INIT("NOTIFY"),   TEXT_INIT("PUBLISH")};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (transaction_find(agent, key_of(agent, cancel, methods[i])))
+            return true;
+    return false;
+}
+
 /* RFC 3261 §9.2: a CANCEL is answered by itself; the INVITE gets 487 if it had no final answer yet. */
 static void take_cancel(struct sip_agent *agent, struct text key, struct sip_message *cancel, const struct flow *flow,
                         int64_t now_ms)
 {
     struct transaction *invite = transaction_find(agent, key_of(agent, cancel, TEXT("INVITE")));
     struct text tag = random_hex(&agent->scratch, 16);
+    bool is_meant = invite || is_of_another(agent, cancel);
     uint64_t number = begin(agent, key, cancel, flow, now_ms)->number;
-    struct sip_message *response = sip_response_new(cancel, invite ? 200 : 481, NULL, tag);
+    struct sip_message *response = sip_response_new(cancel, is_meant ? 200 : 481, NULL, tag);
     if (sip_to_tag(cancel).length > 0)
         tag = (struct text){0};
     sip_agent_respond(agent, number, response, now_ms);

@@ -265,6 +265,22 @@ static void a_cancelled_invite_gets_487(void **state)
     sip_message_free(request);
 }
 
+static void a_cancel_of_what_cannot_be_cancelled_changes_nothing(void **state)
+{
+    (void)state;
+    struct sip_message *request;
+    input(request_of((struct line){.method = "MESSAGE", .branch = "z9hG4bK1"}), &udp, 0);
+    uint64_t transaction = expect_request("MESSAGE", &request);
+    input(request_of((struct line){.method = "CANCEL", .branch = "z9hG4bK1"}), &udp, 100);
+    expect_output("SIP/2.0 200 ");
+    expect_nothing();
+    answer(transaction, request, 202, 200);
+    expect_output("SIP/2.0 202 ");
+    input(request_of((struct line){.method = "CANCEL", .branch = "z9hG4bK2"}), &udp, 300);
+    expect_output("SIP/2.0 481 ");
+    sip_message_free(request);
+}
+
 static void a_cancel_of_nothing_gets_481(void **state)
 {
     (void)state;
@@ -468,6 +484,7 @@ int main(void)
         AGENT_TEST(over_tcp_an_ack_ends_it_at_once),
         AGENT_TEST(an_accepted_invite_absorbs_repeats_and_passes_its_ack),
         AGENT_TEST(a_cancelled_invite_gets_487),
+        AGENT_TEST(a_cancel_of_what_cannot_be_cancelled_changes_nothing),
         AGENT_TEST(a_cancel_of_nothing_gets_481),
         AGENT_TEST(the_source_is_written_into_the_via_and_answers_follow_it),
         AGENT_TEST(without_rport_the_answer_goes_to_the_port_of_the_via),
