@@ -335,15 +335,8 @@ static void groups_are_listed_by_pages(void **state)
     assert_string_equal(member(second, "next"), "");
 }
 
-#define FIND_GROUPS                                                                                                    \
-    "{\"target\": \"org.openmobilealliance.groups/users/\", \"max\": 1000, \"after\": \"%s\", \"query\": \"for $g "    \
-    "in "                                                                                                              \
-    "collection('org.openmobilealliance.groups/users/')/group/list-service return <g>{$g/@uri}</g>\"}"
-
-/* The service of these tests has time for the first slice alone. */
-static void a_search_that_takes_long_is_answered_in_pages(void **state)
+static void put_groups(void)
 {
-    (void)state;
     for (int i = 0; i < 100; i++) {
         struct text path = text_format(&fixture->arena, "/api/v1/groups/sip:g%02d@example.com?owner=alice", i);
         struct text body = text_format(&fixture->arena,
@@ -355,6 +348,18 @@ static void a_search_that_takes_long_is_answered_in_pages(void **state)
                              .status,
                          201);
     }
+}
+
+#define FIND_GROUPS                                                                                                    \
+    "{\"target\": \"org.openmobilealliance.groups/users/\", \"max\": 1000, \"after\": \"%s\", \"query\": \"for $g "    \
+    "in "                                                                                                              \
+    "collection('org.openmobilealliance.groups/users/')/group/list-service return <g>{$g/@uri}</g>\"}"
+
+/* The service of these tests has time for the first slice alone. */
+static void a_search_that_takes_long_is_answered_in_pages(void **state)
+{
+    (void)state;
+    put_groups();
     struct text asked = text_format(&fixture->arena, FIND_GROUPS, "");
     struct answer first =
         ASK_ADMIN(fixture, "POST", "/api/v1/search", NULL, {JSON}, text_cstring(&fixture->arena, asked));
@@ -364,6 +369,35 @@ static void a_search_that_takes_long_is_answered_in_pages(void **state)
         ASK_ADMIN(fixture, "POST", "/api/v1/search", NULL, {JSON}, text_cstring(&fixture->arena, asked));
     assert_true(answer_holds(&second, "sip:g64@example.com") && answer_holds(&second, "sip:g99@example.com"));
     assert_true(!answer_holds(&second, "sip:g63@example.com") && !answer_holds(&second, "\"next\""));
+}
+
+#define SEARCH "/xcap-root/org.openmobilealliance.search"
+#define NOBODY                                                                                                         \
+    "<search-set xmlns=\"urn:oma:xml:xdm:search\"><search id=\"1\"><request><query>for $g in "                         \
+    "collection('org.openmobilealliance.groups/users/')/group/list-service where $g/display-name = 'x' or true() "     \
+    "return &lt;g>{$g/@uri}&lt;/g></query></request></search></search-set>"
+
+/* None of them may be found, so that nothing was found when the time is over; alone, and as one of several servers. */
+static void a_search_that_found_nothing_in_its_time_says_where_it_goes_on(void **state)
+{
+    (void)state;
+    static const char *const asked[] = {"", "&places=home:0:"};
+    put_groups();
+    for (size_t i = 0; i < 2; i++) {
+        struct text path, rest, from = TEXT(SEARCH);
+        path = text_format(&fixture->arena, SEARCH "?target=org.openmobilealliance.groups/users/%s", asked[i]);
+        const char *type = "Content-Type: application/vnd.oma.search+xml";
+        struct answer first = ASK_XCAP(fixture, "POST", text_cstring(&fixture->arena, path), "alice", {type}, NOBODY);
+        assert_int_equal(first.status, 409);
+        assert_true(answer_holds(&first, "has used up its time"));
+        struct text link = answer_header(&first, "Link", 0);
+        assert_true(text_starts_with(link, TEXT("<?")) &&
+                    text_cut(text_slice(link, 1, link.length), '>', &link, &rest));
+        path = text_join(&fixture->arena, from, link);
+        struct answer second = ASK_XCAP(fixture, "POST", text_cstring(&fixture->arena, path), "alice", {type}, NOBODY);
+        assert_int_equal(second.status, 200);
+        assert_int_equal(answer_header(&second, "Link", 0).length, 0);
+    }
 }
 
 static void a_group_that_does_not_fit_is_refused(void **state)
@@ -481,6 +515,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_group_is_put_shown_listed_and_deleted, begin, end),
         cmocka_unit_test_setup_teardown(groups_are_listed_by_pages, begin, end),
         cmocka_unit_test_setup_teardown(a_search_that_takes_long_is_answered_in_pages, begin, end),
+        cmocka_unit_test_setup_teardown(a_search_that_found_nothing_in_its_time_says_where_it_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_group_gets_no_document_that_no_client_could_name, begin, end),
         cmocka_unit_test_setup_teardown(the_story_of_a_message_is_told, begin, end),

@@ -7,16 +7,38 @@ static bool is_admin(const struct requester *requester)
            (USAGE_ROLE_BIT(USAGE_OPERATOR) | USAGE_ROLE_BIT(USAGE_ADMIN) | USAGE_ROLE_BIT(USAGE_AUDITOR));
 }
 
-/* What one server alone does is said by its Link, also of a search that met a limit. */
+static void respond_link(const struct xcap_call *call, const struct search_call *search, const char *parameter,
+                         struct text value, struct http_response *response)
+{
+    struct arena *arena = call->request->arena;
+    struct text target = percent_encode(arena, search->order.target, "/:@");
+    http_response_header(
+        response, "Link",
+        text_format(arena, "<?target=%.*s&%s=%.*s>; rel=\"next\"", TEXT_ARG(target), parameter, TEXT_ARG(value)));
+}
+
+/* Of a home that met a limit before it found anything: it goes on from there, and the others where they were. */
+static struct text places_at_limit(const struct xcap_call *call, const struct search_call *search, struct text next)
+{
+    struct text_builder places;
+    builder_init(&places, call->request->arena);
+    search_place_write(&places, &(struct search_place){TEXT("home"), 0, next});
+    for (size_t i = 0; i < search->job.count; i++) {
+        const struct domain_answer *answer = &search->job.answers[i];
+        search_place_write(&places, &(struct search_place){search_domains_name(call->service->domains, answer->domain),
+                                                           answer->skip, answer->after});
+    }
+    return builder_text(&places);
+}
+
 void search_answer_headers(const struct xcap_call *call, const struct search_call *search,
                            const struct search_outcome *outcome, struct http_response *response)
 {
     struct arena *arena = call->request->arena;
     if (outcome->next.length && !search->merged)
-        http_response_header(response, "Link",
-                             text_format(arena, "<?target=%.*s&after=%.*s>; rel=\"next\"",
-                                         TEXT_ARG(percent_encode(arena, search->order.target, "/:@")),
-                                         TEXT_ARG(percent_encode(arena, outcome->next, "/:@"))));
+        respond_link(call, search, "after", percent_encode(arena, outcome->next, "/:@"), response);
+    else if (outcome->next.length && outcome->status != OK)
+        respond_link(call, search, "places", places_at_limit(call, search, outcome->next), response);
     if (is_admin(&call->caller.requester))
         http_response_header(
             response, "X-XDM-Search",
@@ -130,9 +152,7 @@ static void respond_places(const struct xcap_call *call, struct search_call *sea
         goes_on = goes_on || (answered && fits);
     }
     if (goes_on)
-        http_response_header(response, "Link",
-                             text_format(arena, "<?target=%.*s&places=%.*s>; rel=\"next\"", TEXT_ARG(target),
-                                         TEXT_ARG(builder_text(&places))));
+        respond_link(call, search, "places", builder_text(&places), response);
 }
 
 static void respond_merged(const struct xcap_call *call, struct search_call *search,
