@@ -49,9 +49,9 @@ struct served {
     TAILQ_HEAD(handout_copies, handout_copy) copies; /* handed out to him, in the order of their arrival */
     unsigned copies_count;
     bool nothing_waits; /* as was read, and nothing has been kept for him since; false: perhaps */
-    bool behind;       /* something came while that was so, and is kept behind it */
-    bool handout_kept; /* some of these copies was not taken */
-    unsigned arriving; /* copies on their way to the disk */
+    bool behind;        /* something came while that was so, and is kept behind it */
+    bool handout_kept;  /* some of these copies was not taken */
+    unsigned arriving;  /* copies on their way to the disk */
     size_t arriving_bytes;
     unsigned leaving; /* those that give way to them, likewise; up to which of them */
     size_t leaving_bytes;

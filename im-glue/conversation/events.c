@@ -135,11 +135,13 @@ void events_subscribe(struct request *request)
         return;
     if (notifier_read(conversation->notifier, request->message, &request->arena, &read, &refusal) != OK)
         return refuse_subscription(request, &refusal);
+    const struct event_kind *kind = (const struct event_kind *)read.package;
+    if (!read.known && kind->is_meant && !kind->is_meant(request))
+        return request_answer_with(request, 489, NULL, "Allow-Events", events_allowed(conversation, &request->arena));
     if (!request_authenticate(request, false)) /* 401, as RFC 6665 §4.2.1.3 wants it */
         return;
     struct text target =
         read.known ? read.resource : uri_canonical(&request->arena, sip_request_uri(request->message, &request->arena));
-    const struct event_kind *kind = (const struct event_kind *)read.package;
     switch (user_find(conversation->documents, target, &request->arena, &user)) {
     case OK: break;
     case NOT_FOUND:

@@ -9,6 +9,8 @@
 /* Something about a user that can be watched. A further one is a file with such a table, and its name in events.c. */
 struct event_kind {
     struct event_package package; /* first: what the notifier gives back leads to the table */
+    /* Is it asked for what this package tells? NULL: always. */
+    bool (*is_meant)(struct request *request);
     /* May the requester watch this user? */
     bool (*may_watch)(struct request *request, const struct user *user);
     /* The body of a NOTIFY, in the arena: `notice->resource` is the user's address. */

@@ -3,7 +3,6 @@
  */
 #include "events_private.h"
 #include "uri.h"
-#include "user.h"
 
 #define AUID          TEXT("org.openmobilealliance.deferred-list")
 #define NAME          TEXT("deferred-list")
@@ -13,13 +12,16 @@
 #define INTERVAL_MS   5000
 #define LISTED_MAX    100 /* some fifty KiB, which a datagram still holds; all of it is there by XCAP */
 
-/* Packages of profiles say which document they mean (RFC 6080 §5.2): another one is not told here. */
-static bool may_watch(struct request *request, const struct user *user)
+/* Phones ask for the profiles of devices by the same package (RFC 6080 §5.2): who means the list says so. */
+static bool is_meant(struct request *request)
 {
-    struct text event, parameters, auid;
+    struct text event, parameters, type = {0}, auid = {0};
     text_cut(request_header(request, "Event"), ';', &event, &parameters);
-    return events_is_owner(request, user) &&
-           (!uri_parameter(parameters, TEXT("auid"), &auid) || text_equal(auid, AUID));
+    bool has_type = uri_parameter(parameters, TEXT("profile-type"), &type);
+    bool has_auid = uri_parameter(parameters, TEXT("auid"), &auid);
+    if (has_auid)
+        return text_equal(auid, AUID);
+    return has_type ? text_equal_nocase(type, TEXT("application")) : request_header(request, "Accept").length > 0;
 }
 
 static struct text write_state(struct conversation *conversation, const struct notice *notice, struct arena *arena)
@@ -46,7 +48,8 @@ bool list_event_open(const struct conversation *conversation, struct text packag
     *kind_out = (struct event_kind){
         .package = {text_cstring(arena, package), text_cstring(arena, usage->mime), EXPIRES_S, EXPIRES_S_MIN,
                     EXPIRES_S_MAX, INTERVAL_MS},
-        .may_watch = may_watch,
+        .is_meant = is_meant,
+        .may_watch = events_is_owner,
         .write = write_state,
     };
     return true;
