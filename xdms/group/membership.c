@@ -9,8 +9,7 @@
 
 #define LIST_SERVICE TEXT("urn:oma:xml:poc:list-service")
 #define THROUGH_LIST TEXT("external list")
-#define FOUND_MAX    5000 /* documents that are read for one address; past MEMBERSHIPS_MAX groups all are found in vain \
-                           */
+#define FOUND_MAX    5000 /* documents that are read for one address; past MEMBERSHIPS_MAX groups it is in vain */
 
 /* Whose groups are looked for next: somebody, or a group that was found. */
 struct address {
