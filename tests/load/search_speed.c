@@ -1,9 +1,10 @@
 /* What searches among many profiles and groups cost, in process on LMDB: by index, by reading everything, and what the
  * store alone needs for the same look-up and documents. Prints a line of JSON, and one for each round.
  *
- *   search_speed PROFILES GROUPS FOLDER SECONDS ROUNDS [PROFILES-FILE GROUPS-FILE]
+ *   search_speed PROFILES GROUPS FOLDER SECONDS ROUNDS SCHEMAS [PROFILES-FILE GROUPS-FILE]
  *
- * The files get the documents, one a line: for others to search. */
+ * SCHEMAS are those with other indexes of profiles, to see what they cost. The files get the documents, one a line: for
+ * others to search. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,18 +114,37 @@ static struct text make_group(unsigned number, struct commit *commit)
     return group_of(number, bench.profiles, &bench.arena);
 }
 
-static void build(const char *folder, const char *auid, const char *what, uint64_t *before)
+static double mb(uint64_t bytes)
 {
-    const struct usage *usage = usage_find(bench.usages, text_of(auid));
+    return (double)bytes / 1e6;
+}
+
+/* `others`: bytes of all that is no index of this; `documents`: of the documents alone. */
+static uint64_t build(const char *folder, const char *auid, const char *what, uint64_t others, uint64_t documents)
+{
+    const struct usage *usage = usage_find(documents_usages(bench.documents), text_of(auid));
     struct store_index_work work;
     int64_t begin_us = clock_monotonic_us();
     if (document_index_rebuild(bench.documents, usage, NULL, &work) != OK)
         die("cannot build", text_of(auid));
     figure(what, "build_s", (double)(clock_monotonic_us() - begin_us) / 1e6);
-    uint64_t after = kept_bytes(folder, what);
-    figure(what, "index_mb", (double)(after - *before) / 1e6);
-    figure(what, "index_entries", (double)work.entries);
-    *before = after;
+    uint64_t all = kept_bytes(folder, what);
+    figure(what, "index_mb", mb(all - others));
+    figure(what, "documents_mb", mb(documents));
+    figure(what, "entries", (double)work.entries);
+    return all;
+}
+
+/* Profiles with the indexes of other manifests. */
+static void build_others(const char *folder, const char *schemas, uint64_t others, uint64_t documents)
+{
+    struct usage_set *before = bench.usages;
+    struct text error = {0};
+    if (usage_set_load(schemas, &bench.usages, &bench.arena, &error) != OK ||
+        !documents_replace(bench.documents, bench.usages) || !documents_retired(bench.documents))
+        die("cannot replace", error);
+    usage_set_free(before);
+    build(folder, PROFILES, "same", others, documents);
 }
 
 /* --- queries ---------------------------------------------------------------------------------------------------- */
@@ -288,8 +308,8 @@ static void open_all(const char *folder)
 int main(int argc, char **argv)
 {
     static const char *const kinds[] = {"equality", "prefix", "part", "two", "none", "member"};
-    if (argc < 6)
-        die("search_speed PROFILES GROUPS FOLDER SECONDS ROUNDS [PROFILES-FILE GROUPS-FILE]", TEXT(""));
+    if (argc < 7)
+        die("search_speed PROFILES GROUPS FOLDER SECONDS ROUNDS SCHEMAS [PROFILES-FILE GROUPS-FILE]", TEXT(""));
     xml_open();
     arena_init(&bench.arena, "bench");
     bench.profiles = (unsigned)strtoul(argv[1], NULL, 10);
@@ -297,16 +317,14 @@ int main(int argc, char **argv)
     bench.us = (int64_t)(strtod(argv[4], NULL) * 1e6);
     bench.random = 1;
     open_all(argv[3]);
-    fill(PROFILES, bench.profiles, make_profile, argc > 7 ? argv[6] : NULL);
-    uint64_t before = kept_bytes(argv[3], "profiles");
-    figure("profiles", "mb", (double)before / 1e6);
-    fill(GROUPS, bench.groups, make_group, argc > 7 ? argv[7] : NULL);
-    uint64_t both = kept_bytes(argv[3], "groups");
-    figure("groups", "mb", (double)(both - before) / 1e6);
+    fill(PROFILES, bench.profiles, make_profile, argc > 8 ? argv[7] : NULL);
+    uint64_t profiles = kept_bytes(argv[3], "profiles");
+    fill(GROUPS, bench.groups, make_group, argc > 8 ? argv[8] : NULL);
+    uint64_t documents = kept_bytes(argv[3], "groups"), groups = documents - profiles;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         measure(kinds[i], false); /* there is no index yet */
-    build(argv[3], PROFILES, "profiles", &both);
-    build(argv[3], GROUPS, "groups", &both);
+    uint64_t indexed = build(argv[3], PROFILES, "profiles", documents, profiles);
+    uint64_t all = build(argv[3], GROUPS, "groups", indexed, groups);
     end_line();
     for (unsigned rounds = (unsigned)strtoul(argv[5], NULL, 10); rounds > 0; rounds--) {
         measure_bare("equality");
@@ -315,6 +333,8 @@ int main(int argc, char **argv)
             measure(kinds[i], true);
         end_line();
     }
+    build_others(argv[3], argv[6], documents + all - indexed, profiles);
+    end_line();
     documents_free(bench.documents);
     store_close(bench.store);
     usage_set_free(bench.usages);
