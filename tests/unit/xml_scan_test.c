@@ -170,6 +170,22 @@ static void references_are_expanded_as_a_parser_does(void **state)
     }
 }
 
+static void a_byte_means_the_same_wherever_it_stands(void **state)
+{
+    (void)state;
+    enum { LENGTH = 20 };
+    for (int byte = 1; byte < 256; byte++)
+        for (int at = 0; at < LENGTH; at++)
+            for (int attribute = 0; attribute < 2; attribute++) {
+                char raw[LENGTH + 1] = "xxxxxxxxxxxxxxxxxxxx", expected[LENGTH + 1] = "xxxxxxxxxxxxxxxxxxxx";
+                bool blank = byte == '\t' || byte == '\n' || byte == '\r';
+                raw[at] = (char)byte;
+                expected[at] = !blank ? (char)byte : attribute ? ' ' : byte == '\r' ? '\n' : (char)byte;
+                bool legal = blank || (byte >= 0x20 && byte != '&' && byte != '<');
+                assert_unescaped(raw, attribute, legal ? expected : NULL);
+            }
+}
+
 static void names_follow_the_fifth_edition(void **state)
 {
     (void)state;
@@ -223,6 +239,7 @@ int main(void)
         cmocka_unit_test(offsets_and_names_point_into_the_document),
         cmocka_unit_test(malformed_attributes_are_told_from_the_end),
         cmocka_unit_test(references_are_expanded_as_a_parser_does),
+        cmocka_unit_test(a_byte_means_the_same_wherever_it_stands),
         cmocka_unit_test(names_follow_the_fifth_edition),
         cmocka_unit_test(prefixes_mean_what_the_innermost_declaration_says),
     };

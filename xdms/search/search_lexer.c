@@ -74,6 +74,8 @@ char search_peek(struct search_parser *parser)
 {
     for (;;) {
         char next = here(parser);
+        if ((unsigned char)next > ' ' && next != '(')
+            return next;
         if (next == ' ' || next == '\t' || next == '\n' || next == '\r')
             parser->at++;
         else if (next == '(' && text_starts_with(rest(parser), TEXT("(:")))
@@ -85,8 +87,7 @@ char search_peek(struct search_parser *parser)
 
 bool search_take(struct search_parser *parser, const char *symbol)
 {
-    search_peek(parser);
-    if (!text_starts_with(rest(parser), text_of(symbol)))
+    if (search_peek(parser) != symbol[0] || !text_starts_with(rest(parser), text_of(symbol)))
         return false;
     parser->at += strlen(symbol);
     return true;
@@ -108,7 +109,8 @@ static size_t name_length(const struct search_parser *parser)
 
 bool search_take_word(struct search_parser *parser, const char *word)
 {
-    search_peek(parser);
+    if (search_peek(parser) != word[0])
+        return false;
     size_t length = name_length(parser);
     if (!text_equal(text_slice(parser->input, parser->at, parser->at + length), text_of(word)))
         return false;

@@ -37,9 +37,25 @@ bool xml_unescape(struct arena *arena, struct text raw, bool attribute, struct t
     return true;
 }
 
+#define ONES         (UINT64_MAX / 0xff) /* 1 in each byte */
+#define HIGH         (ONES * 0x80)
+#define BELOW(w, n)  (((w)-ONES * (n)) & ~(w)&HIGH) /* not zero if a byte is less than n, which is at most 128 */
+#define HAS(w, byte) BELOW((w) ^ ONES * (unsigned char)(byte), 1)
+
+/* Eight bytes without anything that could need work: nearly all are. */
+static bool is_plain(const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return !(BELOW(word, 0x20) | HAS(word, '&') | HAS(word, '<'));
+}
+
 static bool needs_work(struct text raw, bool attribute)
 {
-    for (size_t i = 0; i < raw.length; i++) {
+    size_t i = 0;
+    while (raw.length - i >= sizeof(uint64_t) && is_plain(raw.bytes + i))
+        i += sizeof(uint64_t);
+    for (; i < raw.length; i++) {
         unsigned char byte = (unsigned char)raw.bytes[i];
         if (byte == '&' || byte == '<' || (byte < 0x20 && (attribute || (byte != '\n' && byte != '\t'))))
             return true;
