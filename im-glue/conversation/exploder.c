@@ -87,7 +87,7 @@ bool exploder_read(struct incoming *incoming)
 
 /* One to get a copy, or a record of why not: then `detail` says it. */
 struct target {
-    struct text address, group, headers, detail;
+    struct text address, group, entry, detail;
     enum fate_step_kind kind;
     struct target *next;
 };
@@ -138,7 +138,7 @@ static void add_group(struct explosion *explosion, const struct group *group)
 }
 
 /* The sender has it, and the exploder must not get it again. */
-static void add_address(struct explosion *explosion, struct text address, struct text headers)
+static void add_address(struct explosion *explosion, struct text address, struct text entry)
 {
     struct incoming *incoming = explosion->incoming;
     const struct group *group;
@@ -147,8 +147,7 @@ static void add_address(struct explosion *explosion, struct text address, struct
     switch (group_find(incoming->request->conversation->groups, address, &group)) {
     case OK: return add_group(explosion, group);
     case NOT_FOUND:
-        return add_target(explosion,
-                          (struct target){.address = address, .group = incoming->exploder, .headers = headers});
+        return add_target(explosion, (struct target){.address = address, .group = incoming->exploder, .entry = entry});
     default:
         add_target(explosion, (struct target){.address = address,
                                               .group = incoming->exploder,
@@ -194,7 +193,7 @@ static void hand_out(struct explosion *explosion)
         if (target->detail.length)
             fan_out_note(&fan_out, target->group, target->address, target->kind, target->detail);
         else
-            fan_out_add(&fan_out, target->group, target->address, target->headers);
+            fan_out_add(&fan_out, target->group, target->address, target->entry);
     }
     if (explosion->count == 0)
         fan_out_note(&fan_out, incoming->exploder, incoming->exploder, FATE_RECEIVED,
@@ -227,6 +226,14 @@ static bool is_our_user(struct request *request)
     return user_find(request->conversation->documents, request->user, &request->arena, &user) == OK;
 }
 
+/* Empty where it says no more than the address. */
+static struct text entry_of(const struct recipient *recipient, struct arena *arena)
+{
+    return entry_says_more(recipient->uri, recipient->headers)
+               ? TEXT_CONCAT(arena, recipient->uri, TEXT("?"), recipient->headers)
+               : (struct text){0};
+}
+
 void exploder_receive(struct incoming *incoming)
 {
     struct explosion explosion = {.incoming = incoming, .end = &explosion.first};
@@ -239,7 +246,7 @@ void exploder_receive(struct incoming *incoming)
         return incoming_refuse(incoming, incoming->exploder, 403,
                                WARNING_FORBIDDEN " Function not allowed due to policy", TEXT("reports go to one"));
     for (size_t i = 0; i < recipients->count; i++)
-        add_address(&explosion, recipients->list[i].address, recipients->list[i].headers);
+        add_address(&explosion, recipients->list[i].address, entry_of(&recipients->list[i], &incoming->request->arena));
     if (recipients->anchors_count)
         add_lists(&explosion, recipients);
     if (explosion.too_many)

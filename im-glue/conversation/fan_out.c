@@ -45,7 +45,7 @@ void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipi
 }
 
 struct plan {
-    struct text group, headers;
+    struct text group, entry;
     bool may_store;
 };
 
@@ -71,7 +71,7 @@ static void plan_copy(struct fan_out *fan_out, const struct plan *plan, struct s
     const struct incoming *incoming = fan_out->incoming;
     struct incoming own;
     struct text group = plan->group;
-    if (entry_adapt(incoming, plan->headers, &own))
+    if (entry_adapt(incoming, plan->entry, &own))
         incoming = &own;
     struct conversation *conversation = incoming->request->conversation;
     struct text address = text_of(served->address);
@@ -120,9 +120,9 @@ static void plan_user(struct fan_out *fan_out, struct plan plan, const struct us
     plan_copy(fan_out, &plan, served_of(conversation, user));
 }
 
-void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text headers)
+void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text entry)
 {
-    const struct plan plan = {.group = group, .headers = headers, .may_store = true};
+    const struct plan plan = {.group = group, .entry = entry, .may_store = true};
     struct request *request = fan_out->incoming->request;
     struct conversation *conversation = request->conversation;
     struct user user;

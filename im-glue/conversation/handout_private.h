@@ -17,15 +17,17 @@ struct fan_out {
 
 /* False: too much for memory; answered and freed. */
 bool fan_out_begin(struct fan_out *fan_out, struct incoming *incoming, struct text address, size_t recipients);
-/* `headers`: those in the URI of the recipient, as written; may be empty. */
-void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text headers);
+/* `entry`: what his entry of a list says beside his address, as entry_adapt takes it; may be empty. */
+void fan_out_add(struct fan_out *fan_out, struct text group, struct text recipient, struct text entry);
 void fan_out_note(struct fan_out *fan_out, struct text group, struct text recipient, enum fate_step_kind kind,
                   struct text detail);
 void fan_out_end(struct fan_out *fan_out); /* the sender hears of it when all is on disk */
 
-/* entry.c: header fields in the URI of an entry of a list. False: there is nothing to be said to this recipient alone;
- * else the message as he gets it, in the arena of the request. */
-bool entry_adapt(const struct incoming *incoming, struct text headers, struct incoming *own_out);
+/* entry.c: what the URI of an entry of a list says beside whom it means. `entry`: the URI and its header fields, a '?'
+ * between them. False: there is nothing to be said to this recipient alone; else the message as he gets it, in the
+ * arena of the request. */
+bool entry_says_more(struct text uri, struct text headers);
+bool entry_adapt(const struct incoming *incoming, struct text entry, struct incoming *own_out);
 
 /* acceptance.c: copies and records that must be on disk before the sender hears 202 */
 struct work *acceptance_new(struct incoming *incoming, size_t recipients);
