@@ -44,4 +44,5 @@ def run(bench):
         bench.goal(f"one user comes: as soon with {sizes[-1]:,} waiting as with {sizes[0]:,}, to a factor", many / few,
                    most=REGISTRATION_RATIO_MAX)
     bench.note("Each write is durable before its answer. A user who comes alone waits for the disk after each of his ten "
-               "messages. Memory is beside the page cache (RssAnon), with the answers of the clients in it.")
+               "messages. CPU is that of all threads, the clients among them, and written what went to the data file, for each "
+               "message. Memory is beside the page cache (RssAnon), with the answers of the clients in it.")

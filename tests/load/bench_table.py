@@ -7,7 +7,7 @@ import sys
 
 HEADINGS = {"per_second": "per second", "offered": "offered per second", "p50_us": "p50 µs", "p99_us": "p99 µs", "cpu_us": "server CPU µs",
             "batch": "commits per fsync", "us": "µs", "seconds": "seconds", "ms": "ms", "mb": "MB",
-            "kb": "kB", "read_us": "read CPU µs", "file_to_text": "file to text",
+            "kb": "kB", "written_kb": "written kB", "read_us": "read CPU µs", "file_to_text": "file to text",
             "bytes": "bytes", "polite": "503 with Retry-After", "refused": "other refusals", "unanswered": "no answer",
             "lost": "accepted, lost", "instructions": "instructions", "clearing_instructions": "clearing memory",
             "hashing_instructions": "hashing", "other_instructions": "all else"}
