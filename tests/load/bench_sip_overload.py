@@ -53,6 +53,9 @@ def goals(bench):
     for step in STEPS:
         bench.goal(f"level, offered {step:g} times: part of the throughput at the limit",
                    bench.ratio(step_name(step), "im-glue", "im-glue", other_case=LIMIT, figure="per_second"), least=LEVEL)
+    samples = [sample for step in STEPS for sample in bench.samples.get(step_name(step), {}).get("im-glue", [])]
+    for figure, name in (("lost", "accepted and lost"), ("unanswered", "without an answer")):
+        bench.goal(f"beyond the limit, messages {name}", sum(one[figure] for one in samples) if samples else None, most=0)
     for who in ("im-glue", "kamailio"):
         share = bench.ratio(step_name(STEPS[-1]), who, who, other_case=LIMIT, figure="per_second")
         offered = bench.median(step_name(STEPS[-1]), who, "offered")
