@@ -55,8 +55,8 @@ enum status fate_get_own(const struct documents *documents, struct text message_
 /* --- one record for many recipients ------------------------------------------------------------------------------- */
 
 /* What became of a message for those to whom its copies were handed out at once. It is written twice: open, when all of
- * them have been received and no more is known, and in the end. An open one is found by its message and its sender;
- * fate_of_user looks through the open ones for recipients, as there are few. */
+ * them have been received and no more is known, and in the end. An open one is found by its message; fate_of_user looks
+ * through all that are open, as there are few. */
 struct fate_fan_out {
     struct text name; /* no other record of its message has it; no blank in it */
     struct text message_id, sender, call_id;

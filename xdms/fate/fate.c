@@ -307,7 +307,7 @@ enum status fate_of_user(const struct documents *documents, struct text address,
     return status;
 }
 
-/* In records for many that are open, nothing but the sender is found by an index. */
+/* Records for many that are open stand in no index by address. */
 static enum status add_open_removals(const struct documents *documents, struct text address, struct text who,
                                      struct arena *arena, struct commit *commits, size_t *count)
 {

@@ -173,19 +173,19 @@ static bool record_parse(const struct stored *stored, struct fate_fan_out *found
     return true;
 }
 
-/* Each recipient once, and the sender; while it is open, the sender alone: the rest comes with the end. */
+/* While it is open, it is found among the open ones alone: what leads to sender and recipients comes with the end, when
+ * it is written together with that of others. */
 static void add_claims(const struct fate_fan_out *fan_out, struct arena *arena, struct commit *commit)
 {
     struct text time = fate_claim_value(TEXT(""), fan_out->received_ms, arena);
-    struct text sender = fate_key_part(fan_out->sender, arena);
-    size_t count = 1, most = 2, cursor = 0;
+    size_t count = 1, most = 1, cursor = 0;
     struct entry entry;
     while (!fan_out->open && entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         most++;
     struct claim *claims = arena_array(arena, struct claim, most);
-    claims[0] = (struct claim){TEXT(FATE_CLAIM), text_join(arena, sender, time), true};
-    if (fan_out->open)
-        claims[count++] = (struct claim){TEXT(OPEN_CLAIM), fan_out->name, true};
+    claims[0] = fan_out->open ? (struct claim){TEXT(OPEN_CLAIM), fan_out->name, true}
+                              : (struct claim){TEXT(FATE_CLAIM),
+                                               text_join(arena, fate_key_part(fan_out->sender, arena), time), true};
     cursor = 0;
     while (!fan_out->open && entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         if (!text_equal(entry.recipient, fan_out->sender))
@@ -268,19 +268,24 @@ enum status fate_fan_out_find(const struct documents *documents, struct text mes
     return found ? OK : NOT_FOUND;
 }
 
+static void add_fates(const struct fate_fan_out *fan_out, struct text address, struct arena *arena,
+                      struct fate_list *list)
+{
+    struct entry entry;
+    bool all = address.length == 0 || text_equal(address, fan_out->sender);
+    for (size_t cursor = 0; list->count < list->limit && entry_next(fan_out->entries, &cursor, fan_out->group, &entry);)
+        if (all || text_equal(entry.recipient, address))
+            list->fates[list->count++] = fate_of(fan_out, &entry, arena);
+}
+
 enum status fate_fan_out_list(const struct documents *documents, const struct document_key *key, struct text address,
                               struct arena *arena, struct fate_list *list)
 {
     struct fate_fan_out fan_out;
-    struct entry entry;
     enum status status = read_at(documents, key, arena, &fan_out);
-    if (status != OK)
-        return status;
-    bool all = address.length == 0 || text_equal(address, fan_out.sender);
-    for (size_t cursor = 0; list->count < list->limit && entry_next(fan_out.entries, &cursor, fan_out.group, &entry);)
-        if (all || text_equal(entry.recipient, address))
-            list->fates[list->count++] = fate_of(&fan_out, &entry, arena);
-    return OK;
+    if (status == OK)
+        add_fates(&fan_out, address, arena, list);
+    return status;
 }
 
 enum status fate_open_page(const struct documents *documents, size_t limit, struct arena *arena, struct key_page *page)
@@ -295,12 +300,11 @@ enum status fate_open_list(const struct documents *documents, struct text addres
     enum status status = fate_open_page(documents, OPEN_MAX, arena, &page);
     for (size_t i = page.count; status == OK && i-- > 0 && list->count < list->limit;) { /* newest first */
         struct fate_fan_out fan_out;
-        struct entry entry;
-        if (read_at(documents, &page.keys[i], arena, &fan_out) != OK || text_equal(fan_out.sender, address) ||
-            !entry_find(&fan_out, address, &entry))
-            continue;
-        list->fates[list->count] = fate_of(&fan_out, &entry, arena);
-        status = fate_add_reports(documents, arena, &list->fates[list->count++]);
+        size_t before = list->count;
+        if (read_at(documents, &page.keys[i], arena, &fan_out) == OK && fan_out.open)
+            add_fates(&fan_out, address, arena, list);
+        for (size_t j = before; status == OK && j < list->count; j++)
+            status = fate_add_reports(documents, arena, &list->fates[j]);
     }
     return status;
 }

@@ -27,7 +27,7 @@ bool fate_is_fan_out(const struct document_key *key);
 /* Adds what one record says, about all or (if not empty) about messages from or to that address, without reports. */
 enum status fate_fan_out_list(const struct documents *documents, const struct document_key *key, struct text address,
                               struct arena *arena, struct fate_list *list);
-/* Out of those that are open what is about messages to that address from others. */
+/* Out of those that are open what is about messages from and to that address. */
 enum status fate_open_list(const struct documents *documents, struct text address, struct arena *arena,
                            struct fate_list *list);
 enum status fate_fan_out_find(const struct documents *documents, struct text message_id, struct text recipient,
