@@ -120,6 +120,22 @@ static void look_ups_are_joined(void **state)
     assert_string_equal(found(or_none), "o/20 o/21 o/22 o/23");
 }
 
+static void a_long_list_is_joined_to_a_short_one(void **state)
+{
+    (void)state;
+    static struct commit commits[2000];
+    const struct store_look_up rare = equal('a', "rare"), common = equal('c', "x");
+    const struct store_look_up both = {.kind = STORE_LOOK_UP_ALL, .a = &common, .b = &rare};
+    begin_both();
+    for (int i = 0; i < 2000; i++) {
+        const char *bytes = i % 700 == 7 ? "a:rare c:x" : i % 700 == 9 ? "a:rare" : "c:x";
+        commits[i] =
+            change(key("u", "o", text_cstring(&arena, text_format(&arena, "%04d", i))), VERSION_ANY, text_of(bytes));
+    }
+    assert_int_equal(store_commit(store, commits, COUNT(commits)), OK);
+    assert_string_equal(found(both), "o/0007 o/0707 o/1407");
+}
+
 static void entries_follow_each_change(void **state)
 {
     (void)state;
@@ -363,11 +379,11 @@ static void an_index_is_built_while_others_write(void **state)
 int main(void)
 {
     const struct CMUnitTest promises[] = {
-        PROMISE(entries_lead_to_their_documents),      PROMISE(look_ups_are_joined),
-        PROMISE(entries_follow_each_change),           PROMISE(a_document_may_be_found_by_everything),
-        PROMISE(more_than_is_wanted_is_full),          PROMISE(an_index_answers_when_it_is_ready),
-        PROMISE(other_rules_make_an_index_useless),    PROMISE(what_is_found_is_what_is_there),
-        PROMISE(an_index_is_built_while_others_write),
+        PROMISE(entries_lead_to_their_documents),       PROMISE(look_ups_are_joined),
+        PROMISE(a_long_list_is_joined_to_a_short_one),  PROMISE(entries_follow_each_change),
+        PROMISE(a_document_may_be_found_by_everything), PROMISE(more_than_is_wanted_is_full),
+        PROMISE(an_index_answers_when_it_is_ready),     PROMISE(other_rules_make_an_index_useless),
+        PROMISE(what_is_found_is_what_is_there),        PROMISE(an_index_is_built_while_others_write),
     };
     int failed = 0;
     for (size_t i = 0; i < COUNT(engines); i++) {

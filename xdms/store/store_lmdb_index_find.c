@@ -4,7 +4,9 @@
 
 #include "store_lmdb_index.h"
 
-#define FILTER_MAX    8 /* a list that is so many times longer than another is asked for single numbers, not read */
+#define FILTER_MAX                                                                                                     \
+    128 /* a list that is more times longer than another is asked for single numbers, not read: a page of              \
+         * a thousand is read in the time of one or two such questions */
 #define PREFIX_FACTOR 2 /* times as many numbers are read as documents are wanted: some are there more than once */
 
 const struct store_index_engine lmdb_index_engine; /* at the end */
@@ -74,29 +76,6 @@ static int walk_step(struct find *find, struct walk *walk, const struct store_lo
     return fits ? 0 : MDB_NOTFOUND;
 }
 
-/* A document is there once for each of its values that begin so. */
-static int entry_list(struct find *find, const struct store_look_up *wanted, struct numbers *numbers_out)
-{
-    struct walk walk;
-    size_t room = wanted->whole ? find->most : PREFIX_FACTOR * find->most;
-    int error = walk_step(find, &walk, wanted, true);
-    if (!error)
-        numbers_out->list = arena_alloc_raw(find->arena, (room + 1) * sizeof(uint32_t));
-    while (!error && !numbers_out->more) {
-        error = lmdb_entry_numbers(find->cursor, walk.key, room, numbers_out->list, &numbers_out->count,
-                                   &numbers_out->more);
-        if (!error)
-            error = wanted->whole ? MDB_NOTFOUND : walk_step(find, &walk, wanted, false);
-    }
-    if (!wanted->whole)
-        sort(numbers_out);
-    if (numbers_out->count > find->most) {
-        numbers_out->count = find->most;
-        numbers_out->more = true;
-    }
-    return error == MDB_NOTFOUND ? 0 : error;
-}
-
 /* About how many numbers it leads to, as far as `most` and one more. */
 static int estimate(struct find *find, const struct store_look_up *wanted, size_t most, size_t *count_out)
 {
@@ -119,6 +98,32 @@ static int estimate(struct find *find, const struct store_look_up *wanted, size_
         *count_out += error ? 0 : count;
         if (!error)
             error = wanted->whole ? MDB_NOTFOUND : walk_step(find, &walk, wanted, false);
+    }
+    return error == MDB_NOTFOUND ? 0 : error;
+}
+
+/* A document is there once for each of its values that begin so. */
+static int entry_list(struct find *find, const struct store_look_up *wanted, struct numbers *numbers_out)
+{
+    struct walk walk;
+    size_t room, most = wanted->whole ? find->most : PREFIX_FACTOR * find->most;
+    int error = estimate(find, wanted, most, &room);
+    if (error || room == 0)
+        return error;
+    room = room < most ? room : most;
+    numbers_out->list = arena_alloc_raw(find->arena, room * sizeof(uint32_t));
+    error = walk_step(find, &walk, wanted, true);
+    while (!error && !numbers_out->more) {
+        error = lmdb_entry_numbers(find->cursor, walk.key, room, numbers_out->list, &numbers_out->count,
+                                   &numbers_out->more);
+        if (!error)
+            error = wanted->whole ? MDB_NOTFOUND : walk_step(find, &walk, wanted, false);
+    }
+    if (!wanted->whole)
+        sort(numbers_out);
+    if (numbers_out->count > find->most) {
+        numbers_out->count = find->most;
+        numbers_out->more = true;
     }
     return error == MDB_NOTFOUND ? 0 : error;
 }
