@@ -274,10 +274,11 @@ static void make_users(size_t count)
     free(commits);
 }
 
-/* The steps are functions of their own in every build, so that callgrind can tell them apart (--dump-before). */
+/* The steps are functions of their own in every build, so that callgrind can tell them apart (--dump-before='step_*').
+ */
 #define STEP __attribute__((noinline)) static
 
-STEP void store(size_t messages, size_t users)
+STEP void step_store(size_t messages, size_t users)
 {
     struct effort effort = effort_begin();
     for (size_t i = 0; i < messages; i++) {
@@ -290,7 +291,7 @@ STEP void store(size_t messages, size_t users)
     expect("202", bench.accepted, messages);
 }
 
-STEP void look(void)
+STEP void step_look(void)
 {
     enum { LOOKS = 2000 };
     int64_t began_us = clock_monotonic_us(), since_ms;
@@ -305,7 +306,7 @@ STEP void look(void)
 }
 
 /* From the REGISTER until all that waited has gone, one user after another. */
-STEP void register_alone(size_t first, size_t count)
+STEP void step_register_alone(size_t first, size_t count)
 {
     size_t before = bench.delivered;
     int64_t began_us = clock_monotonic_us();
@@ -317,7 +318,7 @@ STEP void register_alone(size_t first, size_t count)
     expect("messages of who registered", bench.delivered - before, count * PER_USER);
 }
 
-STEP void deliver(size_t first, size_t count)
+STEP void step_deliver(size_t first, size_t count)
 {
     size_t before = bench.delivered;
     struct effort effort = effort_begin();
@@ -330,7 +331,7 @@ STEP void deliver(size_t first, size_t count)
     expect("messages delivered", bench.delivered - before, count * PER_USER);
 }
 
-STEP void expire(void)
+STEP void step_expire(void)
 {
     uint64_t count = waiting(TEXT("")).count;
     struct effort effort = effort_begin();
@@ -375,7 +376,7 @@ static void open_all(const char *folder)
     bench.conversation = conversation_new(&settings, bench.documents, bench.digest, bench.groups, wake, NULL, now());
 }
 
-STEP void close_all(void)
+static void close_all(void)
 {
     store_close(bench.store);
     conversation_free(bench.conversation);
@@ -398,13 +399,13 @@ int main(int argc, char **argv)
     make_users(users);
     double before_mb = memory_mb();
     printf("{");
-    store(users * PER_USER, users);
+    step_store(users * PER_USER, users);
     print("memory_mb", memory_mb() - before_mb);
     print("disk_mb", disk_mb(argv[2]));
-    look();
-    register_alone(0, ones);
-    deliver(ones, users / 2 - ones);
-    expire();
+    step_look();
+    step_register_alone(0, ones);
+    step_deliver(ones, users / 2 - ones);
+    step_expire();
     print("memory_after_mb", memory_mb() - before_mb);
     print("disk_after_mb", disk_mb(argv[2]));
     printf("}\n");
