@@ -2,6 +2,7 @@
  * at each point between two steps. What the dead process did not write is not there, what it did not send nobody has.
  */
 #include "deferred.h"
+#include "erasure.h"
 #include "fate.h"
 #include "replay_script.h"
 
@@ -270,12 +271,19 @@ void word_waiting(struct world *world, struct text line, struct text block)
         world_fail(world, "%zu records and %zu contents", page.count, keys.count);
 }
 
-/* `erase bob`: all that waits for him, as he or an admin would. */
+/* `erase bob`: all that waits for him, as he or an admin would; `erase bob everything`: all about him. */
 void word_erase(struct world *world, struct text line, struct text block)
 {
     struct text owner = script_address(world, script_word(&line));
+    struct erasure erasure;
     size_t count;
     (void)block;
+    if (text_equal(script_word(&line), TEXT("everything"))) {
+        if (erasure_begin(world->documents, owner, owner, world->now.wall_ms, &world->arena, &erasure) != OK ||
+            erasure_run(world->documents, &erasure, world->now.wall_ms) != OK)
+            world_fail(world, "not erased");
+        return;
+    }
     if (deferred_erase_all(world->documents, owner, owner, world->now.wall_ms, &count) != OK)
         world_fail(world, "not erased");
 }
