@@ -10,16 +10,23 @@ static bool opens_dialog(struct text method)
            text_equal(method, TEXT("REFER"));
 }
 
-static void copy_to(struct sip_message *response, const struct sip_message *request, int status, struct text to_tag)
+static void take_over(struct sip_message *response, const struct sip_field *field)
 {
-    struct text to;
-    if (!sip_field_value(request, "To", 0, &to))
+    if (field)
+        sip_field_add(response, field->name, field->value);
+}
+
+static void take_to(struct sip_message *response, const struct sip_message *request, const struct sip_field *field,
+                    int status, struct text to_tag)
+{
+    if (!field)
         return;
+    struct text to = field->value;
     if (status > 100 && sip_to_tag(request).length == 0) {
         struct text tag = to_tag.length > 0 ? to_tag : random_hex(&response->arena, 16);
         to = TEXT_CONCAT(&response->arena, to, TEXT(";tag="), tag);
     }
-    sip_field_add(response, sip_name_of(TEXT("To")), to);
+    sip_field_add(response, field->name, to);
 }
 
 struct sip_message *sip_response_new(const struct sip_message *request, int status, const char *reason,
@@ -28,13 +35,21 @@ struct sip_message *sip_response_new(const struct sip_message *request, int stat
     struct sip_message *response = sip_message_new();
     bool good = sip_start_response(response, status, text_of(reason ? reason : sip_reason(status)));
     assert(good && sip_is_request(request) && (to_tag.length == 0 || sip_token_valid(to_tag)));
-    sip_field_borrow(response, request, "Via");
+    const struct sip_field *singles[SIP_VIEW_CSEQ + 1] = {0};
+    for (size_t i = 0; i < request->fields_count; i++) {
+        const struct sip_field *field = &request->fields[i];
+        enum sip_view view = field->name.rule ? field->name.rule->view : SIP_VIEW_NONE;
+        if (view == SIP_VIEW_VIA)
+            take_over(response, field);
+        else if (!singles[view])
+            singles[view] = field;
+    }
     if (status > 100 && status < 300 && opens_dialog(sip_method(request)))
         sip_field_borrow(response, request, "Record-Route");
-    sip_field_borrow(response, request, "From");
-    copy_to(response, request, status, to_tag);
-    sip_field_borrow(response, request, "Call-ID");
-    sip_field_borrow(response, request, "CSeq");
+    take_over(response, singles[SIP_VIEW_FROM]);
+    take_to(response, request, singles[SIP_VIEW_TO], status, to_tag);
+    take_over(response, singles[SIP_VIEW_CALL_ID]);
+    take_over(response, singles[SIP_VIEW_CSEQ]);
     if (status == 100) /* RFC 3261 §8.2.6.1 */
         sip_field_borrow(response, request, "Timestamp");
     return response;

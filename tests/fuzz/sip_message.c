@@ -28,6 +28,8 @@ static void compare(const struct sip_message *message, const struct sip_message 
         }
     }
     assert(text_equal(sip_body(message), sip_body(again)));
+    assert(text_equal(sip_call_id(message, arena), sip_call_id(again, arena)));
+    assert(sip_cseq(message) == sip_cseq(again));
     assert(text_equal(sip_branch(message), sip_branch(again)));
     assert(text_equal(sip_to_tag(message), sip_to_tag(again)));
     assert(text_equal(sip_from_tag(message), sip_from_tag(again)));
@@ -37,9 +39,13 @@ static void compare(const struct sip_message *message, const struct sip_message 
 static void write_and_read(const struct sip_message *message, struct arena *arena)
 {
     struct text written = sip_message_write(message, arena);
-    struct sip_message *again, *clone = sip_message_clone(message);
+    struct sip_message *again, *clone = sip_message_clone(message), *borrowed = sip_message_borrow(message);
     struct sip_fault fault;
     assert(text_equal(sip_message_write(clone, arena), written));
+    assert(text_equal(sip_message_write(borrowed, arena), written));
+    compare(message, clone, arena);
+    compare(clone, borrowed, arena);
+    sip_message_free(borrowed);
     sip_message_free(clone);
     enum status status = sip_message_parse(written, &again, &fault);
     /* Long names for short ones may carry it over the limit. */

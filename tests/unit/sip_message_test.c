@@ -438,6 +438,97 @@ static void what_is_written_is_what_was_read(void **state)
     sip_message_free(clone);
 }
 
+/* Written plainly or not. */
+static const char *const kinds[] = {
+    START VIA "From: <sip:alice@example.com>;tag=f1\r\nTo: <sip:bob@example.com>;tag=t1\r\n" CALL CSEQ END,
+    START "v: SIP/2.0/UDP 192.0.2.1:5060 ; branch = z9hG4bKa\r\nf: \"A\\\"\" <sip:alice@example.com> ; tag = f1\r\n"
+          "t: sip:bob@example.com;tag=t1\r\ni: c1@192.0.2.1\r\nCSeq:  7   MESSAGE\r\n" END};
+
+static void expect_identifiers(const struct sip_message *message)
+{
+    expect_text(sip_from_tag(message), "f1");
+    expect_text(sip_to_tag(message), "t1");
+    expect_text(sip_branch(message), "z9hG4bKa");
+    expect_text(sip_call_id(message, &arena), "c1@192.0.2.1");
+    assert_int_equal(sip_cseq(message), 7);
+    expect_text(sip_method(message), "MESSAGE");
+}
+
+static void a_copy_says_what_its_source_said(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct sip_message *message = parse(kinds[i]);
+        struct sip_message *before = sip_message_clone(message); /* of what nobody has looked at yet */
+        expect_identifiers(message);
+        struct sip_message *clone = sip_message_clone(message);
+        struct text written = sip_message_write(message, &arena);
+        sip_message_free(message);
+        expect_identifiers(before);
+        expect_identifiers(clone);
+        expect_text(sip_message_write(clone, &arena), text_cstring(&arena, written));
+        sip_message_free(before);
+        sip_message_free(clone);
+    }
+}
+
+static void what_is_changed_in_a_borrowed_message_stays_the_same_in_its_source(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct sip_message *message = parse(kinds[i]);
+        struct text written = sip_message_write(message, &arena);
+        struct sip_message *borrowed = sip_message_borrow(message);
+        expect_identifiers(borrowed);
+        assert_int_equal(sip_header_set(borrowed, "From", TEXT("<sip:c@example.com>;tag=c")), OK);
+        assert_int_equal(sip_header_set(borrowed, "Call-ID", TEXT("other")), OK);
+        assert_int_equal(sip_header_add(borrowed, "Subject", TEXT("lunch")), OK);
+        sip_header_remove(borrowed, "To");
+        sip_body_set(borrowed, TEXT("text/plain"), TEXT("hi"));
+        expect_text(sip_from_tag(borrowed), "c");
+        expect_text(sip_call_id(borrowed, &arena), "other");
+        expect_text(sip_to_tag(borrowed), "");
+        sip_message_free(borrowed);
+        expect_identifiers(message);
+        expect_text(sip_message_write(message, &arena), text_cstring(&arena, written));
+        sip_message_free(message);
+    }
+}
+
+static void what_is_set_is_what_is_read(void **state)
+{
+    (void)state;
+    struct sip_message *message = parse(kinds[0]);
+    const struct {
+        const char *field, *value;
+        enum status status;
+        const char *from_tag, *call_id;
+        uint32_t cseq;
+    } steps[] = {
+        {"From", "<sip:carol@example.com>;tag=plain", OK, "plain", "c1@192.0.2.1", 7},
+        {"From", "\"C, \\\" <\" <sip:carol@example.com>;x=\"1\";tag=odd", OK, "odd", "c1@192.0.2.1", 7},
+        {"From", "<sip:carol@example.com>;tag=a\r\nX: y", REFUSED, "odd", "c1@192.0.2.1", 7},
+        {"From", "<<sip:carol@example.com>;tag=b", REFUSED, "odd", "c1@192.0.2.1", 7},
+        {"f", "<sip:carol@example.com>", OK, "", "c1@192.0.2.1", 7},
+        {"Call-ID", "plain@example.com", OK, "", "plain@example.com", 7},
+        {"Call-ID", "(odd)", OK, "", "(odd)", 7},
+        {"Call-ID", "two words", REFUSED, "", "(odd)", 7},
+        {"CSeq", "8 MESSAGE", OK, "", "(odd)", 8},
+        {"CSeq", "9 MESSAGE\r\n", REFUSED, "", "(odd)", 8},
+        {"CSeq", "many MESSAGE", REFUSED, "", "(odd)", 8},
+    };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        assert_int_equal(sip_header_set(message, steps[i].field, text_of(steps[i].value)), steps[i].status);
+        expect_text(sip_from_tag(message), steps[i].from_tag);
+        expect_text(sip_call_id(message, &arena), steps[i].call_id);
+        assert_int_equal(sip_cseq(message), steps[i].cseq);
+    }
+    expect_text(sip_message_write(message, &arena),
+                START VIA "From: <sip:carol@example.com>\r\nTo: <sip:bob@example.com>;tag=t1\r\nCall-ID: (odd)\r\n"
+                          "CSeq: 8 MESSAGE\r\nContent-Length: 0\r\n" END);
+    sip_message_free(message);
+}
+
 static void a_response_takes_over_what_it_must(void **state)
 {
     (void)state;
@@ -576,6 +667,9 @@ int main(void)
         SIP_TEST(a_list_counts_by_its_elements),
         SIP_TEST(a_message_cut_anywhere_is_refused),
         SIP_TEST(what_is_written_is_what_was_read),
+        SIP_TEST(a_copy_says_what_its_source_said),
+        SIP_TEST(what_is_changed_in_a_borrowed_message_stays_the_same_in_its_source),
+        SIP_TEST(what_is_set_is_what_is_read),
         SIP_TEST(a_response_takes_over_what_it_must),
         SIP_TEST(a_response_that_opens_a_dialog_keeps_the_route),
         SIP_TEST(a_request_is_made_field_by_field),

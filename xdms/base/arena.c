@@ -156,17 +156,34 @@ void *arena_alloc(struct arena *arena, size_t size)
     return memset(arena_alloc_raw(arena, size), 0, size);
 }
 
-void *arena_alloc_raw(struct arena *arena, size_t size)
+static size_t rounded(size_t size)
+{
+    return BLOCK_PER_PIECE ? size : (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static void *take_piece(struct arena_block *block, size_t size)
+{
+    void *piece = block->bytes + block->used;
+    block->used += size;
+    return piece;
+}
+
+static __attribute__((noinline)) void *alloc_elsewhere(struct arena *arena, size_t size)
 {
     if (size > REQUEST_MAX)
         out_of_memory(size, arena->name);
     arena->total += size;
-    if (!BLOCK_PER_PIECE)
-        size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    struct arena_block *block = block_with_room(arena, size);
-    void *piece = block->bytes + block->used;
-    block->used += size;
-    return piece;
+    return take_piece(block_with_room(arena, rounded(size)), rounded(size));
+}
+
+/* A hundred for each message, nearly all of them here. */
+void *arena_alloc_raw(struct arena *arena, size_t size)
+{
+    struct arena_block *first = arena->blocks;
+    if (BLOCK_PER_PIECE || !first || size > REQUEST_MAX || first->size - first->used < rounded(size))
+        return alloc_elsewhere(arena, size);
+    arena->total += size;
+    return take_piece(first, rounded(size));
 }
 
 void arena_reset(struct arena *arena)
