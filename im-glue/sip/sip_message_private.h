@@ -25,6 +25,8 @@ struct sip_field_rule {
 /* The same for a name however it is written. The factors are such that no two names with rules have the same. */
 static inline unsigned sip_name_mark(struct text name)
 {
+    if (name.length == 0)
+        return 0;
     unsigned first = (unsigned char)name.bytes[0] | 0x20u, last = (unsigned char)name.bytes[name.length - 1] | 0x20u;
     return ((unsigned)name.length * 10 + first + last * 9) % SIP_NAME_MARKS;
 }
