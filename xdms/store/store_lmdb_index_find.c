@@ -4,9 +4,9 @@
 
 #include "store_lmdb_index.h"
 
-#define FILTER_MAX                                                                                                     \
-    128 /* a list that is more times longer than another is asked for single numbers, not read: a page of              \
-         * a thousand is read in the time of one or two such questions */
+/* A list that is more times longer than another is asked for single numbers instead of read: a page of a thousand is
+ * read in the time of one or two such questions. */
+#define FILTER_MAX    128
 #define PREFIX_FACTOR 2 /* times as many numbers are read as documents are wanted: some are there more than once */
 
 const struct store_index_engine lmdb_index_engine; /* at the end */
