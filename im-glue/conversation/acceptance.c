@@ -1,6 +1,9 @@
 /* A message that is kept, for one user or many: its copies and records go to the disk together, then its sender hears
  * 202, then they are on their way. */
+#include "handout_private.h"
 #include "history.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "own_report.h"
 

@@ -3,6 +3,7 @@
 #include "coding.h"
 #include "conversation_private.h"
 #include "cpim.h"
+#include "incoming_private.h"
 #include "mime.h"
 #include "xml_tree.h"
 

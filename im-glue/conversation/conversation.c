@@ -1,7 +1,11 @@
 /* The frame around the procedures: takes events of the transaction layer and results of the store, and says when to be
  * called again. */
+#include "domains_private.h"
 #include "events_private.h"
+#include "handout_private.h"
+#include "kept_private.h"
 #include "reports_private.h"
+#include "target_private.h"
 #include "uri.h"
 
 #define TURNS_MAX                                                                                                      \

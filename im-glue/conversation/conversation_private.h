@@ -1,5 +1,5 @@
-/* What the files of this module share: the server's state, a request being answered, users that are served, deliveries
- * and work that waits for the store. */
+/* What all files of this module share: the server's state, a request being answered, users that are served, deliveries
+ * and work that waits for the store. What fewer of them need is in the other headers of this folder. */
 #ifndef CONVERSATION_PRIVATE_H
 #define CONVERSATION_PRIVATE_H
 
@@ -15,9 +15,7 @@
 #include "gruu.h"
 #include "imsettings.h"
 #include "known_users.h"
-#include "recipients.h"
 #include "table.h"
-#include "uri.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
 #define CONVERSATION_SWEEP_MS    60000 /* expired bindings leave the store this late at most */
@@ -393,123 +391,12 @@ void publication_free_all(struct served *served);
 void registrar_receive(struct request *request);
 void pager_receive(struct request *request);
 
-/* incoming.c: a MESSAGE, read and checked */
-#define INCOMING_ID_MAX 256 /* of our records; a longer Call-ID is cut there, a longer Message-ID not used */
-
-/* What its sender wants to hear from the server (RFC 5438 §6.4): nothing, if nobody can be told. */
-struct wanted {
-    bool processing;   /* that it was passed on, or is kept */
-    bool failures;     /* that it was not delivered after all */
-    struct text route; /* IMDN-Record-Route, one a line: the way that reports take; empty: none */
-};
-
-struct incoming {
-    struct request *request;
-    struct text message; /* ready to be stored and sent on */
-    struct text body;    /* without its codings */
-    struct text message_id;
-    struct text call_id;
-    struct text exploder;          /* that it is for, with `recipients`; empty: it has no list */
-    struct recipients *recipients; /* as its sender wrote them */
-    bool anonymous;
-    bool composing;            /* tells that somebody writes, and nothing else (RFC 3994) */
-    bool report;               /* an IMDN: what became of another message */
-    bool advertisement;        /* of a group */
-    bool deferrable;           /* worth keeping for later */
-    struct text subject, type; /* type: of what is in the envelopes */
-    struct text group_name;    /* of the group that it came to; may be empty */
-    enum deferred_priority priority;
-    bool is_own; /* for one recipient alone: shares its bytes with no other copy */
-    struct wanted wanted;
-    int64_t expires_ms;
-    struct group_sender sender;
-};
-
-/* False: answered and freed. `exploder`: its address when it is meant for that. */
-bool incoming_read(struct request *request, struct text exploder, struct incoming *incoming_out);
-enum message_content incoming_content(const struct incoming *incoming);
-struct fate incoming_fate(const struct incoming *incoming, struct text recipient, struct text group);
-bool incoming_is_nobody(struct text canonical);                               /* RFC 3323 §4.1.1.3 */
-bool incoming_is_own(const struct incoming *incoming, struct text canonical); /* the sender, or nobody */
-struct group_sender incoming_asks_group(const struct incoming *incoming);     /* may he send this to a group? */
-void incoming_note_refused(struct incoming *incoming, struct text recipient, int status, struct text detail);
-/* Answers, and keeps a record of why: `detail` is for whoever traces the message. */
-#define WARNING_FORBIDDEN   "100" /* beginnings of OMA warnings, which settings change */
-#define WARNING_MANY        "102"
-#define WARNING_NO_MESSAGES WARNING_FORBIDDEN " Function not allowed due to user authorisation"
-void incoming_refuse(struct incoming *incoming, struct text recipient, int status, const char *warning,
-                     struct text detail);
-
-/* content.c */
-#define CONTENT_ENCODINGS     "gzip, deflate, identity" /* that can be looked into */
-#define CONTENT_ADVERTISEMENT "application/vnd.poc.group-advertisement+xml"
-bool content_check(struct incoming *incoming); /* false: answered and freed */
-/* incoming->body: without its codings, where this server has to look into it. False: answered and freed. */
-bool content_open(struct incoming *incoming);
-/* The body of a message without its codings, as coding_take_off. */
-enum status content_body(const struct sip_message *message, struct arena *arena, struct text *body_out);
-/* Puts a part in the place of the whole content. False: it cannot stand alone in SIP; the message is good for nothing.
- */
-bool content_put(struct sip_message *message, struct text headers, struct text content, struct arena *arena);
-/* The same content with one wrapping less, for who does not read that. False: there is none to take off. */
-bool content_make_plainer(struct sip_message *message, struct arena *arena);
-
-/* list_part.c: the list of recipients among the parts of a body */
-struct mime_part;
-/* How many there are; the last. */
-size_t list_part_find(struct text type, struct text body, unsigned depth, struct arena *arena,
-                      const struct mime_part **list_out);
-/* The message is left with the other parts, one alone without the multipart, and `history` (a whole part, or empty) in
- * the place of the list. False: nothing else is there. */
-bool list_part_take_out(struct sip_message *message, struct text type, struct text body, const struct mime_part *list,
-                        struct text history, struct arena *arena);
-
-/* exploder.c: messages with a list of their recipients (RFC 5365) */
-#define EXPLODER_EXTENSION "recipient-list-message"
-bool exploder_is(const struct conversation *conversation, struct text target);
-bool exploder_read(struct incoming *incoming); /* takes the list out of the message; false: answered and freed */
-void exploder_receive(struct incoming *incoming);
-
-/* shared_list.c: messages to lists that have an address. False: none has this one. Else answered and freed. */
-bool shared_list_receive(struct incoming *incoming, struct text address);
-/* The same to these, whoever they are; `address` is that of the list. */
-void exploder_send(struct incoming *incoming, struct text address, const struct group_list *list);
-
-/* report_message.c: a MESSAGE that carries reports about others */
-struct report_message {
-    struct text from, to;
-    struct text hop;   /* who gets it: `to`, or who wants to see it before */
-    struct text route; /* IMDN-Route, one a line, with that one; empty: none */
-    struct text id;
-    const struct text *reports; /* documents of message/imdn+xml */
-    size_t count;
-};
-/* A MESSAGE without a body; NULL: `to` is no URI. */
-struct sip_message *message_of_server(const struct conversation *conversation, struct text from, struct text to,
-                                      struct text id, struct arena *arena);
-struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
-                                 struct arena *arena);
-
 /* relay.c: the sender waits for what the contacts say */
 void relay_begin(struct incoming *incoming, struct served *served, bool may_store);
 /* The same for a copy that nobody waits for and nobody keeps; delivery_send sends it. */
 struct delivery *relay_new_passing(const struct incoming *incoming, struct served *served, struct fate fate);
 void relay_finished(struct delivery *delivery, int status);
 void relay_keep(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
-
-/* preference.c: may a request go to a contact with these parameters, as its sender prefers (RFC 3841)? */
-bool preference_allows(const struct sip_message *message, struct text features, struct arena *arena);
-
-/* target.c */
-/* Does this request go to the contact at that index? */
-bool target_is(const struct conversation *conversation, const struct served *recipient, size_t index,
-               const struct sip_message *request, struct arena *arena);
-/* Its Request-URI: of the contact, or, in a core, of the user or the device that the request is for. */
-struct text target_address(const struct served *recipient, const struct contact *contact,
-                           const struct sip_message *request, struct arena *arena);
-/* An older flow of the same device, where that one fails; NULL: none. */
-const struct contact *target_other_flow(const struct conversation *conversation, const struct served *recipient,
-                                        size_t index, const struct sip_message *request);
 
 /* delivery.c */
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);
@@ -535,124 +422,5 @@ void delivery_take_failure(struct branch *branch, enum sip_failure failure);
 void delivery_settle(struct delivery *delivery); /* ends and frees it when nothing is outstanding any more */
 void delivery_run_deadlines(struct conversation *conversation);
 int64_t delivery_deadline(const struct conversation *conversation);
-
-/* deferral.c: records of what is kept */
-#define DEFERRAL_COMMITS 2 /* a record, and bytes that are not in it, before the first of them */
-struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate);
-/* Of one that the server itself makes: what became of other messages. */
-struct deferred deferral_of_report(const struct conversation *conversation, const struct fate *fate, size_t size);
-/* Adds the record to the work, and before the first one of a message its bytes: `content` is empty then, or NULL where
- * nobody else gets the same. Gives the place of the record in the work. The arena of the work has the names. */
-size_t deferral_add(struct work *work, struct served *served, struct deferred *deferred, struct text message,
-                    struct text *content);
-void deferral_remove(struct work *work, const struct deferred *deferred); /* whatever became of it */
-void deferral_arrived(struct served *served, size_t bytes); /* what was added is on the disk, or will never be */
-uint64_t deferral_order(struct conversation *conversation);
-bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes);
-void deferral_cut_lifetime(const struct served *served, struct deferred *deferred); /* to what his account says */
-struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena);
-/* So many wait for him; false: others, or not readable. */
-bool deferral_holds(struct conversation *conversation, const struct served *served, uint64_t count);
-bool deferral_is_empty(struct conversation *conversation, const struct served *served); /* false: or not readable */
-void deferral_refuse(struct incoming *incoming, struct text recipient); /* for lack of room; answered and freed */
-
-/* expiry.c: what ends though nobody comes, and who is told */
-void expiry_run(struct conversation *conversation);
-void expiry_note(struct conversation *conversation, int64_t expires_ms); /* something expires then */
-void expiry_note_ended(struct conversation *conversation);               /* somebody is to be told */
-int64_t expiry_deadline(const struct conversation *conversation);
-void expiry_sweep(struct conversation *conversation);
-
-/* ended.c: tells senders of messages that were not delivered, if they asked for it; see expiry.c */
-#define ENDED_PAGE    100 /* in one transaction */
-#define ENDED_COMMITS 4   /* most that is added for one */
-/* What is added to the work is committed together with the removal of the records. */
-void ended_tell(struct work *work, const struct deferred *items, size_t count);
-/* What has to be on the disk before the record of that end may go; NULL: nothing. */
-const struct commit *ended_report(const struct work *work, const struct deferred *item);
-void ended_told(const struct work *work);
-
-/* device.c: temporary addresses of devices (RFC 5627) */
-void device_load_key(struct conversation *conversation);
-struct text device_temporary(const struct conversation *conversation, const struct contact *contact,
-                             struct text address, struct arena *arena);
-bool device_resolve(struct request *request); /* false: sent to one that leads nowhere; answered and freed */
-
-/* domain.c: those that are not ours */
-bool domain_is_ours(const struct conversation *conversation, struct text domain);
-bool domain_is_server(const struct conversation *conversation, const struct uri *uri); /* nobody in it, but itself */
-bool domain_is_listed(struct text list, struct text domain);
-struct text domain_route(struct text routes, struct text domain);                     /* empty: by DNS */
-struct served *domain_served(struct conversation *conversation, struct text address); /* somebody there */
-bool domain_has_room(const struct conversation *conversation, const struct domain *domain);
-void domain_wait(struct conversation *conversation, struct served *served); /* if his domain has no room */
-void domain_enter(struct domain *domain);
-void domain_leave(struct conversation *conversation, struct domain *domain);
-void domain_run_waiting(struct conversation *conversation); /* those for whom there is room now */
-void domain_load(struct conversation *conversation);
-void domain_sweep(struct conversation *conversation);
-void domain_free_all(struct conversation *conversation);
-
-/* outbound.c: messages to other domains */
-bool outbound_allows(const struct conversation *conversation, struct text address);
-/* 0: a request of this sender may leave for that domain. */
-int outbound_refusal(struct request *request, struct text address, const char **warning_out);
-bool outbound_may(struct incoming *incoming, struct text address); /* false: answered and freed */
-bool outbound_is_loose(struct text hop);                           /* it is to be asked as a Route */
-void outbound_send(struct delivery *delivery, const struct sip_message *stored);
-void outbound_search(struct branch *branch, struct text hop); /* sends it when the servers of the hop are known */
-/* What the certificate of that hop must name; NULL: its address. */
-const char *outbound_certificate_name(struct text hop, struct arena *arena);
-bool outbound_try_again(struct branch *branch); /* the target has failed: another way instead */
-void outbound_run(struct conversation *conversation);
-void outbound_prepare(const struct delivery *delivery, struct sip_message *message);
-int outbound_answer_for(int status);
-/* What a refusal says beside its code, for the sender: noted, and put into his answer. */
-void outbound_note_answer(struct branch *branch, const struct sip_message *response);
-void outbound_add_answer(const struct delivery *delivery, struct sip_message *response);
-bool outbound_is_unheard(int status); /* the other domain has said nothing */
-
-/* isc.c: what a core sends here on its way */
-void isc_read(struct request *request);
-bool isc_is_loop(const struct request *request);
-/* True: it is ours for this recipient, and goes on or is refused as a loop. */
-bool isc_take_own(struct incoming *incoming, struct served *served);
-/* May it go back to the core for this recipient of ours? */
-bool isc_goes_back(const struct conversation *conversation, const struct request *request, const struct served *served);
-void isc_go_on(struct incoming *incoming, struct text address); /* its sender's turn is over */
-
-/* inbound.c: whom another server speaks for. False: answered and freed. */
-bool inbound_take(struct request *request);
-
-/* queue.c: stored messages of one user, one after another */
-/* The trace of it, with the steps so far, in the arena. */
-#define QUEUE_AWAY "recipient is away" /* why a message was stored, for its trace */
-struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena);
-/* Is it handed over without being fetched, as much as waits now? */
-bool queue_hands_over(struct conversation *conversation, const struct served *served, const struct deferred *deferred);
-bool queue_hands_over_all(struct conversation *conversation, const struct served *served); /* whatever it is */
-void queue_flush(struct conversation *conversation, struct served *served); /* does nothing while one is on its way */
-/* The same when a message has just been stored: what is known of it need not be read. */
-struct fresh {
-    struct deferred deferred; /* with the version of its record */
-    struct text message;
-    const struct sip_message *read; /* the message */
-};
-void queue_flush_fresh(struct conversation *conversation, struct served *served, const struct fresh *fresh);
-void queue_handed_out(struct conversation *conversation,
-                      struct served *served); /* nothing is any more, as handout.c does it */
-void queue_pass_over(struct served *served, struct text reference);
-void queue_count_attempt(int status, bool keep);
-void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
-void queue_delivery_finished(struct delivery *delivery, int status);
-void queue_run_waiting(struct conversation *conversation); /* those for whom there is room now */
-void queue_forget_retry(struct conversation *conversation, struct served *served);
-void queue_run_deadlines(struct conversation *conversation);
-int64_t queue_deadline(const struct conversation *conversation);
-bool queue_is_away(int status);       /* does a contact that says so, or nothing, count as gone? */
-bool queue_may_try_again(int status); /* would the same message find the user later? */
-
-#include "handout_private.h"
-#include "kept_private.h"
 
 #endif

@@ -1,6 +1,8 @@
 /* Users who are registered with a core (an S-CSCF, a registrar in front of us): a trusted server registers them here,
  * and where the operator wants it, its event package "reg" tells of their devices. What is for them goes through it. */
+#include "domains_private.h"
 #include "events_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "mime.h"
 #include "reginfo.h"

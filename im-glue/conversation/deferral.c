@@ -1,6 +1,8 @@
 /* What is kept for who cannot take it now: its record and its bytes as commits, and how much of it there may be. When
  * it leaves again is not known here. */
 #include "conversation_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 
 #define DEFERRAL_TEXT_MAX 1024 /* of a subject or a type: what is shown of a message; more is in the message itself */
 

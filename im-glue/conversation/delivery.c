@@ -1,7 +1,12 @@
 /* One message on its way to one user: a request to each live contact, the first 2xx wins (RFC 3428 §6). What the
  * outcome means is decided in pager.c (somebody waits for it) or queue.c (it was stored). */
 #include "conversation_private.h"
+#include "domains_private.h"
+#include "handout_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "log.h"
+#include "target_private.h"
 #include "uri.h"
 
 #define UDP_BYTES_MAX 65000 /* a datagram holds 65507 with the Via that is still added */

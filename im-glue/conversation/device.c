@@ -1,7 +1,9 @@
 /* Temporary addresses of registered devices: the key that they are made with, and requests that are sent to one. */
 #include "conversation_private.h"
+#include "domains_private.h"
 #include "gruu.h"
 #include "log.h"
+#include "target_private.h"
 
 static const struct document_key key_of_keys = {TEXT_INIT(DOCUMENT_KEYS), TEXT_INIT("im-glue"), TEXT_INIT("gruu")};
 

@@ -1,6 +1,7 @@
 /* What waits longest gives way to what comes, where too much waits for somebody and the house wants it so. It ends like
  * all that ends without delivery: with its trace, told to its sender if he asked, counted. */
 #include "conversation_private.h"
+#include "kept_private.h"
 #include "log.h"
 
 /* By one message: more small ones than that are worth more than a large one. Where a limit was lowered, so many go with

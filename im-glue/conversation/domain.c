@@ -1,5 +1,7 @@
 /* Domains that are not ours: which of them may be sent to, by which way, and how much is on its way to each at once. */
 #include "conversation_private.h"
+#include "domains_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "user.h"
 

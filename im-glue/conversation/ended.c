@@ -1,5 +1,6 @@
 /* Tells senders of kept messages that ended without being delivered (RFC 5438 §12.2), if they asked for it: those of
  * one message that end together in one report, each once, also after a restart. */
+#include "kept_private.h"
 #include "log.h"
 #include "own_report.h"
 

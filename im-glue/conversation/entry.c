@@ -2,6 +2,8 @@
  * ("sip:bob@example.com?Subject=Lunch"): what the sender may say to one of his recipients alone. Who it is from, what
  * it holds and how it gets there is not for a URI to say (RFC 3261 §19.1.5, RFC 5363 §4). */
 #include "conversation_private.h"
+#include "handout_private.h"
+#include "incoming_private.h"
 
 static const char *const taken[] = {"Subject", "In-Reply-To", "Accept-Contact", "Reject-Contact",
                                     "Request-Disposition"};

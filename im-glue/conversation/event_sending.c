@@ -1,5 +1,6 @@
 /* A NOTIFY or SUBSCRIBE of ours on its way: over the connection that the peer has, or where it stands behind a NAT,
  * else to the servers of its next hop one after another (RFC 3263 §4.3). */
+#include "domains_private.h"
 #include "events_private.h"
 
 struct event_branch {

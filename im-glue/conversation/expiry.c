@@ -1,6 +1,7 @@
 /* What ends though nobody comes for it: kept messages that expire, found by the time of it and a page at a time; those
  * that have ended and somebody is to be told; bytes that a store without room left behind. */
 #include "conversation_private.h"
+#include "kept_private.h"
 #include "log.h"
 
 #define EXPIRY_PAGE      100    /* messages that end in one transaction; the next follows when it is on the disk */

@@ -1,6 +1,8 @@
 /* A message with a list of its own (RFC 5365): takes the list out of the body, finds out who is meant, and puts in its
  * place what the recipients may see of each other (RFC 5364). */
 #include "conversation_private.h"
+#include "handout_private.h"
+#include "incoming_private.h"
 #include "log.h"
 #include "mime.h"
 #include "user.h"

@@ -1,6 +1,10 @@
 /* One message for many: a copy for each recipient whom his own rules and the house let have it, a record for the
  * others, and one answer when all of that is on disk. */
 #include "conversation_private.h"
+#include "domains_private.h"
+#include "handout_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "user.h"
 
 /* Users that a message goes to already: a list may have two addresses of one. */

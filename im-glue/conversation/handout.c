@@ -1,5 +1,7 @@
 /* Handing out: who may get a copy so, in what order each user gets his, and what the contacts say. */
 #include "handout_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "log.h"
 
 bool handout_may_take(struct conversation *conversation, const struct incoming *incoming, const struct served *served,

@@ -1,7 +1,6 @@
-/* One message for many: who is to get it, what is stored of that, and copies that are handed out at once. A part of
- * conversation_private.h. */
-#ifndef CONVERSATION_HANDOUT_PRIVATE_H
-#define CONVERSATION_HANDOUT_PRIVATE_H
+/* One message for many: who is to get it, what is stored of that, and copies that are handed out at once. */
+#ifndef HANDOUT_PRIVATE_H
+#define HANDOUT_PRIVATE_H
 
 #include "conversation_private.h"
 

@@ -2,6 +2,8 @@
  * IMDN-Route goes on without that line, to the next of the route or to whom it is for. Nothing else of the envelope
  * changes. */
 #include "cpim.h"
+#include "domains_private.h"
+#include "incoming_private.h"
 #include "mime.h"
 #include "reports_private.h"
 #include "uri.h"

@@ -1,6 +1,8 @@
 /* Messages that come from other domains: who may vouch for their senders (a trusted peer, or the domain itself by its
  * certificate or address), and which domains may come in at all. */
 #include "conversation_private.h"
+#include "domains_private.h"
+#include "incoming_private.h"
 #include "log.h"
 #include "user.h"
 

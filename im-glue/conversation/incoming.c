@@ -1,4 +1,5 @@
 /* A MESSAGE as it comes from a user: is it his, is it whole, what of it goes on. Asks nobody who it is for. */
+#include "incoming_private.h"
 #include "privacy_private.h"
 
 #define LIFETIME_S_MAX (INT64_C(100) * 365 * 86400) /* nobody means more, and sums of it are still numbers */

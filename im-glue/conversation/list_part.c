@@ -1,6 +1,7 @@
 /* The list of recipients in the body of a message to many (RFC 5363 §4): finds it wherever it stands among parts and
  * parts of parts, and takes it out. Other parts keep every byte. */
 #include "conversation_private.h"
+#include "incoming_private.h"
 #include "mime.h"
 
 #define DEPTH_MAX 3 /* multiparts within multiparts that are looked into, as for other content */

@@ -1,6 +1,7 @@
 /* What xdms leaves to be looked at (deferred.h): messages that an owner or an admin deleted, or that are to be tried
  * now. */
 #include "events_private.h"
+#include "kept_private.h"
 #include "log.h"
 
 #define LOOKS_MS   2000 /* an admin who asks for a try, or an owner with two devices, waits so long at most */

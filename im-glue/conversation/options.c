@@ -1,7 +1,11 @@
 /* OPTIONS (RFC 3261 §11): for this server it is answered here; for a user it is put to his clients, so that others
  * learn what they can do, and for one of another domain to its server (options_domain.c). Who is away, does not want to
  * be seen or blocks who asks is 480 to them, all alike. */
+#include "domains_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "options_private.h"
+#include "target_private.h"
 #include "user.h"
 
 #define ACCEPTED                                                                                                       \

@@ -1,5 +1,6 @@
 /* OPTIONS to users of other domains: by the same rules and the same way as a MESSAGE (outbound.c), but nothing waits:
  * who asks hears what one of their servers says, or 480. */
+#include "domains_private.h"
 #include "options_private.h"
 
 /* RFC 3325 §5: who asks is said to those whom we trust to keep it for themselves. */

@@ -1,6 +1,10 @@
 /* Reports of the server's own. Each is said once: the mark of that goes to the disk with the report, and with what it
  * speaks of. Who gets it is a user of ours, or somebody whose domain may be sent to; nobody else can be told. */
 #include "own_report.h"
+#include "domains_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
+#include "reports_private.h"
 
 #include "imdn.h"
 #include "log.h"

@@ -1,8 +1,13 @@
 /* MESSAGE (RFC 3428): finds who is meant, and relays, stores, fans out or refuses. Nothing is accepted before it is on
  * disk; body bytes are never touched. */
+#include "domains_private.h"
+#include "handout_private.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "own_report.h"
 #include "reports_private.h"
+#include "target_private.h"
 #include "user.h"
 
 static void to_group(struct incoming *incoming, const struct group *group);

@@ -2,6 +2,7 @@
  * of themselves when they registered (RFC 3840). All contacts are asked at once, so that only who is left out matters,
  * not the order. */
 #include "conversation_private.h"
+#include "target_private.h"
 
 /* Parameters of a Contact that speak of features without a plus (RFC 3840 §9, RFC 4235 ff). */
 static const struct text base_tags[] = {

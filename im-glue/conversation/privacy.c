@@ -1,5 +1,6 @@
 /* What a sender asks for in Privacy (RFC 3323 §4.2, RFC 3325 §9.3). Who he is can be hidden, and by which hops his
  * message came; what he himself wrote into it cannot. */
+#include "incoming_private.h"
 #include "privacy_private.h"
 
 #include "uri.h"

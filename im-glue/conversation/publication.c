@@ -2,6 +2,7 @@
  * force for the next request. Several clients are put together in favour of whoever wants more. */
 #include "events_private.h"
 #include "imsettings.h"
+#include "kept_private.h"
 #include "log.h"
 #include "mime.h"
 #include "record.h"

@@ -1,6 +1,8 @@
 /* Stored messages of one user (deferred.h), handed over one after another whenever he can be reached, and ended when a
  * contact has answered 2xx or none ever will. */
 #include "conversation_private.h"
+#include "domains_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "metrics.h"
 

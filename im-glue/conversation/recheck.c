@@ -1,4 +1,5 @@
 /* The rules of a recipient once more when he gets what was kept for him: he may have blocked its sender since. */
+#include "kept_private.h"
 #include "privacy_private.h"
 #include "user.h"
 

@@ -3,6 +3,8 @@
 #include "conversation_private.h"
 #include "cpim.h"
 #include "history.h"
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "mime.h"
 

@@ -1,6 +1,7 @@
 /* REGISTER (RFC 3261 §10.3): who may bind which contact to an address, for how long. Bindings are on disk before the
  * 200 and survive a restart. */
 #include "events_private.h"
+#include "kept_private.h"
 #include "terms_private.h"
 #include "user.h"
 

@@ -2,6 +2,7 @@
  * asks hears of all of them, and from then on of those that change and of those that end, with the reason. */
 #include "events_private.h"
 #include "reginfo.h"
+#include "target_private.h"
 #include "user.h"
 
 #define EXPIRES_S     3761 /* RFC 3680 §4.4 */

@@ -2,6 +2,7 @@
  * of many in one envelope. Who is told what is decided elsewhere. */
 #include "conversation_private.h"
 #include "mime.h"
+#include "reports_private.h"
 
 #define REPORT_HEADERS "Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n"
 

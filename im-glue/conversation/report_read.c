@@ -1,5 +1,6 @@
 /* What a report in a message says, and about which message. */
 #include "cpim.h"
+#include "incoming_private.h"
 #include "mime.h"
 #include "reports_private.h"
 

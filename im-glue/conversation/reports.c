@@ -1,6 +1,8 @@
 /* Reports about messages that went to many (RFC 5438 §8.3): collected for a while and sent on as one. A report goes to
  * the sender of the message that it speaks of and to nobody else, whatever address it was sent to, and nothing is ever
  * reported about it: else a group whose members report would never come to rest. */
+#include "incoming_private.h"
+#include "kept_private.h"
 #include "log.h"
 #include "record.h"
 #include "reports_private.h"

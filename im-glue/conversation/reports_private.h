@@ -49,6 +49,21 @@ void collection_drop(struct conversation *conversation, struct collection *colle
 /* Nobody is missing who could say the same of the message. There are few, or nobody counted them. */
 bool collection_is_complete(const struct collection *collection, struct text key);
 
+/* report_message.c: a MESSAGE that carries reports about others */
+struct report_message {
+    struct text from, to;
+    struct text hop;   /* who gets it: `to`, or who wants to see it before */
+    struct text route; /* IMDN-Route, one a line, with that one; empty: none */
+    struct text id;
+    const struct text *reports; /* documents of message/imdn+xml */
+    size_t count;
+};
+/* A MESSAGE without a body; NULL: `to` is no URI. */
+struct sip_message *message_of_server(const struct conversation *conversation, struct text from, struct text to,
+                                      struct text id, struct arena *arena);
+struct text report_message_write(const struct conversation *conversation, const struct report_message *letter,
+                                 struct arena *arena);
+
 /* report_read.c */
 /* The report in the content of a message: whole, or inside an envelope. */
 bool report_find(struct text type, struct text body, struct arena *arena, struct text *document_out);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conversation_private.h"
+#include "domains_private.h"
 #include "log.h"
 #include "metrics.h"
 

@@ -1,5 +1,7 @@
 /* Users and their contacts in memory, kept equal to the documents in "#bindings": those are written first. */
+#include "domains_private.h"
 #include "events_private.h"
+#include "kept_private.h"
 #include "log.h"
 
 struct served *served_find(const struct conversation *conversation, struct text address)

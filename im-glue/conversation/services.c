@@ -2,6 +2,7 @@
  * list names, and to be rid of it. What they get comes as messages of its own, as when they register. */
 #include "history.h"
 #include "historylist.h"
+#include "kept_private.h"
 #include "log.h"
 #include "mime.h"
 #include "services_private.h"

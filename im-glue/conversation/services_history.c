@@ -2,6 +2,7 @@
  * the entries, and are not kept in the history a second time. */
 #include "history.h"
 #include "historylist.h"
+#include "kept_private.h"
 #include "services_private.h"
 
 #define COPIES_MAX       HISTORYLIST_MAX      /* at once: the newest where no list says which */

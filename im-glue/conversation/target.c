@@ -2,6 +2,7 @@
  * one.
  */
 #include "conversation_private.h"
+#include "target_private.h"
 #include "uri.h"
 
 /* RFC 5630 §5.3: what was sent to a sips address goes the last hop by TLS or not at all. */

@@ -1,6 +1,7 @@
 /* What a REGISTER says beside its contacts: the way through proxies (RFC 3327), flows of clients that have several (RFC
  * 5626), addresses of single devices (RFC 5627), and REGISTERs of a trusted server for its users. */
 #include "mime.h"
+#include "target_private.h"
 #include "terms_private.h"
 #include "uri.h"
 

@@ -1,5 +1,7 @@
 /* Commits on their way to the disk: submitted here, answered on the committer's thread, carried on by the tick. */
 #include "conversation_private.h"
+#include "handout_private.h"
+#include "kept_private.h"
 
 #define RECORDS_MAX 2048  /* in one commit: some 2 MB until it is on the disk, of traces of groups some more */
 #define LARGE_TRACE 65536 /* bytes of a trace that takes along what waits, so that not hundreds of them do */
