@@ -1,5 +1,6 @@
 /* A message that is kept, for one user or many: its copies and records go to the disk together, then its sender hears
  * 202, then they are on their way. */
+#include "delivery_private.h"
 #include "handout_private.h"
 #include "history.h"
 #include "incoming_private.h"

@@ -1,5 +1,6 @@
 /* The frame around the procedures: takes events of the transaction layer and results of the store, and says when to be
  * called again. */
+#include "delivery_private.h"
 #include "domains_private.h"
 #include "events_private.h"
 #include "handout_private.h"

@@ -391,36 +391,4 @@ void publication_free_all(struct served *served);
 void registrar_receive(struct request *request);
 void pager_receive(struct request *request);
 
-/* relay.c: the sender waits for what the contacts say */
-void relay_begin(struct incoming *incoming, struct served *served, bool may_store);
-/* The same for a copy that nobody waits for and nobody keeps; delivery_send sends it. */
-struct delivery *relay_new_passing(const struct incoming *incoming, struct served *served, struct fate fate);
-void relay_finished(struct delivery *delivery, int status);
-void relay_keep(struct delivery *delivery); /* the contact does not answer: keep the message, answer 202 */
-
-/* delivery.c */
-struct delivery *delivery_new(struct conversation *conversation, struct served *recipient);
-void delivery_free(struct delivery *delivery);
-/* Is the request what we are sending to that recipient ourselves? NULL: it came to a group or with a list, and we are
- * sending it to anybody as a copy. Somebody else may get it from him: that is a spiral. */
-bool delivery_is_ours(struct request *request, const struct served *recipient);
-/* …and what it was sent for is to reach him: his rules have been asked. */
-bool delivery_is_on_its_last_way(struct request *request, const struct served *recipient);
-void delivery_send(struct delivery *delivery); /* to every live contact; may finish and free it at once */
-/* The same for who has its message read already; NULL: it cannot be read. */
-void delivery_send_read(struct delivery *delivery, const struct sip_message *stored);
-struct sip_message *delivery_read(const struct delivery *delivery); /* as stored; NULL: damaged */
-/* To the same place by a connection instead, where it is too large for datagrams. `contact`: NULL if it is none. */
-struct flow delivery_flow_for_size(struct branch *branch, const struct flow *flow, const struct contact *contact);
-void delivery_note_failed(struct branch *branch, int status);
-/* One more request; false: the message cannot go there, which is noted. */
-bool delivery_send_branch(struct branch *branch, const struct sip_message *stored, const struct flow *flow);
-void delivery_expect_answer(struct delivery *delivery);
-void delivery_take_response(struct branch *branch, int status);
-void delivery_take_final(struct branch *branch, int status); /* nothing else is tried */
-void delivery_take_failure(struct branch *branch, enum sip_failure failure);
-void delivery_settle(struct delivery *delivery); /* ends and frees it when nothing is outstanding any more */
-void delivery_run_deadlines(struct conversation *conversation);
-int64_t delivery_deadline(const struct conversation *conversation);
-
 #endif

@@ -1,4 +1,5 @@
 /* Handing out: who may get a copy so, in what order each user gets his, and what the contacts say. */
+#include "delivery_private.h"
 #include "handout_private.h"
 #include "incoming_private.h"
 #include "kept_private.h"

@@ -1,5 +1,6 @@
 /* The end of a handout: when all is known, or it has taken long enough, whoever has not taken his copy gets a record of
  * his own, and one transaction writes the trace and deletes the fan-out record. */
+#include "delivery_private.h"
 #include "handout_private.h"
 #include "kept_private.h"
 #include "log.h"

@@ -2,6 +2,7 @@
  * where the core has stopped. They come once for their sender ("orig" in our Route) and once for their recipient, and
  * what goes on goes back by the rest of the Route (RFC 3261 §16.12). */
 #include "conversation_private.h"
+#include "delivery_private.h"
 #include "domains_private.h"
 #include "incoming_private.h"
 #include "user.h"

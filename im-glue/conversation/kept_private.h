@@ -58,15 +58,22 @@ void queue_flush_fresh(struct conversation *conversation, struct served *served,
 void queue_handed_out(struct conversation *conversation,
                       struct served *served); /* nothing is any more, as handout.c does it */
 void queue_pass_over(struct served *served, struct text reference);
-void queue_count_attempt(int status, bool keep);
 void queue_registered(struct conversation *conversation, struct served *served); /* there is a new way to him */
+void queue_run_waiting(struct conversation *conversation);                       /* those for whom there is room now */
+
+/* queue_end.c: what becomes of them */
+#define QUEUE_EXPIRED 700 /* instead of a contact's status */
+#define QUEUE_GONE    701 /* likewise: it has ended already */
 void queue_delivery_finished(struct delivery *delivery, int status);
-void queue_run_waiting(struct conversation *conversation); /* those for whom there is room now */
+void queue_count_attempt(int status, bool keep);
+bool queue_is_away(int status);       /* does a contact that says so, or nothing, count as gone? */
+bool queue_may_try_again(int status); /* would the same message find the user later? */
+
+/* queue_retry.c: what could not be handed over is tried again */
+void queue_plan_retry(struct conversation *conversation, struct served *served);
 void queue_forget_retry(struct conversation *conversation, struct served *served);
 void queue_run_deadlines(struct conversation *conversation);
 int64_t queue_deadline(const struct conversation *conversation);
-bool queue_is_away(int status);       /* does a contact that says so, or nothing, count as gone? */
-bool queue_may_try_again(int status); /* would the same message find the user later? */
 
 /* recheck.c: may he still get what was kept for him? REFUSED: a rule of his blocks its sender by now. FAILED: his rules
  * cannot be read. `stored`: the message. */

@@ -1,5 +1,6 @@
 /* Messages that leave for other domains: the next hop by a configured route or by DNS, one target after another until
  * somebody there answers (RFC 3263 §4.3), and what our users are told. */
+#include "delivery_private.h"
 #include "domains_private.h"
 #include "events_private.h"
 #include "incoming_private.h"

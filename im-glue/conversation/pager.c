@@ -1,5 +1,6 @@
 /* MESSAGE (RFC 3428): finds who is meant, and relays, stores, fans out or refuses. Nothing is accepted before it is on
  * disk; body bytes are never touched. */
+#include "delivery_private.h"
 #include "domains_private.h"
 #include "handout_private.h"
 #include "incoming_private.h"

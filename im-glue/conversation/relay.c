@@ -1,5 +1,6 @@
 /* A message to one user who can be reached: its sender hears what the contacts say. When they are silent, or none takes
  * it now, it is kept after all and he hears 202. */
+#include "delivery_private.h"
 #include "domains_private.h"
 #include "incoming_private.h"
 #include "kept_private.h"

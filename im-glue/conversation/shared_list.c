@@ -1,4 +1,5 @@
 /* A message to a list that has an address of its own (RFC 4826 §4): who may send to it, and who is in it now. */
+#include "delivery_private.h"
 #include "incoming_private.h"
 #include "log.h"
 #include "reports_private.h"

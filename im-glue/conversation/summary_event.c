@@ -1,5 +1,6 @@
 /* The package "message-summary" (RFC 3842): how many messages wait for a user, told to himself; and a notice by MESSAGE
  * for clients that do not subscribe. Nobody's identity is in either. */
+#include "delivery_private.h"
 #include "events_private.h"
 #include "kept_private.h"
 #include "reports_private.h"

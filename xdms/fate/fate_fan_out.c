@@ -4,19 +4,10 @@
 #include "fate_private.h"
 #include "record.h"
 
-#define OPEN_CLAIM  "fate-open" /* kind of the shared claim of records that are open */
-#define NAME_MARK   ' '         /* names begin with it: before all recipients in byte order, and none of them */
-#define NAMES_PAGE  8 /* records for many of one message: more than one only if it was sent again, or is large */
-#define OPEN_MAX    STORE_PAGE_MAX
-#define TO          "to"
-#define GROUP       "group"
-#define STEP_DIGITS (1 + TEXT_DIGITS_MAX + 1) /* sign, time since it was received, blank */
-
-struct entry {
-    struct text recipient, group;
-    struct text steps; /* fields */
-    struct text whole;
-};
+#define OPEN_CLAIM "fate-open" /* kind of the shared claim of records that are open */
+#define NAME_MARK  ' '         /* names begin with it: before all recipients in byte order, and none of them */
+#define NAMES_PAGE 8 /* records for many of one message: more than one only if it was sent again, or is large */
+#define OPEN_MAX   STORE_PAGE_MAX
 
 bool fate_is_fan_out(const struct document_key *key)
 {
@@ -29,115 +20,6 @@ static struct document_key key_of(struct text message_id, struct text name, stru
                                  text_join(arena, TEXT(" "), name)};
 }
 
-/* --- entries ----------------------------------------------------------------------------------------------------- */
-
-static void add_step(struct text_builder *entries, int64_t received_ms, const struct fate_step *step)
-{
-    char value[STEP_DIGITS + FATE_DETAIL_MAX], digits[TEXT_DIGITS_MAX];
-    struct text detail = fate_cut_detail(step->detail);
-    size_t length = 0;
-    int64_t since_ms = step->when_ms - received_ms;
-    size_t count = text_write_number(since_ms < 0 ? 0 - (uint64_t)since_ms : (uint64_t)since_ms, digits);
-    if (since_ms < 0)
-        value[length++] = '-';
-    memcpy(value + length, digits + sizeof(digits) - count, count); /* they stand at its end */
-    length += count;
-    value[length++] = ' ';
-    if (detail.length)
-        memcpy(value + length, detail.bytes, detail.length);
-    record_add(entries, fate_step_name(step->kind), (struct text){value, length + detail.length});
-}
-
-static bool goes_without_saying(const struct fate_step *step, int64_t received_ms)
-{
-    return step->kind == FATE_RECEIVED && step->when_ms == received_ms && step->detail.length == 0;
-}
-
-void fate_entry_add(struct text_builder *entries, const struct fate_fan_out *fan_out, const struct fate *fate)
-{
-    record_add(entries, TO, fate->recipient);
-    if (!text_equal(fate->group, fan_out->group))
-        record_add(entries, GROUP, fate->group);
-    for (size_t i = 0; i < fate->steps_count && i < FATE_STEPS_MAX; i++)
-        if (i > 0 || !goes_without_saying(&fate->steps[i], fan_out->received_ms))
-            add_step(entries, fan_out->received_ms, &fate->steps[i]);
-}
-
-/* The next one, from `*cursor` on: false at the end, or at damage. */
-static bool entry_next(struct text entries, size_t *cursor, struct text group, struct entry *entry_out)
-{
-    struct text name, value;
-    size_t begin = *cursor, at, next = *cursor;
-    if (!record_next(entries, &next, &name, &value) || !text_equal(name, TEXT(TO)))
-        return false;
-    *entry_out = (struct entry){.recipient = value, .group = group};
-    size_t steps = at = next;
-    while (record_next(entries, &next, &name, &value) && !text_equal(name, TEXT(TO))) {
-        if (text_equal(name, TEXT(GROUP))) {
-            entry_out->group = value;
-            steps = next;
-        }
-        at = next;
-    }
-    entry_out->steps = text_slice(entries, steps, at);
-    entry_out->whole = text_slice(entries, begin, at);
-    *cursor = at;
-    return true;
-}
-
-static bool step_read(struct text name, struct text value, int64_t received_ms, struct fate_step *step_out)
-{
-    struct text number, detail;
-    uint64_t since_ms;
-    bool before = value.length && value.bytes[0] == '-';
-    text_cut(text_slice(value, before, value.length), ' ', &number, &detail);
-    if (!fate_step_kind_of(name, &step_out->kind) || !text_to_u64(number, &since_ms))
-        return false; /* of a newer program: the other steps are still worth showing */
-    step_out->when_ms = before ? received_ms - (int64_t)since_ms : received_ms + (int64_t)since_ms;
-    step_out->detail = detail;
-    return true;
-}
-
-static struct fate fate_of(const struct fate_fan_out *fan_out, const struct entry *entry, struct arena *arena)
-{
-    struct fate_step *steps = arena_array(arena, struct fate_step, FATE_STEPS_MAX + 1);
-    struct text name, value;
-    size_t cursor = 0, count = 0;
-    steps[count++] = (struct fate_step){.kind = FATE_RECEIVED, .when_ms = fan_out->received_ms};
-    while (count < FATE_STEPS_MAX && record_next(entry->steps, &cursor, &name, &value))
-        count += step_read(name, value, fan_out->received_ms, &steps[count]);
-    return (struct fate){
-        .message_id = fan_out->message_id,
-        .sender = fan_out->sender,
-        .recipient = entry->recipient,
-        .group = entry->group,
-        .call_id = fan_out->call_id,
-        .steps = steps,
-        .steps_count = count,
-    };
-}
-
-static bool entry_find(const struct fate_fan_out *fan_out, struct text recipient, struct entry *entry_out)
-{
-    size_t cursor = 0;
-    while (entry_next(fan_out->entries, &cursor, fan_out->group, entry_out))
-        if (text_equal(entry_out->recipient, recipient))
-            return true;
-    return false;
-}
-
-struct text fate_entries_among(struct text entries, struct text others, struct arena *arena)
-{
-    const struct fate_fan_out wanted = {.entries = others};
-    struct text_builder among;
-    struct entry entry, found;
-    builder_init(&among, arena);
-    for (size_t cursor = 0; entry_next(entries, &cursor, (struct text){0}, &entry);)
-        if (entry_find(&wanted, entry.recipient, &found))
-            builder_add(&among, entry.whole);
-    return builder_text(&among);
-}
-
 /* --- records ----------------------------------------------------------------------------------------------------- */
 
 static struct text record_of(const struct fate_fan_out *fan_out, struct arena *arena)
@@ -147,7 +29,7 @@ static struct text record_of(const struct fate_fan_out *fan_out, struct arena *a
     record_add(&record, "message-id", fan_out->message_id);
     record_add(&record, "sender", fan_out->sender);
     record_add(&record, "call-id", fan_out->call_id);
-    record_add(&record, GROUP, fan_out->group);
+    record_add(&record, "group", fan_out->group);
     record_add_number(&record, "received-ms", fan_out->received_ms);
     record_add_number(&record, "open", fan_out->open);
     record_add(&record, "entries", fan_out->entries);
@@ -159,9 +41,8 @@ static bool record_parse(const struct stored *stored, struct fate_fan_out *found
     struct fate_fan_out found = {.version = stored->version};
     struct text received = {0}, open = {0};
     const struct record_field fields[] = {
-        {TEXT("message-id"), &found.message_id}, {TEXT("sender"), &found.sender},
-        {TEXT("call-id"), &found.call_id},       {TEXT(GROUP), &found.group},
-        {TEXT("received-ms"), &received},        {TEXT("open"), &open},
+        {TEXT("message-id"), &found.message_id}, {TEXT("sender"), &found.sender},  {TEXT("call-id"), &found.call_id},
+        {TEXT("group"), &found.group},           {TEXT("received-ms"), &received}, {TEXT("open"), &open},
         {TEXT("entries"), &found.entries},
     };
     found.name = text_slice(stored->key.name, 1, stored->key.name.length);
@@ -179,15 +60,15 @@ static void add_claims(const struct fate_fan_out *fan_out, struct arena *arena, 
 {
     struct text time = fate_claim_value(TEXT(""), fan_out->received_ms, arena);
     size_t count = 1, most = 1, cursor = 0;
-    struct entry entry;
-    while (!fan_out->open && entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
+    struct fate_entry entry;
+    while (!fan_out->open && fate_entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         most++;
     struct claim *claims = arena_array(arena, struct claim, most);
     claims[0] = fan_out->open ? (struct claim){TEXT(OPEN_CLAIM), fan_out->name, true}
                               : (struct claim){TEXT(FATE_CLAIM),
                                                text_join(arena, fate_key_part(fan_out->sender, arena), time), true};
     cursor = 0;
-    while (!fan_out->open && entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
+    while (!fan_out->open && fate_entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         if (!text_equal(entry.recipient, fan_out->sender))
             claims[count++] =
                 (struct claim){TEXT(FATE_CLAIM), text_join(arena, fate_key_part(entry.recipient, arena), time), true};
@@ -250,15 +131,15 @@ enum status fate_fan_out_find(const struct documents *documents, struct text mes
             return status;
         for (size_t i = 0; i < page.count; i++) {
             struct fate_fan_out fan_out;
-            struct entry entry;
+            struct fate_entry entry;
             if (!fate_is_fan_out(&page.keys[i]))
                 return found ? OK : NOT_FOUND;
             status = read_at(documents, &page.keys[i], arena, &fan_out);
             if (status != OK && status != NOT_FOUND)
                 return status;
-            if (status != OK || !entry_find(&fan_out, recipient, &entry))
+            if (status != OK || !fate_entry_find(&fan_out, recipient, &entry))
                 continue;
-            *fate_out = fate_of(&fan_out, &entry, arena);
+            *fate_out = fate_of_entry(&fan_out, &entry, arena);
             found = true;
         }
         if (page.count == 0)
@@ -271,11 +152,12 @@ enum status fate_fan_out_find(const struct documents *documents, struct text mes
 static void add_fates(const struct fate_fan_out *fan_out, struct text address, struct arena *arena,
                       struct fate_list *list)
 {
-    struct entry entry;
+    struct fate_entry entry;
     bool all = address.length == 0 || text_equal(address, fan_out->sender);
-    for (size_t cursor = 0; list->count < list->limit && entry_next(fan_out->entries, &cursor, fan_out->group, &entry);)
+    for (size_t cursor = 0;
+         list->count < list->limit && fate_entry_next(fan_out->entries, &cursor, fan_out->group, &entry);)
         if (all || text_equal(entry.recipient, address))
-            list->fates[list->count++] = fate_of(fan_out, &entry, arena);
+            list->fates[list->count++] = fate_of_entry(fan_out, &entry, arena);
 }
 
 enum status fate_fan_out_list(const struct documents *documents, const struct document_key *key, struct text address,
@@ -323,17 +205,6 @@ enum status fate_fan_outs_open(const struct documents *documents, size_t limit, 
 
 /* --- erasure ------------------------------------------------------------------------------------------------------ */
 
-static struct text entries_without(struct text entries, struct text recipient, struct arena *arena)
-{
-    struct text_builder rest;
-    struct entry entry;
-    builder_init(&rest, arena);
-    for (size_t cursor = 0; entry_next(entries, &cursor, (struct text){0}, &entry);)
-        if (!text_equal(entry.recipient, recipient))
-            builder_add(&rest, entry.whole);
-    return builder_text(&rest);
-}
-
 bool fate_fan_out_erasure(const struct documents *documents, const struct document_key *key, struct text address,
                           struct text who, struct arena *arena, struct commit *commit_out)
 {
@@ -344,7 +215,7 @@ bool fate_fan_out_erasure(const struct documents *documents, const struct docume
         return false;
     if (status != OK || text_equal(fan_out.sender, address)) /* damaged: nobody can say what is about whom */
         return true;
-    struct text rest = entries_without(fan_out.entries, address, arena);
+    struct text rest = fate_entries_without(fan_out.entries, address, arena);
     if (rest.length == fan_out.entries.length)
         return false;
     fan_out.entries = rest;

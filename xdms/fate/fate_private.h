@@ -22,6 +22,18 @@ struct fate_list {
     size_t count, limit;
 };
 
+/* fate_entry.c: one recipient, in a record for many */
+struct fate_entry {
+    struct text recipient, group;
+    struct text steps; /* fields */
+    struct text whole;
+};
+/* The next one, from `*cursor` on: false at the end, or at damage. `group`: of those that name none. */
+bool fate_entry_next(struct text entries, size_t *cursor, struct text group, struct fate_entry *entry_out);
+bool fate_entry_find(const struct fate_fan_out *fan_out, struct text recipient, struct fate_entry *entry_out);
+struct fate fate_of_entry(const struct fate_fan_out *fan_out, const struct fate_entry *entry, struct arena *arena);
+struct text fate_entries_without(struct text entries, struct text recipient, struct arena *arena);
+
 /* fate_fan_out.c */
 bool fate_is_fan_out(const struct document_key *key);
 /* Adds what one record says, about all or (if not empty) about messages from or to that address, without reports. */
