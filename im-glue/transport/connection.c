@@ -15,9 +15,6 @@
 
 #define GATHERED_BYTES_MAX 65536 /* more goes out at once: the kernel's buffers hold it, ours need not */
 
-static void on_connection(void *context, int fd, unsigned events);
-static void send_frames(struct connection *connection);
-
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 void connection_name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT_MAX])
@@ -79,8 +76,7 @@ static void connection_free(struct connection *connection)
     free(connection);
 }
 
-/* Nobody has been told of it yet. */
-static bool is_opening(const struct connection *connection)
+bool connection_is_opening(const struct connection *connection)
 {
     return connection->connecting || connection->shaking || connection->upgrading;
 }
@@ -92,7 +88,7 @@ static void tell_end(const struct connection *connection)
     peer.connection = 0; /* as whoever sent to this peer knows it */
     if (connection->lingers)
         return;
-    if (!is_opening(connection))
+    if (!connection_is_opening(connection))
         notice_add(connection->transport, &connection->flow, true);
     if (connection->named_by_peer)
         notice_add(connection->transport, &peer, false);
@@ -134,22 +130,21 @@ void connection_end(struct connection *connection, bool tell)
         connection_free(connection);
 }
 
-/* Until it is released it may end, but is there to be looked at. */
-static bool hold(struct connection *connection)
+bool connection_hold(struct connection *connection)
 {
     bool held = connection->held;
     connection->held = true;
     return held;
 }
 
-static void release(struct connection *connection, bool held)
+void connection_release(struct connection *connection, bool held)
 {
     connection->held = held;
     if (connection->closed && !held)
         connection_free(connection);
 }
 
-static void touch(struct connection *connection)
+void connection_touch(struct connection *connection)
 {
     struct transport *transport = connection->transport;
     connection->active_ms = clock_monotonic_ms();
@@ -161,7 +156,7 @@ static int64_t patience_ms(const struct connection *connection)
 {
     if (connection->lingers)
         return LINGER_MS;
-    return is_opening(connection) ? CONNECT_MS : TRANSPORT_IDLE_MS_MAX;
+    return connection_is_opening(connection) ? CONNECT_MS : TRANSPORT_IDLE_MS_MAX;
 }
 
 void connections_run_timer(struct transport *transport)
@@ -184,7 +179,7 @@ void connection_watch(struct connection *connection)
     if (events == connection->watched) /* as after nearly all that is sent: the kernel need not be told */
         return;
     connection->watched = events;
-    loop_watch(connection->transport->loop, connection->fd, events, on_connection, connection);
+    loop_watch(connection->transport->loop, connection->fd, events, connection_turn, connection);
 }
 
 /* --- outgoing --------------------------------------------------------------------------------------------------- */
@@ -226,7 +221,7 @@ static bool write_queue(struct connection *connection)
     if (connection->queue_length == 0) /* most connections are quiet, and there may be many */
         resize_queue(connection, 0);
     if (!connection->lingers)
-        touch(connection);
+        connection_touch(connection);
     return true;
 }
 
@@ -234,7 +229,7 @@ static bool write_queue(struct connection *connection)
 static bool gather(struct connection *connection, struct text bytes)
 {
     struct transport *transport = connection->transport;
-    bool is_open = !is_opening(connection) && !connection->lingers;
+    bool is_open = !connection_is_opening(connection) && !connection->lingers;
     if (!transport->gathers || !is_open || (connection->queue_length > 0 && !connection->is_gathered) ||
         connection->queue_length + bytes.length > GATHERED_BYTES_MAX || !queue_bytes(connection, bytes))
         return false;
@@ -244,8 +239,7 @@ static bool gather(struct connection *connection, struct text bytes)
     return true;
 }
 
-/* The connection may have ended afterwards. */
-static void send_queue(struct connection *connection)
+void connection_send_queue(struct connection *connection)
 {
     leave_gathered(connection);
     if (!write_queue(connection))
@@ -258,7 +252,7 @@ static void send_queue(struct connection *connection)
 void connections_flush(struct transport *transport)
 {
     while (!TAILQ_EMPTY(&transport->gathered))
-        send_queue(TAILQ_FIRST(&transport->gathered));
+        connection_send_queue(TAILQ_FIRST(&transport->gathered));
 }
 
 /* What can be sent at once is, the rest is queued. The connection may have ended afterwards. */
@@ -277,8 +271,8 @@ static void send_bytes(struct connection *connection, struct text bytes)
         if (result < 0 && errno != EAGAIN && errno != EINTR)
             return connection_end(connection, true);
         sent = result > 0 ? (size_t)result : 0;
-        if (!is_opening(connection) && !connection->lingers)
-            touch(connection);
+        if (!connection_is_opening(connection) && !connection->lingers)
+            connection_touch(connection);
     }
     if (!queue_bytes(connection, text_slice(bytes, sent, bytes.length))) {
         log_warning("peer does not read, connection cut peer=%s", connection->peer);
@@ -293,7 +287,7 @@ static void begin_end(struct connection *connection)
     if (connection->lingers)
         return;
     tell_end(connection);
-    touch(connection);
+    connection_touch(connection);
     forget_peer(connection);
     connection->upgrading = false;
     connection->lingers = true;
@@ -302,8 +296,7 @@ static void begin_end(struct connection *connection)
     connection_watch(connection);
 }
 
-/* What its frames have to say, and the end that they may have come to. */
-static void send_frames(struct connection *connection)
+void connection_send_frames(struct connection *connection)
 {
     struct text bytes;
     bool ended = websocket_is_ended(connection->websocket);
@@ -317,10 +310,10 @@ void connection_send(struct connection *connection, struct text bytes)
 {
     if (!connection->websocket)
         return send_bytes(connection, bytes);
-    bool held = hold(connection);
+    bool held = connection_hold(connection);
     websocket_send(connection->websocket, bytes);
-    send_frames(connection);
-    release(connection, held);
+    connection_send_frames(connection);
+    connection_release(connection, held);
 }
 
 /* Closing at once would throw away what the peer has not read yet, as soon as it has sent us more. */
@@ -328,135 +321,12 @@ void connection_close(struct connection *connection)
 {
     if (connection->lingers)
         return;
-    if (is_opening(connection))
+    if (connection_is_opening(connection))
         return connection_end(connection, true);
     if (!connection->websocket)
         return begin_end(connection);
-    bool held = hold(connection);
+    bool held = connection_hold(connection);
     websocket_close(connection->websocket);
-    send_frames(connection);
-    release(connection, held);
-}
-
-/* --- incoming --------------------------------------------------------------------------------------------------- */
-
-static void hand_over(struct connection *connection, struct text bytes)
-{
-    struct transport *transport = connection->transport;
-    struct flow flow = connection->flow;
-    touch(connection);
-    transport->handler.input(transport->handler.context, &flow, bytes);
-}
-
-/* The handler may end the connection at any message. */
-static void take_frames(struct connection *connection, struct text bytes)
-{
-    struct websocket *websocket = connection->websocket;
-    struct text message;
-    websocket_input(websocket, bytes);
-    if (connection->upgrading && websocket_is_open(websocket)) {
-        connection->upgrading = false;
-        touch(connection);
-    }
-    while (!connection->closed && !connection->lingers && websocket_message(websocket, &message))
-        hand_over(connection, message);
-    if (!connection->closed)
-        send_frames(connection);
-}
-
-static void read_some(struct connection *connection)
-{
-    struct transport *transport = connection->transport;
-    ssize_t length = channel_read(connection, transport->buffer, TRANSPORT_READ_BYTES);
-    if (length < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (length <= 0)
-        return connection_end(connection, true);
-    if (connection->lingers)
-        return;
-    bool held = hold(connection);
-    if (connection->websocket)
-        take_frames(connection, (struct text){transport->buffer, (size_t)length});
-    else
-        hand_over(connection, (struct text){transport->buffer, (size_t)length});
-    release(connection, held);
-}
-
-/* False: it failed. */
-static bool take_connected(struct connection *connection)
-{
-    int reason = 0;
-    socklen_t length = sizeof(reason);
-    struct transport *transport = connection->transport;
-    getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &reason, &length);
-    if (reason != 0)
-        return false;
-    connection->connecting = false;
-    if (connection->flow.kind != FLOW_TLS)
-        return true;
-    struct arena arena;
-    arena_init(&arena, "name");
-    const char *name = connection->name;
-    if (!name)
-        name = text_cstring(&arena, flow_address_text(&connection->flow, &arena));
-    connection->tls = tls_session_connect(transport->tls, connection->fd, name);
-    connection->shaking = true;
-    arena_clear(&arena);
-    return connection->tls != NULL;
-}
-
-/* False: it failed. */
-static bool shake(struct connection *connection)
-{
-    enum tls_progress progress = tls_session_handshake(connection->tls);
-    if (progress == TLS_FAILED) {
-        /* Strangers who knock are counted (tls.h); a peer that we want to reach is worth a line. */
-        log_line(connection->named_by_peer ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "no TLS peer=%s reason=%s",
-                 connection->peer, tls_session_error(connection->tls));
-        return false;
-    }
-    connection->shaking = progress != TLS_DONE;
-    connection->shaking_writes = progress == TLS_WRITES;
-    if (!connection->shaking)
-        touch(connection);
-    return true;
-}
-
-/* The alert that says why is still read by a peer who sends on meanwhile. */
-static void turn_away(struct connection *connection)
-{
-    if (connection->named_by_peer)
-        return connection_end(connection, true);
-    connection->shaking = false;
-    connection->lingers = true;
-    touch(connection);
-    shutdown(connection->fd, SHUT_WR);
-    connection_watch(connection);
-}
-
-static bool is_flooded(const struct transport *transport)
-{
-    const struct transport_handler *handler = &transport->handler;
-    return handler->is_flooded && handler->is_flooded(handler->context);
-}
-
-static void on_connection(void *context, int fd, unsigned events)
-{
-    struct connection *connection = context;
-    (void)fd;
-    if (connection->connecting && !take_connected(connection))
-        return connection_end(connection, true);
-    if (connection->shaking) {
-        if (!shake(connection))
-            return turn_away(connection);
-        events = is_opening(connection) ? 0 : LOOP_WRITE; /* what has waited for it goes out */
-        connection_watch(connection);
-    }
-    bool held = hold(connection);
-    if (events & LOOP_WRITE)
-        send_queue(connection);
-    bool reads = (events & LOOP_READ) && !is_flooded(connection->transport); /* else the loop says so again */
-    if (reads && !connection->closed)
-        read_some(connection);
-    release(connection, held);
+    connection_send_frames(connection);
+    connection_release(connection, held);
 }

@@ -113,7 +113,17 @@ void connection_close(struct connection *connection); /* what was sent before is
 void connection_end(struct connection *connection, bool tell);
 void connection_name_peer(const struct flow *peer, char name[TRANSPORT_PEER_TEXT_MAX]);
 void connections_run_timer(struct transport *transport);
-void connections_flush(struct transport *transport); /* what was gathered */
+void connections_flush(struct transport *transport);             /* what was gathered */
+bool connection_is_opening(const struct connection *connection); /* nobody has been told of it yet */
+void connection_touch(struct connection *connection);            /* it was active */
+/* Until it is released it may end, but is there to be looked at. `held`: what connection_hold gave. */
+bool connection_hold(struct connection *connection);
+void connection_release(struct connection *connection, bool held);
+void connection_send_queue(struct connection *connection);
+void connection_send_frames(struct connection *connection); /* what they have to say, and their end, if it has come */
+
+/* connection_input.c */
+void connection_turn(void *context, int fd, unsigned events); /* as the loop calls it */
 
 /* listener.c */
 bool listener_open(struct transport *transport, struct listener *listener, const struct flow *address);
