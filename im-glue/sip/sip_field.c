@@ -350,15 +350,6 @@ void sip_header_remove(struct sip_message *message, const char *name)
     refresh(message, &wanted);
 }
 
-void sip_header_remove_first(struct sip_message *message, const char *name)
-{
-    struct sip_name wanted = sip_name_of(text_of(name));
-    size_t at = find(message, &wanted, 0);
-    if (at < message->fields_count)
-        remove_at(message, at);
-    refresh(message, &wanted);
-}
-
 void sip_via_push(struct sip_message *message, struct text value)
 {
     struct sip_name name = sip_name_of(TEXT("Via"));

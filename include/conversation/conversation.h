@@ -22,8 +22,6 @@
 
 #define CONVERSATION_LIST_EVENTS_MAX 4 /* names of one package: more than clients in the field use */
 
-#define CONVERSATION_RECIPIENTS_MAX 500 /* of one message with a list, groups in it opened */
-
 /* Of bindings. Zeros: 60, 86400 and 3600 seconds, CONVERSATION_BINDINGS_MAX. */
 struct registration_limits {
     uint32_t expires_s_min;            /* shorter: 423 with Min-Expires */

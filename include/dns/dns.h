@@ -14,7 +14,6 @@
 #define DNS_RECORDS_MAX 64    /* of one answer that are looked at: a domain with more servers has some to spare */
 #define DNS_WAITING_MAX 10000 /* questions in flight: each has memory of its own; more are not answered */
 #define DNS_NONE_TTL_S  60    /* of "there is none" where the answer does not say how long */
-#define DNS_SERVERS_MAX 512   /* bytes of the list of servers: some ten addresses */
 
 enum dns_type {
     DNS_ADDRESSES, /* A and AAAA, and what the hosts file of this machine says */

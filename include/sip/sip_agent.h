@@ -9,8 +9,7 @@
 #include "flow.h"
 #include "sip_message.h"
 
-#define SIP_BYTES_MAX  ((size_t)512 << 20) /* some 800,000 transactions over UDP that only absorb repetitions */
-#define SIP_STREAM_MAX (SIP_HEADER_BYTES_MAX + SIP_BODY_MAX) /* buffered of one unfinished message */
+#define SIP_BYTES_MAX ((size_t)512 << 20) /* some 800,000 transactions over UDP that only absorb repetitions */
 
 struct sip_agent;
 

@@ -55,7 +55,6 @@ enum status sip_request_uri_set(struct sip_message *message, struct text request
 enum status sip_header_add(struct sip_message *message, const char *name, struct text value);
 enum status sip_header_set(struct sip_message *message, const char *name, struct text value); /* replaces all */
 void sip_header_remove(struct sip_message *message, const char *name);
-void sip_header_remove_first(struct sip_message *message, const char *name);
 void sip_body_set(struct sip_message *message, struct text content_type, struct text body); /* copies the body */
 /* No more fields and bytes than sip_message_parse takes. */
 bool sip_message_fits(const struct sip_message *message);

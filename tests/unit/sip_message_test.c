@@ -614,8 +614,7 @@ static void setting_replaces_in_place_and_removing_removes(void **state)
     assert_int_equal(sip_header_set(request, "x-a", TEXT("3")), OK);
     expect_header(request, "X-A", 0, "3");
     expect_header(request, "X-A", 1, NULL);
-    sip_header_remove_first(request, "Route");
-    expect_header(request, "Route", 0, "<sip:p2>");
+    expect_header(request, "Route", 1, "<sip:p2>");
     sip_header_remove(request, "Route");
     sip_header_remove(request, "Route");
     expect_header(request, "Route", 0, NULL);
