@@ -523,10 +523,5 @@ int main(void)
         PROMISE(closing_waits_for_what_was_submitted),
         PROMISE(more_than_the_queue_holds_is_refused),
     };
-    int failed = 0;
-    for (size_t i = 0; i < COUNT(engines); i++) {
-        engine = &engines[i];
-        failed += cmocka_run_group_tests_name(engine->name, promises, NULL, NULL);
-    }
-    return failed;
+    return RUN_WITH_EACH_ENGINE(promises);
 }

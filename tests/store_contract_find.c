@@ -489,10 +489,5 @@ int main(void)
         PROMISE(each_of_a_batch_gets_what_it_would_get_alone),
         PROMISE(a_write_that_fails_harms_no_other_that_goes_with_it),
     };
-    int failed = 0;
-    for (size_t i = 0; i < COUNT(engines); i++) {
-        engine = &engines[i];
-        failed += cmocka_run_group_tests_name(engine->name, promises, NULL, NULL);
-    }
-    return failed;
+    return RUN_WITH_EACH_ENGINE(promises);
 }

@@ -385,10 +385,5 @@ int main(void)
         PROMISE(an_index_answers_when_it_is_ready),     PROMISE(other_rules_make_an_index_useless),
         PROMISE(what_is_found_is_what_is_there),        PROMISE(an_index_is_built_while_others_write),
     };
-    int failed = 0;
-    for (size_t i = 0; i < COUNT(engines); i++) {
-        engine = &engines[i];
-        failed += cmocka_run_group_tests_name(engine->name, promises, NULL, NULL);
-    }
-    return failed;
+    return RUN_WITH_EACH_ENGINE(promises);
 }

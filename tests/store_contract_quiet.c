@@ -150,10 +150,5 @@ int main(void)
         PROMISE(their_claims_are_those_of_a_document),
         PROMISE(their_bytes_have_any_length),
     };
-    int failed = 0;
-    for (size_t i = 0; i < COUNT(engines); i++) {
-        engine = &engines[i];
-        failed += cmocka_run_group_tests_name(engine->name, promises, NULL, NULL);
-    }
-    return failed;
+    return RUN_WITH_EACH_ENGINE(promises);
 }

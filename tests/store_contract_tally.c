@@ -226,10 +226,5 @@ int main(void)
         PROMISE(commits_of_one_transaction_count_together),
         PROMISE(a_commit_that_goes_with_another_goes_with_it_alone),
     };
-    int failed = 0;
-    for (size_t i = 0; i < COUNT(engines); i++) {
-        engine = &engines[i];
-        failed += cmocka_run_group_tests_name(engine->name, promises, NULL, NULL);
-    }
-    return failed;
+    return RUN_WITH_EACH_ENGINE(promises);
 }

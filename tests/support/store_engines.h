@@ -211,4 +211,17 @@ static const struct document_key all;
 
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* Gives how many were broken. */
+static inline int run_with_each_engine(const struct CMUnitTest *promises, size_t count)
+{
+    int failed = 0;
+    for (size_t i = 0; i < COUNT(engines); i++) {
+        engine = &engines[i];
+        failed += _cmocka_run_group_tests(engine->name, promises, count, NULL, NULL);
+    }
+    return failed;
+}
+
+#define RUN_WITH_EACH_ENGINE(promises) run_with_each_engine(promises, COUNT(promises))
+
 #endif

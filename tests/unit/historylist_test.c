@@ -51,39 +51,37 @@ static void what_is_no_list_is_refused(void **state)
     assert_int_equal(read_list("d-1", &references, &count), REFUSED);
 }
 
+/* As many entries as may be, `entries`, are read; one more is too much, whatever it names. */
+static void assert_limit(struct text entries, const char *one_more, size_t wanted)
+{
+    struct text *references;
+    size_t count;
+    struct text most = TEXT_CONCAT(&arena, TEXT("<history-list>"), entries, TEXT("</history-list>"));
+    struct text more = TEXT_CONCAT(&arena, TEXT("<history-list>"), entries, text_of(one_more), TEXT("</history-list>"));
+    assert_int_equal(historylist_read(most, &arena, &references, &count), OK);
+    assert_int_equal(count, wanted);
+    assert_int_equal(historylist_read(more, &arena, &references, &count), FULL);
+}
+
 static void too_many_references_are_refused(void **state)
 {
     (void)state;
-    struct text_builder list;
-    struct text *references;
-    size_t count;
-    builder_init(&list, &arena);
-    builder_add(&list, TEXT("<history-list>"));
+    struct text_builder entries;
+    builder_init(&entries, &arena);
     for (int i = 0; i < HISTORYLIST_MAX; i++)
-        builder_add_format(&list, "<history history-reference='d-%d'/>", i);
-    struct text most = text_join(&arena, builder_text(&list), TEXT("</history-list>"));
-    builder_add(&list, TEXT("<history history-reference='one-more'/></history-list>"));
-    assert_int_equal(historylist_read(most, &arena, &references, &count), OK);
-    assert_int_equal(count, HISTORYLIST_MAX);
-    assert_int_equal(historylist_read(builder_text(&list), &arena, &references, &count), FULL);
+        builder_add_format(&entries, "<history history-reference='d-%d'/>", i);
+    assert_limit(builder_text(&entries), "<history history-reference='one-more'/>", HISTORYLIST_MAX);
 }
 
 /* Each is work also where it names what was named before. */
 static void too_many_equal_references_are_refused(void **state)
 {
     (void)state;
-    struct text_builder list;
-    struct text *references;
-    size_t count;
-    builder_init(&list, &arena);
-    builder_add(&list, TEXT("<history-list>"));
+    struct text_builder entries;
+    builder_init(&entries, &arena);
     for (int i = 0; i < HISTORYLIST_MAX; i++)
-        builder_add(&list, TEXT("<history history-reference='d-1'/>"));
-    struct text most = text_join(&arena, builder_text(&list), TEXT("</history-list>"));
-    builder_add(&list, TEXT("<history history-reference='d-1'/></history-list>"));
-    assert_int_equal(historylist_read(most, &arena, &references, &count), OK);
-    assert_int_equal(count, 1);
-    assert_int_equal(historylist_read(builder_text(&list), &arena, &references, &count), FULL);
+        builder_add(&entries, TEXT("<history history-reference='d-1'/>"));
+    assert_limit(builder_text(&entries), "<history history-reference='d-1'/>", 1);
 }
 
 int main(void)

@@ -81,37 +81,36 @@ static void a_user_is_made_read_changed_and_deleted(void **state)
     assert_error(ASK_ADMIN(fixture, "GET", "/api/v1/users/bob"), 404);
 }
 
+/* Changes of one user: the first makes him and says what is `wanted` of him, the second does not speak of it, so that
+ * it stays, the third takes it back. */
+static void assert_stays_until_taken_back(const char *const changes[3], struct text wanted)
+{
+    for (size_t i = 0; i < 3; i++) {
+        struct answer answer = ASK_ADMIN(fixture, "PUT", "/api/v1/users/dora", NULL, {JSON}, changes[i]);
+        assert_int_equal(answer.status, i == 0 ? 201 : 200);
+        assert_int_equal(text_find(answer.body, wanted) < answer.body.length, i < 2);
+    }
+}
+
 static void a_user_may_have_a_limit_of_his_own_for_what_waits(void **state)
 {
     (void)state;
-    static const char path[] = "/api/v1/users/dora";
     static const char *const good[] = {"{\"password\":\"d\",\"keepSeconds\":3600}", "{\"displayName\":\"Dora\"}",
                                        "{\"keepSeconds\":null}"};
     static const char *const wrong[] = {"{\"keepSeconds\":-1}", "{\"keepSeconds\":\"1\"}",
                                         "{\"keepSeconds\":99999999999}"};
-    for (size_t i = 0; i < 3; i++) { /* what is not said stays */
-        struct answer answer = ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, good[i]);
-        assert_int_equal(answer.status, i == 0 ? 201 : 200);
-        struct text wanted = TEXT("\"keepSeconds\": 3600");
-        assert_int_equal(text_find(answer.body, wanted) < answer.body.length, i < 2);
-    }
+    assert_stays_until_taken_back(good, TEXT("\"keepSeconds\": 3600"));
     for (size_t i = 0; i < 3; i++)
-        assert_error(ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, wrong[i]), 400);
+        assert_error(ASK_ADMIN(fixture, "PUT", "/api/v1/users/dora", NULL, {JSON}, wrong[i]), 400);
 }
 
 static void a_user_may_be_without_messages(void **state)
 {
     (void)state;
-    static const char path[] = "/api/v1/users/dora";
     static const char *const changes[] = {"{\"password\":\"d\",\"messages\":false}", "{\"displayName\":\"Dora\"}",
                                           "{\"messages\":true}"};
-    for (size_t i = 0; i < 3; i++) { /* what is not said stays */
-        struct answer answer = ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, changes[i]);
-        assert_int_equal(answer.status, i == 0 ? 201 : 200);
-        struct text wanted = TEXT("\"messages\": false");
-        assert_int_equal(text_find(answer.body, wanted) < answer.body.length, i < 2);
-    }
-    assert_error(ASK_ADMIN(fixture, "PUT", path, NULL, {JSON}, "{\"messages\":\"no\"}"), 400);
+    assert_stays_until_taken_back(changes, TEXT("\"messages\": false"));
+    assert_error(ASK_ADMIN(fixture, "PUT", "/api/v1/users/dora", NULL, {JSON}, "{\"messages\":\"no\"}"), 400);
 }
 
 static void a_user_has_aliases_and_roles(void **state)

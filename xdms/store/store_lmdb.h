@@ -265,6 +265,7 @@ void lmdb_log(const struct lmdb_store *store, const char *what, int error);
 
 /* mdb_get; MDB_NOTFOUND is an ordinary answer. */
 int lmdb_value(MDB_txn *txn, MDB_dbi database, struct text key, struct text *value_out);
+int lmdb_put(MDB_txn *txn, MDB_dbi database, struct text key, struct text value, unsigned flags);
 
 static inline MDB_val val_of(struct text text)
 {

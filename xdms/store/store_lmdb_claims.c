@@ -24,16 +24,15 @@ static int claim_apply(struct lmdb_store *store, MDB_txn *txn, const struct docu
     struct lmdb_key place;
     size_t count = claim->shared ? SHARED_PARTS : CLAIM_PARTS;
     lmdb_key_write(&place, parts, count, count);
-    MDB_val key_val = val_of(key_text(&place));
     if (!take) {
+        MDB_val key_val = val_of(key_text(&place));
         int error = mdb_del(txn, database, &key_val, NULL);
         return error == MDB_NOTFOUND ? 0 : error; /* a document may name one claim twice */
     }
     struct text record = {0};
     if (!claim->shared || place.hashed)
         record = parts_write(&store->scratch, parts, SHARED_PARTS);
-    MDB_val value = val_of(record);
-    return mdb_put(txn, database, &key_val, &value, 0);
+    return lmdb_put(txn, database, key_text(&place), record, 0);
 }
 
 static int listed_order(const void *a, const void *b)

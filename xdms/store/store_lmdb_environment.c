@@ -273,6 +273,12 @@ int lmdb_value(MDB_txn *txn, MDB_dbi database, struct text key, struct text *val
     return error;
 }
 
+int lmdb_put(MDB_txn *txn, MDB_dbi database, struct text key, struct text value, unsigned flags)
+{
+    MDB_val key_val = val_of(key), value_val = val_of(value);
+    return mdb_put(txn, database, &key_val, &value_val, flags);
+}
+
 static int number_of(struct lmdb_store *store, MDB_txn *txn, struct text name, uint64_t *number_out)
 {
     struct text value;

@@ -127,9 +127,7 @@ static int format_write(struct lmdb_store *store, MDB_txn *txn)
 {
     char format[32];
     snprintf(format, sizeof(format), FORMAT_NAME "%llu", (unsigned long long)newest(store));
-    MDB_val key = val_of(META_FORMAT);
-    MDB_val value = val_of(text_of(format));
-    return mdb_put(txn, store->meta, &key, &value, 0);
+    return lmdb_put(txn, store->meta, META_FORMAT, text_of(format), 0);
 }
 
 /* Nothing is written into a file that is not ours, or that a newer program writes. */

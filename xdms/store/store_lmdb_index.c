@@ -269,6 +269,6 @@ int lmdb_indexing_write(struct lmdb_store *store, MDB_txn *txn)
     int error = lmdb_indexing_flush(store, txn);
     if (error || !indexing->changed)
         return error;
-    MDB_val key = val_of(META_INDEXES), value = val_of(lmdb_indexes_write(&indexing->indexes, &store->scratch));
-    return mdb_put(txn, store->meta, &key, &value, 0);
+    struct text record = lmdb_indexes_write(&indexing->indexes, &store->scratch);
+    return lmdb_put(txn, store->meta, META_INDEXES, record, 0);
 }

@@ -25,8 +25,8 @@ static int head_number(struct build *build, MDB_txn *txn, struct lmdb_indexes *i
     if (head.number)
         return 0;
     error = lmdb_number_give(build->lmdb, txn, indexes, build->slot, &head.key, &head.number);
-    MDB_val key_val = val_of(key_text(&place)), value = val_of(head_write(&build->lmdb->scratch, &head, &place));
-    return error ? error : mdb_put(txn, build->lmdb->heads, &key_val, &value, 0);
+    struct text numbered = head_write(&build->lmdb->scratch, &head, &place);
+    return error ? error : lmdb_put(txn, build->lmdb->heads, key_text(&place), numbered, 0);
 }
 
 static int number_run(struct store_job *base, void *txn)

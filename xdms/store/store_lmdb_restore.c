@@ -207,8 +207,7 @@ static uint64_t number_to_begin_after(const struct restore *restore, uint64_t la
 static int meta_put(MDB_txn *txn, MDB_dbi meta, struct text key, uint64_t value)
 {
     struct number written = number_write(value);
-    MDB_val key_val = val_of(key), value_val = val_of(number_text(&written));
-    return mdb_put(txn, meta, &key_val, &value_val, 0);
+    return lmdb_put(txn, meta, key, number_text(&written), 0);
 }
 
 /* Change records end with the number that is skipped: whoever reads them has to read the documents again. */

@@ -132,13 +132,6 @@ static bool step_allowed(struct step *step, struct text claims, int *error)
     return true;
 }
 
-int lmdb_step_put(struct step *step, MDB_dbi database, struct text key, struct text value, unsigned flags)
-{
-    MDB_val key_val = val_of(key);
-    MDB_val value_val = val_of(value);
-    return mdb_put(step->txn, database, &key_val, &value_val, flags);
-}
-
 /* What is not there need not be deleted: a document may name one claim twice. */
 static int value_delete(struct step *step, MDB_dbi database, struct text key)
 {
@@ -159,8 +152,8 @@ static int change_record(struct step *step)
     struct number number = number_write(step->commit->version);
     if (step->commit->quiet)
         return 0;
-    return lmdb_step_put(step, step->store->changes, number_text(&number), change_write(&step->store->scratch, &change),
-                         MDB_APPEND);
+    return lmdb_put(step->txn, step->store->changes, number_text(&number), change_write(&step->store->scratch, &change),
+                    MDB_APPEND);
 }
 
 static int old_bytes_delete(struct step *step)
@@ -173,8 +166,8 @@ static int old_bytes_delete(struct step *step)
 
 static int head_put(struct step *step, const struct head *head)
 {
-    return lmdb_step_put(step, step->store->heads, key_text(&step->place),
-                         head_write(&step->store->scratch, head, &step->place), 0);
+    return lmdb_put(step->txn, step->store->heads, key_text(&step->place),
+                    head_write(&step->store->scratch, head, &step->place), 0);
 }
 
 static int document_write(struct step *step, struct text claims)
@@ -195,7 +188,7 @@ static int document_write(struct step *step, struct text claims)
     if (commit->quiet)
         head.bytes = bytes;
     else if (!error)
-        error = lmdb_step_put(step, step->store->documents, number_text(&version), bytes, MDB_APPEND);
+        error = lmdb_put(step->txn, step->store->documents, number_text(&version), bytes, MDB_APPEND);
     if (!error)
         error = head_put(step, &head);
     if (!error)

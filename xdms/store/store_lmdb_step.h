@@ -19,6 +19,5 @@ struct step {
 
 /* 0 with a status in the commit, whatever it is; else an LMDB error, and the transaction is lost. */
 int lmdb_step_run(struct step *step);
-int lmdb_step_put(struct step *step, MDB_dbi database, struct text key, struct text value, unsigned flags);
 
 #endif

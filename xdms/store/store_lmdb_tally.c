@@ -93,8 +93,8 @@ static int counted_write(struct lmdb_store *store, MDB_txn *txn, const struct lm
     MDB_val place = val_of(counted->key);
     if (counted->tally.count == 0)
         return counted->there ? mdb_del(txn, store->tallies, &place, NULL) : 0;
-    MDB_val value = val_of(tally_write(&store->counting, &counted->tally, &counted->claim));
-    return mdb_put(txn, store->tallies, &place, &value, 0);
+    struct text record = tally_write(&store->counting, &counted->tally, &counted->claim);
+    return lmdb_put(txn, store->tallies, counted->key, record, 0);
 }
 
 int lmdb_tallies_write(struct lmdb_store *store, MDB_txn *txn)

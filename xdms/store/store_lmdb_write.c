@@ -82,7 +82,7 @@ static void report(struct lmdb_store *store, int error)
 static int last_write(struct step *step, struct text name, uint64_t next)
 {
     struct number last = number_write(next - 1);
-    return lmdb_step_put(step, step->store->meta, name, number_text(&last), 0);
+    return lmdb_put(step->txn, step->store->meta, name, number_text(&last), 0);
 }
 
 /* One record too many, or too old; never the newest. */
