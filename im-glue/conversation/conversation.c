@@ -7,7 +7,6 @@
 #include "kept_private.h"
 #include "reports_private.h"
 #include "target_private.h"
-#include "uri.h"
 
 #define TURNS_MAX                                                                                                      \
     64 /* requests between two looks at the sockets: some milliseconds, in which their buffers do not fill */

@@ -3,7 +3,6 @@
 #include "history.h"
 #include "historylist.h"
 #include "kept_private.h"
-#include "log.h"
 #include "mime.h"
 #include "services_private.h"
 #include "user.h"

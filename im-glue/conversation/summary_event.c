@@ -4,7 +4,6 @@
 #include "events_private.h"
 #include "kept_private.h"
 #include "reports_private.h"
-#include "user.h"
 
 #define EXPIRES_S     3600 /* RFC 3842 §3.3 */
 #define EXPIRES_S_MIN 60

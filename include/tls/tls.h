@@ -48,8 +48,7 @@ struct tls *tls_open(const struct tls_settings *settings, struct arena *arena, s
 enum status tls_reload(struct tls *tls, struct arena *arena, struct text *error_out);
 void tls_free(struct tls *tls); /* when all sessions are freed */
 
-bool tls_knows_clients(const struct tls *tls); /* there is a CA for clients */
-int64_t tls_expires_ms(struct tls *tls);       /* wall clock: when our certificate, or one that leads to its CA, ends */
+int64_t tls_expires_ms(struct tls *tls); /* wall clock: when our certificate, or one that leads to its CA, ends */
 
 /* --- sessions: one connection each --- */
 

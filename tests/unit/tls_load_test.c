@@ -161,11 +161,6 @@ static void an_expired_certificate_is_served_and_said(void **state)
     struct tls_settings settings = tls_settings_of(fixture, &expired);
     struct tls *tls = tls_open_well(fixture, &settings);
     assert_true(tls_expires_ms(tls) < clock_wall_ms());
-    assert_true(tls_knows_clients(tls));
-    tls_free(tls);
-    settings.client_ca = NULL;
-    tls = tls_open_well(fixture, &settings);
-    assert_false(tls_knows_clients(tls));
     tls_free(tls);
     certificate_free(&expired);
 }

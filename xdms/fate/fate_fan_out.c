@@ -1,6 +1,4 @@
 /* Records of what became of one message for many: one document instead of one for each recipient. */
-#include <inttypes.h>
-
 #include "fate_private.h"
 #include "record.h"
 

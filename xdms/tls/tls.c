@@ -119,11 +119,6 @@ void tls_generation_release(struct tls_generation *generation)
         tls_generation_free(generation);
 }
 
-bool tls_knows_clients(const struct tls *tls)
-{
-    return tls->settings.client_ca[0] != '\0';
-}
-
 bool tls_servers_unverified(const struct tls *tls)
 {
     return tls->settings.servers_unverified;
