@@ -329,7 +329,7 @@ static bool open_sip(struct program *program)
     struct text error = {0};
     uint16_t port;
     if (!address_split(program->settings.sip, program->host, sizeof(program->host), &port))
-        return start_failed(text_format(&program->node.arena, "not HOST:PORT: %s", program->settings.sip));
+        return start_failed(text_format(&program->node.arena, "listen.sip: not HOST:PORT: %s", program->settings.sip));
     struct transport_handler handler = {on_input, on_closed, on_unreachable, program, is_flooded};
     program->transport = transport_open(program->loop, program->host, port, &handler, &program->node.arena, &error);
     if (!program->transport)

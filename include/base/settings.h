@@ -10,6 +10,8 @@
 
 enum setting_kind {
     SETTING_TEXT,   /* char *: freed by settings_clear */
+    SETTING_DOMAIN, /* the same, of the form of a domain name */
+    SETTING_REALM,  /* the same: something, and nothing that ends a quoted string */
     SETTING_NUMBER, /* int64_t, between min and max */
     SETTING_SWITCH  /* bool: true/false, yes/no, on/off */
 };

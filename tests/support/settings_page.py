@@ -17,8 +17,9 @@ store:
   folder: "/var/lib/xdm"
 ```
 
-`--check` reads the settings and says what is wrong, `--dump-defaults` and `--dump-effective` print them as such a file. This
-page is printed by `xdms --document-settings` and `im-glue --document-settings`.
+`--check` reads the settings and says which are unknown or out of range, `--dump-defaults` and `--dump-effective` print them as such
+a file. Addresses to listen at, lists, and files that settings name are looked at when the program starts: a wrong one ends it with
+one line that names the setting. This page is printed by `xdms --document-settings` and `im-glue --document-settings`.
 """
 
 

@@ -352,12 +352,52 @@ static void shared_rows_are_set_read_and_printed_like_a_programs_own(void **stat
 
 #define SETTINGS_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+struct identity {
+    char *domain;
+    char *realm;
+};
+
+static void domains_and_realms_have_a_form(void **state)
+{
+    (void)state;
+    static const struct setting forms[] = {
+        {"identity.domain", SETTING_DOMAIN, offsetof(struct identity, domain), "example.com", 0, 0, "", "Domain."},
+        {"identity.realm", SETTING_REALM, offsetof(struct identity, realm), "example.com", 0, 0, "", "Realm."},
+    };
+    static const struct settings_table identity_table = {forms, 2};
+    static const char *const domains[] = {"", "exa mple", "a@b", "-x.example", "x-.example", "a..b", "a.b.", "ex<ample",
+                                          "ex\xC3\xA4mple.de"};
+    char label[65], long_domain[256];
+    struct identity identity;
+    settings_init(&identity_table, &identity);
+    for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
+        assert_int_equal(settings_set(&identity_table, &identity, "identity.domain", domains[i], error), REFUSED);
+    assert_string_equal(error, "setting 'identity.domain' is 'ex\xC3\xA4mple.de' and not a domain name");
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.domain", "a-1.Example", error), OK);
+    memset(label, 'a', sizeof(label));
+    label[64] = '\0';
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.domain", label, error), REFUSED);
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.domain", label + 1, error), OK);
+    for (size_t i = 0; i < sizeof(long_domain); i++)
+        long_domain[i] = i % 2 ? '.' : 'a';
+    long_domain[255] = '\0'; /* 128 labels, 255 bytes */
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.domain", long_domain, error), REFUSED);
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.domain", long_domain + 2, error), OK);
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.realm", "", error), REFUSED);
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.realm", "a\\b", error), REFUSED);
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.realm", "a\"b", error), REFUSED);
+    assert_string_equal(error, "setting 'identity.realm' is 'a\"b': empty, or with a quote or backslash");
+    assert_int_equal(settings_set(&identity_table, &identity, "identity.realm", "Our phones", error), OK);
+    settings_clear(&identity_table, &identity);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SETTINGS_TEST(defaults_come_from_the_table),
         SETTINGS_TEST(a_value_is_set_by_name),
         SETTINGS_TEST(a_wrong_value_says_what_is_wrong_and_changes_nothing),
+        SETTINGS_TEST(domains_and_realms_have_a_form),
         SETTINGS_TEST(a_file_changes_what_it_names),
         SETTINGS_TEST(files_and_sections_may_be_empty),
         SETTINGS_TEST(a_mistake_is_told_with_its_line),

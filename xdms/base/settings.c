@@ -5,13 +5,18 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
-
-#include <arpa/inet.h>
+#include <string.h>
 
 #include "arena.h"
 #include "settings_row.h"
 
 #define HOST_MAX 253 /* RFC 1035 §3.1, without the final dot */
+#define LABEL_MAX 63 /* the same, §2.3.4 */
+
+static bool is_text(const struct setting *row)
+{
+    return row->kind == SETTING_TEXT || row->kind == SETTING_DOMAIN || row->kind == SETTING_REALM;
+}
 
 static void *member(const struct setting *row, void *target)
 {
@@ -93,15 +98,43 @@ static bool is_printable(struct text text)
     return utf8_valid(text);
 }
 
+/* Letters, digits and hyphens between the dots; no hyphen at an end of a label (RFC 1123 §2.1). */
+static bool is_domain(struct text domain)
+{
+    struct text label, rest = domain;
+    for (bool more = true; more;) {
+        more = text_cut(rest, '.', &label, &rest);
+        if (label.length == 0 || label.length > LABEL_MAX || text_starts_with(label, TEXT("-")) ||
+            text_ends_with(label, TEXT("-")))
+            return false;
+        for (size_t i = 0; i < label.length; i++) {
+            char c = label.bytes[i];
+            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'))
+                return false;
+        }
+    }
+    return domain.length <= HOST_MAX;
+}
+
+static enum status check_text(const struct setting *row, const char *value, char error[SETTINGS_ERROR_MAX])
+{
+    if (!is_printable(text_of(value)))
+        return settings_error(error, "setting '%s' has bytes that are not printable UTF-8", row->name);
+    if (row->kind == SETTING_DOMAIN && !is_domain(text_of(value)))
+        return settings_error(error, "setting '%s' is '%.100s' and not a domain name", row->name, value);
+    if (row->kind == SETTING_REALM && (!*value || strpbrk(value, "\"\\")))
+        return settings_error(error, "setting '%s' is '%.100s': empty, or with a quote or backslash", row->name, value);
+    return OK;
+}
+
 enum status settings_check(const struct setting *row, const char *value, char error[SETTINGS_ERROR_MAX])
 {
     int64_t number;
     bool on;
     switch (row->kind) {
     case SETTING_TEXT:
-        if (!is_printable(text_of(value)))
-            return settings_error(error, "setting '%s' has bytes that are not printable UTF-8", row->name);
-        break;
+    case SETTING_DOMAIN:
+    case SETTING_REALM: return check_text(row, value, error);
     case SETTING_NUMBER:
         if (!parse_number(text_of(value), &number))
             return settings_error(error, "setting '%s' is '%.100s' and not a whole number", row->name, value);
@@ -122,7 +155,9 @@ void settings_store(const struct setting *row, void *target, const char *value)
     bool parsed = true;
     assert(value);
     switch (row->kind) {
-    case SETTING_TEXT: {
+    case SETTING_TEXT:
+    case SETTING_DOMAIN:
+    case SETTING_REALM: {
         char **text = member(row, target);
         char *copy = text_keep(text_of(value));
         free(*text); /* after the copy: `value` may be the old value */
@@ -140,7 +175,7 @@ void settings_init(const struct settings_table *table, void *target)
     char error[SETTINGS_ERROR_MAX];
     for (size_t i = 0; i < settings_count(table); i++) {
         const struct setting row = settings_row(table, i);
-        if (row.kind == SETTING_TEXT)
+        if (is_text(&row))
             *(char **)member(&row, target) = NULL;
         enum status status = settings_check(&row, row.standard, error);
         assert(status == OK); /* a default that its own row refuses is a mistake in the table */
@@ -152,7 +187,7 @@ void settings_clear(const struct settings_table *table, void *target)
 {
     for (size_t i = 0; i < settings_count(table); i++) {
         const struct setting row = settings_row(table, i);
-        if (row.kind != SETTING_TEXT)
+        if (!is_text(&row))
             continue;
         char **text = member(&row, target);
         free(*text);
@@ -196,6 +231,8 @@ static void dump_row(const struct setting *row, const void *target, FILE *stream
     fprintf(stream, "  # %s\n  %s: ", row->meaning, key);
     switch (row->kind) {
     case SETTING_TEXT:
+    case SETTING_DOMAIN:
+    case SETTING_REALM:
         fputc('"', stream);
         for (const char *byte = *(char *const *)const_member(row, target); *byte; byte++) {
             if (*byte == '"' || *byte == '\\')
@@ -247,7 +284,9 @@ static void document_row(const struct setting *row, FILE *stream)
         fputs("(empty)", stream);
     }
     switch (row->kind) {
-    case SETTING_TEXT: fputs(" | text", stream); break;
+    case SETTING_TEXT:
+    case SETTING_REALM: fputs(" | text", stream); break;
+    case SETTING_DOMAIN: fputs(" | domain name", stream); break;
     case SETTING_NUMBER:
         fprintf(stream, " | %" PRId64 " to %" PRId64 "%s%s", row->min, row->max, row->unit && *row->unit ? " " : "",
                 row->unit ? row->unit : "");
@@ -267,56 +306,4 @@ void settings_document(const struct settings_table *table, const char *program, 
         const struct setting row = settings_row(table, i);
         document_row(&row, stream);
     }
-}
-
-static bool is_host_name(struct text host)
-{
-    for (size_t i = 0; i < host.length; i++) {
-        char c = host.bytes[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._", c))))
-            return false;
-    }
-    return host.length > 0 && host.length <= HOST_MAX;
-}
-
-/* The part before the port, out of its brackets. */
-static bool take_host(struct text text, struct text *host_out, bool *ipv6_out)
-{
-    *ipv6_out = text_starts_with(text, TEXT("[")) && text_ends_with(text, TEXT("]"));
-    *host_out = *ipv6_out ? text_slice(text, 1, text.length - 1) : text;
-    return *ipv6_out || is_host_name(text);
-}
-
-bool address_split(const char *address, char *host_out, size_t host_size, uint16_t *port_out)
-{
-    const char *colon = strrchr(address, ':');
-    struct text host;
-    bool ipv6;
-    uint64_t port;
-    struct in6_addr unused;
-    if (!colon || !text_to_u64(text_of(colon + 1), &port) || port > UINT16_MAX)
-        return false;
-    if (!take_host((struct text){address, (size_t)(colon - address)}, &host, &ipv6) || host.length >= host_size)
-        return false;
-    memcpy(host_out, host.bytes, host.length);
-    host_out[host.length] = '\0';
-    if (ipv6 && inet_pton(AF_INET6, host_out, &unused) != 1)
-        return false;
-    *port_out = (uint16_t)port;
-    return true;
-}
-
-bool address_is_loopback(const char *address)
-{
-    char host[HOST_MAX + 1];
-    uint16_t port;
-    struct in_addr ipv4;
-    struct in6_addr ipv6;
-    if (!address_split(address, host, sizeof(host), &port))
-        return false;
-    if (inet_pton(AF_INET, host, &ipv4) == 1)
-        return ntohl(ipv4.s_addr) >> 24 == 127;
-    if (inet_pton(AF_INET6, host, &ipv6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&ipv6);
-    return text_equal_nocase(text_of(host), TEXT("localhost"));
 }

@@ -38,9 +38,9 @@ static const struct setting rows[] = {
      "Elements of a document; more are refused with 409."},
     {"xcap.element-attributes-max", SETTING_NUMBER, ROW(element_attributes_max), "64", 1, 64, "",
      "Attributes of an element, namespace declarations among them; more are refused with 409."},
-    {"identity.domain", SETTING_TEXT, ROW(domain), "example.com", 0, 0, "",
+    {"identity.domain", SETTING_DOMAIN, ROW(domain), "example.com", 0, 0, "",
      "Domain that is served, and that of user names which are given without one."},
-    {"identity.realm", SETTING_TEXT, ROW(realm), "example.com", 0, 0, "",
+    {"identity.realm", SETTING_REALM, ROW(realm), "example.com", 0, 0, "",
      "Digest realm; stored password hashes are good for one realm alone."},
     {"identity.sha256", SETTING_SWITCH, ROW(sha256), "yes", 0, 0, "",
      "Offers digest authentication with SHA-256 beside MD5. \"no\" is for users whose hashes came from a server that "
