@@ -365,8 +365,8 @@ static void domains_and_realms_have_a_form(void **state)
         {"identity.realm", SETTING_REALM, offsetof(struct identity, realm), "example.com", 0, 0, "", "Realm."},
     };
     static const struct settings_table identity_table = {forms, 2};
-    static const char *const domains[] = {"", "exa mple", "a@b", "-x.example", "x-.example", "a..b", "a.b.", "ex<ample",
-                                          "ex\xC3\xA4mple.de"};
+    static const char *const domains[] = {"",     "exa mple", "a@b",      "-x.example",       "x-.example",
+                                          "a..b", "a.b.",     "ex<ample", "ex\xC3\xA4mple.de"};
     char label[65], long_domain[256];
     struct identity identity;
     settings_init(&identity_table, &identity);

@@ -10,8 +10,8 @@
 #include "arena.h"
 #include "settings_row.h"
 
-#define HOST_MAX 253 /* RFC 1035 §3.1, without the final dot */
-#define LABEL_MAX 63 /* the same, §2.3.4 */
+#define HOST_MAX  253 /* RFC 1035 §3.1, without the final dot */
+#define LABEL_MAX 63  /* the same, §2.3.4 */
 
 static bool is_text(const struct setting *row)
 {
