@@ -108,14 +108,14 @@ static void forget_erased(struct handout_copy *copy)
     handout_leave(copy);
 }
 
-/* The record names those who are left, in the same order. */
-static void forget_all_erased(struct handout *handout)
+/* The record names those who are left, in the same order. What follows is written only if they still are: the record is
+ * written as it was read. NULL: it is not there. */
+static const struct commit *forget_all_erased(struct work *work, struct handout *handout)
 {
     struct deferred_fan_out there = {0};
-    struct arena arena;
     size_t at = 0;
-    arena_init(&arena, "fan-out");
-    enum status status = deferred_fan_out_get(handout->conversation->documents, handout->record.name, &arena, &there);
+    enum status status =
+        deferred_fan_out_get(handout->conversation->documents, handout->record.name, &work->arena, &there);
     for (size_t i = 0; i < handout->count && (status == OK || status == NOT_FOUND); i++) {
         bool stands =
             at < there.count && text_equal(there.copies[at].owner, text_of(handout->copies[i].served->address));
@@ -123,7 +123,10 @@ static void forget_all_erased(struct handout *handout)
         if (!stands)
             forget_erased(&handout->copies[i]);
     }
-    arena_clear(&arena);
+    if (status != OK)
+        return NULL;
+    work->commits[work->count] = deferred_fan_out_commit(&there, &work->arena);
+    return &work->commits[work->count++];
 }
 
 static void add_trace(struct work *work, struct handout *handout)
@@ -149,26 +152,32 @@ void handout_add_end(struct work *work, struct handout *handout, const struct co
         work->commits[i].only_with = with;
 }
 
-static void settle(struct handout *handout)
+static void settle_with_own(struct handout *handout)
 {
-    struct conversation *conversation = handout->conversation;
-    expect_no_more(handout);
-    handout->ending = true; /* from here on: nothing that is kept now settles it once more */
-    for (size_t i = 0; i < handout->count; i++)
-        if (handout->copies[i].state == COPY_WAITS)
-            handout_keep_waiting(handout->copies[i].served);
-    if (is_needed(handout))
-        forget_all_erased(handout);
-    if (!is_needed(handout))
+    struct work *work = work_new(handout->conversation, 1 + handout->count * 2 + HANDOUT_END_COMMITS, settled);
+    const struct commit *last = forget_all_erased(work, handout);
+    if (!is_needed(handout)) {
+        work_drop(work);
         return work_note_handout(handout);
-    struct work *work = work_new(conversation, handout->count * 2 + HANDOUT_END_COMMITS, settled);
-    const struct commit *last = NULL;
+    }
     for (size_t i = 0; i < handout->count; i++)
         if (needs_own(&handout->copies[i]))
             last = add_own(work, &handout->copies[i], last);
     handout_add_end(work, handout, last);
     work->details = handout;
     work_submit(work);
+}
+
+static void settle(struct handout *handout)
+{
+    expect_no_more(handout);
+    handout->ending = true; /* from here on: nothing that is kept now settles it once more */
+    for (size_t i = 0; i < handout->count; i++)
+        if (handout->copies[i].state == COPY_WAITS)
+            handout_keep_waiting(handout->copies[i].served);
+    if (is_needed(handout))
+        return settle_with_own(handout);
+    work_note_handout(handout);
 }
 
 void handout_rest(struct handout *handout)

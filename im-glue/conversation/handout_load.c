@@ -59,11 +59,12 @@ static void load_one(struct conversation *conversation, const struct document_ke
         log_error("fan-out record is damaged name=%.*s", TEXT_ARG(key->name));
         return;
     }
-    struct commit *commits = arena_array(arena, struct commit, fan_out.count * 2 + 1 + DEFERRED_END_COMMITS);
+    struct commit *commits = arena_array(arena, struct commit, fan_out.count * 2 + 2 + DEFERRED_END_COMMITS);
     const struct fate_fan_out trace = {
         .name = fan_out.name, .message_id = fan_out.shared.message_id, .sender = fan_out.shared.sender};
-    const struct commit *last = NULL;
+    const struct commit *last = commits; /* only if nobody was erased out of it meanwhile */
     size_t count = 0;
+    commits[count++] = deferred_fan_out_commit(&fan_out, arena);
     for (size_t i = 0; i < fan_out.count; i++) {
         size_t added = add_own(conversation, &fan_out, &fan_out.copies[i], arena, &commits[count]);
         for (size_t j = 0; j < added; j++, last = &commits[count - 1])

@@ -114,8 +114,10 @@ struct deferred_fan_out {
                              * have no other */
     const struct deferred_copy *copies;
     size_t count;
+    uint64_t version; /* as it was read; 0: it is new */
 };
 
+/* CONFLICT: it is not as it was read, since somebody in it was erased. */
 struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, struct arena *arena);
 /* The record goes, and its bytes if nobody else needs them. */
 size_t deferred_fan_out_end(const struct deferred_fan_out *fan_out, struct arena *arena,

@@ -137,6 +137,8 @@ unsigned store_faulty_calls(const struct store *faulty, enum store_call call);
  * store_faulty_release, in its order. All from one thread, which must not wait for a commit meanwhile. */
 void store_faulty_hold(struct store *faulty);
 void store_faulty_release(struct store *faulty);
+/* As another process, which does not wait for what is held: what is submitted meanwhile is carried out at once. */
+void store_faulty_overtake(struct store *faulty, bool overtakes);
 
 /* The n-th store_commit or store_submit fails with `status` and changes nothing, the rest pass through. */
 struct store *store_open_failing(struct store *inner, unsigned nth, enum status status);

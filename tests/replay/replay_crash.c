@@ -272,12 +272,11 @@ void word_waiting(struct world *world, struct text line, struct text block)
 }
 
 /* `erase bob`: all that waits for him, as he or an admin would; `erase bob everything`: all about him. */
-void word_erase(struct world *world, struct text line, struct text block)
+static void erase(struct world *world, struct text line)
 {
     struct text owner = script_address(world, script_word(&line));
     struct erasure erasure;
     size_t count;
-    (void)block;
     if (text_equal(script_word(&line), TEXT("everything"))) {
         if (erasure_begin(world->documents, owner, owner, world->now.wall_ms, &world->arena, &erasure) != OK ||
             erasure_run(world->documents, &erasure, world->now.wall_ms) != OK)
@@ -286,4 +285,13 @@ void word_erase(struct world *world, struct text line, struct text block)
     }
     if (deferred_erase_all(world->documents, owner, owner, world->now.wall_ms, &count) != OK)
         world_fail(world, "not erased");
+}
+
+/* By another process: it does not wait for what im-glue has not written yet. */
+void word_erase(struct world *world, struct text line, struct text block)
+{
+    (void)block;
+    store_faulty_overtake(world->faulty, true);
+    erase(world, line);
+    store_faulty_overtake(world->faulty, false);
 }

@@ -56,7 +56,7 @@ struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, st
     *claim = (struct claim){.kind = TEXT(CLAIM_CONTENT), .value = text_copy(arena, content), .counted = true};
     return (struct commit){
         .key = key_of(fan_out->name, arena),
-        .expected = VERSION_ABSENT,
+        .expected = fan_out->version,
         .bytes = builder_text(&record),
         .claims = claim,
         .claims_count = content.length > 0,
@@ -75,8 +75,8 @@ size_t deferred_fan_out_end(const struct deferred_fan_out *fan_out, struct arena
     return 2;
 }
 
-static enum status fan_out_read(const struct documents *documents, struct text name, struct arena *arena,
-                                struct deferred_fan_out *found_out, uint64_t *version_out)
+enum status deferred_fan_out_get(const struct documents *documents, struct text name, struct arena *arena,
+                                 struct deferred_fan_out *found_out)
 {
     const struct document_key key = key_of(name, arena);
     struct stored stored;
@@ -84,21 +84,13 @@ static enum status fan_out_read(const struct documents *documents, struct text n
     if (status != OK)
         return status;
     const struct stored shared = {.key = stored.key, .bytes = record_text(stored.bytes, SHARED)};
-    *found_out = (struct deferred_fan_out){.name = stored.key.name};
-    *version_out = stored.version;
+    *found_out = (struct deferred_fan_out){.name = stored.key.name, .version = stored.version};
     if (!record_valid(stored.bytes) || !deferred_read(&shared, &found_out->shared))
         return FAILED;
     found_out->shared.owner = found_out->shared.reference = (struct text){0};
     found_out->copies =
         copies_read(record_text(stored.bytes, COPIES), found_out->shared.group, arena, &found_out->count);
     return OK;
-}
-
-enum status deferred_fan_out_get(const struct documents *documents, struct text name, struct arena *arena,
-                                 struct deferred_fan_out *found_out)
-{
-    uint64_t version;
-    return fan_out_read(documents, name, arena, found_out, &version);
 }
 
 /* --- copies that get a record of their own -------------------------------------------------------------------------
@@ -160,12 +152,10 @@ enum status deferred_fan_out_removals(const struct documents *documents, struct 
         status = document_internal_list(documents, &all, after, STORE_PAGE_MAX, arena, &page);
         for (size_t i = 0; status == OK && i < page.count && *count_out < limit; i++) {
             struct deferred_fan_out fan_out;
-            uint64_t version;
-            if (fan_out_read(documents, page.keys[i].name, arena, &fan_out, &version) != OK ||
+            if (deferred_fan_out_get(documents, page.keys[i].name, arena, &fan_out) != OK ||
                 !leave_out(&fan_out, owner, arena))
                 continue;
             struct commit commit = deferred_fan_out_commit(&fan_out, arena);
-            commit.expected = version;
             commit.who = who;
             (*commits_out)[(*count_out)++] = commit;
         }

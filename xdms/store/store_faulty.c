@@ -20,7 +20,7 @@ struct faulty {
     size_t faults_count;
     atomic_uint calls[STORE_CALLS]; /* made so far */
     atomic_bool failed;
-    bool holds;
+    bool holds, overtakes;
     struct held *held, **held_end; /* in the order of their submission */
 };
 
@@ -86,7 +86,7 @@ static void carry_out(struct faulty *faulty, struct commit *commits, size_t coun
 static void faulty_submit(void *state, struct commit *commits, size_t count, commit_done_fn *done, void *context)
 {
     struct faulty *faulty = state;
-    if (!faulty->holds)
+    if (!faulty->holds || faulty->overtakes)
         return carry_out(faulty, commits, count, done, context);
     struct held *held = memory_new(sizeof(*held));
     *held = (struct held){NULL, commits, count, done, context};
@@ -274,6 +274,12 @@ void store_faulty_hold(struct store *store)
 {
     struct faulty *faulty = store_state(store, &faulty_engine);
     faulty->holds = true;
+}
+
+void store_faulty_overtake(struct store *store, bool overtakes)
+{
+    struct faulty *faulty = store_state(store, &faulty_engine);
+    faulty->overtakes = overtakes;
 }
 
 void store_faulty_release(struct store *store)
