@@ -205,7 +205,7 @@ void transaction_keep(struct sip_agent *agent, struct transaction *transaction, 
 {
     agent->bytes += bytes.length - transaction->bytes_length;
     free(transaction->bytes);
-    transaction->bytes = bytes.length ? memory_new(bytes.length) : NULL;
+    transaction->bytes = bytes.length ? memory_new_raw(bytes.length) : NULL;
     transaction->bytes_length = bytes.length;
     if (bytes.length)
         memcpy(transaction->bytes, bytes.bytes, bytes.length);

@@ -20,12 +20,12 @@ struct text lmdb_pack(struct text bytes, struct arena *arena)
 
 bool lmdb_unpack(struct text stored, uint64_t size, struct arena *arena, struct text *bytes_out)
 {
+    if (stored.length > size || size > STORE_DOCUMENT_MAX)
+        return false;
     if (stored.length == size) {
         *bytes_out = text_copy(arena, stored);
         return true;
     }
-    if (stored.length > size || size > STORE_DOCUMENT_MAX)
-        return false;
     char *bytes = arena_alloc_raw(arena, size);
     int length = LZ4_decompress_safe(stored.bytes, bytes, (int)stored.length, (int)size);
     *bytes_out = (struct text){bytes, size};
