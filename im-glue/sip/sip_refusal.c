@@ -174,9 +174,22 @@ static void add_stamped(struct parts *parts, const struct outline *outline, cons
     add(parts, TEXT("\r\n"));
 }
 
+static bool has_tag(struct text to)
+{
+    struct text part, name, value;
+    for (size_t at; (at = text_find_char(to, '>')) < to.length;) /* a name may say anything */
+        to = text_slice(to, at + 1, to.length);
+    while (to.length) {
+        text_cut(to, ';', &part, &to);
+        text_cut(part, '=', &name, &value);
+        if (text_equal_nocase(text_trim(name), TEXT("tag")))
+            return true;
+    }
+    return false;
+}
+
 static void write_refusal(struct sip_agent *agent, const struct outline *outline, const struct flow *flow)
 {
-    static const struct text tag = TEXT_INIT(";tag=");
     struct parts parts;
     parts.count = 0;
     add(&parts, TEXT("SIP/2.0 503 Service Unavailable\r\n"));
@@ -185,7 +198,7 @@ static void write_refusal(struct sip_agent *agent, const struct outline *outline
         add_line(&parts, outline->vias[i]);
     add_line(&parts, outline->from);
     add(&parts, outline->to);
-    add(&parts, text_find(outline->to, tag) < outline->to.length ? TEXT("\r\n") : TEXT(";tag=busy\r\n"));
+    add(&parts, has_tag(outline->to) ? TEXT("\r\n") : TEXT(";tag=busy\r\n"));
     add_line(&parts, outline->call_id);
     add_line(&parts, outline->cseq);
     add(&parts, TEXT("Retry-After: "));

@@ -281,6 +281,28 @@ static void a_refusal_made_of_lines_is_that_of_the_whole_request(void **unused)
     }
 }
 
+static void a_refusal_has_one_tag(void **unused)
+{
+    static const char *const tagged[] = {"<sip:d@b.c>; tag=there", "<sip:d@b.c>;x=1 ;TAG=there", "sip:d@b.c;tag=there",
+                                         "\">;tag=x\" <sip:d@b.c>;tag=there"};
+    (void)unused;
+    for (size_t i = 0; i < sizeof(tagged) / sizeof(tagged[0]); i++) {
+        struct text bytes =
+            with_fields("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1;rport\r\nFrom: <sip:a@b.c>;tag=1\r\n"
+                        "Call-ID: c1\r\nCSeq: 7 MESSAGE\r\n",
+                        text_format(&arena, "To: %s\r\n", tagged[i]).bytes);
+        struct sip_message *refusal = refusal_of(bytes);
+        assert_true(text_equal(field_of(refusal, "To", 0), text_of(tagged[i])));
+        sip_message_free(refusal);
+    }
+    struct sip_message *named =
+        refusal_of(with_fields("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1;rport\r\nFrom: <sip:a@b.c>;tag=1\r\n"
+                               "Call-ID: c1\r\nCSeq: 7 MESSAGE\r\n",
+                               "To: \"x;tag=y\" <sip:d@b.c>\r\n"));
+    assert_true(sip_to_tag(named).length > 0);
+    sip_message_free(named);
+}
+
 static void those_that_are_refused_do_not_all_come_back_at_once(void **unused)
 {
     struct text first = {0};
@@ -314,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_do_not_wait, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(of_many_the_one_with_most_gives_way, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_refusal_made_of_lines_is_that_of_the_whole_request, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(a_refusal_has_one_tag, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(those_that_are_refused_do_not_all_come_back_at_once, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(users_behind_one_proxy_have_their_turns, open_agent, close_agent),
     };
