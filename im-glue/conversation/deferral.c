@@ -69,6 +69,11 @@ uint64_t deferral_order(struct conversation *conversation)
     return conversation->last_order;
 }
 
+enum deferred_priority deferral_place(const struct conversation *conversation, enum deferred_priority priority)
+{
+    return conversation->settings.deferral.urgent_first ? priority : DEFERRED_NORMAL;
+}
+
 void deferral_cut_lifetime(const struct served *served, struct deferred *deferred)
 {
     if (served->keep_ms_max && deferred->expires_ms - deferred->received_ms > served->keep_ms_max)
@@ -89,9 +94,8 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
         work->commits[work->count++] = deferred_content_commit(*content, message, &work->arena);
     }
     deferred->message = is_inline ? message : (struct text){0};
-    enum deferred_priority place = conversation->settings.deferral.urgent_first ? deferred->priority : DEFERRED_NORMAL;
     deferred->content = *content;
-    deferred->reference = deferred_reference(order, place, &work->arena);
+    deferred->reference = deferred_reference(order, deferral_place(conversation, deferred->priority), &work->arena);
     deferral_cut_lifetime(served, deferred);
     served->nothing_waits = false;
     deferred->away = !deferred->again && (deferred->away || !served_reachable(conversation, served));

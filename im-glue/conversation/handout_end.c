@@ -52,8 +52,7 @@ static void make_own(struct handout_copy *copy)
     struct conversation *conversation = handout->conversation;
     struct arena *arena = &handout->arena;
     const struct deferred_copy recorded = {text_of(copy->served->address), copy->group, copy->once};
-    enum deferred_priority place =
-        conversation->settings.deferral.urgent_first ? handout->record.shared.priority : DEFERRED_NORMAL;
+    enum deferred_priority place = deferral_place(conversation, handout->record.shared.priority);
     struct text why = copy->status ? text_format(arena, "%d", copy->status) : TEXT("no answer");
     copy->own = deferred_of_copy(&handout->record, &recorded, place, arena);
     deferral_cut_lifetime(copy->served, &copy->own);

@@ -1,6 +1,7 @@
 /* Fan-out records that a server which died has left: nobody knows who has taken his copy, so that each who still stands
  * there gets a record of his own, and one copy more at most. */
 #include "handout_private.h"
+#include "kept_private.h"
 #include "log.h"
 
 static bool is_at_work(const struct conversation *conversation, struct text name)
@@ -14,20 +15,18 @@ static bool is_at_work(const struct conversation *conversation, struct text name
     return false;
 }
 
-static int64_t keep_ms_of(const struct conversation *conversation, struct text address, struct arena *arena)
+static struct served *served_there(struct conversation *conversation, struct text address, struct arena *arena)
 {
     struct user user;
-    if (user_find(conversation->documents, address, arena, &user) != OK)
-        return 0;
-    return (int64_t)(user.keep_s < USER_KEEP_S_MAX ? user.keep_s : USER_KEEP_S_MAX) * 1000;
+    bool is_ours = user_find(conversation->documents, address, arena, &user) == OK;
+    return is_ours ? served_of(conversation, &user) : served_get(conversation, address);
 }
 
 /* Fate and record of one of them; a transaction that went only half way may have written them. */
 static size_t add_own(struct conversation *conversation, const struct deferred_fan_out *fan_out,
                       const struct deferred_copy *copy, struct arena *arena, struct commit *commits)
 {
-    enum deferred_priority place =
-        conversation->settings.deferral.urgent_first ? fan_out->shared.priority : DEFERRED_NORMAL;
+    enum deferred_priority place = deferral_place(conversation, fan_out->shared.priority);
     struct deferred own = deferred_of_copy(fan_out, copy, place, arena);
     struct fate fate = {.message_id = own.message_id,
                         .sender = own.sender,
@@ -36,10 +35,9 @@ static size_t add_own(struct conversation *conversation, const struct deferred_f
                         .call_id = own.call_id};
     if (deferred_copy_is_there(conversation->documents, &own, arena))
         return 0;
-    served_get(conversation, own.owner)->nothing_waits = false;
-    int64_t keep_ms = keep_ms_of(conversation, copy->owner, arena);
-    if (keep_ms && own.expires_ms - own.received_ms > keep_ms)
-        own.expires_ms = own.received_ms + keep_ms;
+    struct served *served = served_there(conversation, own.owner, arena);
+    served->nothing_waits = false;
+    deferral_cut_lifetime(served, &own);
     fate = fate_with(&fate, FATE_RECEIVED, own.received_ms, TEXT(""), arena);
     commits[0] = deferred_commit(&own, arena);
     commits[1] = fate_commit(&fate, arena);

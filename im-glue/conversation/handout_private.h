@@ -46,8 +46,7 @@ void acceptance_submit(struct work *work, const struct incoming *incoming, struc
 /* --- copies of one message that are handed out to many at once, out of one fan-out record (deferred.h) --------------
  * In memory each knows what became of it; both records are written once, when all are known. */
 
-#define HANDOUT_MS                                                                                                     \
-    1000 /* who has not answered by then gets a record of his own; a kill can double what others took until then */
+#define HANDOUT_MS         1000 /* who has not answered by then gets a record of his own; a kill doubles what others took */
 #define HANDOUT_COPIES_MAX 1000  /* of one record, which has some 40 bytes for each; more are handed out by several */
 #define HANDOUT_BEHIND_MAX 16    /* copies for one user at once; what comes then is kept for him as any other */
 #define HANDOUT_BYTES      16384 /* of a copy in memory beside its message: the parsed one, branches, its fate */

@@ -18,6 +18,8 @@ void deferral_remove(struct work *work, const struct deferred *deferred); /* wha
 void deferral_arrived(struct served *served, size_t bytes); /* what was added is on the disk, or will never be */
 uint64_t deferral_order(struct conversation *conversation);
 bool deferral_has_room(struct conversation *conversation, const struct served *served, size_t bytes);
+/* The queue of his in which it stands, where the house says whether urgent ones come first. */
+enum deferred_priority deferral_place(const struct conversation *conversation, enum deferred_priority priority);
 void deferral_cut_lifetime(const struct served *served, struct deferred *deferred); /* to what his account says */
 struct deferred deferral_copy(const struct deferred *deferred, struct arena *arena);
 /* So many wait for him; false: others, or not readable. */
