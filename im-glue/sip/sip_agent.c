@@ -6,6 +6,7 @@
 #include "sip_agent_private.h"
 
 #define QUEUE_MIN 16
+#define TAG_BYTES 4 /* RFC 3261 §19.3: 32 bits at least */
 
 /* Without the brackets of an IPv6 address, as the library gives the host of a Via. */
 static char *bare_host(const char *host)
@@ -27,6 +28,7 @@ struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)
     agent->end_ms = 64 * settings->t1_ms;
     agent->seed = text_hash_seed();
     arena_init(&agent->scratch, "sip agent");
+    agent->tag_seed = text_hash(random_hex(&agent->scratch, 32), agent->seed);
     for (int i = 0; i < CALM_LISTS; i++)
         TAILQ_INIT(&agent->calm[i]);
     if (settings->queue_max > 0)
@@ -173,6 +175,17 @@ struct text agent_retry_after(const struct sip_agent *agent, struct text call_id
                                           TEXT_INIT("9"),  TEXT_INIT("10"), TEXT_INIT("11"), TEXT_INIT("12"),
                                           TEXT_INIT("13"), TEXT_INIT("14")};
     return seconds[text_hash(call_id, agent->seed) % (sizeof(seconds) / sizeof(seconds[0]))];
+}
+
+/* RFC 3261 §8.2.7: the same for the same request, and to be known beforehand by nobody (§19.3). Of a hash with a seed
+ * of its own no more than half, which tells nothing of what tables are made with. */
+struct text agent_stateless_tag(struct sip_agent *agent, struct text call_id)
+{
+    uint64_t mark = text_hash(call_id, agent->tag_seed);
+    unsigned char bytes[TAG_BYTES];
+    for (size_t i = 0; i < sizeof(bytes); i++, mark >>= 8)
+        bytes[i] = mark & UINT8_MAX;
+    return hex_encode(&agent->scratch, bytes, sizeof(bytes));
 }
 
 void agent_refuse(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)

@@ -128,6 +128,7 @@ struct sip_agent {
     char *host;     /* as compared with a Via: no brackets */
     int64_t end_ms; /* 64*T1 */
     uint64_t seed;
+    uint64_t tag_seed; /* of the tags of answers that nothing is remembered of */
     struct table keys, merges, links;
     struct slot *slots;
     size_t slot_count, slot_capacity, transaction_count;
@@ -161,6 +162,9 @@ void agent_refuse(struct sip_agent *agent, struct text bytes, const struct flow 
 
 /* Seconds, from 5 to 14: not all come back at once, and who repeats a request hears the same again. */
 struct text agent_retry_after(const struct sip_agent *agent, struct text call_id);
+
+/* To tag of an answer without a transaction; in the scratch. */
+struct text agent_stateless_tag(struct sip_agent *agent, struct text call_id);
 
 /* One whole message from that flow. */
 void agent_message(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms);

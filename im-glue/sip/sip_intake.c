@@ -155,18 +155,38 @@ void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *f
     free(newest);
 }
 
-bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms)
+/* The first of whose turn it is; NULL: nothing waits. */
+static struct waiting *take_next(struct sip_agent *agent)
 {
     struct intake *intake = agent->intake;
     struct intake_line *line = intake ? TAILQ_FIRST(&intake->turns) : NULL;
     if (!line)
-        return false;
+        return NULL;
     struct waiting *first = TAILQ_FIRST(&line->requests);
     take_out(agent, line, first);
     if (line->count > 0) {
         TAILQ_REMOVE(&intake->turns, line, turn);
         TAILQ_INSERT_TAIL(&intake->turns, line, turn);
     }
+    return first;
+}
+
+/* After a halt of the machine: what its sender has given up meanwhile (timers B and F) he sends anew, and it would be
+ * delivered twice. */
+static bool is_given_up(const struct sip_agent *agent, const struct waiting *waiting, int64_t now_ms)
+{
+    return now_ms - waiting->since_ms >= agent->end_ms;
+}
+
+bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms)
+{
+    struct waiting *first;
+    while ((first = take_next(agent)) && is_given_up(agent, first, now_ms)) {
+        agent->turned_away++;
+        free(first);
+    }
+    if (!first)
+        return false;
     arena_reset(&agent->scratch);
     agent_request(agent, (struct text){first->bytes, first->length}, &first->flow, now_ms);
     free(first);

@@ -190,6 +190,8 @@ static bool has_tag(struct text to)
 
 static void write_refusal(struct sip_agent *agent, const struct outline *outline, const struct flow *flow)
 {
+    struct text call_id =
+        text_trim(text_slice(outline->call_id, text_find_char(outline->call_id, ':') + 1, outline->call_id.length));
     struct parts parts;
     parts.count = 0;
     add(&parts, TEXT("SIP/2.0 503 Service Unavailable\r\n"));
@@ -198,13 +200,15 @@ static void write_refusal(struct sip_agent *agent, const struct outline *outline
         add_line(&parts, outline->vias[i]);
     add_line(&parts, outline->from);
     add(&parts, outline->to);
-    add(&parts, has_tag(outline->to) ? TEXT("\r\n") : TEXT(";tag=busy\r\n"));
+    if (!has_tag(outline->to)) {
+        add(&parts, TEXT(";tag="));
+        add(&parts, agent_stateless_tag(agent, call_id));
+    }
+    add(&parts, TEXT("\r\n"));
     add_line(&parts, outline->call_id);
     add_line(&parts, outline->cseq);
     add(&parts, TEXT("Retry-After: "));
-    add(&parts,
-        agent_retry_after(agent, text_trim(text_slice(outline->call_id, text_find_char(outline->call_id, ':') + 1,
-                                                      outline->call_id.length))));
+    add(&parts, agent_retry_after(agent, call_id));
     add(&parts, TEXT("\r\nContent-Length: 0\r\n\r\n"));
     agent_output_parts(agent, flow, parts.parts, parts.count);
 }

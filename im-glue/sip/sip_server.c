@@ -68,9 +68,10 @@ void server_refuse(struct sip_agent *agent, const struct sip_message *request, i
 {
     if (text_equal(sip_method(request), TEXT("ACK")))
         return;
-    struct sip_message *response = sip_response_new(request, status, reason, (struct text){0});
+    struct text call_id = sip_call_id(request, &agent->scratch);
+    struct sip_message *response = sip_response_new(request, status, reason, agent_stateless_tag(agent, call_id));
     if (status == 503)
-        sip_header_add(response, "Retry-After", agent_retry_after(agent, sip_call_id(request, &agent->scratch)));
+        sip_header_add(response, "Retry-After", agent_retry_after(agent, call_id));
     struct flow answer = server_response_flow(request, flow);
     send_response(agent, response, &answer);
     sip_message_free(response);

@@ -46,10 +46,12 @@ void sip_agent_input(struct sip_agent *agent, struct text bytes, const struct fl
 void sip_agent_closed(struct sip_agent *agent, uint64_t connection, int64_t now_ms);
 void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int64_t now_ms);
 
-/* Works off one of the requests that wait; false: none does. */
+/* Works off one of the requests that wait; false: none does. Those that have waited longer than their sender waits for
+ * an answer are let go. */
 bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms);
 size_t sip_agent_waiting(const struct sip_agent *agent);
-uint64_t sip_agent_turned_away(const struct sip_agent *agent); /* so far, because the queue was full */
+uint64_t sip_agent_turned_away(
+    const struct sip_agent *agent); /* so far: refused, since the queue was full, or let go */
 
 void sip_agent_tick(struct sip_agent *agent, int64_t now_ms); /* runs what is due */
 int64_t sip_agent_deadline(const struct sip_agent *agent);    /* INT64_MAX: none */

@@ -208,7 +208,7 @@ static void plain_http_is_told_so(void **state)
     probe_open(probe);
     struct text answer = probe_ask(probe, TEXT("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
     assert_true(probe_status_is(answer, "400"));
-    assert_true(text_ends_with(answer, TEXT("\r\n\r\nThis port speaks TLS: use https instead of http")));
+    assert_true(text_ends_with(answer, TEXT("\r\n\r\nThis port speaks TLS: use https instead of http\n")));
     assert_true(probe_saw(probe, ""));
 }
 

@@ -323,6 +323,57 @@ static void those_that_are_refused_do_not_all_come_back_at_once(void **unused)
     assert_true(differ);
 }
 
+static struct text of_call(unsigned branch, unsigned call, const char *more)
+{
+    struct text fields = text_format(&arena,
+                                     "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%u;rport\r\nFrom: <sip:a@b.c>;tag=1\r\n"
+                                     "To: <sip:d@b.c>\r\nCall-ID: c%u\r\nCSeq: 7 MESSAGE\r\n",
+                                     branch, call);
+    return with_fields(fields.bytes, more);
+}
+
+/* RFC 3261 §8.2.7, §19.3: nothing is remembered of what was refused, and whoever repeats it hears the same. */
+static void a_repeated_request_is_refused_with_the_same_tag(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < 20; i++) {
+        struct text one = of_call(i, i, ""), whole = of_call(i, i, "Subject: a\r\n b\r\n"),
+                    other = of_call(i, i + 100, "");
+        struct sip_message *refusals[] = {refusal_of(one), refusal_of(one), refusal_of(whole), refusal_of(whole),
+                                          refusal_of(other)};
+        struct text tag = sip_to_tag(refusals[0]);
+        assert_true(tag.length >= 8);
+        for (size_t j = 1; j < 4; j++)
+            assert_true(text_equal(sip_to_tag(refusals[j]), tag));
+        assert_false(text_equal(sip_to_tag(refusals[4]), tag));
+        for (size_t j = 0; j < 5; j++)
+            sip_message_free(refusals[j]);
+    }
+}
+
+/* Whoever sent it has been told 408 by his own transaction (RFC 3261 §17.1.2.2), and sends it again. */
+static void what_waited_longer_than_its_sender_is_let_go(void **unused)
+{
+    struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
+    struct flow flow = peer(1000);
+    struct sip_event event;
+    (void)unused;
+    send_from(&flow, "alice", 1);
+    sip_agent_input(agent, request("alice", 2), &flow, 2);
+    sip_agent_input(agent, request("alice", 3), &flow, 3);
+    assert_true(sip_agent_turn(agent, 64 * settings.t1_ms + 2));
+    assert_true(sip_agent_event(agent, &event));
+    assert_true(text_equal(sip_call_id(event.message, &arena), TEXT("alice3")));
+    sip_message_free(event.message);
+    assert_false(sip_agent_event(agent, &event));
+    assert_int_equal(sip_agent_waiting(agent), 0);
+    assert_int_equal(sip_agent_turned_away(agent), 2);
+    send_from(&flow, "alice", 4);
+    assert_false(sip_agent_turn(agent, 64 * settings.t1_ms + 5));
+    assert_int_equal(sip_agent_waiting(agent), 0);
+    assert_int_equal(count_answers(""), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +388,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_many_the_one_with_most_gives_way, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_refusal_made_of_lines_is_that_of_the_whole_request, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_refusal_has_one_tag, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(a_repeated_request_is_refused_with_the_same_tag, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(what_waited_longer_than_its_sender_is_let_go, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(those_that_are_refused_do_not_all_come_back_at_once, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(users_behind_one_proxy_have_their_turns, open_agent, close_agent),
     };

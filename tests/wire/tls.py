@@ -150,7 +150,7 @@ def clients_may_show_certificates(server, alice, foreign):
 
 def plain_http_is_told_so(server):
     status, text = server.curl(f"http://127.0.0.1:{server.port('https')}/")
-    assert (status, text) == (400, "This port speaks TLS: use https instead of http")
+    assert (status, text) == (400, "This port speaks TLS: use https instead of http\n")
 
 
 def fetch(connection):

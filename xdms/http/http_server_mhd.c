@@ -23,8 +23,8 @@
 
 /* For who took the address of an encrypted port for one that is not. */
 #define PLAIN_ANSWER                                                                                                   \
-    TEXT("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 47\r\nConnection: close\r\n\r\n"     \
-         "This port speaks TLS: use https instead of http")
+    TEXT("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 48\r\nConnection: close\r\n\r\n"     \
+         "This port speaks TLS: use https instead of http\n")
 
 struct http_server {
     struct http_settings settings;
