@@ -19,11 +19,11 @@ void digest_free(struct digest *digest);
 /* Failures are counted, and those who make too many have to wait. Before the first check; outlives the digest. */
 void digest_set_guard(struct digest *digest, struct guard *guard);
 
-enum digest_algorithm { DIGEST_SHA256, DIGEST_MD5 }; /* offered in this order */
+enum digest_algorithm { DIGEST_SHA512, DIGEST_SHA256, DIGEST_MD5, DIGEST_ALGORITHMS }; /* offered in this order */
 
-/* Both are offered until this is told otherwise, before the first challenge; what is not offered is taken all the same.
- */
-void digest_offer_sha256(struct digest *digest, bool offered);
+/* MD5 always is, SHA-256 until this is told otherwise, SHA-512-256 (DIGEST_SHA512) once it is told so, before the first
+ * challenge; what is not offered is taken all the same. */
+void digest_offer(struct digest *digest, enum digest_algorithm algorithm, bool offered);
 bool digest_offers(const struct digest *digest, enum digest_algorithm algorithm);
 
 /* Value of WWW-Authenticate or Proxy-Authenticate, one header per algorithm. */

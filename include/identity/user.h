@@ -18,6 +18,7 @@ struct user {
     struct text ha1_sha256;
     struct text ha1_md5_full; /* of "alice@example.com": clients use either as their user name */
     struct text ha1_sha256_full;
+    struct text ha1_sha512, ha1_sha512_full; /* of SHA-512-256; empty in what builds before it wrote */
     struct text display_name;
     int64_t created_ms;
     const struct text *aliases; /* canonical further addresses: "tel:+15550100", in the order they were given */
@@ -40,6 +41,7 @@ enum status user_make(struct text address, struct text password, struct text dis
 struct user_hashes {
     struct text md5, sha256; /* of "alice", the realm and the password */
     struct text md5_full, sha256_full;
+    struct text sha512, sha512_full; /* of SHA-512-256 */
 };
 
 /* The same for a password that nobody tells: who has no hash of an algorithm cannot log in by it. REFUSED also: no

@@ -24,7 +24,7 @@ struct node_settings {
     int64_t deferred_push_messages_max, deferred_push_bytes_max;                                 /* likewise */
     bool deferred_413, deferred_drop_oldest, deferred_urgent_first, deferred_report_deletions;
     char *certificate, *key, *client_ca, *client_crl, *server_ca, *priority, *clients;
-    bool sha256;
+    bool sha256, sha512;
     bool verify_servers;
     bool members_may_send, store_by_default, accept_by_default, accept_anonymous, lists_of_others;
     bool debug;

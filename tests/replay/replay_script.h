@@ -82,7 +82,7 @@ struct world {
     size_t actors_count;
     uint64_t connections; /* made so far */
     bool block_politely;
-    bool accept_anonymous, no_watchers;
+    bool accept_anonymous, no_watchers, sha512, strong_first;
     int block_status;
     unsigned warning_forbidden;
     struct registration_limits registrations;

@@ -122,6 +122,8 @@ static const struct limit limits[] = {
     LIMIT("polite", block_politely, 1),
     LIMIT("anonymous", accept_anonymous, 1),
     LIMIT("no-watchers", no_watchers, 1),
+    LIMIT("sha512", sha512, 1),
+    LIMIT("strong-first", strong_first, 1),
     LIMIT("notices", waiting_notice, 1),
     LIMIT("block-status", block_status, 1),
     LIMIT("warning", warning_forbidden, 1),

@@ -70,6 +70,8 @@ static void open_conversation(struct world *world)
     struct group_settings groups = GROUP_SETTINGS_STANDARD(&world->root, 1);
     groups.accept_anonymous = world->accept_anonymous;
     settings.agent.host = "192.0.2.100";
+    settings.sha256_first = world->strong_first;
+    digest_offer(world->digest, DIGEST_SHA512, world->sha512);
     world->groups = groups_new(world->documents, &groups);
     world->conversation =
         conversation_new(&settings, world->documents, world->digest, world->groups, no_wake, world, world->now);

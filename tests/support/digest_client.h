@@ -15,13 +15,20 @@ struct digest_client {
     struct text username, password, realm, nonce, method, uri, cnonce, qop, body; /* empty qop: RFC 2069 */
     struct text opaque;                                                           /* left out when empty */
     unsigned count;
-    bool sha256;
+    bool sha256, sha512; /* neither: MD5 */
     bool user_hashed;
 };
 
 static inline struct text client_hash(const struct digest_client *client, struct text text, struct arena *arena)
 {
     uint8_t hash[SHA256_DIGEST_SIZE];
+    if (client->sha512) {
+        struct sha512_256_ctx context;
+        sha512_256_init(&context);
+        sha512_256_update(&context, text.length, (const uint8_t *)text.bytes);
+        sha512_256_digest(&context, SHA256_DIGEST_SIZE, hash);
+        return hex_encode(arena, hash, SHA256_DIGEST_SIZE);
+    }
     if (client->sha256) {
         struct sha256_ctx context;
         sha256_init(&context);
@@ -67,7 +74,7 @@ static inline struct text client_authorization(const struct digest_client *clien
                        "Digest username=\"%.*s\", realm=\"%.*s\", nonce=\"%.*s\", uri=\"%.*s\", response=\"%.*s\"",
                        TEXT_ARG(name), TEXT_ARG(client->realm), TEXT_ARG(client->nonce), TEXT_ARG(client->uri),
                        TEXT_ARG(client_response(client, client->method, arena)));
-    builder_add(&value, client->sha256 ? TEXT(", algorithm=SHA-256") : TEXT(", algorithm=MD5"));
+    builder_add_format(&value, ", algorithm=%s", client->sha512 ? "SHA-512-256" : client->sha256 ? "SHA-256" : "MD5");
     if (client->qop.length)
         builder_add_format(&value, ", qop=%.*s, nc=%08x, cnonce=\"%.*s\"", TEXT_ARG(client->qop), client->count,
                            TEXT_ARG(client->cnonce));

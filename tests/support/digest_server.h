@@ -62,6 +62,7 @@ static inline struct digest_client client_of(const struct digest *server, enum d
         .qop = TEXT("auth"),
         .count = 1,
         .sha256 = algorithm == DIGEST_SHA256,
+        .sha512 = algorithm == DIGEST_SHA512,
     };
 }
 

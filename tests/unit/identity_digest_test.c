@@ -39,7 +39,7 @@ static void the_right_password_is_good_in_every_form(void **state)
     (void)state;
     const struct text names[] = {TEXT("alice"), TEXT("alice@example.com")};
     const struct text protections[] = {TEXT("auth"), TEXT("auth-int"), TEXT("")};
-    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm <= DIGEST_MD5; algorithm++)
+    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++)
         for (size_t name = 0; name < 2; name++)
             for (size_t protection = 0; protection < 3; protection++)
                 for (int hashed = 0; hashed < 2; hashed++) {
@@ -147,6 +147,35 @@ static void the_examples_of_rfc_7616_and_2617_are_right(void **state)
     }
 }
 
+/* Of builds that did not keep that hash, or imported without it: he logs in by the others until his password is set. */
+static void who_has_no_hash_of_an_algorithm_cannot_log_in_by_it(void **state)
+{
+    (void)state;
+    struct user user;
+    assert_int_equal(user_get(documents, TEXT("sip:alice@example.com"), &arena, &user), OK);
+    user.ha1_sha512 = user.ha1_sha512_full = TEXT("");
+    assert_int_equal(user_put(documents, &user, VERSION_ANY, TEXT("test")), OK);
+    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++) {
+        struct digest_client client = client_of(digest, algorithm, NOW);
+        assert_int_equal(check(&client), algorithm == DIGEST_SHA512 ? DIGEST_WRONG : DIGEST_GOOD);
+    }
+}
+
+/* So that no client chooses what its user has no hash of, unless the house says that all have. */
+static void sha512_is_offered_only_where_the_house_says_so(void **state)
+{
+    (void)state;
+    assert_false(digest_offers(digest, DIGEST_SHA512));
+    assert_true(digest_offers(digest, DIGEST_SHA256) && digest_offers(digest, DIGEST_MD5));
+    digest_offer(digest, DIGEST_SHA512, true);
+    assert_true(digest_offers(digest, DIGEST_SHA512));
+    digest_offer(digest, DIGEST_MD5, false);
+    assert_true(digest_offers(digest, DIGEST_MD5));
+    struct text challenge = digest_challenge(digest, DIGEST_SHA512, false, NOW, &arena);
+    assert_true(text_find(challenge, TEXT("algorithm=SHA-512-256, ")) < challenge.length);
+    assert_true(text_find(challenge, TEXT("userhash=true")) < challenge.length);
+}
+
 static void nothing_and_other_schemes_are_missing(void **state)
 {
     (void)state;
@@ -198,7 +227,8 @@ static void broken_headers_are_broken(void **state)
         {"uri=", "url="},
         {"response=", "respond="},
         {"response=\"", "response=\"0"},
-        {"algorithm=SHA-256", "algorithm=SHA-512-256"},
+        {"algorithm=SHA-256", "algorithm=SHA-512"},
+        {"algorithm=SHA-256", "algorithm=SHA-512-256-sess"},
         {"algorithm=SHA-256", "algorithm=MD5-sess"},
         {"algorithm=SHA-256", "algorithm=MD5"},
         {"qop=auth", "qop=auth-conf"},
@@ -417,6 +447,8 @@ int main(void)
         TEST(a_changed_body_is_wrong_with_auth_int),
         TEST(a_changed_method_is_wrong),
         TEST(the_examples_of_rfc_7616_and_2617_are_right),
+        TEST(who_has_no_hash_of_an_algorithm_cannot_log_in_by_it),
+        TEST(sha512_is_offered_only_where_the_house_says_so),
         TEST(nothing_and_other_schemes_are_missing),
         TEST(credentials_of_another_realm_or_opaque_are_missing),
         TEST(a_user_of_another_realm_cannot_log_in),

@@ -95,7 +95,7 @@ static void a_display_name_with_controls_is_refused(void **state)
     }
 }
 
-/* Values by `printf %s alice:im.example.com:secret | md5sum` and the like. */
+/* Values by `printf %s alice:im.example.com:secret | md5sum`, `openssl dgst -sha512-256` and the like. */
 static void hashes_are_those_of_both_names(void **state)
 {
     (void)state;
@@ -105,6 +105,9 @@ static void hashes_are_those_of_both_names(void **state)
     assert_true(text_equal(user.ha1_md5_full, TEXT("330804969c871ac23472164047036835")));
     assert_true(
         text_equal(user.ha1_sha256_full, TEXT("b5b76dfae9289923af29ff7b0833a56864f8b32252858a2d2dfebad16e598a64")));
+    assert_true(text_equal(user.ha1_sha512, TEXT("ce90f21e56c9145737834bd10e5f018955077ae5cca9a9f720234dfe66fba2fd")));
+    assert_true(
+        text_equal(user.ha1_sha512_full, TEXT("1b7177f7f5217e361402c55dadc64afae369a365a52584f44ddb192048a7f554")));
 }
 
 static void a_user_is_read_back_and_not_with_the_password(void **state)
@@ -120,6 +123,8 @@ static void a_user_is_read_back_and_not_with_the_password(void **state)
     assert_true(text_equal(found.ha1_sha256, user.ha1_sha256));
     assert_true(text_equal(found.ha1_md5_full, user.ha1_md5_full));
     assert_true(text_equal(found.ha1_sha256_full, user.ha1_sha256_full));
+    assert_true(text_equal(found.ha1_sha512, user.ha1_sha512));
+    assert_true(text_equal(found.ha1_sha512_full, user.ha1_sha512_full));
     assert_true(text_equal(found.display_name, TEXT("Alice")));
     assert_true(found.created_ms == 1767225600000);
 
@@ -212,6 +217,7 @@ static void a_user_is_made_of_the_hashes_of_another_server(void **state)
         .md5 = TEXT("4B3A7D5DA1E0B6E9FC3B9D9C0D7D6E7C"),
         .sha256 = by_password.ha1_sha256,
         .md5_full = by_password.ha1_md5_full,
+        .sha512 = by_password.ha1_sha512,
     };
     assert_int_equal(user_make_hashed(TEXT("alice"), &hashes, TEXT("Alice"), DOMAIN, REALM, 5, &arena, &user, &refusal),
                      OK);
@@ -220,6 +226,7 @@ static void a_user_is_made_of_the_hashes_of_another_server(void **state)
     assert_true(text_equal(user.ha1_sha256, by_password.ha1_sha256));
     assert_true(text_equal(user.ha1_md5_full, by_password.ha1_md5_full));
     assert_int_equal(user.ha1_sha256_full.length, 0);
+    assert_true(text_equal(user.ha1_sha512, by_password.ha1_sha512));
 
     struct commit commit;
     assert_int_equal(user_commit(documents, &user, VERSION_ABSENT, TEXT("test"), &arena, &commit), OK);
@@ -238,6 +245,7 @@ static void what_is_no_hash_is_refused(void **state)
         {.md5 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7")},
         {.md5 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7g")},
         {.sha256 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7c")},
+        {.md5 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7c"), .sha512 = TEXT("4b3a7d5da1e0b6e9fc3b9d9c0d7d6e7c")},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct user user;

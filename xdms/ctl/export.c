@@ -40,7 +40,9 @@ static bool open_target(struct export *export, const char *target)
     export->users = fopen(path, "wx");
     if (!export->users)
         return ctl_error("%s: %s", path, strerror(errno)), false;
-    fputs("name,ha1,ha1-sha256,ha1-full,ha1-sha256-full,display-name,aliases,roles\n", export->users);
+    fputs(
+        "name,ha1,ha1-sha256,ha1-full,ha1-sha256-full,ha1-sha512-256,ha1-sha512-256-full,display-name,aliases,roles\n",
+        export->users);
     return true;
 }
 
@@ -153,9 +155,10 @@ static void add_array(struct text_builder *line, const char *name, const struct 
 
 static void export_user(struct export *export, const struct user *user, struct arena *arena)
 {
-    static const char *const members[] = {"user", "ha1", "ha1Sha256", "ha1Full", "ha1Sha256Full", "displayName"};
-    const struct text values[] = {user->address,      user->ha1_md5,         user->ha1_sha256,
-                                  user->ha1_md5_full, user->ha1_sha256_full, user->display_name};
+    static const char *const members[] = {"user",          "ha1",           "ha1Sha256",         "ha1Full",
+                                          "ha1Sha256Full", "ha1Sha512-256", "ha1Sha512-256Full", "displayName"};
+    const struct text values[] = {user->address,         user->ha1_md5,    user->ha1_sha256,      user->ha1_md5_full,
+                                  user->ha1_sha256_full, user->ha1_sha512, user->ha1_sha512_full, user->display_name};
     struct text names[USAGE_NOBODY];
     size_t names_count = role_names(user->roles, names);
     struct text_builder line;

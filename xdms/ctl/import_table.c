@@ -14,6 +14,8 @@ enum column {
     USER_HA1_SHA256,
     USER_HA1_FULL,
     USER_HA1_SHA256_FULL,
+    USER_HA1_SHA512,
+    USER_HA1_SHA512_FULL,
     USER_DISPLAY_NAME,
     USER_ALIASES,
     USER_ROLES,
@@ -41,6 +43,8 @@ static const struct {
     {"ha1-full", USER_HA1_FULL},
     {"ha1b", USER_HA1_FULL},
     {"ha1-sha256-full", USER_HA1_SHA256_FULL},
+    {"ha1-sha512-256", USER_HA1_SHA512},
+    {"ha1-sha512-256-full", USER_HA1_SHA512_FULL},
     {"display-name", USER_DISPLAY_NAME},
     {"aliases", USER_ALIASES},
     {"roles", USER_ROLES},
@@ -197,6 +201,8 @@ static void import_users(struct table *table)
                    {USER_HA1_SHA256, "ha1Sha256"},
                    {USER_HA1_FULL, "ha1Full"},
                    {USER_HA1_SHA256_FULL, "ha1Sha256Full"},
+                   {USER_HA1_SHA512, "ha1Sha512-256"},
+                   {USER_HA1_SHA512_FULL, "ha1Sha512-256Full"},
                    {USER_DISPLAY_NAME, "displayName"}};
     struct arena arena;
     struct row row;

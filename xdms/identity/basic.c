@@ -7,16 +7,21 @@
 static bool fits(const struct digest *digest, const struct user *user, bool full, struct text name,
                  struct text password, struct arena *arena)
 {
-    struct text sha256 = full ? user->ha1_sha256_full : user->ha1_sha256;
-    struct text md5 = full ? user->ha1_md5_full : user->ha1_md5;
-    enum digest_algorithm algorithm =
-        sha256.length || !md5.length ? DIGEST_SHA256 : DIGEST_MD5; /* some were imported */
-    struct text kept = algorithm == DIGEST_MD5 ? md5 : sha256;
+    const struct text hashes[DIGEST_ALGORITHMS] = {
+        [DIGEST_SHA256] = full ? user->ha1_sha256_full : user->ha1_sha256,
+        [DIGEST_SHA512] = full ? user->ha1_sha512_full : user->ha1_sha512,
+        [DIGEST_MD5] = full ? user->ha1_md5_full : user->ha1_md5,
+    };
+    enum digest_algorithm algorithm = DIGEST_SHA256; /* some were imported with another alone */
+    for (enum digest_algorithm one = DIGEST_SHA512; one < DIGEST_ALGORITHMS && !hashes[algorithm].length; one++)
+        if (hashes[one].length)
+            algorithm = one;
+    struct text kept = hashes[algorithm];
     const struct text nobody[] = {TEXT("nobody"), name};
     const struct text parts[] = {name, digest->realm, password};
     bool known = kept.length && text_equal(user->realm, digest->realm);
     if (!known)
-        kept = identity_mac(&digest->key, nobody, 2, algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
+        kept = identity_mac(&digest->key, nobody, 2, identity_hash_length(algorithm), arena);
     bool equal = secret_equal(identity_hash(algorithm, parts, 3, arena), kept);
     return known && equal;
 }

@@ -23,6 +23,7 @@ struct digest *digest_new(struct text realm, struct text domain, const uint8_t k
     digest->domain = text_copy(&digest->arena, domain);
     digest->opaque = opaque_of(realm, &digest->arena);
     identity_key_init(&digest->key, key);
+    digest->offered[DIGEST_SHA256] = digest->offered[DIGEST_MD5] = true;
     digest->nonces = nonce_table_new();
     digest->logins = logins_new();
     return digest;
@@ -55,14 +56,14 @@ void digest_add_quoted(struct text_builder *builder, struct text text)
     builder_add_char(builder, '"');
 }
 
-void digest_offer_sha256(struct digest *digest, bool offered)
+void digest_offer(struct digest *digest, enum digest_algorithm algorithm, bool offered)
 {
-    digest->md5_alone = !offered;
+    digest->offered[algorithm] = offered || algorithm == DIGEST_MD5;
 }
 
 bool digest_offers(const struct digest *digest, enum digest_algorithm algorithm)
 {
-    return algorithm == DIGEST_MD5 || !digest->md5_alone;
+    return digest->offered[algorithm];
 }
 
 struct text digest_challenge(const struct digest *digest, enum digest_algorithm algorithm, bool stale, int64_t now_ms,
@@ -75,11 +76,11 @@ struct text digest_challenge(const struct digest *digest, enum digest_algorithm 
     /* qop=auth alone: clients of the old kind stumble over a list; auth-int is taken from those who send it. */
     builder_add_format(&value, ", nonce=\"%.*s\", opaque=\"%.*s\", algorithm=%s, qop=\"auth\"",
                        TEXT_ARG(nonce_make(&digest->key, digest->realm, now_ms, arena)), TEXT_ARG(digest->opaque),
-                       algorithm == DIGEST_MD5 ? "MD5" : "SHA-256");
+                       digest_algorithm_names[algorithm]);
     if (stale)
         builder_add(&value, TEXT(", stale=true"));
     /* Only clients of RFC 7616 know it, and those take the better algorithm. */
-    if (algorithm == DIGEST_SHA256)
+    if (algorithm != DIGEST_MD5)
         builder_add(&value, TEXT(", userhash=true"));
     return builder_text(&value);
 }

@@ -124,9 +124,11 @@ static bool uri_fits(const struct digest_request *request, struct text written, 
 
 static struct text user_secret(const struct user *user, enum digest_algorithm algorithm, bool full)
 {
-    if (algorithm == DIGEST_MD5)
-        return full ? user->ha1_md5_full : user->ha1_md5;
-    return full ? user->ha1_sha256_full : user->ha1_sha256;
+    switch (algorithm) {
+    case DIGEST_MD5: return full ? user->ha1_md5_full : user->ha1_md5;
+    case DIGEST_SHA512: return full ? user->ha1_sha512_full : user->ha1_sha512;
+    default: return full ? user->ha1_sha256_full : user->ha1_sha256;
+    }
 }
 
 /* Reads the user whom the header names, and whether by the full name. */
@@ -175,7 +177,7 @@ static enum digest_result find_secret(const struct digest *digest, const struct 
             return DIGEST_GOOD;
     }
     const struct text parts[] = {TEXT("nobody"), header->username};
-    *secret_out = identity_mac(&digest->key, parts, 2, header->algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX, arena);
+    *secret_out = identity_mac(&digest->key, parts, 2, identity_hash_length(header->algorithm), arena);
     return DIGEST_WRONG;
 }
 

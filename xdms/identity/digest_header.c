@@ -152,10 +152,13 @@ static bool store_pair(const struct field *fields, size_t count, struct text nam
 
 static bool read_algorithm(struct text algorithm, struct digest_header *header)
 {
-    header->algorithm = text_equal_nocase(algorithm, TEXT("SHA-256")) ? DIGEST_SHA256 : DIGEST_MD5;
-    if (header->algorithm == DIGEST_MD5 && algorithm.length && !text_equal_nocase(algorithm, TEXT("MD5")))
+    header->algorithm = algorithm.length ? DIGEST_SHA512 : DIGEST_MD5;
+    while (header->algorithm < DIGEST_MD5 &&
+           !text_equal_nocase(algorithm, text_of(digest_algorithm_names[header->algorithm])))
+        header->algorithm++;
+    if (algorithm.length && !text_equal_nocase(algorithm, text_of(digest_algorithm_names[header->algorithm])))
         return false;
-    return header->response.length == (header->algorithm == DIGEST_MD5 ? 32 : HASH_TEXT_MAX);
+    return header->response.length == identity_hash_length(header->algorithm);
 }
 
 static bool read_protection(struct digest_header *header, bool has_cnonce, bool has_count)

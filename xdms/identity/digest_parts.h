@@ -15,6 +15,10 @@
 /* --- identity_hash.c --- */
 
 #define HASH_TEXT_MAX 64 /* hex digits of the longest hash */
+#define MD5_TEXT      32 /* and of the shorter one */
+
+extern const char *const digest_algorithm_names[DIGEST_ALGORITHMS]; /* as in headers */
+size_t identity_hash_length(enum digest_algorithm algorithm);       /* in hex digits */
 
 /* Lower-case hex of the hash over `parts` with ':' between them. */
 struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena);
@@ -26,6 +30,7 @@ struct identity_hashing {
     union {
         struct md5_ctx md5;
         struct sha256_ctx sha256;
+        struct sha512_256_ctx sha512;
     } context;
 };
 void identity_hash_begin(struct identity_hashing *hashing, enum digest_algorithm algorithm);
@@ -103,7 +108,7 @@ enum status logins_get(struct logins *logins, const struct documents *documents,
 struct digest {
     struct text realm, domain, opaque;
     struct identity_key key;
-    bool md5_alone;
+    bool offered[DIGEST_ALGORITHMS];
     struct arena arena; /* of the texts above */
     struct nonce_table *nonces;
     struct logins *logins;

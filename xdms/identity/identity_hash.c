@@ -1,4 +1,4 @@
-/* The three hash functions of digest authentication, over parts with colons between them. Knows nettle, and nothing of
+/* The hash functions of digest authentication, over parts with colons between them. Knows nettle, and nothing of
  * users or headers. */
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
@@ -8,22 +8,32 @@
 
 #include "digest_parts.h"
 
-static void hashing_update(struct identity_hashing *hashing, struct text bytes)
+const char *const digest_algorithm_names[DIGEST_ALGORITHMS] = {"SHA-512-256", "SHA-256", "MD5"};
+
+size_t identity_hash_length(enum digest_algorithm algorithm)
 {
-    if (hashing->algorithm == DIGEST_MD5)
-        md5_update(&hashing->context.md5, bytes.length, (const uint8_t *)bytes.bytes);
-    else
-        sha256_update(&hashing->context.sha256, bytes.length, (const uint8_t *)bytes.bytes);
+    return algorithm == DIGEST_MD5 ? MD5_TEXT : HASH_TEXT_MAX;
+}
+
+static void hashing_update(struct identity_hashing *hashing, struct text text)
+{
+    const uint8_t *bytes = (const uint8_t *)text.bytes;
+    switch (hashing->algorithm) {
+    case DIGEST_MD5: md5_update(&hashing->context.md5, text.length, bytes); break;
+    case DIGEST_SHA512: sha512_256_update(&hashing->context.sha512, text.length, bytes); break;
+    default: sha256_update(&hashing->context.sha256, text.length, bytes); break;
+    }
 }
 
 void identity_hash_begin(struct identity_hashing *hashing, enum digest_algorithm algorithm)
 {
     hashing->algorithm = algorithm;
     hashing->begun = false;
-    if (algorithm == DIGEST_MD5)
-        md5_init(&hashing->context.md5);
-    else
-        sha256_init(&hashing->context.sha256);
+    switch (algorithm) {
+    case DIGEST_MD5: md5_init(&hashing->context.md5); break;
+    case DIGEST_SHA512: sha512_256_init(&hashing->context.sha512); break;
+    default: sha256_init(&hashing->context.sha256); break;
+    }
 }
 
 void identity_hash_add(struct identity_hashing *hashing, const struct text *parts, size_t count)
@@ -39,12 +49,13 @@ void identity_hash_add(struct identity_hashing *hashing, const struct text *part
 struct text identity_hash_end(struct identity_hashing *hashing, struct arena *arena)
 {
     uint8_t hash[SHA256_DIGEST_SIZE];
-    if (hashing->algorithm == DIGEST_MD5) {
-        md5_digest(&hashing->context.md5, MD5_DIGEST_SIZE, hash);
-        return hex_encode(arena, hash, MD5_DIGEST_SIZE);
+    size_t length = identity_hash_length(hashing->algorithm) / 2;
+    switch (hashing->algorithm) {
+    case DIGEST_MD5: md5_digest(&hashing->context.md5, length, hash); break;
+    case DIGEST_SHA512: sha512_256_digest(&hashing->context.sha512, length, hash); break;
+    default: sha256_digest(&hashing->context.sha256, length, hash); break;
     }
-    sha256_digest(&hashing->context.sha256, SHA256_DIGEST_SIZE, hash);
-    return hex_encode(arena, hash, SHA256_DIGEST_SIZE);
+    return hex_encode(arena, hash, length);
 }
 
 struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena)

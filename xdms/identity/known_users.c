@@ -39,6 +39,7 @@ static void forget_passwords(struct user *user)
 {
     struct text none = {0};
     user->realm = user->ha1_md5 = user->ha1_sha256 = user->ha1_md5_full = user->ha1_sha256_full = none;
+    user->ha1_sha512 = user->ha1_sha512_full = none;
 }
 
 static struct text texts_of(const struct user *user, struct arena *arena)

@@ -72,9 +72,9 @@ static void move(struct text *text, const char *from, const char *to)
 /* `user` is of a record at `from`; afterwards of the same record at `to`. The aliases are an array in `room`. */
 static void user_move(struct user *user, const char *from, const char *to, struct text *room)
 {
-    struct text *texts[] = {&user->address,         &user->realm,       &user->name,
-                            &user->ha1_md5,         &user->ha1_sha256,  &user->ha1_md5_full,
-                            &user->ha1_sha256_full, &user->display_name};
+    struct text *texts[] = {
+        &user->address,      &user->realm,           &user->name,       &user->ha1_md5,         &user->ha1_sha256,
+        &user->ha1_md5_full, &user->ha1_sha256_full, &user->ha1_sha512, &user->ha1_sha512_full, &user->display_name};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         move(texts[i], from, to);
     for (size_t i = 0; i < user->aliases_count; i++) {

@@ -1,4 +1,4 @@
-/* Users as internal documents: what is kept of a password is the two hashes that digest authentication works with, for
+/* Users as internal documents: what is kept of a password is the hashes that digest authentication works with, for
  * both names that clients log in by. Knows no header and no nonce. */
 #include "user.h"
 
@@ -6,15 +6,14 @@
 #include "record.h"
 #include "uri.h"
 
-#define DISPLAY_NAME_MAX 256 /* bytes; phones show some twenty characters */
-#define MD5_TEXT         32  /* hex digits of the shorter hash */
-#define HOLDERS_MAX      16  /* domains that a user of the same name and realm is looked for in */
-#define HASH_CLAIMS      4   /* two names, two algorithms */
+#define DISPLAY_NAME_MAX 256                     /* bytes; phones show some twenty characters */
+#define HOLDERS_MAX      16                      /* domains that a user of the same name and realm is looked for in */
+#define HASH_CLAIMS      (2 * DIGEST_ALGORITHMS) /* two names */
 #define CLAIMS_MAX       (HASH_CLAIMS + 1 + USER_ALIASES_MAX) /* of one user */
 
-static const char *const known_fields[] = {"address",      "realm",           "name",         "ha1-md5", "ha1-sha256",
-                                           "ha1-md5-full", "ha1-sha256-full", "display-name", "created", "aliases",
-                                           "roles",        "keep-s",          "no-messages"};
+static const char *const known_fields[] = {
+    "address", "realm",   "name",  "ha1-md5", "ha1-sha256",  "ha1-md5-full",   "ha1-sha256-full",    "display-name",
+    "created", "aliases", "roles", "keep-s",  "no-messages", "ha1-sha512-256", "ha1-sha512-256-full"};
 #define KNOWN_FIELDS_COUNT (sizeof(known_fields) / sizeof(known_fields[0]))
 
 static struct text name_of(struct text address);
@@ -86,6 +85,8 @@ enum status user_make(struct text address, struct text password, struct text dis
     user_out->ha1_sha256 = identity_hash(DIGEST_SHA256, parts, 3, arena);
     user_out->ha1_md5_full = identity_hash(DIGEST_MD5, full_parts, 3, arena);
     user_out->ha1_sha256_full = identity_hash(DIGEST_SHA256, full_parts, 3, arena);
+    user_out->ha1_sha512 = identity_hash(DIGEST_SHA512, parts, 3, arena);
+    user_out->ha1_sha512_full = identity_hash(DIGEST_SHA512, full_parts, 3, arena);
     return OK;
 }
 
@@ -116,9 +117,12 @@ enum status user_make_hashed(struct text address, const struct user_hashes *hash
     if (!take_hash(hashes->md5, MD5_TEXT, arena, &user_out->ha1_md5) ||
         !take_hash(hashes->md5_full, MD5_TEXT, arena, &user_out->ha1_md5_full) ||
         !take_hash(hashes->sha256, HASH_TEXT_MAX, arena, &user_out->ha1_sha256) ||
-        !take_hash(hashes->sha256_full, HASH_TEXT_MAX, arena, &user_out->ha1_sha256_full))
-        return refuse(refusal, REFUSAL_SYNTAX, "A password hash is 32 hex digits of MD5 or 64 of SHA-256.");
-    if (user_out->ha1_md5.length + user_out->ha1_sha256.length == 0)
+        !take_hash(hashes->sha256_full, HASH_TEXT_MAX, arena, &user_out->ha1_sha256_full) ||
+        !take_hash(hashes->sha512, HASH_TEXT_MAX, arena, &user_out->ha1_sha512) ||
+        !take_hash(hashes->sha512_full, HASH_TEXT_MAX, arena, &user_out->ha1_sha512_full))
+        return refuse(refusal, REFUSAL_SYNTAX,
+                      "A password hash is 32 hex digits of MD5, or 64 of SHA-256 or SHA-512-256.");
+    if (user_out->ha1_md5.length + user_out->ha1_sha256.length + user_out->ha1_sha512.length == 0)
         return refuse(refusal, REFUSAL_SYNTAX, "A user needs a password, or the hash of one.");
     return OK;
 }
@@ -130,6 +134,8 @@ void user_set_password(struct user *user, const struct user *other)
     user->ha1_sha256 = other->ha1_sha256;
     user->ha1_md5_full = other->ha1_md5_full;
     user->ha1_sha256_full = other->ha1_sha256_full;
+    user->ha1_sha512 = other->ha1_sha512;
+    user->ha1_sha512_full = other->ha1_sha512_full;
 }
 
 /* User part of a canonical address; empty when there is none. */
@@ -198,6 +204,8 @@ static struct text record_of(const struct user *user, struct text old, struct ar
     record_add(&record, "ha1-sha256", user->ha1_sha256);
     record_add(&record, "ha1-md5-full", user->ha1_md5_full);
     record_add(&record, "ha1-sha256-full", user->ha1_sha256_full);
+    record_add(&record, "ha1-sha512-256", user->ha1_sha512);
+    record_add(&record, "ha1-sha512-256-full", user->ha1_sha512_full);
     record_add(&record, "display-name", user->display_name);
     record_add_number(&record, "created", user->created_ms);
     record_add(&record, "aliases", write_words(user->aliases, user->aliases_count, arena));
@@ -216,7 +224,7 @@ static size_t hash_claims(const struct user *user, struct arena *arena, struct c
     const struct text name[] = {user->name, user->realm};
     const struct text full_name[] = {user_full_name(user, arena), user->realm};
     size_t count = 0;
-    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm <= DIGEST_MD5; algorithm++) {
+    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++) {
         const struct text values[] = {identity_hash(algorithm, name, 2, arena),
                                       identity_hash(algorithm, full_name, 2, arena)};
         for (size_t i = 0; i < 2; i++)
@@ -275,6 +283,8 @@ enum status user_get_record(const struct documents *documents, struct text addre
         {TEXT("ha1-sha256"), &user.ha1_sha256},
         {TEXT("ha1-md5-full"), &user.ha1_md5_full},
         {TEXT("ha1-sha256-full"), &user.ha1_sha256_full},
+        {TEXT("ha1-sha512-256"), &user.ha1_sha512},
+        {TEXT("ha1-sha512-256-full"), &user.ha1_sha512_full},
         {TEXT("display-name"), &user.display_name},
         {TEXT("created"), &created},
         {TEXT("aliases"), &aliases},

@@ -45,6 +45,9 @@ static const struct setting rows[] = {
     {"identity.sha256", SETTING_SWITCH, ROW(sha256), "yes", 0, 0, "",
      "Offers digest authentication with SHA-256 beside MD5. \"no\" is for users whose hashes came from a server that "
      "kept MD5 alone: clients that would rather use SHA-256 could not log in."},
+    {"identity.sha512-256", SETTING_SWITCH, ROW(sha512), "no", 0, 0, "",
+     "Offers it with SHA-512-256, too. For houses in which all passwords were set since builds keep the hash that this "
+     "needs: who has none could not log in with a client that would rather use it."},
     {"identity.trusted-peers", SETTING_TEXT, ROW(trusted_peers), "", 0, 0, "",
      "Addresses and ranges (192.0.2.0/24, 2001:db8::/32) of peers that may say who asks, separated by commas: in "
      "X-3GPP-Asserted-Identity and X-XCAP-Asserted-Identity, in P-Asserted-Identity."},
@@ -184,7 +187,8 @@ static bool open_digest(struct node *node, struct text *error_out)
         return false;
     }
     node->digest = digest_new(text_of(node->settings->realm), text_of(node->settings->domain), key);
-    digest_offer_sha256(node->digest, node->settings->sha256);
+    digest_offer(node->digest, DIGEST_SHA256, node->settings->sha256);
+    digest_offer(node->digest, DIGEST_SHA512, node->settings->sha512);
     node->guard = guard_new(&limits);
     digest_set_guard(node->digest, node->guard);
     return true;

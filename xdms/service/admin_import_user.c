@@ -19,7 +19,9 @@ static bool read_user(const json_t *json, struct import_user *user_out)
     } members[] = {{"ha1", &hashes->md5},
                    {"ha1Sha256", &hashes->sha256},
                    {"ha1Full", &hashes->md5_full},
-                   {"ha1Sha256Full", &hashes->sha256_full}};
+                   {"ha1Sha256Full", &hashes->sha256_full},
+                   {"ha1Sha512-256", &hashes->sha512},
+                   {"ha1Sha512-256Full", &hashes->sha512_full}};
     admin_member(json, "user", &user_out->name, &broken);
     user_out->has_password = admin_member(json, "password", &user_out->password, &broken);
     user_out->has_display_name = admin_member(json, "displayName", &user_out->display_name, &broken);
@@ -39,7 +41,8 @@ static enum status make_user(struct import_line *line, const struct import_user 
     struct text display_name = given->has_display_name || !old ? given->display_name : old->display_name;
     struct user_hashes hashes = given->hashes;
     if (!given->has_hashes && old)
-        hashes = (struct user_hashes){old->ha1_md5, old->ha1_sha256, old->ha1_md5_full, old->ha1_sha256_full};
+        hashes = (struct user_hashes){old->ha1_md5,         old->ha1_sha256, old->ha1_md5_full,
+                                      old->ha1_sha256_full, old->ha1_sha512, old->ha1_sha512_full};
     enum status status = given->has_password
                              ? user_make(name, given->password, display_name, settings->domain, settings->realm,
                                          clock_wall_ms(), arena, user_out, refusal)
@@ -62,8 +65,9 @@ void import_user_begin(struct import_line *line)
     struct import *import = line->import;
     const struct documents *documents = import->call->service->documents;
     struct arena *arena = import->call->request->arena;
-    static const char *const members[] = {"user",          "password",    "ha1",     "ha1Sha256", "ha1Full",
-                                          "ha1Sha256Full", "displayName", "aliases", "roles",     NULL};
+    static const char *const members[] = {"user",        "password",      "ha1",           "ha1Sha256",
+                                          "ha1Full",     "ha1Sha256Full", "ha1Sha512-256", "ha1Sha512-256Full",
+                                          "displayName", "aliases",       "roles",         NULL};
     struct import_user given = {0};
     struct refusal refusal = {0};
     struct user user = {0}, old = {0};
