@@ -9,20 +9,6 @@
 
 #include <osipparser2/osip_parser.h>
 
-#define SPARE_MAX 8 /* messages kept by each thread */
-
-/* AddressSanitizer shall see who uses what was freed. */
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEPS_SPARE false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEEPS_SPARE false
-#endif
-#endif
-#ifndef KEEPS_SPARE
-#define KEEPS_SPARE true
-#endif
-
 static void be_silent(const char *file, int line, osip_trace_level_t level, const char *format, va_list arguments)
 {
     (void)file, (void)line, (void)level, (void)format, (void)arguments;
@@ -37,15 +23,9 @@ void sip_open(void)
     sip_judge_open();
 }
 
-/* Some six come and go with each request: a few are kept for the next, still in the cache of the processor. */
-static _Thread_local struct {
-    struct sip_message *messages[SPARE_MAX];
-    size_t count;
-} spare;
-
 struct sip_message *sip_message_new(void)
 {
-    struct sip_message *message = spare.count > 0 ? spare.messages[--spare.count] : memory_new_raw(sizeof(*message));
+    struct sip_message *message = memory_take(sizeof(*message));
     /* What is inside for fields and bytes is written before it is read. */
     memset(message, 0, offsetof(struct sip_message, fields_inside));
     arena_init_in(&message->arena, "message", message->bytes_inside, sizeof(message->bytes_inside));
@@ -60,10 +40,7 @@ void sip_message_free(struct sip_message *message)
     if (!message)
         return;
     arena_clear(&message->arena);
-    if (KEEPS_SPARE && spare.count < SPARE_MAX)
-        spare.messages[spare.count++] = message;
-    else
-        free(message);
+    memory_give(message, sizeof(*message));
 }
 
 /* --- start line ------------------------------------------------------------------------------------------------- */

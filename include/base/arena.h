@@ -33,4 +33,10 @@ void *memory_new(size_t size);
 void *memory_new_raw(size_t size); /* not zeroed */
 void *memory_resize(void *memory, size_t size);
 
+/* The same for what comes and goes with each message: pieces that are given back are kept for the next of about their
+ * size, by each thread for itself, in bounds. Not zeroed. Never for free() or memory_resize: given back with the size
+ * it was taken with, by whatever thread. */
+void *memory_take(size_t size);
+void memory_give(void *memory, size_t size); /* NULL: nothing */
+
 #endif

@@ -93,6 +93,54 @@ static void heap_memory_is_zeroed_and_keeps_its_bytes_when_resized(void **state)
     free(memory);
 }
 
+static void what_is_given_back_is_taken_again(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    static unsigned char *pieces[COUNT];
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t size = i * i; /* up to 89,401: more than is kept, too */
+            pieces[i] = memory_take(size);
+            assert_int_equal((uintptr_t)pieces[i] % 16, 0);
+            memset(pieces[i], (int)i, size);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            if (i > 0)
+                assert_true(pieces[i][0] == (unsigned char)i && pieces[i][i * i - 1] == (unsigned char)i);
+            memory_give(pieces[i], i * i);
+        }
+    }
+    memory_give(NULL, 100);
+}
+
+static void every_size_has_room_for_itself(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size < 70000; size += size < 300 ? 1 : 37) {
+        void *piece = memory_take(size);
+        assert_true(malloc_usable_size(piece) >= size);
+        memory_give(piece, size);
+    }
+}
+
+/* Whatever was needed once at the same time, and of all sizes one after the other. */
+static void what_is_kept_is_bounded(void **state)
+{
+    (void)state;
+    enum { COUNT = 20000 };
+    static void *pieces[COUNT];
+    size_t before = mallinfo2().uordblks;
+    for (size_t size = 64; size <= 65536; size *= 2) {
+        size_t count = (16u << 20) / size < COUNT ? (16u << 20) / size : COUNT;
+        for (size_t i = 0; i < count; i++)
+            pieces[i] = memory_take(size);
+        for (size_t i = 0; i < count; i++)
+            memory_give(pieces[i], size);
+    }
+    assert_true(mallinfo2().uordblks < before + (9u << 20));
+}
+
 static void *use_many(void *ignored)
 {
     struct arena arenas[40];
@@ -134,6 +182,9 @@ int main(void)
         cmocka_unit_test(the_total_counts_what_was_asked_for),
         cmocka_unit_test(an_arena_may_be_used_after_clear),
         cmocka_unit_test(heap_memory_is_zeroed_and_keeps_its_bytes_when_resized),
+        cmocka_unit_test(what_is_given_back_is_taken_again),
+        cmocka_unit_test(every_size_has_room_for_itself),
+        cmocka_unit_test(what_is_kept_is_bounded),
         cmocka_unit_test(a_thread_that_ends_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

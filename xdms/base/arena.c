@@ -1,9 +1,7 @@
-/* Arenas are lists of blocks; the first block is the one being filled. Limits on every input keep memory small, so
- * running out of it is the machine's trouble: the process ends and its supervisor starts it again. */
+/* Arenas are lists of blocks; the first block is the one being filled. */
 #include "arena.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +11,8 @@
 #include <string.h>
 
 #define ALIGNMENT      16             /* of malloc and of every type we store */
-#define BLOCK_SIZE_MIN 4096           /* one page: most requests need no second block */
+#define BLOCK_SIZE_MIN 4096           /* with its head one page: most requests need no second block */
 #define BLOCK_SIZE_MAX 65536          /* doubling stops here, so that little is left unused */
-#define SPARE_MAX      32             /* blocks kept by each thread */
 #define REQUEST_MAX    (SIZE_MAX / 4) /* anything above is an overflowed calculation */
 
 static_assert(ALIGNMENT >= alignof(max_align_t), "any type must fit");
@@ -51,60 +48,14 @@ void arena_init(struct arena *arena, const char *name)
     *arena = (struct arena){.name = name};
 }
 
-/* Blocks of the smallest size come and go with each request: a few are kept for the next, still in the cache of the
- * processor. */
-static _Thread_local struct {
-    struct arena_block *first;
-    size_t count;
-    bool known; /* goes with its thread */
-} spare;
-
-static pthread_key_t spare_key;
-
-static void spare_clear(void *ignored)
+static size_t whole(const struct arena_block *block)
 {
-    (void)ignored;
-    while (spare.first) {
-        struct arena_block *block = spare.first;
-        spare.first = block->next;
-        free(block);
-    }
-    spare.count = 0;
-    spare.known = false;
+    return sizeof(*block) + block->size;
 }
 
-static void spare_open(void)
+static struct arena_block *block_new(size_t size)
 {
-    if (pthread_key_create(&spare_key, spare_clear) != 0)
-        abort();
-}
-
-/* Threads that end, as those of a backup, leave nothing behind. */
-static void spare_know(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, spare_open);
-    pthread_setspecific(spare_key, &spare);
-    spare.known = true;
-}
-
-static struct arena_block *take_spare(void)
-{
-    struct arena_block *block = spare.first;
-    spare.first = block->next;
-    spare.count--;
-    block->next = NULL;
-    block->used = 0;
-    return block;
-}
-
-static struct arena_block *block_new(const struct arena *arena, size_t size)
-{
-    if (size == BLOCK_SIZE_MIN && spare.first)
-        return take_spare();
-    struct arena_block *block = malloc(sizeof(*block) + size);
-    if (!block)
-        out_of_memory(size, arena->name);
+    struct arena_block *block = memory_take(sizeof(*block) + size);
     *block = (struct arena_block){.size = size};
     return block;
 }
@@ -121,17 +72,8 @@ void arena_init_in(struct arena *arena, const char *name, void *storage, size_t 
 
 static void block_free(struct arena_block *block)
 {
-    if (block->borrowed)
-        return;
-    if (BLOCK_PER_PIECE || block->size != BLOCK_SIZE_MIN || spare.count == SPARE_MAX) {
-        free(block);
-        return;
-    }
-    if (!spare.known)
-        spare_know();
-    block->next = spare.first;
-    spare.first = block;
-    spare.count++;
+    if (!block->borrowed)
+        memory_give(block, whole(block));
 }
 
 /* A block with room for `size` bytes. A big piece goes behind the block being filled, whose rest stays in use. */
@@ -141,10 +83,10 @@ static struct arena_block *block_with_room(struct arena *arena, size_t size)
     if (first && first->size - first->used >= size)
         return first;
     size_t regular = BLOCK_SIZE_MIN;
-    if (first && first->size >= BLOCK_SIZE_MIN)
-        regular = first->size < BLOCK_SIZE_MAX / 2 ? first->size * 2 : BLOCK_SIZE_MAX;
+    if (first && whole(first) >= BLOCK_SIZE_MIN)
+        regular = whole(first) < BLOCK_SIZE_MAX / 2 ? whole(first) * 2 : BLOCK_SIZE_MAX;
     bool own = BLOCK_PER_PIECE || size > regular / 4;
-    struct arena_block *block = block_new(arena, own ? size : regular);
+    struct arena_block *block = block_new(own ? size : regular - sizeof(*block));
     struct arena_block **place = own && first ? &first->next : &arena->blocks;
     block->next = *place;
     *place = block;
@@ -192,7 +134,7 @@ void arena_reset(struct arena *arena)
     struct arena_block *next;
     for (struct arena_block *block = arena->blocks; block; block = next) {
         next = block->next;
-        bool regular = block->size >= BLOCK_SIZE_MIN && block->size <= BLOCK_SIZE_MAX;
+        bool regular = whole(block) >= BLOCK_SIZE_MIN && whole(block) <= BLOCK_SIZE_MAX;
         if (regular && !kept && !BLOCK_PER_PIECE)
             kept = block;
         else
@@ -215,25 +157,4 @@ void arena_clear(struct arena *arena)
     }
     arena->blocks = NULL;
     arena->total = 0;
-}
-
-void *memory_new(size_t size)
-{
-    void *memory = calloc(1, size ? size : 1);
-    if (!memory)
-        out_of_memory(size, "the heap");
-    return memory;
-}
-
-void *memory_new_raw(size_t size)
-{
-    return memory_resize(NULL, size);
-}
-
-void *memory_resize(void *memory, size_t size)
-{
-    void *resized = realloc(memory, size ? size : 1);
-    if (!resized)
-        out_of_memory(size, "the heap");
-    return resized;
 }
