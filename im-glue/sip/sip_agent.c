@@ -27,6 +27,7 @@ struct sip_agent *sip_agent_new(const struct sip_agent_settings *settings)
         agent->settings.tls_port = settings->port;
     agent->end_ms = 64 * settings->t1_ms;
     agent->seed = text_hash_seed();
+    ended_init(&agent->ended);
     arena_init(&agent->scratch, "sip agent");
     agent->tag_seed = text_hash(random_hex(&agent->scratch, 32), agent->seed);
     for (int i = 0; i < CALM_LISTS; i++)
@@ -49,8 +50,9 @@ void sip_agent_free(struct sip_agent *agent)
         continue;
     link_free_all(agent);
     intake_free(agent);
-    free(agent->keys.buckets);
-    free(agent->merges.buckets);
+    ended_free(agent);
+    table_clear(&agent->keys);
+    table_clear(&agent->merges);
     free(agent->slots);
     free(agent->heap);
     free(agent->events.items);
@@ -62,7 +64,7 @@ void sip_agent_free(struct sip_agent *agent)
 
 size_t sip_agent_transactions(const struct sip_agent *agent)
 {
-    return agent->transaction_count;
+    return agent->transaction_count + agent->ended.count;
 }
 
 size_t sip_agent_bytes(const struct sip_agent *agent)
@@ -121,7 +123,7 @@ void agent_output_parts(struct sip_agent *agent, const struct flow *flow, const 
         output.length += parts[i].length;
     if (output.length == 0)
         return;
-    char *place = output.bytes = memory_new_raw(output.length);
+    char *place = output.bytes = memory_take(output.length);
     for (size_t i = 0; i < count; place += parts[i++].length)
         if (parts[i].length)
             memcpy(place, parts[i].bytes, parts[i].length);
@@ -141,12 +143,13 @@ void agent_close(struct sip_agent *agent, const struct flow *flow)
 bool sip_agent_output(struct sip_agent *agent, struct sip_output *output_out)
 {
     struct output_queue *queue = &agent->outputs;
-    free(agent->given);
+    memory_give(agent->given, agent->given_length);
     agent->given = NULL;
     if (queue->count == 0)
         return false;
     const struct output *output = &queue->items[queue->first++];
     agent->given = output->bytes;
+    agent->given_length = output->length;
     *output_out = (struct sip_output){output->flow, {output->bytes, output->length}, output->close};
     if (--queue->count == 0)
         queue->first = 0;
@@ -284,13 +287,15 @@ void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int
 
 int64_t sip_agent_deadline(const struct sip_agent *agent)
 {
-    int64_t due;
-    return transaction_next(agent, &due) ? due : NEVER;
+    int64_t due, end = ended_deadline(agent);
+    transaction_next(agent, &due);
+    return due < end ? due : end;
 }
 
 void sip_agent_tick(struct sip_agent *agent, int64_t now_ms)
 {
     arena_reset(&agent->scratch);
+    ended_tick(agent, now_ms);
     struct transaction *transaction;
     for (int64_t due; (transaction = transaction_next(agent, &due)) && due <= now_ms;) {
         bool is_client = transaction->role == CLIENT_INVITE || transaction->role == CLIENT_NON_INVITE;

@@ -34,6 +34,8 @@ enum calm { CALM_END, CALM_T4, CALM_LISTS };
 
 #define NOT_IN_HEAP SIZE_MAX
 
+#define ENDED_SPARES_MAX 16 /* segments of 256 KiB kept for what comes next: traffic comes in waves */
+
 struct transaction {
     enum transaction_role role;
     enum transaction_state state;
@@ -50,12 +52,33 @@ struct transaction {
     enum calm calm;
     TAILQ_ENTRY(transaction) calm_entry;
     struct transaction *key_next, *merge_next;
-    uint64_t key_hash, merge_hash;
+    struct text_fingerprint key;
+    uint64_t merge_hash;
     bool in_merge_table;
     struct link *link; /* client only */
     struct transaction *link_previous, *link_next;
-    size_t key_length;
-    char key[];
+};
+
+/* What an answered request over UDP leaves for those who repeat it. */
+struct ended_entry {
+    struct text_fingerprint key;
+    uint64_t merge_hash;      /* 0: none */
+    struct sockaddr_in6 peer; /* or sockaddr_in */
+    uint32_t length;          /* 0: repetitions are absorbed without an answer */
+    char bytes[];
+};
+
+struct ended {
+    uint64_t oldest; /* place of the first that has not ended */
+    size_t count;
+    struct ended_segment **segments; /* a ring, by number */
+    size_t segments_capacity;        /* power of two */
+    uint64_t first_segment, end_segment;
+    struct ended_segment *spares[ENDED_SPARES_MAX];
+    size_t spares_count;
+    struct ended_table *tables; /* the one that is filled, and those that were */
+    struct ended_moment *moments;
+    size_t first_moment, moments_count, moments_capacity; /* power of two */
 };
 
 /* What hangs on one connection, or on one peer: client transactions that fail with it, and the bytes of an unfinished
@@ -77,6 +100,8 @@ struct link {
 struct table {
     void **buckets; /* power of two */
     size_t bucket_count, count;
+    void **old; /* while it grows: what has not moved from here is here */
+    size_t old_count, moved;
 };
 
 #define INTAKE_LINES 1024 /* sources share one by chance: few beside so many, and who they are cannot be chosen */
@@ -136,12 +161,14 @@ struct sip_agent {
     struct transaction **heap;
     size_t heap_count, heap_capacity;
     TAILQ_HEAD(calm_list, transaction) calm[CALM_LISTS];
+    struct ended ended;
     size_t bytes; /* of transactions, of unfinished messages and of requests that wait */
     uint64_t turned_away;
     struct intake *intake; /* NULL: requests are worked off as they come */
     struct event_queue events;
     struct output_queue outputs;
     char *given; /* bytes of the output handed out last */
+    size_t given_length;
     struct arena scratch;
 };
 
@@ -174,12 +201,17 @@ void agent_message(struct sip_agent *agent, struct text bytes, const struct flow
 struct small_flow flow_pack(const struct flow *flow);
 struct flow flow_unpack(const struct small_flow *flow);
 
-#define TRANSACTION_KEY_MAX 1024 /* branches have some 60 bytes; longer identifiers are refused, as they are kept */
+/* Of identifiers: branches have some 60 bytes, and longer ones than this are refused. */
+#define TRANSACTION_KEY_MAX 1024
 
-struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role, struct text key,
-                                    const struct flow *flow, int64_t now_ms);
+/* Of its parts, which contain no line end; all zero, which belongs to none, if they are too long. */
+struct text_fingerprint transaction_key(const struct text *parts, size_t count);
+bool fingerprint_equal(const struct text_fingerprint *a, const struct text_fingerprint *b);
+
+struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role,
+                                    const struct text_fingerprint *key, const struct flow *flow, int64_t now_ms);
 void transaction_free(struct sip_agent *agent, struct transaction *transaction);
-struct transaction *transaction_find(const struct sip_agent *agent, struct text key);
+struct transaction *transaction_find(const struct sip_agent *agent, const struct text_fingerprint *key);
 struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t number);
 void transaction_keep(struct sip_agent *agent, struct transaction *transaction, struct text bytes); /* empty: forgets */
 /* The one that is due first, and when; NULL: none is. */
@@ -195,8 +227,25 @@ void transaction_repeat(struct sip_agent *agent, struct transaction *transaction
 void merge_add(struct sip_agent *agent, struct transaction *transaction, uint64_t merge_hash);
 bool merge_known(const struct sip_agent *agent, uint64_t merge_hash);
 
-/* Doubles when more entries than buckets; entries are chained through the pointer at `next_offset`. */
+/* --- sip_ended.c --- */
+
+void ended_init(struct ended *ended);
+void ended_add(struct sip_agent *agent, const struct transaction *transaction, struct text answer, int64_t now_ms);
+const struct ended_entry *ended_find(const struct sip_agent *agent, const struct text_fingerprint *key);
+bool ended_merge_known(const struct sip_agent *agent, uint64_t merge_hash);
+int64_t ended_deadline(const struct sip_agent *agent); /* NEVER: none is left */
+void ended_tick(struct sip_agent *agent, int64_t now_ms);
+void ended_free(struct sip_agent *agent);
+
+/* --- sip_table.c --- */
+
+/* Before an entry is added: grows when there are as many as buckets. Entries are chained through the pointer at
+ * `next_offset`. */
 void table_prepare(struct table *table, size_t next_offset, size_t hash_offset);
+void **table_place(const struct table *table, uint64_t hash); /* where a chain begins; NULL: the table is empty */
+void table_put(struct table *table, uint64_t hash, void *entry, size_t next_offset);
+void table_take_out(struct table *table, uint64_t hash, const void *entry, size_t next_offset);
+void table_clear(struct table *table);
 
 /* --- sip_link.c --- */
 
@@ -236,7 +285,7 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
 void client_response(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);
 
 /* True: it is known, and was answered again if it was answered before. */
-bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via, struct text branch);
+bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via);
 
 /* Of an overload: what is known already is absorbed, the rest refused. Takes the message over. */
 void server_turn_away(struct sip_agent *agent, struct sip_message *message, const struct flow *flow);

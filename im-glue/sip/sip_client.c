@@ -13,9 +13,10 @@ static bool is_reliable(const struct transaction *transaction)
     return transaction->flow.kind != FLOW_UDP;
 }
 
-static struct text key_of(struct sip_agent *agent, struct text method, struct text branch)
+static struct text_fingerprint key_of(struct text method, struct text branch)
 {
-    return TEXT_CONCAT(&agent->scratch, TEXT("C"), method, TEXT("\n"), branch);
+    struct text parts[] = {TEXT("C"), method, branch};
+    return transaction_key(parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
@@ -57,8 +58,9 @@ void sip_agent_request(struct sip_agent *agent, struct sip_message *request, con
         return;
     }
     bool is_invite = text_equal(method, TEXT("INVITE"));
-    struct transaction *transaction = transaction_new(agent, is_invite ? CLIENT_INVITE : CLIENT_NON_INVITE,
-                                                      key_of(agent, method, branch), flow, now_ms);
+    struct text_fingerprint key = key_of(method, branch);
+    struct transaction *transaction =
+        transaction_new(agent, is_invite ? CLIENT_INVITE : CLIENT_NON_INVITE, &key, flow, now_ms);
     transaction->cookie = cookie;
     agent_output(agent, flow, bytes);
     if (is_invite || !is_reliable(transaction)) /* an INVITE is looked at again for its ACK */
@@ -181,17 +183,14 @@ static void take_final(struct sip_agent *agent, struct transaction *transaction,
     transaction->state = transaction->role == CLIENT_INVITE && is_success ? ACCEPTED : COMPLETED;
     if (transaction->state == ACCEPTED || (transaction->role == CLIENT_INVITE && !is_reliable(transaction)))
         transaction_arm(agent, transaction, now_ms, NEVER, agent->end_ms);
-    else if (!is_reliable(transaction))
-        transaction_arm(agent, transaction, now_ms, NEVER, agent->settings.t4_ms);
-    else
+    else /* timer K would absorb what is repeated, and an answer that belongs to nothing is dropped, too */
         transaction_free(agent, transaction);
 }
 
 void client_response(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms)
 {
-    struct transaction *transaction =
-        is_via_ours(agent, message) ? transaction_find(agent, key_of(agent, sip_method(message), sip_branch(message)))
-                                    : NULL;
+    struct text_fingerprint key = key_of(sip_method(message), sip_branch(message));
+    struct transaction *transaction = is_via_ours(agent, message) ? transaction_find(agent, &key) : NULL;
     if (!transaction)
         sip_message_free(message);
     else if (sip_status(message) < 200)

@@ -74,7 +74,7 @@ static void set_count(struct intake *intake, struct intake_line *line, size_t co
 
 static struct waiting **known_place(const struct intake *intake, uint64_t hash)
 {
-    return (struct waiting **)&intake->known.buckets[hash & (intake->known.bucket_count - 1)];
+    return (struct waiting **)table_place(&intake->known, hash);
 }
 
 static void take_out(struct sip_agent *agent, struct intake_line *line, struct waiting *waiting)
@@ -211,6 +211,6 @@ void intake_free(struct sip_agent *agent)
         free(first);
     }
     if (agent->intake)
-        free(agent->intake->known.buckets);
+        table_clear(&agent->intake->known);
     free(agent->intake);
 }

@@ -50,7 +50,8 @@ uint64_t link_hash(const struct sip_agent *agent, const struct flow *flow)
 
 static struct link *find(const struct sip_agent *agent, const struct small_flow *identity, uint64_t hash)
 {
-    struct link *link = agent->links.bucket_count ? agent->links.buckets[hash & (agent->links.bucket_count - 1)] : NULL;
+    void **place = table_place(&agent->links, hash);
+    struct link *link = place ? *place : NULL;
     while (link && !(link->hash == hash && same(&link->flow, identity)))
         link = link->next;
     return link;
@@ -70,31 +71,18 @@ struct link *link_take(struct sip_agent *agent, const struct flow *flow)
     if (link)
         return link;
     table_prepare(&agent->links, offsetof(struct link, next), offsetof(struct link, hash));
-    void **bucket = &agent->links.buckets[hash & (agent->links.bucket_count - 1)];
-    link = memory_new(sizeof(*link));
-    link->hash = hash;
-    link->flow = identity;
-    link->next = *bucket;
-    *bucket = link;
-    agent->links.count++;
+    link = memory_take(sizeof(*link));
+    *link = (struct link){.hash = hash, .flow = identity};
+    table_put(&agent->links, hash, link, offsetof(struct link, next));
     return link;
 }
 
 static void link_free(struct sip_agent *agent, struct link *link)
 {
-    void **bucket = &agent->links.buckets[link->hash & (agent->links.bucket_count - 1)];
-    struct link *walk = *bucket;
-    if (walk == link) {
-        *bucket = link->next;
-    } else {
-        while (walk->next != link)
-            walk = walk->next;
-        walk->next = link->next;
-    }
-    agent->links.count--;
+    table_take_out(&agent->links, link->hash, link, offsetof(struct link, next));
     agent->bytes -= link->capacity;
     free(link->buffer);
-    free(link);
+    memory_give(link, sizeof(*link));
 }
 
 void link_release(struct sip_agent *agent, struct link *link)
@@ -111,11 +99,14 @@ void link_release(struct sip_agent *agent, struct link *link)
 
 void link_free_all(struct sip_agent *agent)
 {
-    for (size_t i = 0; i < agent->links.bucket_count; i++) {
-        while (agent->links.buckets[i])
-            link_free(agent, agent->links.buckets[i]);
-    }
-    free(agent->links.buckets);
+    struct table *links = &agent->links;
+    for (size_t i = links->moved; i < links->old_count; i++)
+        while (links->old[i])
+            link_free(agent, links->old[i]);
+    for (size_t i = 0; i < links->bucket_count; i++)
+        while (links->buckets[i])
+            link_free(agent, links->buckets[i]);
+    table_clear(links);
 }
 
 void link_attach(struct sip_agent *agent, struct transaction *transaction, const struct flow *flow)

@@ -8,8 +8,8 @@
 /* The lines that an answer takes over (RFC 3261 §8.2.6.2), as they are written. */
 struct outline {
     struct text method, from, to, call_id, cseq;
-    struct sip_via via;                        /* the top one, without its parameters */
-    struct text branch, via_before, via_after; /* the line of the top one without its rport */
+    struct sip_via via;                /* the top one: host, port and branch */
+    struct text via_before, via_after; /* the line of the top one without its rport */
     bool wants_port;
     size_t vias_count;
     struct text vias[VIAS_MAX];
@@ -77,7 +77,7 @@ static bool read_parameters(struct outline *outline, struct text line, size_t at
         }
         struct text name = text_slice(line, begin, name_end ? name_end : at);
         if (text_equal_nocase(name, TEXT("branch")) && name_end) {
-            outline->branch = text_slice(line, name_end + 1, at);
+            outline->via.branch = text_slice(line, name_end + 1, at);
         } else if (text_equal_nocase(name, TEXT("rport"))) {
             if (name_end || outline->wants_port)
                 return false;
@@ -221,7 +221,7 @@ bool refusal_send(struct sip_agent *agent, struct text bytes, const struct flow 
         return false;
     if (!outline.wants_port && !flow_is_connected(flow))
         return false; /* it goes to another port */
-    if (server_absorb(agent, outline.method, &outline.via, outline.branch))
+    if (server_absorb(agent, outline.method, &outline.via))
         return true;
     write_refusal(agent, &outline, flow);
     agent->turned_away++;

@@ -8,6 +8,9 @@
 #define TRYING_MS 200 /* RFC 3261 §17.2.1: an INVITE that is not answered by then gets a 100 */
 #define SIP_PORT  5060
 
+#define VIA_PARTS  5 /* of the key of a request: what its top Via says, and the rest of it */
+#define REST_PARTS 3
+
 static void forget_template(struct sip_agent *agent, struct transaction *transaction);
 static void respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
                               int64_t now_ms);
@@ -38,22 +41,27 @@ static bool has_cookie(struct text branch)
     return branch.length > 7 && text_starts_with_nocase(branch, TEXT("z9hG4bK"));
 }
 
-static struct text via_key(struct sip_agent *agent, struct text method, struct text host, uint16_t port,
-                           struct text branch)
+static struct text_fingerprint via_key(struct sip_agent *agent, struct text method, const struct sip_via *via,
+                                       const struct text *rest, size_t rest_count)
 {
     struct arena *scratch = &agent->scratch;
-    return TEXT_CONCAT(scratch, TEXT("S"), method, TEXT("\n"), text_lower(scratch, host), TEXT(":"),
-                       text_number(scratch, port ? port : SIP_PORT), TEXT("\n"), branch);
+    struct text parts[VIA_PARTS + REST_PARTS] = {TEXT("S"), method, text_lower(scratch, via->host),
+                                                 text_number(scratch, via->port ? via->port : SIP_PORT), via->branch};
+    assert(rest_count <= REST_PARTS);
+    for (size_t i = 0; i < rest_count; i++)
+        parts[VIA_PARTS + i] = rest[i];
+    return transaction_key(parts, VIA_PARTS + rest_count);
 }
 
-static struct text key_of(struct sip_agent *agent, const struct sip_message *request, struct text method)
+static struct text_fingerprint key_of(struct sip_agent *agent, const struct sip_message *request, struct text method)
 {
     struct arena *scratch = &agent->scratch;
-    struct text key = via_key(agent, method, sip_via_host(request), sip_via_port(request), sip_branch(request));
-    if (has_cookie(sip_branch(request)))
-        return key;
-    return TEXT_CONCAT(scratch, key, TEXT("\n"), sip_call_id(request, scratch), TEXT("\n"), sip_from_tag(request),
-                       TEXT("\n"), text_number(scratch, sip_cseq(request)));
+    const struct sip_via *via = &sip_view(request, SIP_VIEW_VIA)->via;
+    if (has_cookie(via->branch))
+        return via_key(agent, method, via, NULL, 0);
+    struct text rest[REST_PARTS] = {sip_call_id(request, scratch), sip_from_tag(request),
+                                    text_number(scratch, sip_cseq(request))};
+    return via_key(agent, method, via, rest, REST_PARTS);
 }
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
@@ -86,15 +94,15 @@ static int64_t silence_ms(const struct sip_agent *agent)
     return sum;
 }
 
-static struct transaction *begin(struct sip_agent *agent, struct text key, const struct sip_message *request,
-                                 const struct flow *flow, int64_t now_ms)
+static struct transaction *begin(struct sip_agent *agent, const struct text_fingerprint *key,
+                                 const struct sip_message *request, const struct flow *flow, int64_t now_ms)
 {
     bool is_invite = text_equal(sip_method(request), TEXT("INVITE"));
     struct flow answer = server_response_flow(request, flow);
     struct transaction *transaction =
         transaction_new(agent, is_invite ? SERVER_INVITE : SERVER_NON_INVITE, key, &answer, now_ms);
     struct text bytes = sip_trying_write(request, &agent->scratch);
-    transaction->template = memory_new(bytes.length);
+    transaction->template = memory_take(bytes.length);
     transaction->template_length = bytes.length;
     agent->bytes += bytes.length;
     memcpy(transaction->template, bytes.bytes, bytes.length);
@@ -106,24 +114,40 @@ static struct transaction *begin(struct sip_agent *agent, struct text key, const
     return transaction;
 }
 
-static void absorb(struct sip_agent *agent, const struct transaction *transaction)
+static void answer_again(struct sip_agent *agent, const struct ended_entry *ended)
 {
-    if (transaction->bytes && transaction->state != CONFIRMED)
-        transaction_send(agent, transaction);
+    struct flow flow = {.kind = FLOW_UDP};
+    memcpy(&flow.peer, &ended->peer, sizeof(ended->peer));
+    if (ended->length > 0)
+        agent_output(agent, &flow, (struct text){ended->bytes, ended->length});
 }
 
-bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via, struct text branch)
+/* True: it is known, and was answered again if it was answered before. */
+static bool absorb(struct sip_agent *agent, const struct text_fingerprint *key)
 {
-    const struct transaction *transaction =
-        has_cookie(branch) ? transaction_find(agent, via_key(agent, method, via->host, via->port, branch)) : NULL;
+    const struct transaction *transaction = transaction_find(agent, key);
+    if (transaction && transaction->bytes && transaction->state != CONFIRMED)
+        transaction_send(agent, transaction);
     if (transaction)
-        absorb(agent, transaction);
-    return transaction != NULL;
+        return true;
+    const struct ended_entry *ended = ended_find(agent, key);
+    if (ended)
+        answer_again(agent, ended);
+    return ended != NULL;
+}
+
+bool server_absorb(struct sip_agent *agent, struct text method, const struct sip_via *via)
+{
+    if (!has_cookie(via->branch))
+        return false;
+    struct text_fingerprint key = via_key(agent, method, via, NULL, 0);
+    return absorb(agent, &key);
 }
 
 static void take_ack(struct sip_agent *agent, struct sip_message *ack, const struct flow *flow, int64_t now_ms)
 {
-    struct transaction *transaction = transaction_find(agent, key_of(agent, ack, TEXT("INVITE")));
+    struct text_fingerprint key = key_of(agent, ack, TEXT("INVITE"));
+    struct transaction *transaction = transaction_find(agent, &key);
     if (!transaction || transaction->state == ACCEPTED) {
         agent_event(agent, &(struct sip_event){.kind = SIP_EVENT_ACK, .message = ack, .flow = *flow});
         return;
@@ -166,17 +190,20 @@ static bool is_of_another(struct sip_agent *agent, const struct sip_message *can
 {
     static const struct text methods[] = {TEXT_INIT("MESSAGE"),   TEXT_INIT("REGISTER"), TEXT_INIT("OPTIONS"),
                                           TEXT_INIT("SUBSCRIBE"), TEXT_INIT("NOTIFY"),   TEXT_INIT("PUBLISH")};
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if (transaction_find(agent, key_of(agent, cancel, methods[i])))
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        struct text_fingerprint key = key_of(agent, cancel, methods[i]);
+        if (transaction_find(agent, &key) || ended_find(agent, &key))
             return true;
+    }
     return false;
 }
 
 /* RFC 3261 §9.2: a CANCEL is answered by itself; the INVITE gets 487 if it had no final answer yet. */
-static void take_cancel(struct sip_agent *agent, struct text key, struct sip_message *cancel, const struct flow *flow,
-                        int64_t now_ms)
+static void take_cancel(struct sip_agent *agent, const struct text_fingerprint *key, struct sip_message *cancel,
+                        const struct flow *flow, int64_t now_ms)
 {
-    struct transaction *invite = transaction_find(agent, key_of(agent, cancel, TEXT("INVITE")));
+    struct text_fingerprint invite_key = key_of(agent, cancel, TEXT("INVITE"));
+    struct transaction *invite = transaction_find(agent, &invite_key);
     struct text tag = random_hex(&agent->scratch, 16);
     bool is_meant = invite || is_of_another(agent, cancel);
     uint64_t number = begin(agent, key, cancel, flow, now_ms)->number;
@@ -201,10 +228,10 @@ static uint64_t merge_mark(const struct sip_agent *agent, const struct sip_messa
 }
 
 /* True if the request goes no further. `mark`: 0 for one inside a dialog, which is never merged. */
-static bool refused(struct sip_agent *agent, struct text key, const struct sip_message *request, uint64_t mark,
-                    const struct flow *flow)
+static bool refused(struct sip_agent *agent, const struct text_fingerprint *key, const struct sip_message *request,
+                    uint64_t mark, const struct flow *flow)
 {
-    if (key.length > TRANSACTION_KEY_MAX)
+    if (key->low == 0 && key->high == 0)
         server_refuse(agent, request, 400, "Identifiers too long", flow);
     else if (agent->bytes >= agent->settings.bytes_max)
         server_refuse(agent, request, 503, NULL, flow);
@@ -217,12 +244,11 @@ static bool refused(struct sip_agent *agent, struct text key, const struct sip_m
 
 void server_turn_away(struct sip_agent *agent, struct sip_message *message, const struct flow *flow)
 {
-    const struct transaction *transaction = transaction_find(agent, key_of(agent, message, sip_method(message)));
-    if (transaction)
-        absorb(agent, transaction);
-    else
+    struct text_fingerprint key = key_of(agent, message, sip_method(message));
+    if (!absorb(agent, &key)) {
         server_refuse(agent, message, 503, NULL, flow);
-    agent->turned_away += !transaction;
+        agent->turned_away++;
+    }
     sip_message_free(message);
 }
 
@@ -233,20 +259,18 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
         take_ack(agent, message, flow, now_ms);
         return;
     }
-    struct text key = key_of(agent, message, method);
-    struct transaction *transaction = transaction_find(agent, key);
-    uint64_t mark = transaction || sip_to_tag(message).length > 0 ? 0 : merge_mark(agent, message);
-    if (transaction || refused(agent, key, message, mark, flow)) {
-        if (transaction)
-            absorb(agent, transaction);
+    struct text_fingerprint key = key_of(agent, message, method);
+    bool known = absorb(agent, &key);
+    uint64_t mark = known || sip_to_tag(message).length > 0 ? 0 : merge_mark(agent, message);
+    if (known || refused(agent, &key, message, mark, flow)) {
         sip_message_free(message);
         return;
     }
     if (text_equal(method, TEXT("CANCEL"))) {
-        take_cancel(agent, key, message, flow, now_ms);
+        take_cancel(agent, &key, message, flow, now_ms);
         return;
     }
-    transaction = begin(agent, key, message, flow, now_ms);
+    struct transaction *transaction = begin(agent, &key, message, flow, now_ms);
     if (mark)
         merge_add(agent, transaction, mark);
     agent_event(agent,
@@ -259,7 +283,7 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
 static void forget_template(struct sip_agent *agent, struct transaction *transaction)
 {
     agent->bytes -= transaction->template_length;
-    free(transaction->template);
+    memory_give(transaction->template, transaction->template_length);
     transaction->template = NULL;
     transaction->template_length = 0;
 }
@@ -298,19 +322,17 @@ static void respond_to_invite(struct sip_agent *agent, struct transaction *trans
                     agent->end_ms);
 }
 
+/* Over UDP the answer is all that is left of it. */
 static void respond_to_other(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
                              int64_t now_ms)
 {
-    bool is_vain = status == 408; /* RFC 4320 §4.2: the client has its own timeout */
-    transaction_keep(agent, transaction, is_vain ? (struct text){0} : bytes);
-    if (!is_vain)
-        transaction_send(agent, transaction);
-    if (is_reliable(transaction)) {
-        transaction_free(agent, transaction);
-        return;
-    }
-    transaction->state = COMPLETED;
-    transaction_arm(agent, transaction, now_ms, NEVER, agent->end_ms);
+    if (status == 408) /* RFC 4320 §4.2: the client has its own timeout */
+        bytes = (struct text){0};
+    struct flow flow = flow_unpack(&transaction->flow);
+    agent_output(agent, &flow, bytes);
+    if (!is_reliable(transaction))
+        ended_add(agent, transaction, bytes, now_ms);
+    transaction_free(agent, transaction);
 }
 
 void sip_agent_respond(struct sip_agent *agent, uint64_t number, struct sip_message *response, int64_t now_ms)

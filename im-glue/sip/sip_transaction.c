@@ -27,101 +27,57 @@ struct flow flow_unpack(const struct small_flow *small)
 
 /* --- tables ----------------------------------------------------------------------------------------------------- */
 
-static void *next_of(void *entry, size_t next_offset)
+/* The hash stands for the text: it is never the same for two by chance, and who sends them does not know its key. */
+struct text_fingerprint transaction_key(const struct text *parts, size_t count)
 {
-    void *next;
-    memcpy(&next, (char *)entry + next_offset, sizeof(next));
-    return next;
+    char bytes[TRANSACTION_KEY_MAX];
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].length >= sizeof(bytes) - length)
+            return (struct text_fingerprint){0};
+        if (parts[i].length)
+            memcpy(bytes + length, parts[i].bytes, parts[i].length);
+        length += parts[i].length;
+        bytes[length++] = '\n';
+    }
+    return text_fingerprint((struct text){bytes, length});
 }
 
-void table_prepare(struct table *table, size_t next_offset, size_t hash_offset)
+bool fingerprint_equal(const struct text_fingerprint *a, const struct text_fingerprint *b)
 {
-    if (table->count < table->bucket_count)
-        return;
-    size_t count = table->bucket_count ? table->bucket_count * 2 : BUCKETS_MIN;
-    void **buckets = memory_new(count * sizeof(*buckets));
-    for (size_t i = 0; i < table->bucket_count; i++) {
-        for (void *entry = table->buckets[i], *next; entry; entry = next) {
-            uint64_t hash;
-            memcpy(&hash, (char *)entry + hash_offset, sizeof(hash));
-            next = next_of(entry, next_offset);
-            void **bucket = &buckets[hash & (count - 1)];
-            memcpy((char *)entry + next_offset, bucket, sizeof(*bucket));
-            *bucket = entry;
-        }
-    }
-    free(table->buckets);
-    table->buckets = buckets;
-    table->bucket_count = count;
+    return a->low == b->low && a->high == b->high;
 }
 
 static void key_add(struct sip_agent *agent, struct transaction *transaction)
 {
-    table_prepare(&agent->keys, offsetof(struct transaction, key_next), offsetof(struct transaction, key_hash));
-    void **bucket = &agent->keys.buckets[transaction->key_hash & (agent->keys.bucket_count - 1)];
-    transaction->key_next = *bucket;
-    *bucket = transaction;
-    agent->keys.count++;
+    table_prepare(&agent->keys, offsetof(struct transaction, key_next), offsetof(struct transaction, key.low));
+    table_put(&agent->keys, transaction->key.low, transaction, offsetof(struct transaction, key_next));
 }
 
-static void key_remove(struct sip_agent *agent, struct transaction *transaction)
+struct transaction *transaction_find(const struct sip_agent *agent, const struct text_fingerprint *key)
 {
-    void **bucket = &agent->keys.buckets[transaction->key_hash & (agent->keys.bucket_count - 1)];
-    struct transaction *walk = *bucket;
-    if (walk == transaction) {
-        *bucket = transaction->key_next;
-    } else {
-        while (walk->key_next != transaction)
-            walk = walk->key_next;
-        walk->key_next = transaction->key_next;
-    }
-    agent->keys.count--;
-}
-
-struct transaction *transaction_find(const struct sip_agent *agent, struct text key)
-{
-    if (agent->keys.bucket_count == 0)
-        return NULL;
-    uint64_t hash = text_hash(key, agent->seed);
-    struct transaction *walk = agent->keys.buckets[hash & (agent->keys.bucket_count - 1)];
-    while (walk && !(walk->key_hash == hash && text_equal((struct text){walk->key, walk->key_length}, key)))
+    void **place = table_place(&agent->keys, key->low);
+    struct transaction *walk = place ? *place : NULL;
+    while (walk && !fingerprint_equal(&walk->key, key))
         walk = walk->key_next;
     return walk;
 }
 
 void merge_add(struct sip_agent *agent, struct transaction *transaction, uint64_t merge_hash)
 {
-    table_prepare(&agent->merges, offsetof(struct transaction, merge_next), offsetof(struct transaction, merge_hash));
-    void **bucket = &agent->merges.buckets[merge_hash & (agent->merges.bucket_count - 1)];
     transaction->merge_hash = merge_hash;
-    transaction->merge_next = *bucket;
     transaction->in_merge_table = true;
-    *bucket = transaction;
-    agent->merges.count++;
-}
-
-static void merge_remove(struct sip_agent *agent, struct transaction *transaction)
-{
-    void **bucket = &agent->merges.buckets[transaction->merge_hash & (agent->merges.bucket_count - 1)];
-    struct transaction *walk = *bucket;
-    if (walk == transaction) {
-        *bucket = transaction->merge_next;
-    } else {
-        while (walk->merge_next != transaction)
-            walk = walk->merge_next;
-        walk->merge_next = transaction->merge_next;
-    }
-    agent->merges.count--;
+    table_prepare(&agent->merges, offsetof(struct transaction, merge_next), offsetof(struct transaction, merge_hash));
+    table_put(&agent->merges, merge_hash, transaction, offsetof(struct transaction, merge_next));
 }
 
 bool merge_known(const struct sip_agent *agent, uint64_t merge_hash)
 {
-    if (agent->merges.bucket_count == 0)
-        return false;
-    struct transaction *walk = agent->merges.buckets[merge_hash & (agent->merges.bucket_count - 1)];
+    void **place = table_place(&agent->merges, merge_hash);
+    struct transaction *walk = place ? *place : NULL;
     while (walk && walk->merge_hash != merge_hash)
         walk = walk->merge_next;
-    return walk != NULL;
+    return walk || ended_merge_known(agent, merge_hash);
 }
 
 /* --- numbers ---------------------------------------------------------------------------------------------------- */
@@ -163,22 +119,17 @@ struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
-struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role, struct text key,
-                                    const struct flow *flow, int64_t now_ms)
+struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role,
+                                    const struct text_fingerprint *key, const struct flow *flow, int64_t now_ms)
 {
-    struct transaction *transaction = memory_new(sizeof(*transaction) + key.length);
-    transaction->role = role;
-    transaction->flow = flow_pack(flow);
-    transaction->born_ms = now_ms;
-    transaction->repeat_at = transaction->end_at = NEVER;
-    transaction->key_length = key.length;
-    memcpy(transaction->key, key.bytes, key.length);
-    transaction->key_hash = text_hash(key, agent->seed);
+    struct transaction *transaction = memory_take(sizeof(*transaction));
+    *transaction = (struct transaction){
+        .role = role, .flow = flow_pack(flow), .born_ms = now_ms, .repeat_at = NEVER, .end_at = NEVER, .key = *key};
     key_add(agent, transaction);
     number_take(agent, transaction);
     heap_add(agent, transaction);
     agent->transaction_count++;
-    agent->bytes += sizeof(*transaction) + key.length;
+    agent->bytes += sizeof(*transaction);
     if (role == CLIENT_INVITE || role == CLIENT_NON_INVITE)
         link_attach(agent, transaction, flow);
     return transaction;
@@ -187,25 +138,24 @@ struct transaction *transaction_new(struct sip_agent *agent, enum transaction_ro
 void transaction_free(struct sip_agent *agent, struct transaction *transaction)
 {
     leave(agent, transaction);
-    key_remove(agent, transaction);
+    table_take_out(&agent->keys, transaction->key.low, transaction, offsetof(struct transaction, key_next));
     if (transaction->in_merge_table)
-        merge_remove(agent, transaction);
+        table_take_out(&agent->merges, transaction->merge_hash, transaction, offsetof(struct transaction, merge_next));
     if (transaction->link)
         link_detach(agent, transaction);
     number_give_back(agent, transaction->number);
     agent->transaction_count--;
-    agent->bytes -=
-        sizeof(*transaction) + transaction->key_length + transaction->bytes_length + transaction->template_length;
-    free(transaction->bytes);
-    free(transaction->template);
-    free(transaction);
+    agent->bytes -= sizeof(*transaction) + transaction->bytes_length + transaction->template_length;
+    memory_give(transaction->bytes, transaction->bytes_length);
+    memory_give(transaction->template, transaction->template_length);
+    memory_give(transaction, sizeof(*transaction));
 }
 
 void transaction_keep(struct sip_agent *agent, struct transaction *transaction, struct text bytes)
 {
     agent->bytes += bytes.length - transaction->bytes_length;
-    free(transaction->bytes);
-    transaction->bytes = bytes.length ? memory_new_raw(bytes.length) : NULL;
+    memory_give(transaction->bytes, transaction->bytes_length);
+    transaction->bytes = bytes.length ? memory_take(bytes.length) : NULL;
     transaction->bytes_length = bytes.length;
     if (bytes.length)
         memcpy(transaction->bytes, bytes.bytes, bytes.length);

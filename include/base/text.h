@@ -67,6 +67,12 @@ int text_hex_digit(char character); /* of either case; -1: it is none */
 uint64_t text_hash(struct text text, uint64_t seed);
 uint64_t text_hash_seed(void);
 
+/* The same so wide that two texts never have the same by chance: where the hash is kept instead of the text. */
+struct text_fingerprint {
+    uint64_t low, high;
+};
+struct text_fingerprint text_fingerprint(struct text text);
+
 /* Copies into the arena. text_cstring adds a NUL; bytes after an embedded NUL are unreachable through it. */
 struct text text_copy(struct arena *arena, struct text text);
 char *text_cstring(struct arena *arena, struct text text);

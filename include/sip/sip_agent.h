@@ -1,5 +1,6 @@
 /* The transaction layer (RFC 3261 §17, RFC 6026; RFC 4320 for non-INVITE): bytes in, events and bytes out, next
- * deadline. No socket, no clock, no thread; a few hundred bytes per transaction beside the message it must repeat.
+ * deadline. No socket, no clock, no thread; a few hundred bytes per transaction beside the message it must repeat, and
+ * under a hundred beside the answer when a request has been answered.
  *
  * Call pattern: input or tick or a request/response of yours; then take events until false, outputs until false;
  * sleep until the deadline. */
@@ -9,7 +10,7 @@
 #include "flow.h"
 #include "sip_message.h"
 
-#define SIP_BYTES_MAX ((size_t)512 << 20) /* some 800,000 transactions over UDP that only absorb repetitions */
+#define SIP_BYTES_MAX ((size_t)512 << 20) /* more than a million requests over UDP that were answered */
 
 struct sip_agent;
 

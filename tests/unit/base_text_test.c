@@ -150,6 +150,17 @@ static void the_hash_depends_on_bytes_and_seed(void **state)
     assert_true(text_hash_seed() == text_hash_seed());
 }
 
+static void fingerprints_differ_when_texts_do(void **state)
+{
+    (void)state;
+    struct text_fingerprint one = text_fingerprint(TEXT("alice")), same = text_fingerprint(TEXT("alice")),
+                            other = text_fingerprint(TEXT("alicf")), none = text_fingerprint((struct text){0});
+    assert_true(one.low == same.low && one.high == same.high);
+    assert_true(one.low != other.low && one.high != other.high);
+    assert_true(one.low != one.high);
+    assert_true(none.low == text_fingerprint(TEXT("")).low && none.low != one.low);
+}
+
 static void copies_do_not_share_bytes(void **state)
 {
     (void)state;
@@ -318,6 +329,7 @@ int main(void)
         TEXT_TEST(a_number_is_digits_that_fit),
         TEXT_TEST(a_hexadecimal_number_has_up_to_sixteen_digits_that_count),
         TEXT_TEST(the_hash_depends_on_bytes_and_seed),
+        TEXT_TEST(fingerprints_differ_when_texts_do),
         TEXT_TEST(copies_do_not_share_bytes),
         TEXT_TEST(a_builder_grows_over_many_pieces),
         TEXT_TEST(a_builder_can_add_what_it_holds),

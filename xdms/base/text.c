@@ -121,18 +121,34 @@ bool text_to_u64(struct text text, uint64_t *value_out)
 
 /* Another run puts other keys into the same bucket, so a peer cannot prepare keys that collide. */
 static uint64_t hash_seed;
+static unsigned char fingerprint_secret[XXH3_SECRET_SIZE_MIN];
 
 static void choose_hash_seed(void)
 {
     random_fill(&hash_seed, sizeof(hash_seed));
+    random_fill(fingerprint_secret, sizeof(fingerprint_secret));
 }
 
-uint64_t text_hash_seed(void)
+static void know_hash_seed(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int error = pthread_once(&once, choose_hash_seed);
     assert(error == 0);
+}
+
+uint64_t text_hash_seed(void)
+{
+    know_hash_seed();
     return hash_seed;
+}
+
+/* All of the secret is random, not only a seed of 64 bits: nobody sees what comes out, and nobody can try. */
+struct text_fingerprint text_fingerprint(struct text text)
+{
+    know_hash_seed();
+    XXH128_hash_t hash = XXH3_128bits_withSecret(text.length ? text.bytes : "", text.length, fingerprint_secret,
+                                                 sizeof(fingerprint_secret));
+    return (struct text_fingerprint){hash.low64, hash.high64};
 }
 
 uint64_t text_hash(struct text text, uint64_t seed)
