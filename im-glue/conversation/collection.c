@@ -2,6 +2,7 @@
  */
 #include <assert.h>
 
+#include "handout_private.h"
 #include "reports_private.h"
 
 #define COLLECTIONS_MAX 20000 /* remembered at once: some hundred bytes each */
@@ -91,11 +92,11 @@ static size_t count_recipients(struct conversation *conversation, struct text me
     if (fate_of_message(conversation->documents, message_id, COUNTED_MAX, &arena, &fates, &count) != OK ||
         count == COUNTED_MAX)
         count = 0;
-    size_t reached = 0;
+    size_t reached = handout_recipients(conversation, message_id, fates, &count);
     for (size_t i = 0; i < count; i++)
         reached += fates[i].group.length && has_step(&fates[i], FATE_RECEIVED) && !has_step(&fates[i], FATE_REFUSED);
     arena_clear(&arena);
-    return reached;
+    return reached < COUNTED_MAX ? reached : 0;
 }
 
 struct collection *collection_of(struct conversation *conversation, struct text message_id, struct served *sender,

@@ -227,6 +227,7 @@ struct conversation {
     struct delivery_list relays;                    /* in the order of answer_by_ms, as the delay is the same for all */
     TAILQ_HEAD(handout_list, handout) handouts_due; /* in the order of settle_at_ms, as the delay is one */
     struct handout_list handouts_all;
+    struct handed_id *handed_ids;          /* hash by message id: what is handed out has no trace yet */
     bool handouts_left;                    /* fan-out records that could not be taken up so far */
     TAILQ_HEAD(query_list, query) queries; /* in the order of answer_by_ms, as the delay is one */
     struct query_list queries_answered;    /* with contacts that have not answered */

@@ -40,6 +40,7 @@ struct handout *handout_new(const struct incoming *incoming, struct text group, 
     handout->copies = arena_alloc_raw(&handout->arena, copies_max * sizeof(*handout->copies));
     builder_init(&handout->entries, &handout->arena);
     TAILQ_INSERT_TAIL(&conversation->handouts_all, handout, all);
+    handout_enter(handout);
     return handout;
 }
 
@@ -69,19 +70,6 @@ void handout_add(struct handout *handout, struct served *served, struct text gro
     TAILQ_INSERT_TAIL(&served->copies, copy, entry);
 }
 
-static void add_open_trace(struct work *work, struct handout *handout)
-{
-    struct fate_fan_out trace = handout->trace;
-    struct text_builder entries;
-    builder_init(&entries, &work->arena);
-    for (size_t i = 0; i < handout->count; i++)
-        fate_entry_add(&entries, &trace, &handout->copies[i].fate);
-    trace.entries = builder_text(&entries);
-    trace.open = true;
-    handout->trace_commit = work->count;
-    work->commits[work->count++] = fate_fan_out_commit(&trace, &work->arena);
-}
-
 void handout_add_commits(struct work *work, struct handout *handout, struct text content, struct text message,
                          const struct commit *with)
 {
@@ -95,7 +83,7 @@ void handout_add_commits(struct work *work, struct handout *handout, struct text
     handout->record.shared.content = text_copy(&handout->arena, content);
     handout->message = text_copy(&handout->arena, message);
     handout->record.shared.message = content.length ? (struct text){0} : handout->message;
-    add_open_trace(work, handout);
+    handout->record_commit = work->count;
     work->commits[work->count] = deferred_fan_out_commit(&handout->record, &work->arena);
     work->commits[work->count++].only_with = with;
 }
@@ -165,7 +153,7 @@ void handout_leave(struct handout_copy *copy)
 
 void handout_begin(struct handout *handout, const struct work *work, struct sip_message *read)
 {
-    handout->trace.version = work->commits[handout->trace_commit].version;
+    handout->record.version = work->commits[handout->record_commit].version;
     handout->read = read;
     handout->accepted = true;
     handout_expect(handout);
@@ -256,7 +244,6 @@ void handout_take_back(struct work *work, struct handout *handout)
 {
     struct conversation *conversation = handout->conversation;
     work->count += deferred_fan_out_end(&handout->record, &work->arena, work->commits + work->count);
-    handout->trace.version = VERSION_ANY;
     for (size_t i = 0; i < handout->count; i++) {
         const struct fate fate = fate_with(&handout->copies[i].fate, FATE_FAILED, conversation->now.wall_ms,
                                            TEXT("500 not stored"), &work->arena);
@@ -277,6 +264,7 @@ void handout_free(struct handout *handout)
 {
     struct conversation *conversation = handout->conversation;
     TAILQ_REMOVE(&conversation->handouts_all, handout, all);
+    handout_depart(handout);
     if (handout->settle_at_ms)
         TAILQ_REMOVE(&conversation->handouts_due, handout, due);
     sip_message_free(handout->read);

@@ -107,48 +107,70 @@ static void forget_erased(struct handout_copy *copy)
     handout_leave(copy);
 }
 
-/* The record names those who are left, in the same order. What follows is written only if they still are: the record is
- * written as it was read. NULL: it is not there. */
+static bool stands_next(const struct handout_copy *copy, const struct deferred_fan_out *there, size_t *at)
+{
+    bool stands = *at < there->count && text_equal(there->copies[*at].owner, text_of(copy->served->address));
+    *at += stands;
+    return stands;
+}
+
+/* The record as it was read names those who are left, in the same order. */
+static void take_record(struct handout *handout, const struct deferred_fan_out *there, struct arena *arena)
+{
+    struct text entries = builder_text(&handout->entries);
+    for (size_t i = 0, at = 0; i < handout->count; i++)
+        if (!stands_next(&handout->copies[i], there, &at))
+            entries = fate_entries_without(entries, text_of(handout->copies[i].served->address), arena);
+    builder_init(&handout->entries, &handout->arena);
+    builder_add(&handout->entries, entries);
+    handout->record.version = there->version;
+    handout->record.untraced = there->untraced;
+}
+
+/* What follows is written only if they still are in it: the record is written as it was read. NULL: it is not there. */
 static const struct commit *forget_all_erased(struct work *work, struct handout *handout)
 {
     struct deferred_fan_out there = {0};
     size_t at = 0;
     enum status status =
         deferred_fan_out_get(handout->conversation->documents, handout->record.name, &work->arena, &there);
-    for (size_t i = 0; i < handout->count && (status == OK || status == NOT_FOUND); i++) {
-        bool stands =
-            at < there.count && text_equal(there.copies[at].owner, text_of(handout->copies[i].served->address));
-        at += stands;
-        if (!stands)
+    if (status == OK && there.version != handout->record.version)
+        take_record(handout, &there, &work->arena);
+    for (size_t i = 0; i < handout->count && (status == OK || status == NOT_FOUND); i++)
+        if (!stands_next(&handout->copies[i], &there, &at))
             forget_erased(&handout->copies[i]);
-    }
     if (status != OK)
         return NULL;
     work->commits[work->count] = deferred_fan_out_commit(&there, &work->arena);
     return &work->commits[work->count++];
 }
 
-static void add_trace(struct work *work, struct handout *handout)
+static bool has_trace(const struct handout *handout)
 {
-    handout->trace.entries = builder_text(&handout->entries);
-    work->commits[work->count++] = handout->trace.entries.length ? fate_fan_out_commit(&handout->trace, &work->arena)
-                                                                 : fate_fan_out_removal(&handout->trace, &work->arena);
+    return !handout->record.untraced && handout->entries.length > 0;
 }
 
+/* The record goes if it is as im-glue knows it, else somebody was erased out of it; the trace comes with that. */
 void handout_add_end(struct work *work, struct handout *handout, const struct commit *with)
 {
+    struct deferred_fan_out record = handout->record;
     handout->ending = true;
-    handout->trace_commit = work->count;
-    if (!handout->traced) {
-        add_trace(work, handout);
-        work->commits[handout->trace_commit].only_with = with;
-    }
     handout->record_commit = work->count;
-    if (handout->erased)
+    if (with) /* that begins with the record as it was read */
+        record.version = 0;
+    if (!handout->erased) {
+        work->count += deferred_fan_out_end(&record, &work->arena, work->commits + work->count);
+        for (size_t i = handout->record_commit; i < work->count; i++)
+            work->commits[i].only_with = i == handout->record_commit ? with : &work->commits[handout->record_commit];
+        with = &work->commits[handout->record_commit];
+    }
+    handout->trace_commit = work->count;
+    if (handout->traced || !has_trace(handout))
         return;
-    work->count += deferred_fan_out_end(&handout->record, &work->arena, work->commits + work->count);
-    for (size_t i = handout->record_commit; i < work->count; i++)
-        work->commits[i].only_with = with;
+    handout->trace.entries = builder_text(&handout->entries);
+    handout->trace.version = VERSION_ANY; /* it may be there, from a transaction of which nobody knows what became */
+    work->commits[work->count] = fate_fan_out_commit(&handout->trace, &work->arena);
+    work->commits[work->count++].only_with = with;
 }
 
 static void settle_with_own(struct handout *handout)
@@ -248,31 +270,27 @@ static void not_stored(struct handout_copy *copy)
 }
 
 /* Somebody was erased meanwhile: he is not written anew. */
-static bool take_trace(struct handout *handout)
+static void read_record(struct handout *handout)
 {
-    struct fate_fan_out there;
+    struct deferred_fan_out there;
     struct arena arena;
-    arena_init(&arena, "trace");
-    enum status status = fate_fan_out_get(handout->conversation->documents, handout->trace.message_id,
-                                          handout->trace.name, &arena, &there);
-    if (status == OK) {
-        struct text among = fate_entries_among(builder_text(&handout->entries), there.entries, &arena);
-        builder_init(&handout->entries, &handout->arena);
-        builder_add(&handout->entries, among);
-        handout->trace.version = there.version;
-    }
+    arena_init(&arena, "record");
+    enum status status = deferred_fan_out_get(handout->conversation->documents, handout->record.name, &arena, &there);
+    handout->erased = handout->traced = status == NOT_FOUND; /* it went with a transaction that was not heard of */
+    if (status == OK)
+        take_record(handout, &there, &arena);
     arena_clear(&arena);
-    return status == NOT_FOUND;
 }
 
 void handout_ended(struct handout *handout, const struct work *work)
 {
+    enum status status = handout->erased ? OK : work->commits[handout->record_commit].status;
     handout->ending = false;
-    if (!handout->traced) {
-        enum status status = work->commits[handout->trace_commit].status;
-        handout->traced = status == OK || (status == CONFLICT && take_trace(handout));
-    }
-    handout->erased = handout->erased || work->commits[handout->record_commit].status == OK;
+    if (status == CONFLICT)
+        read_record(handout);
+    handout->erased = handout->erased || status == OK;
+    handout->traced =
+        handout->traced || (status == OK && (!has_trace(handout) || work->commits[handout->trace_commit].status == OK));
     if (handout->traced && handout->erased)
         return handout_free(handout);
     log_warning("fan-out record not ended yet call-id=%.*s message-id=%.*s", TEXT_ARG(handout->record.shared.call_id),

@@ -69,6 +69,7 @@ static void load_one(struct conversation *conversation, const struct document_ke
             commits[count++].only_with = last;
     }
     size_t rest = count;
+    fan_out.version = 0; /* it is written anew above */
     commits[count++] = fate_fan_out_removal(&trace, arena);
     count += deferred_fan_out_end(&fan_out, arena, &commits[count]);
     for (size_t i = rest; i < count; i++)
@@ -82,30 +83,8 @@ static void load_one(struct conversation *conversation, const struct document_ke
     conversation->handouts_left = conversation->handouts_left || status != OK;
 }
 
-/* A trace that was not ended, though its record was: what is known of it stays. */
-static void end_open_traces(struct conversation *conversation)
-{
-    struct fate_fan_out *traces;
-    struct arena arena;
-    size_t count = 0;
-    arena_init(&arena, "traces");
-    if (fate_fan_outs_open(conversation->documents, STORE_PAGE_MAX, &arena, &traces, &count) != OK)
-        count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct deferred_fan_out fan_out;
-        if (is_at_work(conversation, traces[i].name) ||
-            deferred_fan_out_get(conversation->documents, traces[i].name, &arena, &fan_out) != NOT_FOUND)
-            continue;
-        traces[i].open = false;
-        struct commit commit = fate_fan_out_commit(&traces[i], &arena);
-        document_internal_commit(conversation->documents, &commit, 1);
-    }
-    arena_clear(&arena);
-}
-
 void handout_load(struct conversation *conversation)
 {
     conversation->handouts_left = false;
     served_load_records(conversation, DOCUMENT_FAN_OUTS, load_one);
-    end_open_traces(conversation);
 }

@@ -51,7 +51,7 @@ void acceptance_submit(struct work *work, const struct incoming *incoming, struc
 #define HANDOUT_BEHIND_MAX 16    /* copies for one user at once; what comes then is kept for him as any other */
 #define HANDOUT_BYTES      16384 /* of a copy in memory beside its message: the parsed one, branches, its fate */
 #define HANDOUT_INLINE_MAX 32    /* copies whose record has the bytes in it, as each record of their own would */
-#define HANDOUT_COMMITS    2     /* that one adds to an acceptance */
+#define HANDOUT_COMMITS    1     /* that one adds to an acceptance */
 
 enum copy_state {
     COPY_WAITS, /* for the disk, or for the one before it */
@@ -78,6 +78,13 @@ struct handout_copy {
     TAILQ_ENTRY(handout_copy) entry; /* of one user, in the order of their arrival; until it ends */
 };
 
+/* Messages of one id that are handed out now: several if it has many recipients, or its sender uses one id twice. */
+struct handed_id {
+    UT_hash_handle hh;
+    char *key;
+    TAILQ_HEAD(handed_list, handout) handouts;
+};
+
 struct handout {
     struct conversation *conversation;
     struct arena arena;
@@ -93,8 +100,10 @@ struct handout {
     bool accepted;                      /* the record is on the disk */
     bool traced, erased;                /* the trace is as it shall be; the record is gone */
     bool ending;                        /* that is on its way to the disk */
-    size_t trace_commit, record_commit; /* while it is: their places in that work */
-    int64_t settle_at_ms;               /* monotonic; 0: not in the list of those that may have to be settled */
+    size_t trace_commit, record_commit; /* while it is: their places in that work; the second also in the acceptance */
+    struct handed_id *id;
+    TAILQ_ENTRY(handout) same; /* of one message id, the oldest first */
+    int64_t settle_at_ms;      /* monotonic; 0: not in the list of those that may have to be settled */
     TAILQ_ENTRY(handout) due, all;
     struct handout *next; /* of those that end in one work */
 };
@@ -117,9 +126,22 @@ void handout_delivery_finished(struct delivery *delivery, int status);
 void handout_free(struct handout *handout);
 void handout_free_all(struct conversation *conversation);
 
+/* What becomes of the newest message of that id to that recipient that is handed out now, as far as its trace will
+ * begin: false if there is none. */
+bool handout_fate(const struct conversation *conversation, struct text message_id, struct text recipient,
+                  struct fate *fate_out);
+/* How many have got or will get theirs of it; `others`: recipients of its traces so far, of whom those are left out who
+ * are among them. */
+size_t handout_recipients(const struct conversation *conversation, struct text message_id, struct fate *others,
+                          size_t *others_count);
+
 void handout_leave(struct handout_copy *copy);    /* it has ended: the next one of its user may go */
 void handout_keep_waiting(struct served *served); /* what waits for him in memory comes after what is kept for him */
 void handout_detach(struct delivery *delivery);   /* it outlives its copy */
+
+/* handout_ids.c */
+void handout_enter(struct handout *handout);
+void handout_depart(struct handout *handout);
 
 /* handout_end.c */
 #define HANDOUT_END_COMMITS (1 + DEFERRED_END_COMMITS)

@@ -1,5 +1,6 @@
 /* What a report in a message says, and about which message. */
 #include "cpim.h"
+#include "handout_private.h"
 #include "incoming_private.h"
 #include "mime.h"
 #include "reports_private.h"
@@ -17,14 +18,26 @@ bool report_find(struct text type, struct text body, struct arena *arena, struct
     return mime_is(type, TEXT("message/imdn+xml"));
 }
 
+/* The newest of that id, as fate_get; its trace may not be on the disk yet. */
+static bool find_fate(const struct conversation *conversation, struct text message_id, struct text recipient,
+                      struct arena *arena, struct fate *fate_out)
+{
+    struct fate now;
+    enum status status = fate_get(conversation->documents, message_id, recipient, arena, fate_out);
+    if ((status != OK && status != NOT_FOUND) || !handout_fate(conversation, message_id, recipient, &now))
+        return status == OK;
+    if (status == NOT_FOUND || fate_first_ms(&now) >= fate_first_ms(fate_out))
+        *fate_out = now;
+    return true;
+}
+
 bool report_find_original(struct incoming *incoming, struct imdn *imdn_out, struct fate *fate_out)
 {
     struct request *request = incoming->request;
     struct text document;
     return report_find(request_header(request, "Content-Type"), incoming->body, &request->arena, &document) &&
            imdn_read(document, &request->arena, imdn_out) == OK && imdn_out->message_id.length <= INCOMING_ID_MAX &&
-           fate_get(request->conversation->documents, imdn_out->message_id, request->user, &request->arena, fate_out) ==
-               OK;
+           find_fate(request->conversation, imdn_out->message_id, request->user, &request->arena, fate_out);
 }
 
 void reports_note(const struct incoming *incoming, struct text sender)

@@ -6,6 +6,8 @@
 
 #include "document.h"
 
+struct fate;
+
 #define DEFERRED_ERROR_MAX 256 /* bytes: a line for people; what peers wrote may be in it */
 
 enum deferred_kind {
@@ -114,12 +116,13 @@ struct deferred_fan_out {
                              * have no other */
     const struct deferred_copy *copies;
     size_t count;
+    bool untraced;    /* its sender was erased: nothing is written any more about what became of it */
     uint64_t version; /* as it was read; 0: it is new */
 };
 
 /* CONFLICT: it is not as it was read, since somebody in it was erased. */
 struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, struct arena *arena);
-/* The record goes, and its bytes if nobody else needs them. */
+/* The record goes, if it is of its version (0: of whichever), and its bytes if nobody else needs them. */
 size_t deferred_fan_out_end(const struct deferred_fan_out *fan_out, struct arena *arena,
                             struct commit commits[DEFERRED_END_COMMITS]);
 /* NOT_FOUND, FAILED. */
@@ -130,7 +133,13 @@ struct deferred deferred_of_copy(const struct deferred_fan_out *fan_out, const s
                                  enum deferred_priority place, struct arena *arena);
 /* Has this owner got his already, in a transaction that went only half way? */
 bool deferred_copy_is_there(const struct documents *documents, const struct deferred *deferred, struct arena *arena);
-/* Commits that take an owner out of all of them, at most `limit`, with room for one more. */
+/* What became of a message, or of the newest of a user, as fate_of_message and fate_of_user tell it, and of those that
+ * are being handed out that they were received: that is all that is known of them outside of im-glue. */
+enum status deferred_fates_of_message(const struct documents *documents, struct text message_id, size_t limit,
+                                      struct arena *arena, struct fate **fates_out, size_t *count_out);
+enum status deferred_fates_of_user(const struct documents *documents, struct text address, size_t limit,
+                                   struct arena *arena, struct fate **fates_out, size_t *count_out);
+/* Commits that take an owner out of all of them, also as their sender, at most `limit`, with room for one more. */
 enum status deferred_fan_out_removals(const struct documents *documents, struct text owner, size_t limit,
                                       struct text who, struct arena *arena, struct commit **commits_out,
                                       size_t *count_out);

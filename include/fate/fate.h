@@ -54,36 +54,29 @@ enum status fate_get_own(const struct documents *documents, struct text message_
 
 /* --- one record for many recipients ------------------------------------------------------------------------------- */
 
-/* What became of a message for those to whom its copies were handed out at once. It is written twice: open, when all of
- * them have been received and no more is known, and in the end. An open one is found by its message; fate_of_user looks
- * through all that are open, as there are few. */
+/* What became of a message for those to whom its copies were handed out at once, when that is known. */
 struct fate_fan_out {
     struct text name; /* no other record of its message has it; no blank in it */
     struct text message_id, sender, call_id;
     struct text group; /* of all whose entry has no other */
     int64_t received_ms;
     struct text entries; /* as fate_entry_add made them */
-    bool open;
-    uint64_t version; /* over which it is written; VERSION_ABSENT: it is new */
+    uint64_t version;    /* over which it is written; VERSION_ABSENT: it is new */
 };
 
 /* What became of it for fate->recipient. A first step "received" at the time of all goes without saying. */
 void fate_entry_add(struct text_builder *entries, const struct fate_fan_out *fan_out, const struct fate *fate);
 struct commit fate_fan_out_commit(const struct fate_fan_out *fan_out, struct arena *arena);
 struct commit fate_fan_out_removal(const struct fate_fan_out *fan_out, struct arena *arena);
-/* The record as it is now. NOT_FOUND, FAILED. */
-enum status fate_fan_out_get(const struct documents *documents, struct text message_id, struct text name,
-                             struct arena *arena, struct fate_fan_out *found_out);
-/* Those of `entries` whose recipients have one in `others`, too. */
-struct text fate_entries_among(struct text entries, struct text others, struct arena *arena);
-/* What is open of `limit` records at most: for who looks whether somebody still works on them. */
-enum status fate_fan_outs_open(const struct documents *documents, size_t limit, struct arena *arena,
-                               struct fate_fan_out **fan_outs_out, size_t *count_out);
+/* All but what is about one of the recipients. */
+struct text fate_entries_without(struct text entries, struct text recipient, struct arena *arena);
 
 /* A report about the message of `fate`, of each kind one: "delivery", "display" or "processing", with its status. It
  * has a record of its own, which is written without a look at the other: they may be on their way at once. */
 struct commit fate_report_commit(const struct fate *fate, struct text kind, struct text status, int64_t when_ms,
                                  struct arena *arena);
+/* Adds what was reported about it as steps, in the order of time. */
+enum status fate_add_reports(const struct documents *documents, struct arena *arena, struct fate *fate);
 /* Is there one of that kind, about this message of this sender? NOT_FOUND, FAILED. */
 enum status fate_report_get(const struct documents *documents, const struct fate *fate, struct text kind,
                             struct arena *arena, struct text *status_out);
@@ -94,6 +87,11 @@ enum status fate_of_message(const struct documents *documents, struct text messa
                             struct arena *arena, struct fate **fates_out, size_t *count_out);
 enum status fate_of_user(const struct documents *documents, struct text address, size_t limit, struct arena *arena,
                          struct fate **fates_out, size_t *count_out);
+
+/* When it began; 0: not known. */
+int64_t fate_first_ms(const struct fate *fate);
+/* Those of several reads, in the order of time, and of one time in that of recipients. */
+void fate_sort(struct fate *fates, size_t count);
 
 /* Commits that delete records of messages from the user and to the user, at most `limit`, with room for one more; out
  * of records for many only what is about the user goes. */

@@ -562,7 +562,7 @@ static void word_fate(struct world *world, struct text line, struct text block)
     struct fate *fates;
     size_t count;
     (void)block;
-    if (fate_of_user(world->documents, address, FATES_MAX, &world->arena, &fates, &count) != OK)
+    if (deferred_fates_of_user(world->documents, address, FATES_MAX, &world->arena, &fates, &count) != OK)
         return world_fail(world, "fates cannot be read");
     for (size_t i = 0; i < count; i++)
         if (text_equal(fates[i].recipient, address))

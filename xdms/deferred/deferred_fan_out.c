@@ -8,6 +8,7 @@
 #define TO     "to"
 #define ONCE   "to-once"
 #define GROUP  "group"
+#define SILENT "untraced"
 
 static struct document_key key_of(struct text name, struct arena *arena)
 {
@@ -53,6 +54,8 @@ struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, st
     builder_init(&record, arena);
     record_add(&record, SHARED, deferred_commit(&fan_out->shared, arena).bytes);
     record_add(&record, COPIES, copies_write(fan_out, arena));
+    if (fan_out->untraced)
+        record_add_number(&record, SILENT, 1);
     *claim = (struct claim){.kind = TEXT(CLAIM_CONTENT), .value = text_copy(arena, content), .counted = true};
     return (struct commit){
         .key = key_of(fan_out->name, arena),
@@ -67,8 +70,10 @@ struct commit deferred_fan_out_commit(const struct deferred_fan_out *fan_out, st
 size_t deferred_fan_out_end(const struct deferred_fan_out *fan_out, struct arena *arena,
                             struct commit commits[DEFERRED_END_COMMITS])
 {
-    commits[0] = (struct commit){
-        .key = key_of(fan_out->name, arena), .expected = VERSION_ANY, .deletion = true, .who = TEXT("im-glue")};
+    commits[0] = (struct commit){.key = key_of(fan_out->name, arena),
+                                 .expected = fan_out->version ? fan_out->version : VERSION_ANY,
+                                 .deletion = true,
+                                 .who = TEXT("im-glue")};
     if (fan_out->shared.content.length == 0)
         return 1;
     commits[1] = deferred_content_removal(fan_out->shared.content, arena);
@@ -88,6 +93,7 @@ enum status deferred_fan_out_get(const struct documents *documents, struct text 
     if (!record_valid(stored.bytes) || !deferred_read(&shared, &found_out->shared))
         return FAILED;
     found_out->shared.owner = found_out->shared.reference = (struct text){0};
+    found_out->untraced = record_number(stored.bytes, SILENT, 0) != 0;
     found_out->copies =
         copies_read(record_text(stored.bytes, COPIES), found_out->shared.group, arena, &found_out->count);
     return OK;
@@ -123,7 +129,7 @@ bool deferred_copy_is_there(const struct documents *documents, const struct defe
 /* --- erasure -------------------------------------------------------------------------------------------------------
  */
 
-/* False: he is not among them. */
+/* False: there is nothing about him in it. What he sent goes on to the others, without a trace. */
 static bool leave_out(struct deferred_fan_out *fan_out, struct text owner, struct arena *arena)
 {
     struct deferred_copy *rest = arena_array(arena, struct deferred_copy, fan_out->count);
@@ -131,8 +137,10 @@ static bool leave_out(struct deferred_fan_out *fan_out, struct text owner, struc
     for (size_t i = 0; i < fan_out->count; i++)
         if (!text_equal(fan_out->copies[i].owner, owner))
             rest[count++] = fan_out->copies[i];
-    if (count == fan_out->count)
+    bool silenced = !fan_out->untraced && text_equal(fan_out->shared.sender, owner);
+    if (count == fan_out->count && !silenced)
         return false;
+    fan_out->untraced = fan_out->untraced || silenced;
     fan_out->copies = rest;
     fan_out->count = count;
     return true;

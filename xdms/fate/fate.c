@@ -232,6 +232,12 @@ static int by_time(const void *left, const void *right)
     return text_compare(a->recipient, b->recipient);
 }
 
+void fate_sort(struct fate *fates, size_t count)
+{
+    if (count)
+        qsort(fates, count, sizeof(*fates), by_time);
+}
+
 static int by_recipient(const void *left, const void *right)
 {
     const struct fate *a = left, *b = right;
@@ -268,8 +274,7 @@ enum status fate_of_message(const struct documents *documents, struct text messa
         status = list_add(documents, &page, TEXT(""), arena, &list);
     }
     keep_newest(&list);
-    if (list.count)
-        qsort(list.fates, list.count, sizeof(*list.fates), by_time);
+    fate_sort(list.fates, list.count);
     *fates_out = list.fates;
     *count_out = list.count;
     return status;
@@ -284,7 +289,7 @@ enum status fate_of_user(const struct documents *documents, struct text address,
     struct text *values = NULL;
     const struct text *after_value = NULL;
     const struct document_key *after = NULL;
-    enum status status = fate_open_list(documents, address, arena, &list);
+    enum status status = OK;
     while (status == OK && page.more && list.count < limit) {
         status = document_internal_holders(documents, TEXT(FATE_CLAIM), prefix, after_value, after,
                                            page_size(limit, list.count), arena, &page, &values);

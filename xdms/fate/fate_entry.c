@@ -100,18 +100,6 @@ bool fate_entry_find(const struct fate_fan_out *fan_out, struct text recipient, 
     return false;
 }
 
-struct text fate_entries_among(struct text entries, struct text others, struct arena *arena)
-{
-    const struct fate_fan_out wanted = {.entries = others};
-    struct text_builder among;
-    struct fate_entry entry, found;
-    builder_init(&among, arena);
-    for (size_t cursor = 0; fate_entry_next(entries, &cursor, (struct text){0}, &entry);)
-        if (fate_entry_find(&wanted, entry.recipient, &found))
-            builder_add(&among, entry.whole);
-    return builder_text(&among);
-}
-
 struct text fate_entries_without(struct text entries, struct text recipient, struct arena *arena)
 {
     struct text_builder rest;

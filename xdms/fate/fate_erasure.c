@@ -2,18 +2,6 @@
 #include "fate_private.h"
 
 #define FAN_OUTS_REMOVED_MAX 20 /* records for many that one page of an erasure reads: some hundred KB each at most */
-#define OPEN_REMOVED_MAX     20
-
-/* Records for many that are open stand in no index by address. */
-static enum status add_open_removals(const struct documents *documents, struct text address, struct text who,
-                                     struct arena *arena, struct commit *commits, size_t *count)
-{
-    struct key_page page = {0};
-    enum status status = fate_open_page(documents, STORE_PAGE_MAX, arena, &page);
-    for (size_t i = 0; status == OK && i < page.count && *count < OPEN_REMOVED_MAX; i++)
-        *count += fate_fan_out_erasure(documents, &page.keys[i], address, who, arena, &commits[*count]);
-    return status;
-}
 
 enum status fate_removals(const struct documents *documents, struct text address, size_t limit, struct text who,
                           struct arena *arena, struct commit **commits_out, size_t *count_out)
@@ -23,11 +11,9 @@ enum status fate_removals(const struct documents *documents, struct text address
     size_t count = 0, read = 0;
     enum status status = document_internal_holders(documents, TEXT(FATE_CLAIM), prefix, NULL, NULL,
                                                    limit < STORE_PAGE_MAX ? limit : STORE_PAGE_MAX, arena, &page, NULL);
-    struct commit *commits = arena_array(arena, struct commit, page.count + OPEN_REMOVED_MAX + 1);
+    struct commit *commits = arena_array(arena, struct commit, page.count + 1);
     *commits_out = commits;
     *count_out = 0;
-    if (status == OK && page.count == 0)
-        status = add_open_removals(documents, address, who, arena, commits, &count);
     for (size_t i = 0; status == OK && i < page.count && read < FAN_OUTS_REMOVED_MAX; i++) {
         struct commit removal = {.key = page.keys[i], .expected = VERSION_ANY, .deletion = true, .who = who};
         bool shared = fate_is_fan_out(&page.keys[i]);

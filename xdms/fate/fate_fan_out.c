@@ -2,10 +2,8 @@
 #include "fate_private.h"
 #include "record.h"
 
-#define OPEN_CLAIM "fate-open" /* kind of the shared claim of records that are open */
-#define NAME_MARK  ' '         /* names begin with it: before all recipients in byte order, and none of them */
-#define NAMES_PAGE 8 /* records for many of one message: more than one only if it was sent again, or is large */
-#define OPEN_MAX   STORE_PAGE_MAX
+#define NAME_MARK  ' ' /* names begin with it: before all recipients in byte order, and none of them */
+#define NAMES_PAGE 8   /* records for many of one message: more than one only if it was sent again, or is large */
 
 bool fate_is_fan_out(const struct document_key *key)
 {
@@ -29,7 +27,6 @@ static struct text record_of(const struct fate_fan_out *fan_out, struct arena *a
     record_add(&record, "call-id", fan_out->call_id);
     record_add(&record, "group", fan_out->group);
     record_add_number(&record, "received-ms", fan_out->received_ms);
-    record_add_number(&record, "open", fan_out->open);
     record_add(&record, "entries", fan_out->entries);
     return builder_text(&record);
 }
@@ -37,36 +34,30 @@ static struct text record_of(const struct fate_fan_out *fan_out, struct arena *a
 static bool record_parse(const struct stored *stored, struct fate_fan_out *found_out)
 {
     struct fate_fan_out found = {.version = stored->version};
-    struct text received = {0}, open = {0};
+    struct text received = {0};
     const struct record_field fields[] = {
         {TEXT("message-id"), &found.message_id}, {TEXT("sender"), &found.sender},  {TEXT("call-id"), &found.call_id},
-        {TEXT("group"), &found.group},           {TEXT("received-ms"), &received}, {TEXT("open"), &open},
-        {TEXT("entries"), &found.entries},
+        {TEXT("group"), &found.group},           {TEXT("received-ms"), &received}, {TEXT("entries"), &found.entries},
     };
     found.name = text_slice(stored->key.name, 1, stored->key.name.length);
     if (!record_read(stored->bytes, fields, sizeof(fields) / sizeof(fields[0])))
         return false;
     found.received_ms = record_to_number(received, 0);
-    found.open = record_to_number(open, 0) != 0;
     *found_out = found;
     return true;
 }
 
-/* While it is open, it is found among the open ones alone: what leads to sender and recipients comes with the end, when
- * it is written together with that of others. */
 static void add_claims(const struct fate_fan_out *fan_out, struct arena *arena, struct commit *commit)
 {
     struct text time = fate_claim_value(TEXT(""), fan_out->received_ms, arena);
     size_t count = 1, most = 1, cursor = 0;
     struct fate_entry entry;
-    while (!fan_out->open && fate_entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
+    while (fate_entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         most++;
     struct claim *claims = arena_array(arena, struct claim, most);
-    claims[0] = fan_out->open ? (struct claim){TEXT(OPEN_CLAIM), fan_out->name, true}
-                              : (struct claim){TEXT(FATE_CLAIM),
-                                               text_join(arena, fate_key_part(fan_out->sender, arena), time), true};
+    claims[0] = (struct claim){TEXT(FATE_CLAIM), text_join(arena, fate_key_part(fan_out->sender, arena), time), true};
     cursor = 0;
-    while (!fan_out->open && fate_entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
+    while (fate_entry_next(fan_out->entries, &cursor, (struct text){0}, &entry))
         if (!text_equal(entry.recipient, fan_out->sender))
             claims[count++] =
                 (struct claim){TEXT(FATE_CLAIM), text_join(arena, fate_key_part(entry.recipient, arena), time), true};
@@ -104,13 +95,6 @@ static enum status read_at(const struct documents *documents, const struct docum
     if (status != OK)
         return status;
     return record_parse(&stored, found_out) ? OK : FAILED;
-}
-
-enum status fate_fan_out_get(const struct documents *documents, struct text message_id, struct text name,
-                             struct arena *arena, struct fate_fan_out *found_out)
-{
-    const struct document_key key = key_of(message_id, name, arena);
-    return read_at(documents, &key, arena, found_out);
 }
 
 /* --- what is found ------------------------------------------------------------------------------------------------ */
@@ -165,39 +149,6 @@ enum status fate_fan_out_list(const struct documents *documents, const struct do
     enum status status = read_at(documents, key, arena, &fan_out);
     if (status == OK)
         add_fates(&fan_out, address, arena, list);
-    return status;
-}
-
-enum status fate_open_page(const struct documents *documents, size_t limit, struct arena *arena, struct key_page *page)
-{
-    return document_internal_holders(documents, TEXT(OPEN_CLAIM), TEXT(""), NULL, NULL, limit, arena, page, NULL);
-}
-
-enum status fate_open_list(const struct documents *documents, struct text address, struct arena *arena,
-                           struct fate_list *list)
-{
-    struct key_page page = {0};
-    enum status status = fate_open_page(documents, OPEN_MAX, arena, &page);
-    for (size_t i = page.count; status == OK && i-- > 0 && list->count < list->limit;) { /* newest first */
-        struct fate_fan_out fan_out;
-        size_t before = list->count;
-        if (read_at(documents, &page.keys[i], arena, &fan_out) == OK && fan_out.open)
-            add_fates(&fan_out, address, arena, list);
-        for (size_t j = before; status == OK && j < list->count; j++)
-            status = fate_add_reports(documents, arena, &list->fates[j]);
-    }
-    return status;
-}
-
-enum status fate_fan_outs_open(const struct documents *documents, size_t limit, struct arena *arena,
-                               struct fate_fan_out **fan_outs_out, size_t *count_out)
-{
-    struct key_page page = {0};
-    enum status status = fate_open_page(documents, limit, arena, &page);
-    *fan_outs_out = arena_array(arena, struct fate_fan_out, page.count + 1);
-    *count_out = 0;
-    for (size_t i = 0; status == OK && i < page.count; i++)
-        *count_out += read_at(documents, &page.keys[i], arena, &(*fan_outs_out)[*count_out]) == OK;
     return status;
 }
 

@@ -15,7 +15,6 @@ void fate_add_claims(const struct fate *fate, int64_t when_ms, struct arena *are
 struct text fate_claim_value(struct text address, int64_t when_ms, struct arena *arena);
 bool fate_step_kind_of(struct text name, enum fate_step_kind *kind_out);
 struct text fate_cut_detail(struct text detail);
-int64_t fate_first_ms(const struct fate *fate); /* when it began; 0: not known */
 
 struct fate_list {
     struct fate *fates;
@@ -32,26 +31,19 @@ struct fate_entry {
 bool fate_entry_next(struct text entries, size_t *cursor, struct text group, struct fate_entry *entry_out);
 bool fate_entry_find(const struct fate_fan_out *fan_out, struct text recipient, struct fate_entry *entry_out);
 struct fate fate_of_entry(const struct fate_fan_out *fan_out, const struct fate_entry *entry, struct arena *arena);
-struct text fate_entries_without(struct text entries, struct text recipient, struct arena *arena);
 
 /* fate_fan_out.c */
 bool fate_is_fan_out(const struct document_key *key);
 /* Adds what one record says, about all or (if not empty) about messages from or to that address, without reports. */
 enum status fate_fan_out_list(const struct documents *documents, const struct document_key *key, struct text address,
                               struct arena *arena, struct fate_list *list);
-/* Out of those that are open what is about messages from and to that address. */
-enum status fate_open_list(const struct documents *documents, struct text address, struct arena *arena,
-                           struct fate_list *list);
 enum status fate_fan_out_find(const struct documents *documents, struct text message_id, struct text recipient,
                               struct arena *arena, struct fate *fate_out);
 /* What takes the address out of that record, or the record away: false, if it is not in it. */
 bool fate_fan_out_erasure(const struct documents *documents, const struct document_key *key, struct text address,
                           struct text who, struct arena *arena, struct commit *commit_out);
-enum status fate_open_page(const struct documents *documents, size_t limit, struct arena *arena, struct key_page *page);
 
 /* fate_report.c */
 bool fate_is_report(struct text record);
-/* As steps, in the order of time. */
-enum status fate_add_reports(const struct documents *documents, struct arena *arena, struct fate *fate);
 
 #endif

@@ -1,5 +1,6 @@
 /* What became of messages, as JSON: by message, and by user. */
 #include "clock.h"
+#include "deferred.h"
 #include "fate.h"
 #include "service_admin.h"
 #include "user.h"
@@ -13,8 +14,8 @@ enum http_progress admin_message_show(struct admin_call *call)
     size_t limit, count;
     if (!admin_limit(call, &limit))
         return HTTP_DONE;
-    enum status status =
-        fate_of_message(call->service->documents, call->argument, limit, call->request->arena, &fates, &count);
+    enum status status = deferred_fates_of_message(call->service->documents, call->argument, limit,
+                                                   call->request->arena, &fates, &count);
     if (status != OK)
         return admin_refused(call, status, NULL);
     if (count == 0)
@@ -35,7 +36,8 @@ enum http_progress admin_user_messages(struct admin_call *call)
         return HTTP_DONE;
     if (address.length && document_owner(documents, address, arena, &address) != OK)
         return admin_refused(call, FAILED, NULL);
-    enum status status = address.length ? fate_of_user(documents, address, limit, arena, &fates, &count) : NOT_FOUND;
+    enum status status =
+        address.length ? deferred_fates_of_user(documents, address, limit, arena, &fates, &count) : NOT_FOUND;
     if (status == OK && count == 0)
         status = user_get(documents, address, arena, &user);
     if (status == NOT_FOUND)
