@@ -74,7 +74,7 @@ static const struct setting rows[] = {
     {"sip.queued-mib-max", SETTING_NUMBER, ROW(queued_mib_max), "256", 8, 1048576, "MiB",
      "What all peers together may leave unread on their connections; a connection that needs more is cut."},
     {"sip.host", SETTING_TEXT, ROW(host), "", 0, 0, "",
-     "Name or address in Via, as peers reach us; empty: that of listen.sip."},
+     "Name or address in Via, as peers reach us; empty: that of listen.sip, which has to be one."},
     {"sip.sha256-first", SETTING_SWITCH, ROW(sha256_first), "no", 0, 0, "",
      "Offers SHA-256 digest before MD5, and over WebSocket too; many clients in the field give up when the first "
      "challenge is not MD5, and those in browsers when the last is not."},

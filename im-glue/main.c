@@ -7,18 +7,19 @@
 
 #include "conversation.h"
 #include "dns.h"
-#include "glue_peering.h"
+#include "glue_conversation.h"
 #include "glue_settings.h"
 #include "log.h"
 #include "port.h"
 #include "transport.h"
-#include "uri.h"
+#include "user.h"
 
 struct program {
     struct glue_settings settings;
     struct node node;
     struct groups *groups;
     struct trust_ranges cores;
+    struct conversation_settings conversation_settings;
     struct loop *loop;
     struct transport *transport;
     struct conversation *conversation;
@@ -170,6 +171,23 @@ static void list_further(const struct program *program, struct further further_o
     further_out[2] = (struct further){"wss", "listen.wss", settings->wss, FLOW_WSS};
 }
 
+static bool are_addresses_good(struct program *program)
+{
+    const struct glue_settings *settings = &program->settings;
+    const struct listen_address addresses[] = {
+        {"listen.sip", settings->sip, false},
+        {"listen.sips", settings->sips, true},
+        {"listen.ws", settings->ws, false},
+        {"listen.wss", settings->wss, true},
+        {"listen.management", settings->management, settings->management_tls},
+    };
+    char why[SETTINGS_ERROR_MAX];
+    if (!settings->sip[0])
+        return start_failed(TEXT("listen.sip: empty"));
+    return listen_addresses_good(addresses, sizeof(addresses) / sizeof(addresses[0]), program->node.tls != NULL, why) ||
+           start_failed(text_of(why));
+}
+
 static bool open_further(struct program *program, const struct further *further)
 {
     char host[sizeof(program->host)];
@@ -178,11 +196,8 @@ static bool open_further(struct program *program, const struct further *further)
     struct transport_listener listener = {.kind = further->kind, .host = host, .clients = node->clients};
     if (!further->address[0])
         return true;
-    if (!node->tls && further->kind != FLOW_WS)
-        return start_failed(
-            text_format(&node->arena, "%s shall speak TLS, but there is no tls.certificate", further->setting));
-    if (!address_split(further->address, host, sizeof(host), &listener.port))
-        return start_failed(text_format(&node->arena, "%s: not HOST:PORT: %s", further->setting, further->address));
+    bool good = address_split(further->address, host, sizeof(host), &listener.port);
+    assert(good); /* are_addresses_good */
     return transport_listen(program->transport, &listener, &node->arena, &error) || start_failed(error);
 }
 
@@ -216,120 +231,17 @@ static size_t peer_names(void *context, uint64_t connection, struct arena *arena
     return transport_peer_names(program->transport, connection, arena, names_out);
 }
 
-/* Canonical; a name without a scheme is one of ours. */
-static struct text address_of(struct program *program, const char *setting)
+static bool is_every_address(const char *host)
 {
-    struct arena *arena = &program->node.arena;
-    if (!setting[0] || strchr(setting, ':'))
-        return uri_canonical(arena, text_of(setting));
-    return uri_canonical(arena, text_format(arena, "sip:%s@%s", setting, program->settings.node.domain));
-}
-
-/* The same for several; false: one is none. */
-static bool addresses_of(struct program *program, const char *setting, const char *value, struct text *addresses_out)
-{
-    struct arena *arena = &program->node.arena;
-    struct text rest = text_of(value), one;
-    struct text_builder addresses;
-    builder_init(&addresses, arena);
-    for (bool more = rest.length > 0; more;) {
-        more = text_cut(rest, ',', &one, &rest);
-        struct text address = address_of(program, text_cstring(arena, text_trim(one)));
-        if (address.length == 0)
-            return start_failed(text_format(arena, "%s: no address: %.*s", setting, TEXT_ARG(one)));
-        builder_add_format(&addresses, "%s%.*s", addresses.length ? "," : "", TEXT_ARG(address));
-    }
-    *addresses_out = builder_text(&addresses);
-    return true;
-}
-
-static bool take_cores(struct program *program, struct conversation_settings *settings)
-{
-    struct text bad;
-    settings->cores = &program->cores;
-    settings->core_routes = text_of(program->settings.core_routes);
-    return trust_ranges_parse(text_of(program->settings.cores), &program->cores, &bad) ||
-           start_failed(text_format(&program->node.arena,
-                                    "sip.cores: not an address or a range, or one too many: '%.*s'", TEXT_ARG(bad)));
-}
-
-static bool take_limits(struct program *program, struct conversation_settings *settings)
-{
-    const struct glue_settings *from = &program->settings;
-    settings->registrations = (struct registration_limits){
-        .expires_s_min = (uint32_t)from->expires_s_min,
-        .expires_s_max = (uint32_t)from->expires_s_max,
-        .expires_s = (uint32_t)from->expires_s,
-        .contacts_max = (size_t)from->contacts_max,
-    };
-    settings->messages_per_user = (unsigned)from->messages_per_user;
-    settings->registers_per_user = (unsigned)from->registers_per_user;
-    settings->block_politely = from->block_politely;
-    settings->answer_ms = from->answer_ms;
-    settings->report_life_ms = from->report_life_s * 1000;
-    settings->agent.t1_ms = from->t1_ms;
-    settings->agent.t2_ms = from->t2_ms;
-    settings->agent.t4_ms = from->t4_ms;
-    settings->orig_parameter = text_of(from->orig_parameter);
-    settings->block_status = (int)from->block_status;
-    settings->warning_forbidden = (unsigned)from->warning_forbidden;
-    settings->warning_many = (unsigned)from->warning_many;
-    if (from->expires_s < from->expires_s_min || from->expires_s > from->expires_s_max)
-        return start_failed(TEXT("sip.expires: not between sip.expires-min and sip.expires-max"));
-    if (from->t2_ms < from->t1_ms)
-        return start_failed(TEXT("sip.t2: shorter than sip.t1"));
-    if (from->block_status != 403 && from->block_status != 603)
-        return start_failed(TEXT("im.block-status: not 403 or 603"));
-    return true;
-}
-
-static bool has_too_many(struct program *program, struct text list, size_t most, const char *setting)
-{
-    struct text one;
-    size_t count = 0;
-    for (struct text rest = list; text_next_item(&rest, &one);)
-        count++;
-    if (count > most)
-        start_failed(text_format(&program->node.arena, "%s: more than %zu: %.*s", setting, most, TEXT_ARG(list)));
-    return count > most;
-}
-
-static bool take_addresses(struct program *program, struct conversation_settings *settings)
-{
-    const struct {
-        const char *setting, *value;
-        struct text *address_out;
-    } addresses[] = {
-        {"im.exploder", program->settings.exploder, &settings->exploder},
-        {"im.deferred-address", program->settings.deferred_address, &settings->deferred_address},
-        {"im.history-address", program->settings.history_address, &settings->history_address},
-        {"im.delete-address", program->settings.delete_address, &settings->delete_address},
-    };
-    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-        *addresses[i].address_out = address_of(program, addresses[i].value);
-        if (addresses[i].value[0] && addresses[i].address_out->length == 0)
-            return start_failed(
-                text_format(&program->node.arena, "%s: no address: %s", addresses[i].setting, addresses[i].value));
-    }
-    if (!take_cores(program, settings))
-        return false;
-    return addresses_of(program, "sip.registration-watchers", program->settings.registration_watchers,
-                        &settings->registration_watchers);
-}
-
-static struct watcher_limits watchers_of(const struct glue_settings *settings)
-{
-    return (struct watcher_limits){.all_max = (size_t)settings->watchers_max,
-                                   .of_one_max = (size_t)settings->watchers_of_one_max,
-                                   .watched_max = (size_t)settings->watched_max};
+    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
 static bool open_sip(struct program *program)
 {
     struct text error = {0};
     uint16_t port;
-    if (!address_split(program->settings.sip, program->host, sizeof(program->host), &port))
-        return start_failed(text_format(&program->node.arena, "listen.sip: not HOST:PORT: %s", program->settings.sip));
+    bool good = address_split(program->settings.sip, program->host, sizeof(program->host), &port);
+    assert(good); /* are_addresses_good */
     struct transport_handler handler = {on_input, on_closed, on_unreachable, program, is_flooded};
     program->transport = transport_open(program->loop, program->host, port, &handler, &program->node.arena, &error);
     if (!program->transport)
@@ -338,60 +250,14 @@ static bool open_sip(struct program *program)
     transport_limit_queues(program->transport, (size_t)program->settings.queued_mib_max << 20);
     if (!open_all_further(program))
         return false;
-    struct conversation_settings settings = {
-        .domain = text_of(program->settings.node.domain),
-        .sha256_first = program->settings.sha256_first,
-        .md5_clients = text_of(program->settings.md5_clients),
-        .waiting_notice = program->settings.waiting_notice,
-        .deferral =
-            {
-                .count_max = (uint64_t)program->settings.node.deferred_messages_max,
-                .bytes_max = (uint64_t)program->settings.node.deferred_mib_max << 20,
-                .all_bytes_max = (uint64_t)program->settings.node.deferred_all_mib_max << 20,
-                .push = {(uint64_t)program->settings.node.deferred_push_messages_max,
-                         (uint64_t)program->settings.node.deferred_push_bytes_max},
-                .lifetime_ms_max = program->settings.node.deferred_seconds_max * 1000,
-                .full_is_413 = program->settings.node.deferred_413,
-                .drop_oldest = program->settings.node.deferred_drop_oldest,
-                .urgent_first = program->settings.node.deferred_urgent_first,
-                .silent_deletions = !program->settings.node.deferred_report_deletions,
-            },
-        .history_ms = program->settings.history_days * 86400000,
-        .history_count_max = (size_t)program->settings.history_messages_max,
-        .history_bytes_max = (uint64_t)program->settings.history_mib_max << 20,
-        .report_window_ms = program->settings.report_window_s * 1000,
-        .types_allowed = text_of(program->settings.types_allowed),
-        .types_refused = text_of(program->settings.types_refused),
-        .message_bytes_max = (size_t)program->settings.message_bytes_max,
-        .settings_event = text_of(program->settings.settings_event),
-        .settings_type = text_of(program->settings.settings_type),
-        .list_events = text_of(program->settings.list_events),
-        .recipients_max = (size_t)program->settings.recipients_max,
-        .service_route = text_of(program->settings.service_route),
-        .watchers = watchers_of(&program->settings),
-        .registrars_watched = text_of(program->settings.registrars_watched),
-        .datagram_bytes_max = (size_t)program->settings.datagram_bytes_max,
-        .records_ms = CONVERSATION_RECORDS_MS,
-        /* half for what the agent keeps, a quarter each for requests and for messages from the store */
-        .bytes_max = (size_t)program->settings.memory_mib_max << 18,
-        .agent = SIP_AGENT_SETTINGS_STANDARD,
-        .trust = &program->node.trust,
-        .peer_names = peer_names,
-        .peer_names_context = program,
-    };
-    if (!list_senders_parse(text_of(program->settings.list_senders), &settings.list_senders))
-        return start_failed(text_format(&program->node.arena, "im.list-senders: not owner, members or nobody: %s",
-                                        program->settings.list_senders));
-    const struct glue_means means = {program->node.tls != NULL, transport_speaks_ipv6(program->transport)};
-    if (!glue_peering(&program->settings, means, &program->node.arena, &settings.peering, &error))
-        return start_failed(error);
-    if (!take_addresses(program, &settings) || !take_limits(program, &settings) ||
-        has_too_many(program, settings.list_events, CONVERSATION_LIST_EVENTS_MAX, "im.list-events"))
-        return false;
+    struct conversation_settings settings = program->conversation_settings;
+    settings.peering.locator.ipv6 = transport_speaks_ipv6(program->transport);
+    settings.peer_names = peer_names;
+    settings.peer_names_context = program;
+    if (!program->settings.host[0] && is_every_address(program->host))
+        log_warning("sip.host is empty, and peers read %s in our Via and cannot reach us there", program->host);
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
-    settings.agent.queue_max = (size_t)program->settings.queue_max;
-    settings.agent.bytes_max = (size_t)program->settings.memory_mib_max << 19;
     settings.agent.tls_port = transport_port_of(program->transport, FLOW_TLS);
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
                                              wake, program, clock_now());
@@ -419,10 +285,8 @@ static bool open_management(struct program *program)
     struct text error = {0};
     if (!settings->management[0])
         return true;
-    if (!address_split(settings->management, host, sizeof(host), &port.port))
-        return start_failed(text_format(&node->arena, "listen.management: not HOST:PORT: %s", settings->management));
-    if (settings->management_tls && !node->tls)
-        return start_failed(TEXT("listen.management shall speak TLS, but there is no tls.certificate"));
+    bool good = address_split(settings->management, host, sizeof(host), &port.port);
+    assert(good); /* are_addresses_good */
     port.tls = settings->management_tls ? node->tls : NULL;
     program->management = port_open(&port, &node->arena, &error);
     return program->management || start_failed(error);
@@ -464,23 +328,68 @@ static void close_program(struct program *program)
     settings_clear(glue_command.table, &program->settings);
 }
 
+/* Whatever can be wrong with the settings, before anything is made or listened at. */
+static bool read_settings(struct program *program)
+{
+    struct text error = {0};
+    if (!node_read(&program->node, "im-glue", &program->settings.node, &error) ||
+        !glue_conversation(&program->settings, &program->node, &program->cores, &program->conversation_settings,
+                           &error))
+        return start_failed(error);
+    return are_addresses_good(program) && open_dns(program);
+}
+
+/* A mistyped domain would refuse all users and let expire what waits for them. */
+static bool serves_its_users(struct program *program, struct text *error_out)
+{
+    struct text other, domain = text_of(program->settings.node.domain);
+    struct arena *arena = &program->node.arena;
+    enum status status = user_domain_check(program->node.documents, domain, arena, &other);
+    if (status == REFUSED)
+        *error_out = text_format(arena,
+                                 "identity.domain: %.*s, but the users in %s are of other domains, as %.*s; add one of "
+                                 "%.*s first (xdmctl user add) if that is meant",
+                                 TEXT_ARG(domain), program->settings.node.folder, TEXT_ARG(other), TEXT_ARG(domain));
+    else if (status != OK)
+        *error_out = text_format(arena, "store.folder: users cannot be read: %s", status_name(status));
+    return status == OK;
+}
+
+static bool open_store(struct program *program)
+{
+    struct text error = {0};
+    if (!node_open_store(&program->node, true, &error) || !serves_its_users(program, &error))
+        return start_failed(error);
+    open_groups(program);
+    return true;
+}
+
+/* For --check; the settings stay the caller's. */
+static bool check(void *settings)
+{
+    struct program program = {.settings = *(struct glue_settings *)settings, .loop = loop_new()};
+    bool good = read_settings(&program);
+    dns_close(program.dns);
+    node_close(&program.node);
+    loop_free(program.loop);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {0};
+    struct command command = glue_command;
     const char *extra;
     int exit_code;
-    if (!command_line(&glue_command, argc, argv, &program.settings, &extra, &exit_code))
-        return exit_code;
-    struct text error = {0};
     sip_open();
+    command.check = check;
+    if (!command_line(&command, argc, argv, &program.settings, &extra, &exit_code))
+        return exit_code;
     program.loop = loop_new();
     loop_signal(program.loop, SIGINT, on_stop, &program);
     loop_signal(program.loop, SIGTERM, on_stop, &program);
     loop_signal(program.loop, SIGHUP, on_reload, &program);
-    bool started = node_open(&program.node, "im-glue", &program.settings.node, &error) || start_failed(error);
-    if (started)
-        open_groups(&program);
-    started = started && open_dns(&program) && open_sip(&program) && open_management(&program);
+    bool started = read_settings(&program) && open_store(&program) && open_sip(&program) && open_management(&program);
     if (started)
         serve(&program);
     close_program(&program);

@@ -1,5 +1,6 @@
 /* xdms: reads its settings, opens the node, serves its ports, loads the document services anew on SIGHUP, stops in
  * order. What the ports answer is in service/. */
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,9 @@
 #include "document_index.h"
 #include "log.h"
 #include "service.h"
+#include "uri.h"
+#include "user.h"
+#include "xdms_good.h"
 #include "xdms_identities.h"
 #include "xml_validate.h"
 
@@ -19,6 +23,7 @@ struct program {
     struct service *service;
     struct http_server *http, *https, *management, *admin, *policy;
     struct xdms_identities identities;
+    enum tls_clients admin_clients;
     bool reloaded; /* document services, and indexes have not been looked at since */
 };
 
@@ -61,10 +66,8 @@ static bool open_port(struct program *program, const struct port *port, struct h
     struct text error = {0};
     if (!port->address[0])
         return true;
-    if (!address_split(port->address, host, sizeof(host), &settings.port))
-        return start_failed(text_format(arena, "%s: not HOST:PORT: %s", port->setting, port->address));
-    if (port->is_tls && !program->node.tls)
-        return start_failed(text_format(arena, "%s shall speak TLS, but there is no tls.certificate", port->setting));
+    bool good = address_split(port->address, host, sizeof(host), &settings.port);
+    assert(good); /* xdms_settings_good */
     settings.host = host;
     settings.tls = port->is_tls ? program->node.tls : NULL;
     settings.clients = port->clients;
@@ -72,22 +75,6 @@ static bool open_port(struct program *program, const struct port *port, struct h
         settings.body_bytes_max = port->body_bytes_max;
     *server_out = http_server_open(&settings, port->handler, port->preview, program->service, arena, &error);
     return *server_out || start_failed(error);
-}
-
-static bool read_admin_clients(const struct program *program, enum tls_clients *clients_out)
-{
-    const struct xdms_settings *settings = &program->settings;
-    if (!tls_clients_parse(text_of(settings->admin_clients), clients_out))
-        return start_failed(TEXT("tls.admin-clients is none, optional or required"));
-    if (*clients_out != TLS_CLIENTS_NONE && !settings->admin_tls)
-        return start_failed(TEXT("tls.admin-clients asks for certificates, but tls.admin is not on"));
-    if (*clients_out != TLS_CLIENTS_NONE && !settings->node.client_ca[0])
-        return start_failed(TEXT("tls.admin-clients asks for certificates, but tls.client-ca names no CA"));
-    if (settings->admin[0] && !settings->admin_token[0] && *clients_out != TLS_CLIENTS_REQUIRED &&
-        !address_is_loopback(settings->admin))
-        return start_failed(TEXT("admin.token must be set when listen.admin is not a loopback address, unless "
-                                 "tls.admin-clients is required"));
-    return true;
 }
 
 static struct text root_uri_of(struct program *program)
@@ -164,11 +151,7 @@ static void open_service(struct program *program)
 static bool open_ports(struct program *program)
 {
     const struct xdms_settings *settings = &program->settings;
-    enum tls_clients clients = program->node.clients, admin_clients = TLS_CLIENTS_NONE;
-    if (!settings->http[0] && !settings->https[0])
-        return start_failed(TEXT("listen.http and listen.https are both empty"));
-    if (!read_admin_clients(program, &admin_clients))
-        return false;
+    enum tls_clients clients = program->node.clients;
     open_service(program);
     const struct port http = {"listen.http", settings->http, service_xcap, service_xcap_preview};
     const struct port https = {"listen.https", settings->https, service_xcap, service_xcap_preview, true, clients};
@@ -182,7 +165,7 @@ static bool open_ports(struct program *program)
         .handler = service_admin,
         .preview = service_admin_preview,
         .is_tls = settings->admin_tls,
-        .clients = admin_clients,
+        .clients = program->admin_clients,
         /* escapes make a document longer in a line of JSON */
         .body_bytes_max = 2 * (size_t)settings->body_bytes_max + IMPORT_ROOM,
     };
@@ -267,6 +250,47 @@ static void close_program(struct program *program)
     settings_clear(xdms_command.table, &program->settings);
 }
 
+/* Whatever can be wrong with the settings, before anything is made or listened at. */
+static bool read_settings(struct program *program)
+{
+    struct text error = {0};
+    if (!node_read(&program->node, "xdms", &program->settings.node, &error) || !search_is_good(program, &error) ||
+        !identities_read(&program->identities, &program->settings, &program->node, &error))
+        return start_failed(error);
+    return xdms_settings_good(&program->settings, program->node.tls != NULL, &program->admin_clients,
+                              &program->node.arena, &error) ||
+           start_failed(error);
+}
+
+/* Not refused as im-glue does: here the first user of a new domain is added. */
+static void warn_of_domain(struct program *program)
+{
+    struct text other, domain = text_of(program->settings.node.domain);
+    if (user_domain_check(program->node.documents, domain, &program->node.arena, &other) == REFUSED)
+        log_warning("no user is of identity.domain domain=%.*s users-are=%.*s", TEXT_ARG(domain),
+                    TEXT_ARG(uri_domain(other)));
+}
+
+static bool open_store(struct program *program)
+{
+    struct text error = {0};
+    if (!node_open_store(&program->node, false, &error))
+        return start_failed(error);
+    warn_of_domain(program);
+    return true;
+}
+
+/* For --check; the settings stay the caller's. */
+static bool check(void *settings)
+{
+    struct program *program = memory_new(sizeof(*program));
+    program->settings = *(struct xdms_settings *)settings;
+    bool good = read_settings(program);
+    node_close(&program->node);
+    free(program);
+    return good;
+}
+
 /* Not by the file system alone: "." has no name, and a usage has that of its folder. */
 static int check_usage(struct program *program, const char *folder)
 {
@@ -290,8 +314,9 @@ int main(int argc, char **argv)
     const char *usage_folder;
     int exit_code;
     sigset_t signals;
-    struct text error = {0};
-    if (!command_line(&xdms_command, argc, argv, &program.settings, &usage_folder, &exit_code))
+    struct command command = xdms_command;
+    command.check = check;
+    if (!command_line(&command, argc, argv, &program.settings, &usage_folder, &exit_code))
         return exit_code;
     if (usage_folder)
         return check_usage(&program, usage_folder);
@@ -301,10 +326,7 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    bool started = node_open(&program.node, "xdms", &program.settings.node, &error) &&
-                   search_is_good(&program, &error) &&
-                   identities_read(&program.identities, &program.settings, &program.node, &error);
-    started = started ? open_ports(&program) : start_failed(error);
+    bool started = read_settings(&program) && open_store(&program) && open_ports(&program);
     if (started)
         serve(&program, &signals);
     close_program(&program);

@@ -52,6 +52,17 @@ void settings_document(const struct settings_table *table, const char *program, 
 /* "HOST:PORT" with a name, IPv4 or [IPv6] host; false if it has another form. */
 bool address_split(const char *address, char *host_out, size_t host_size, uint16_t *port_out);
 
+/* Where a program shall listen. An empty address is none. */
+struct listen_address {
+    const char *setting, *address;
+    bool is_tls;
+};
+
+/* False: one is not HOST:PORT, or of no address here, or not to be had by this process; two are the same; or one shall
+ * be encrypted without a certificate. Who listens there already is no reason, and nothing is taken. */
+bool listen_addresses_good(const struct listen_address *addresses, size_t count, bool has_certificate,
+                           char error[SETTINGS_ERROR_MAX]);
+
 /* "HOST:PORT" that this machine alone can reach: 127.0.0.0/8, [::1] or localhost. */
 bool address_is_loopback(const char *address);
 

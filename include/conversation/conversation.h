@@ -73,6 +73,13 @@ bool conversation_peers_valid(struct text peers, struct text *bad_out);
 bool conversation_core_routes_valid(struct text routes, struct text *bad_out); /* the same, each with "lr" */
 bool conversation_domains_valid(struct text domains, struct text *bad_out);    /* of a list of domains, as above */
 
+/* The same of other values, which may be empty: tokens (RFC 3261 §25.1), media types ("text/plain", or a beginning and
+ * a star), Service-Route (each in brackets, with "lr"), a host as a Via has it, in its brackets or without. */
+bool conversation_tokens_valid(struct text list, struct text *bad_out);
+bool conversation_types_valid(struct text list, struct text *bad_out);
+bool conversation_service_route_valid(struct text list, struct text *bad_out);
+bool conversation_host_valid(struct text host, struct text *bad_out);
+
 /* Who may send to the address of a list (RFC 4826 §4), which says nothing about that itself. */
 enum list_senders { LIST_SENDERS_OWNER, LIST_SENDERS_MEMBERS, LIST_SENDERS_NOBODY };
 

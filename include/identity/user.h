@@ -86,6 +86,10 @@ enum status user_find(const struct documents *documents, struct text address, st
 size_t user_identities(const struct user *user, struct text identities_out[1 + USER_ALIASES_MAX]);
 bool user_is(const struct user *user, struct text address); /* is it one of these? */
 
+/* REFUSED: there are users, and none of those that come first is of `domain`; `other_out` is the first. */
+enum status user_domain_check(const struct documents *documents, struct text domain, struct arena *arena,
+                              struct text *other_out);
+
 /* In byte order of the address, after `after` (empty: from the start). */
 enum status user_list(const struct documents *documents, struct text after, size_t limit, struct arena *arena,
                       struct user **users_out, size_t *count_out, bool *more_out);

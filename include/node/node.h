@@ -35,6 +35,7 @@ extern const struct settings_table node_settings_table;
 
 /* Whoever opens it may read the members and changes none. */
 struct node {
+    const char *program;
     const struct node_settings *settings;
     struct text roots[NODE_ROOTS_MAX]; /* path prefixes, each with '/' at both ends */
     size_t roots_count;
@@ -51,8 +52,16 @@ struct node {
     struct usage_set *replaced; /* before, while requests still use it */
 };
 
-/* Ignores SIGPIPE and SIGXFSZ, opens the log and then all of the above. False: `error_out` has one line, in the node's
- * arena. To be closed in either case. `settings` outlives the node. */
+/* In two halves, the first of which makes nothing: ignores SIGPIPE and SIGXFSZ, opens the log, reads roots, trust,
+ * certificates and document services, and looks whether there can be a store. The second opens the store and what
+ * stands on it. With `alone` no other program that says so may have the same folder. False: `error_out` has one line
+ * that begins with the name of the setting, in the node's arena. To be closed in either case. `settings` outlives the
+ * node.
+ */
+bool node_read(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
+bool node_open_store(struct node *node, bool alone, struct text *error_out);
+
+/* Both, for who shares the folder with anybody. */
 bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
 
 /* Waits for what was submitted to the store and closes it: what the store calls back must still be there. Further calls

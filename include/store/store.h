@@ -85,6 +85,8 @@ struct store_settings {
     uint64_t bytes_max;     /* the data file grows to this size and no further: then writes are FULL */
     uint64_t changes_max;   /* change records that are kept; the oldest go first */
     int64_t changes_ms_max; /* older change records go too */
+    /* Of those that open a folder with a name here one may have it open, whatever their names are. NULL: any number. */
+    const char *alone_as;
 };
 
 /* Some 200 MB of change records, or a fortnight: long enough for a reader that was down. */
@@ -98,6 +100,9 @@ struct store_settings {
 struct store *store_open_lmdb_with(const char *folder, const struct store_settings *settings, struct arena *arena,
                                    struct text *error_out);
 struct store *store_open_lmdb(const char *folder, struct arena *arena, struct text *error_out); /* standard settings */
+
+/* Could it be opened or made there, as far as can be seen without doing so? `error_out` has one line if not. */
+bool store_folder_good(const char *folder, struct arena *arena, struct text *error_out);
 
 /* Wrappers for tests, which own `inner`. */
 enum store_call {

@@ -17,9 +17,11 @@ store:
   folder: "/var/lib/xdm"
 ```
 
-`--check` reads the settings and says which are unknown or out of range, `--dump-defaults` and `--dump-effective` print them as such
-a file. Addresses to listen at, lists, and files that settings name are looked at when the program starts: a wrong one ends it with
-one line that names the setting. This page is printed by `xdms --document-settings` and `im-glue --document-settings`.
+`--check` looks at all that a start looks at before it makes or opens anything: names and ranges, lists and other values,
+addresses to listen at (are they of this machine, may this user have the port), certificates and keys, document services, the data
+folder. What is wrong is said in one line that names the setting, and the exit code is 1; a start ends in the same way. It may be
+run beside the running program. `--dump-defaults` and `--dump-effective` print settings as such a file. This page is printed by
+`xdms --document-settings` and `im-glue --document-settings`.
 """
 
 

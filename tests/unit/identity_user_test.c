@@ -236,6 +236,23 @@ static void a_user_is_made_of_the_hashes_of_another_server(void **state)
     assert_int_equal(read.ha1_sha256_full.length, 0);
 }
 
+static void users_of_another_domain_alone_are_told(void **state)
+{
+    (void)state;
+    struct text other;
+    struct user user = made(TEXT("alice"));
+    assert_int_equal(user_domain_check(documents, TEXT("example.net"), &arena, &other), OK);
+    assert_int_equal(user_put(documents, &user, VERSION_ABSENT, TEXT("admin")), OK);
+    assert_int_equal(user_domain_check(documents, TEXT("Example.com"), &arena, &other), OK);
+    assert_int_equal(user_domain_check(documents, TEXT("example.net"), &arena, &other), REFUSED);
+    assert_true(text_equal(other, user.address));
+    struct refusal refusal;
+    assert_int_equal(
+        user_make(TEXT("zoe"), TEXT("secret"), TEXT(""), TEXT("example.net"), REALM, 0, &arena, &user, &refusal), OK);
+    assert_int_equal(user_put(documents, &user, VERSION_ABSENT, TEXT("admin")), OK);
+    assert_int_equal(user_domain_check(documents, TEXT("example.net"), &arena, &other), OK);
+}
+
 static void what_is_no_hash_is_refused(void **state)
 {
     (void)state;
@@ -262,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_way_to_type_an_address_is_the_same_user, begin, end),
         cmocka_unit_test_setup_teardown(a_user_is_made_of_the_hashes_of_another_server, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_hash_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(users_of_another_domain_alone_are_told, begin, end),
         cmocka_unit_test_setup_teardown(what_is_no_user_of_the_domain_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_empty_or_overlong_password_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_display_name_with_controls_is_refused, begin, end),

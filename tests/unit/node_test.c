@@ -67,7 +67,7 @@ static void refused(const char *setting, const char *value, const char *line)
 static void roots_have_slashes_at_both_ends_and_are_few(void **state)
 {
     (void)state;
-    const char *line = "xcap.roots: each root begins and ends with '/', and there are at most 8";
+    const char *line = "xcap.roots: each root is a path that begins and ends with '/', and there are at most 8";
     refused("xcap.roots", "", line);
     refused("xcap.roots", "/xcap-root", line);
     refused("xcap.roots", "xcap-root/", line);
@@ -83,9 +83,9 @@ static void roots_have_slashes_at_both_ends_and_are_few(void **state)
 static void what_does_not_open_is_said_in_one_line(void **state)
 {
     (void)state;
-    refused("xcap.schemas", "/nowhere", "/nowhere");
+    refused("xcap.schemas", "/nowhere", "xcap.schemas: /nowhere");
     set("xcap.schemas", "schemas");
-    refused("store.folder", "/nowhere/at/all", "/nowhere/at/all: ");
+    refused("store.folder", "/nowhere/at/all", "store.folder: /nowhere/at/all: ");
 }
 
 static void services_are_replaced_when_nobody_uses_those_before(void **state)

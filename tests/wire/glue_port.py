@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The management port of im-glue: what monitoring reads after messages of every fate, what the log says about them, and
 that one SIGHUP exchanges the certificate and the document services, both."""
+import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -113,6 +115,7 @@ def one_signal_exchanges_both(system, port, certificate, names):
 
 
 def an_address_of_ipv6_is_listened_at(build, system):
+    system.glue.stop()  # a folder is for one im-glue
     glue = harness.start_glue(build, system.path("data"), system.path("ipv6.log"), sip="[::1]:0")
     try:
         phone = Sip(glue.addresses["sip"][1], "dave", "::1")
@@ -125,6 +128,21 @@ def an_address_of_ipv6_is_listened_at(build, system):
         glue.stop()
     finally:
         glue.kill()
+        system.start_glue()
+
+
+def a_folder_is_for_one_im_glue(build, system):
+    """The second one is told so, before it listens anywhere; one whose domain is mistyped is, too."""
+    def told(line, *options):
+        done = subprocess.run([os.path.join(build, "im-glue"), "--data", system.path("data"), "--schemas", "schemas", "--sip",
+                               "127.0.0.1:0", *options], capture_output=True, text=True, timeout=PATIENCE, check=False,
+                              cwd=harness.SOURCE)
+        assert done.returncode == 1 and line in done.stderr, done
+
+    told(f"im-glue: store.folder: {system.path('data')}: is in use by another im-glue\n")
+    system.glue.kill()
+    told("im-glue: identity.domain: exmaple.com, but the users in ", "--domain", "exmaple.com")
+    system.start_glue()
 
 
 def test(system):
@@ -142,6 +160,7 @@ def test(system):
     the_log_names_call_and_message(system)
     one_signal_exchanges_both(system, port, certificate, names)
     an_address_of_ipv6_is_listened_at(system.build, system)
+    a_folder_is_for_one_im_glue(system.build, system)
     alice.close()
     bob.close()
 

@@ -41,7 +41,8 @@ try:
         with open(unit, encoding="utf-8") as file:
             program, options = re.search(r"^ExecStart=/usr/bin/(\S+) (.*)$", file.read(), re.M).groups()
         words = [settings if word.startswith("/etc/xdm/") else word for word in options.split()]
-        assert "good" in run(os.path.join(folder, "bin", program), *words, "--check")
+        assert "good" in run(os.path.join(folder, "bin", program), *words, "--data", os.path.join(folder, "data"), "--schemas",
+                             os.path.join(folder, "share/xdm/schemas"), "--check")
 finally:
     shutil.rmtree(folder)
 print("good")

@@ -158,7 +158,8 @@ def asserted(phone):
 
 
 def clients_show_certificates(build, system, certificate, authority, alice_card, foreign):
-    """A second im-glue on the same data, which wants certificates of its clients."""
+    """Another im-glue on the same data, which wants certificates of its clients."""
+    system.glue.stop()
     glue = harness.start_glue(build, system.path("data"), system.path("second.log"), *harness.sips(
         certificate, f"tls.client-ca={authority.crt}", "tls.clients=required", "identity.trusted-names=proxy.example.com"))
     try:
@@ -182,6 +183,7 @@ def clients_show_certificates(build, system, certificate, authority, alice_card,
         glue.stop()
     finally:
         glue.kill()
+        system.start_glue()
 
 
 def what_is_wrong_is_said_at_the_start(build, system):

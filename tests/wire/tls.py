@@ -228,7 +228,7 @@ def what_is_wrong_is_said_at_the_start(build, folder, certificate, alice, late, 
     refused(build, folder, "tls.key does not belong to tls.certificate", pair[0], f"tls.key={alice.key}")
     refused(build, folder, "tls.certificate holds no chain of PEM certificates", f"tls.certificate={certificate.key}",
             pair[1])
-    refused(build, folder, "tls.key and tls.client-ca are nothing without tls.certificate", pair[1])
+    refused(build, folder, "tls.key, tls.client-ca and tls.client-crl are nothing without tls.certificate", pair[1])
     refused(build, folder, "listen.https shall speak TLS, but there is no tls.certificate", "listen.https=127.0.0.1:0")
     refused(build, folder, "tls.clients asks for certificates, but tls.client-ca names no CA", *pair,
             "tls.clients=required")

@@ -47,7 +47,7 @@ static void print_help(const struct command *command)
         printf("  --%s VALUE\n", command->extra_option);
     puts("  --config FILE         read settings from a YAML file first\n"
          "  --set NAME=VALUE      any setting\n"
-         "  --check               read the settings, say what is wrong, leave\n"
+         "  --check               look at the settings and what they name, say what is wrong, leave\n"
          "  --dump-defaults       print all settings with their defaults, as YAML\n"
          "  --dump-effective      print the settings that would be in force\n"
          "  --document-settings   print the reference of all settings, as Markdown\n"
@@ -125,6 +125,8 @@ static void finish(const struct command *command, void *target, int argc, char *
     outcome->leave = true;
     if (outcome->action == OPTION_EFFECTIVE)
         settings_dump(command->table, target, stdout);
+    else if (command->check && !command->check(target))
+        outcome->exit_code = 1;
     else
         puts("settings are good");
 }

@@ -1,8 +1,10 @@
 /* Opens in order and closes in reverse what the programs of one machine have in common. Knows no protocol. */
 #include "node.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "deferred.h"
 #include "history.h"
@@ -114,17 +116,26 @@ static const struct setting rows[] = {
 
 const struct settings_table node_settings_table = {rows, sizeof(rows) / sizeof(rows[0]), NULL, 0};
 
+/* What is compared with targets byte by byte. */
+static bool is_root(struct text root)
+{
+    for (size_t i = 0; i < root.length; i++)
+        if (strchr(" \"<>?#", root.bytes[i]))
+            return false;
+    return text_starts_with(root, TEXT("/")) && text_ends_with(root, TEXT("/"));
+}
+
 static bool read_roots(struct node *node, struct text *error_out)
 {
     struct text rest = text_of(node->settings->roots), root;
     for (bool more = true; more;) {
         more = text_cut(rest, ',', &root, &rest);
         root = text_trim(root);
-        if (node->roots_count == NODE_ROOTS_MAX || !text_starts_with(root, TEXT("/")) ||
-            !text_ends_with(root, TEXT("/"))) {
-            *error_out =
-                text_format(&node->arena, "xcap.roots: each root begins and ends with '/', and there are at most %d",
-                            NODE_ROOTS_MAX);
+        if (node->roots_count == NODE_ROOTS_MAX || !is_root(root)) {
+            *error_out = text_format(&node->arena,
+                                     "xcap.roots: each root is a path that begins and ends with '/', and there are at "
+                                     "most %d",
+                                     NODE_ROOTS_MAX);
             return false;
         }
         node->roots[node->roots_count++] = root;
@@ -143,7 +154,14 @@ static void apply_limits(struct usage_set *usages, const struct node_settings *s
     usage_set_limit(usages, &limits);
 }
 
-static struct store *open_store(struct node *node, struct text *error_out)
+/* What a module says of a folder or file, with the name of the setting before it. */
+static bool say_of(struct node *node, const char *setting, struct text *error_out)
+{
+    *error_out = text_format(&node->arena, "%s: %.*s", setting, TEXT_ARG(*error_out));
+    return false;
+}
+
+static struct store *open_store(struct node *node, bool alone, struct text *error_out)
 {
     const struct node_settings *settings = node->settings;
     const struct store_settings store = {
@@ -151,6 +169,7 @@ static struct store *open_store(struct node *node, struct text *error_out)
         .bytes_max = (uint64_t)settings->size_mib_max << 20,
         .changes_max = (uint64_t)settings->changes_max,
         .changes_ms_max = settings->changes_days_max * DAY_MS,
+        .alone_as = alone ? node->program : NULL,
     };
     return store_open_lmdb_with(settings->folder, &store, &node->arena, error_out);
 }
@@ -214,8 +233,12 @@ static bool open_tls(struct node *node, struct text *error_out)
         *error_out = TEXT("tls.clients asks for certificates, but tls.client-ca names no CA");
         return false;
     }
-    if (!settings->certificate[0] && (settings->key[0] || settings->client_ca[0])) {
-        *error_out = TEXT("tls.key and tls.client-ca are nothing without tls.certificate");
+    if (!settings->certificate[0] && (settings->key[0] || settings->client_ca[0] || settings->client_crl[0])) {
+        *error_out = TEXT("tls.key, tls.client-ca and tls.client-crl are nothing without tls.certificate");
+        return false;
+    }
+    if (settings->server_ca[0] && access(settings->server_ca, R_OK) != 0) {
+        *error_out = text_format(&node->arena, "tls.server-ca: %s: %s", settings->server_ca, strerror(errno));
         return false;
     }
     if (!settings->certificate[0])
@@ -226,7 +249,12 @@ static bool open_tls(struct node *node, struct text *error_out)
 
 bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out)
 {
-    *node = (struct node){.settings = settings};
+    return node_read(node, program, settings, error_out) && node_open_store(node, false, error_out);
+}
+
+bool node_read(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out)
+{
+    *node = (struct node){.settings = settings, .program = program};
     log_open(program, settings->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     /* A peer that is gone, and a file at its limit, are answers of the calls that meet them. */
     signal(SIGPIPE, SIG_IGN);
@@ -234,13 +262,19 @@ bool node_open(struct node *node, const char *program, const struct node_setting
     log_gather();
     xml_open();
     arena_init(&node->arena, "node");
-    if (!read_roots(node, error_out) || !read_trust(node, error_out) || !open_tls(node, error_out) ||
-        usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
+    if (!read_roots(node, error_out) || !read_trust(node, error_out) || !open_tls(node, error_out))
         return false;
+    if (usage_set_load(settings->schemas, &node->usages, &node->arena, error_out) != OK)
+        return say_of(node, "xcap.schemas", error_out);
     apply_limits(node->usages, settings);
-    node->store = open_store(node, error_out);
+    return store_folder_good(settings->folder, &node->arena, error_out) || say_of(node, "store.folder", error_out);
+}
+
+bool node_open_store(struct node *node, bool alone, struct text *error_out)
+{
+    node->store = open_store(node, alone, error_out);
     if (!node->store)
-        return false;
+        return say_of(node, "store.folder", error_out);
     node->documents = documents_new(node->store, node->usages);
     deferred_metrics_open();
     documents_set_records(node->documents, USAGE_FROM_DEFERRED, &deferred_records);

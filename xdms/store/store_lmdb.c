@@ -130,6 +130,10 @@ static bool store_start(struct lmdb_store *store, struct arena *arena, struct te
     store->folder_fd = folder_lock(store->folder, false, arena, error_out);
     if (store->folder_fd < 0)
         return false;
+    const char *role = store->options.settings.alone_as;
+    if (role && !folder_lock_role(store->folder_fd))
+        return folder_say(arena, error_out, store->folder,
+                          text_cstring(arena, text_format(arena, "is in use by another %s", role)));
     int error = lmdb_environment_open(store);
     if (error)
         return folder_say(arena, error_out, store->folder, mdb_strerror(error));

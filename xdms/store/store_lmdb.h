@@ -114,6 +114,7 @@ bool folder_look(const char *folder, struct folder_content *content_out, struct 
 int folder_lock(const char *folder, bool alone, struct arena *arena, struct text *error_out);
 bool folder_lock_alone(int fd); /* false: others have it too, and it may be lost: close it */
 bool folder_lock_share(int fd); /* false: another holds it alone */
+bool folder_lock_role(int fd);  /* beside these: false: another has it; until the descriptor is closed */
 
 /* Gives what root made there to the owner of the folder, whose programs could not open it else. */
 bool folder_own(const char *folder, struct arena *arena, struct text *error_out);

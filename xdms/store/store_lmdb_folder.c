@@ -19,6 +19,7 @@
 #define LOCK_MS_MAX   5000 /* longer than it takes to open a store; less than a person takes for a hang */
 #define LOCK_PAUSE_MS 20
 #define MACHINE_MAX   64 /* a boot id has 36 characters */
+#define ROLE_BYTE     4096
 
 static const char *const store_files[] = {"data.mdb", "lock.mdb", LOCK_NAME};
 
@@ -53,6 +54,32 @@ bool folder_look(const char *folder, struct folder_content *content_out, struct 
     }
     closedir(entries);
     return true;
+}
+
+/* Of a folder that is not there its parent decides. */
+static bool could_be_made(const char *folder, struct arena *arena, struct text *error_out)
+{
+    struct text path = text_of(folder);
+    while (path.length > 1 && path.bytes[path.length - 1] == '/')
+        path.length--;
+    size_t end = path.length;
+    while (end > 0 && path.bytes[end - 1] != '/')
+        end--;
+    const char *parent = end ? text_cstring(arena, text_slice(path, 0, end)) : ".";
+    return access(parent, W_OK | X_OK) == 0 || folder_say(arena, error_out, folder, strerror(errno));
+}
+
+bool store_folder_good(const char *folder, struct arena *arena, struct text *error_out)
+{
+    struct folder_content content;
+    if (access(folder, F_OK) != 0 && errno == ENOENT)
+        return could_be_made(folder, arena, error_out);
+    if (!folder_look(folder, &content, arena, error_out))
+        return false;
+    if (access(folder, R_OK | W_OK | X_OK) != 0)
+        return folder_say(arena, error_out, folder, strerror(errno));
+    return !content.others || content.database ||
+           folder_say(arena, error_out, folder, "holds files that are not of a store");
 }
 
 int sync_path(const char *path, int flags)
@@ -97,6 +124,14 @@ bool folder_lock_alone(int fd)
 bool folder_lock_share(int fd)
 {
     return flock(fd, LOCK_SH | LOCK_NB) == 0;
+}
+
+/* A lock of another kind on the same file, of a byte behind all content: it belongs to the descriptor, as the others
+ * do, and is gone with its process. */
+bool folder_lock_role(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = ROLE_BYTE, .l_len = 1};
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
 /* Whoever finds nobody there writes which machine it is; the others compare. */
