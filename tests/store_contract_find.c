@@ -67,6 +67,45 @@ static void a_write_replaces_the_claims_held_before(void **state)
     assert_string_equal(holders_in_pages("of", "", 10), "b=a c=a");
 }
 
+static void of_one_batch_the_last_write_says_what_is_held(void **state)
+{
+    (void)state;
+    const struct claim both[] = {shared("a"), shared("b")}, other[] = {shared("c")};
+    done(claiming(key("u", "o", "old"), both, 2));
+    struct commit batch[] = {
+        claiming(key("u", "o", "old"), other, 1),     claiming(key("u", "o", "new"), both, 2),
+        claiming(key("u", "o", "old"), both, 1),      removal(key("u", "o", "new"), VERSION_ANY),
+        claiming(key("u", "o", "new"), other, 1),     claiming(key("u", "o", "short"), both, 2),
+        removal(key("u", "o", "short"), VERSION_ANY),
+    };
+    assert_int_equal(store_commit(store, batch, COUNT(batch)), OK);
+    assert_string_equal(holders_in_pages("of", "", 10), "a=old c=new");
+}
+
+/* More than an engine may keep in memory until the end of a transaction. */
+static void a_batch_may_claim_tens_of_thousands_of_values(void **state)
+{
+    enum { DOCUMENTS = 18, CLAIMS = 4096 };
+    (void)state;
+    static struct commit batch[2 * DOCUMENTS];
+    struct key_page page;
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        struct claim *claims = arena_array(&arena, struct claim, CLAIMS);
+        for (size_t k = 0; k < CLAIMS; k++)
+            claims[k] = (struct claim){TEXT("of"), text_format(&arena, "%04zu", k), true};
+        batch[i] = change(key("u", "o", ""), VERSION_ANY, TEXT("x"));
+        batch[i].key.name = text_format(&arena, "%02zu", i);
+        batch[i].claims = claims;
+        batch[i].claims_count = CLAIMS;
+        batch[DOCUMENTS + i] = removal(batch[i].key, VERSION_ANY); /* all but one, when they are written already */
+    }
+    assert_int_equal(store_commit(store, batch, COUNT(batch) - 1), OK);
+    assert_int_equal(store_holders(store, TEXT("of"), TEXT("40"), NULL, NULL, 1000, &arena, &page, NULL), OK);
+    assert_int_equal(page.count, 96);
+    for (size_t i = 0; i < page.count; i++)
+        assert_text(page.keys[i].name, TEXT("17"));
+}
+
 static void a_failed_write_keeps_the_old_claims(void **state)
 {
     (void)state;
@@ -470,6 +509,8 @@ int main(void)
         PROMISE(a_claim_of_another_document_is_taken),
         PROMISE(a_document_may_keep_and_repeat_its_claims),
         PROMISE(a_write_replaces_the_claims_held_before),
+        PROMISE(of_one_batch_the_last_write_says_what_is_held),
+        PROMISE(a_batch_may_claim_tens_of_thousands_of_values),
         PROMISE(a_failed_write_keeps_the_old_claims),
         PROMISE(a_claim_released_earlier_in_a_batch_is_free),
         PROMISE(what_is_held_is_what_was_claimed_last),

@@ -62,6 +62,7 @@ static void store_free(struct lmdb_store *store)
         close(store->folder_fd);
     arena_clear(&store->scratch);
     lmdb_tallies_forget(store);
+    lmdb_shared_free(store);
     lmdb_indexing_free(store);
     indexer_clear(&store->indexer);
     arena_clear(&store->counting);
@@ -164,6 +165,7 @@ struct store *lmdb_open(const char *folder, const struct lmdb_options *options, 
     pthread_mutex_init(&store->seen_lock, NULL);
     arena_init(&store->scratch, "commit");
     arena_init(&store->counting, "tallies");
+    arena_init(&store->sharing.arena, "shared claims");
     store->indexing = lmdb_indexing_new();
     indexer_init(&store->indexer);
     store->gather_max = GATHER_MAX;

@@ -189,6 +189,13 @@ struct lmdb_options {
         STORE_SETTINGS_STANDARD, READERS_MAX, clock_wall_ms, &lmdb_formats                                             \
     }
 
+/* Entries of shared claims that a transaction has collected so far. */
+struct lmdb_shared {
+    struct arena arena;
+    struct lmdb_shared_entry *entries;
+    size_t count, room;
+};
+
 struct lmdb_store {
     struct lmdb_store *next; /* of those open in this process */
     dev_t device;
@@ -218,6 +225,7 @@ struct lmdb_store {
     struct arena scratch;  /* of one commit */
     struct arena counting; /* of one transaction: its tallies */
     struct lmdb_counted *counted;
+    struct lmdb_shared sharing;
     struct lmdb_indexing *indexing;
     int64_t readers_checked_ms;
     bool tight; /* the file may not grow: what is written goes to pages that were freed */
@@ -295,6 +303,13 @@ int lmdb_bytes(struct lmdb_store *store, MDB_txn *txn, const struct head *head, 
  * an LMDB error. store_lmdb_claims.c */
 int lmdb_claims_replace(struct lmdb_store *store, MDB_txn *txn, const struct document_key *key, struct text old,
                         struct text now);
+
+/* Takes, or lets go of, the entry of a shared claim: with the next write of all that were noted. Both give 0 or an LMDB
+ * error; write before the end of the transaction, forget before the next one. store_lmdb_shared.c */
+int lmdb_shared_note(struct lmdb_store *store, MDB_txn *txn, struct text key, struct text record, bool take);
+int lmdb_shared_write(struct lmdb_store *store, MDB_txn *txn);
+void lmdb_shared_forget(struct lmdb_store *store);
+void lmdb_shared_free(struct lmdb_store *store);
 
 /* --- calls of the engine: store_lmdb_read.c, store_lmdb_write.c ----------------------------------------------- */
 

@@ -20,19 +20,19 @@ static int claim_apply(struct lmdb_store *store, MDB_txn *txn, const struct docu
     if (claim->counted)
         return lmdb_tally_apply(store, txn, claim, take);
     const struct text parts[SHARED_PARTS] = {claim->kind, claim->value, key->usage, key->owner, key->name};
-    MDB_dbi database = claim->shared ? store->shared : store->claims;
     struct lmdb_key place;
     size_t count = claim->shared ? SHARED_PARTS : CLAIM_PARTS;
     lmdb_key_write(&place, parts, count, count);
-    if (!take) {
-        MDB_val key_val = val_of(key_text(&place));
-        int error = mdb_del(txn, database, &key_val, NULL);
-        return error == MDB_NOTFOUND ? 0 : error; /* a document may name one claim twice */
-    }
     struct text record = {0};
-    if (!claim->shared || place.hashed)
+    if (take && (!claim->shared || place.hashed))
         record = parts_write(&store->scratch, parts, SHARED_PARTS);
-    return lmdb_put(txn, database, key_text(&place), record, 0);
+    if (claim->shared)
+        return lmdb_shared_note(store, txn, key_text(&place), record, take);
+    if (take)
+        return lmdb_put(txn, store->claims, key_text(&place), record, 0);
+    MDB_val key_val = val_of(key_text(&place));
+    int error = mdb_del(txn, store->claims, &key_val, NULL);
+    return error == MDB_NOTFOUND ? 0 : error; /* a document may name one claim twice */
 }
 
 static int listed_order(const void *a, const void *b)

@@ -8,10 +8,11 @@
 
 #include "store_lmdb.h"
 
-#define PAGES_PER_COMMIT 32         /* a deletion takes about a dozen: one for each level of each database */
+#define PAGES_MIN        32 /* of a transaction: one for each level of each database, and some that are split */
+#define PAGES_PER_COMMIT 4  /* …and of each commit of it, which has the upper levels in common with the others */
 #define STEP_BYTES       (1u << 20) /* the file grows by so much at once */
 
-static_assert(LMDB_RESERVE_BYTES >= 4096 * PAGES_PER_COMMIT, "the reserve is for more than one deletion");
+static_assert(LMDB_RESERVE_BYTES >= 4096 * 2 * PAGES_MIN, "the reserve is for more than one deletion");
 
 /* The file is at least so long, with blocks on the disk; true as well where the file system cannot promise any. */
 static bool file_reach(mdb_filehandle_t file, uint64_t bytes)
@@ -73,13 +74,14 @@ static bool look(struct lmdb_store *store, uint64_t pages, uint64_t bytes, struc
 bool lmdb_room(struct lmdb_store *store, struct commit *const *commits, size_t count)
 {
     struct room room;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, pages = PAGES_MIN;
     bool deletions = true;
     for (size_t i = 0; i < count; i++) {
+        pages += PAGES_PER_COMMIT + commits[i]->claims_count;
         bytes += commits[i]->deletion ? 0 : commits[i]->bytes.length;
         deletions = deletions && commits[i]->deletion;
     }
-    if ((deletions && !store->tight) || !look(store, deletions ? 0 : count * PAGES_PER_COMMIT, bytes, &room))
+    if ((deletions && !store->tight) || !look(store, deletions ? 0 : pages, bytes, &room))
         return true;
     if (deletions) {
         lmdb_map_set(store, room.used + LMDB_RESERVE_BYTES);

@@ -14,6 +14,9 @@ static int document_delete(struct step *step);
 static int job_run(struct step *step)
 {
     int error = lmdb_indexing_flush(step->store, step->txn);
+    if (step->heads)
+        mdb_cursor_close(step->heads);
+    step->heads = NULL;
     if (!error)
         error = step->commit->job->run(step->commit->job, step->txn);
     if (!error)
@@ -57,13 +60,24 @@ int lmdb_step_run(struct step *step)
     return commit->deletion ? document_delete(step) : document_write(step, claims);
 }
 
+/* The cursor stands at the head, if there is one. */
+static int head_find(struct step *step, struct text *record_out)
+{
+    MDB_val key = val_of(key_text(&step->place)), value = {0};
+    int error = step->heads ? 0 : mdb_cursor_open(step->txn, step->store->heads, &step->heads);
+    if (!error)
+        error = mdb_cursor_get(step->heads, &key, &value, MDB_SET);
+    *record_out = text_of_val(value);
+    return error;
+}
+
 static int step_load(struct step *step)
 {
     struct text record;
     step->old = (struct head){0};
     lmdb_key_of_document(&step->place, &step->commit->key);
     const struct text place = key_text(&step->place);
-    int error = lmdb_value(step->txn, step->store->heads, place, &record);
+    int error = head_find(step, &record);
     step->exists = !error;
     if (error)
         return error == MDB_NOTFOUND ? 0 : error;
@@ -166,8 +180,8 @@ static int old_bytes_delete(struct step *step)
 
 static int head_put(struct step *step, const struct head *head)
 {
-    return lmdb_put(step->txn, step->store->heads, key_text(&step->place),
-                    head_write(&step->store->scratch, head, &step->place), 0);
+    MDB_val key = val_of(key_text(&step->place)), value = val_of(head_write(&step->store->scratch, head, &step->place));
+    return mdb_cursor_put(step->heads, &key, &value, 0);
 }
 
 static int document_write(struct step *step, struct text claims)
@@ -200,7 +214,7 @@ static int document_delete(struct step *step)
 {
     int error = old_bytes_delete(step);
     if (!error)
-        error = value_delete(step, step->store->heads, key_text(&step->place));
+        error = mdb_cursor_del(step->heads, 0); /* it stands where it was found */
     if (!error)
         error = lmdb_claims_replace(step->store, step->txn, &step->commit->key, step->old.claims, (struct text){0});
     return error ? error : change_record(step);

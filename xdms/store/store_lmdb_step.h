@@ -7,6 +7,7 @@
 struct step {
     struct lmdb_store *store;
     MDB_txn *txn;
+    MDB_cursor *heads; /* NULL: not open. One for all steps: what is next to the last one is found without a search */
     struct commit *commit;
     struct lmdb_key place; /* of the document in heads */
     struct head old;       /* in the scratch arena: the map changes under writes. Without bytes */

@@ -123,6 +123,8 @@ static int transaction_end(struct step *step, uint64_t changes, uint64_t quiet)
 {
     int error = lmdb_tallies_write(step->store, step->txn);
     if (!error)
+        error = lmdb_shared_write(step->store, step->txn);
+    if (!error)
         error = lmdb_indexing_write(step->store, step->txn);
     if (!error && quiet)
         error = last_write(step, META_QUIET, step->quiet);
@@ -150,6 +152,7 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         step.quiet = quiet_before + 1;
     }
     lmdb_tallies_forget(store); /* of the transaction before, which may have been given up */
+    lmdb_shared_forget(store);
     lmdb_indexing_forget(store);
     for (size_t i = 0; !error && i < count; i++) {
         step.commit = commits[i];
@@ -162,6 +165,8 @@ static int transaction_run(struct lmdb_store *store, struct commit **commits, si
         error = transaction_end(&step, changes, quiet);
         *whole_out = !error; /* one alone may do without the page that is damaged, or full */
     }
+    if (step.heads)
+        mdb_cursor_close(step.heads);
     if (error || !(changes || quiet || step.worked)) {
         lmdb_write_end(store, step.txn, false);
         return error;
