@@ -134,6 +134,7 @@ struct work {
     struct arena arena; /* commits and all they point to */
     struct commit *commits;
     size_t count;
+    size_t room; /* bytes of the arena that are no more than room for commits */
     work_fn *then;
     bool has_fates;
     struct request *request; /* owned, may be NULL */

@@ -3,8 +3,10 @@
 #include "handout_private.h"
 #include "kept_private.h"
 
-#define RECORDS_MAX 2048  /* in one commit: some 2 MB until it is on the disk, of traces of groups some more */
-#define LARGE_TRACE 65536 /* bytes of a trace that takes along what waits, so that not hundreds of them do */
+/* What goes to the disk together: of the fastest relay what comes in 250 ms, so that time ends it and not these. */
+#define RECORDS_MAX       16384
+#define RECORDS_BYTES_MAX (16u << 20) /* until it is on the disk; a trace of a large group has hundreds of thousands   \
+                                       */
 
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then)
 {
@@ -78,14 +80,18 @@ static void records_done(struct conversation *conversation, struct work *work)
 
 static struct work *records_of(struct conversation *conversation)
 {
-    if (!conversation->records)
+    if (!conversation->records) {
         conversation->records = work_new(conversation, RECORDS_MAX + HANDOUT_END_COMMITS, records_done);
+        conversation->records->room = conversation->records->arena.total;
+    }
     return conversation->records;
 }
 
 static void submit_due_records(struct conversation *conversation)
 {
-    if (conversation->records->count >= RECORDS_MAX || work_deadline(conversation) <= conversation->now.monotonic_ms)
+    const struct work *records = conversation->records;
+    if (records->count >= RECORDS_MAX || records->arena.total - records->room >= RECORDS_BYTES_MAX ||
+        work_deadline(conversation) <= conversation->now.monotonic_ms)
         work_submit_records(conversation);
 }
 
@@ -111,8 +117,6 @@ void work_note_handout(struct handout *handout)
     handout->next = records->handouts;
     records->handouts = handout;
     submit_due_records(conversation);
-    if (handout->trace.entries.length >= LARGE_TRACE)
-        work_submit_records(conversation);
 }
 
 void work_drop(struct work *work)
