@@ -8,7 +8,8 @@
 #include "log.h"
 #include "own_report.h"
 
-/* Whose queue gets a copy: `commit` is the place of its record in the work, the fate stands behind it. */
+/* Whose queue gets a copy: `commit` is the place of its record in the work, a trace that is not plain stands behind it.
+ */
 struct copy {
     struct served *served;
     size_t commit;
@@ -62,7 +63,7 @@ struct work *acceptance_new(struct incoming *incoming, size_t recipients)
 }
 
 /* Absent users read "stored" in the trace; for the others it is on its way at once, and the trace waits for what
- * becomes of it. */
+ * becomes of it. A plain trace says what the record says: it may come later than that. */
 void acceptance_add_copy(struct work *work, const struct incoming *incoming, struct served *served, struct fate fate,
                          bool may_store)
 {
@@ -73,7 +74,7 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
     acceptance->kept = acceptance->kept || !served_reachable(conversation, served);
     if (!served_reachable(conversation, served))
         fate = fate_with(&fate, FATE_STORED, now_ms,
-                         served->domain ? TEXT("much is on its way to its domain") : TEXT(QUEUE_AWAY), &work->arena);
+                         served->domain ? TEXT("much is on its way to its domain") : TEXT(DEFERRED_AWAY), &work->arena);
     struct deferred deferred = deferral_of(incoming, &fate);
     deferred.once = !may_store;
     deferred.plain_trace = fate.group.length == 0 && !served->domain;
@@ -82,7 +83,8 @@ void acceptance_add_copy(struct work *work, const struct incoming *incoming, str
         acceptance->content_commit = work->count;
     size_t commit = deferral_add(work, served, &deferred, incoming->message, content);
     acceptance->copies[acceptance->count++] = (struct copy){served, commit, incoming->is_own, deferred, fate};
-    work_add_fate(work, &fate);
+    if (!deferred.plain_trace)
+        work_add_fate(work, &fate);
 }
 
 void acceptance_hand_out(struct work *work, const struct incoming *incoming, struct served *served, struct text group,
@@ -192,7 +194,7 @@ static void undo(struct conversation *conversation, const struct work *failed)
         const struct commit *commit = &failed->commits[copy->commit];
         if (may_be_there(commit))
             deferral_remove(work, &copy->deferred);
-        if (may_be_there(commit + 1))
+        if (!copy->deferred.plain_trace && may_be_there(commit + 1))
             acceptance_add_record(work, copy->fate, FATE_FAILED, TEXT("500 not stored"));
     }
     for (size_t i = 0; i < acceptance->handouts_count; i++)
@@ -227,6 +229,12 @@ static void acceptance_done(struct conversation *conversation, struct work *work
         undo(conversation, work); /* before the request goes: the fates refer to it */
         return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
     }
+    for (size_t i = 0; i < acceptance->count; i++) {
+        struct copy *copy = &acceptance->copies[i];
+        copy->deferred.version = work->commits[copy->commit].version;
+        if (copy->deferred.plain_trace)
+            work_note_kept(conversation, &copy->deferred, &copy->fate);
+    }
     /* What follows outlives the request. */
     struct text bytes = text_copy(&work->arena, acceptance->bytes);
     for (size_t i = 0; i < acceptance->count; i++)
@@ -237,7 +245,6 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
         struct fresh fresh = {copy->deferred, bytes, read};
-        fresh.deferred.version = work->commits[copy->commit].version;
         message_count(copy->deferred.group, acceptance->message, MESSAGE_STORED);
         expiry_note(conversation, copy->deferred.expires_ms);
         if (copy->is_own)

@@ -31,16 +31,22 @@ struct served {
     char *address;
     struct contact *contacts; /* CONVERSATION_BINDINGS_MAX; NULL: none so far, as with most who are away */
     size_t contacts_count;
-    struct publication *publications; /* settings that his clients asked for */
-    bool publishing;                  /* one is on its way to the disk */
-    unsigned registering;             /* REGISTERs on their way to the disk */
-    bool flushing;                    /* a stored message is on its way; new ones queue behind it */
-    bool flush_again;                 /* registered meanwhile: what could not be handed over is tried at once */
-    char *flush_after;                /* name of a message that was passed over; NULL: from the first */
-    unsigned kept_relays;             /* stored after a silence, but perhaps still answered: the queue waits for them */
-    unsigned retries;                 /* since the last registration or success */
-    int64_t retry_at_ms;              /* monotonic; 0: none planned */
-    size_t retry_list;                /* while one is planned */
+    struct publication *publications;    /* settings that his clients asked for */
+    bool publishing;                     /* one is on its way to the disk */
+    unsigned registering;                /* REGISTERs on their way to the disk */
+    bool flushing;                       /* a stored message is on its way; new ones queue behind it */
+    bool flush_again;                    /* registered meanwhile: what could not be handed over is tried at once */
+    char *flush_after;                   /* name of a message that was passed over; NULL: from the first */
+    TAILQ_HEAD(taken_list, taken) taken; /* a contact has these; that they have ended is not on the disk yet */
+    unsigned taken_count;
+    size_t taken_bytes;
+    char *taken_to;       /* reference: what is before is among these, itself is or is on its way; NULL:
+                           * not known */
+    bool taken_full;      /* the queue waits for some of them */
+    unsigned kept_relays; /* stored after a silence, but perhaps still answered: the queue waits for them */
+    unsigned retries;     /* since the last registration or success */
+    int64_t retry_at_ms;  /* monotonic; 0: none planned */
+    size_t retry_list;    /* while one is planned */
     TAILQ_ENTRY(served) retry;
     bool waits; /* in the list of those who wait for room */
     TAILQ_ENTRY(served) wait;
@@ -142,6 +148,7 @@ struct work {
     struct delivery *delivery;
     struct served *recorded[2]; /* in whose histories it writes: sender and recipient */
     struct handout *handouts;   /* that end in it */
+    struct taken *taken;        /* likewise */
     void *details;              /* of `then`, in the arena */
     struct work *next;
 };
@@ -166,6 +173,7 @@ struct delivery {
     bool finished;           /* the outcome is known; late answers of other branches change nothing */
     bool storing;            /* a silent relay is being stored: it must outlive the commit */
     bool recording;          /* the histories that it goes into are on their way to the disk, as `storing` */
+    bool is_first;           /* nothing of its recipient waits before it */
     bool late;               /* was stored after a silence, and may still be answered */
     bool wants_processing;   /* as struct wanted; the rest is in `deferred` */
     bool choosy;             /* its sender meant other contacts than are there */
@@ -299,9 +307,14 @@ struct work *work_new(struct conversation *conversation, size_t commits_max, wor
 void work_submit(struct work *work);
 /* A record that nobody waits for goes to the disk with others, at most settings.records_ms later. */
 void work_note_fate(struct conversation *conversation, const struct fate *fate);
+/* The same for the trace of what waits, unless that changes or ends before. */
+void work_note_kept(struct conversation *conversation, const struct deferred *deferred, const struct fate *fate);
 void work_note_report(struct conversation *conversation, const struct fate *about, struct text kind,
                       struct text status);
 void work_note_handout(struct handout *handout); /* its end, likewise */
+/* Where others are added, up to HANDOUT_END_COMMITS at once; then work_records_added. */
+struct work *work_records(struct conversation *conversation);
+void work_records_added(struct conversation *conversation);
 void work_submit_records(struct conversation *conversation);
 int64_t work_deadline(const struct conversation *conversation);
 void work_run_completed(struct conversation *conversation);

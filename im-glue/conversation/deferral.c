@@ -97,6 +97,7 @@ size_t deferral_add(struct work *work, struct served *served, struct deferred *d
     deferred->content = *content;
     deferred->reference = deferred_reference(order, deferral_place(conversation, deferred->priority), &work->arena);
     deferral_cut_lifetime(served, deferred);
+    queue_note_arrival(served, deferred->reference);
     served->nothing_waits = false;
     deferred->away = !deferred->again && (deferred->away || !served_reachable(conversation, served));
     served->arriving++;
@@ -137,9 +138,11 @@ bool deferral_excess_of(const struct conversation *conversation, const struct se
                         struct deferral_excess *excess_out)
 {
     const struct deferral_settings *settings = &conversation->settings.deferral;
-    uint64_t count = less(his->count + served->arriving, served->leaving) + served->copies_count + 1;
-    uint64_t own = above(less(his->bytes + served->arriving_bytes, served->leaving_bytes) + bytes, settings->bytes_max);
-    uint64_t others = above(less(all->bytes, served->leaving_bytes) + bytes, settings->all_bytes_max);
+    uint64_t leaving = served->leaving + (uint64_t)served->taken_count;
+    uint64_t leaving_bytes = served->leaving_bytes + served->taken_bytes;
+    uint64_t count = less(his->count + served->arriving, leaving) + served->copies_count + 1;
+    uint64_t own = above(less(his->bytes + served->arriving_bytes, leaving_bytes) + bytes, settings->bytes_max);
+    uint64_t others = above(less(all->bytes, leaving_bytes) + bytes, settings->all_bytes_max);
     *excess_out = (struct deferral_excess){
         .count = above(count, settings->count_max),
         .bytes = own > others ? own : others,
@@ -174,7 +177,9 @@ bool deferral_holds(struct conversation *conversation, const struct served *serv
 
 bool deferral_is_empty(struct conversation *conversation, const struct served *served)
 {
-    return deferral_holds(conversation, served, 0);
+    struct deferred_figures his;
+    return deferred_figures(conversation->documents, text_of(served->address), &his) == OK &&
+           !queue_has_others(conversation, served, his.count);
 }
 
 void deferral_refuse(struct incoming *incoming, struct text recipient)

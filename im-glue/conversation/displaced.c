@@ -26,6 +26,8 @@ static bool is_on_its_way(const struct conversation *conversation, const struct 
                           const struct deferred *deferred)
 {
     const struct delivery *delivery;
+    if (queue_is_taken(served, deferred->reference))
+        return true;
     if (served->deliveries == 0)
         return false;
     TAILQ_FOREACH(delivery, &conversation->deliveries, all)

@@ -9,8 +9,8 @@ bool handout_may_take(struct conversation *conversation, const struct incoming *
                       const struct deferred_figures *his)
 {
     const struct handout_copy *last = TAILQ_LAST(&served->copies, handout_copies);
-    bool behind = his->count || served->flushing || served->kept_relays || served->arriving ||
-                  (last && last->state == COPY_KEPT) || served->copies_count >= HANDOUT_BEHIND_MAX;
+    bool behind = queue_has_others(conversation, served, his->count) || served->flushing || served->kept_relays ||
+                  served->arriving || (last && last->state == COPY_KEPT) || served->copies_count >= HANDOUT_BEHIND_MAX;
     return !behind && !served->domain && !incoming->is_own &&
            incoming->expires_ms > conversation->now.wall_ms + HANDOUT_MS &&
            conversation->delivery_bytes + HANDOUT_BYTES < conversation->settings.bytes_max &&

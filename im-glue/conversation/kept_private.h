@@ -44,7 +44,6 @@ bool deferral_make_room(struct conversation *conversation, struct served *served
 
 /* queue.c: stored messages of one user, one after another */
 /* The trace of it, with the steps so far, in the arena. */
-#define QUEUE_AWAY "recipient is away" /* why a message was stored, for its trace */
 struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena);
 /* Is it handed over without being fetched, as much as waits now? */
 bool queue_hands_over(struct conversation *conversation, const struct served *served, const struct deferred *deferred);
@@ -70,6 +69,23 @@ void queue_delivery_finished(struct delivery *delivery, int status);
 void queue_count_attempt(int status, bool keep);
 bool queue_is_away(int status);       /* does a contact that says so, or nothing, count as gone? */
 bool queue_may_try_again(int status); /* would the same message find the user later? */
+
+void queue_trace_late(struct conversation *conversation, const struct deferred *delivered); /* it had ended */
+
+/* queue_taken.c: what a contact took, until its end is on the disk */
+bool queue_takes_late(const struct delivery *delivery, int status); /* does nobody wait for that end? */
+void queue_take_late(struct delivery *delivery);
+bool queue_is_taken(const struct served *served, struct text reference);
+/* Too many of them: the queue goes on when some are on the disk. */
+bool queue_taken_is_full(struct conversation *conversation, struct served *served);
+/* Of `count` records of his, as the store says: are some not among them? */
+bool queue_has_others(struct conversation *conversation, const struct served *served, uint64_t count);
+void queue_taken_ended(struct conversation *conversation, const struct work *records);
+/* Where his queue is read from: behind what was taken, or passed over. */
+struct text queue_from(const struct served *served);
+void queue_note_taken_to(struct served *served, struct text reference);
+void queue_note_arrival(struct served *served, struct text reference); /* perhaps before that */
+void queue_rewind(struct served *served);                              /* from the first */
 
 /* queue_retry.c: what could not be handed over is tried again */
 void queue_plan_retry(struct conversation *conversation, struct served *served);

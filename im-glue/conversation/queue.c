@@ -8,12 +8,12 @@
 #define LEFT_PAGE      50    /* records read at once in search of one that is not to be fetched */
 #define DELIVERY_BYTES 16384 /* beside its message: the parsed one, branches, its fate */
 
-static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
-                               struct deferred *deferred_out);
-static struct fate new_fate(const struct deferred *deferred, struct arena *arena);
+static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
+                             struct deferred *deferred_out, bool *is_first_out);
 static struct delivery *begin_delivery(struct conversation *conversation, struct served *served,
                                        const struct deferred *deferred);
-static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred);
+static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred,
+                        bool is_first);
 
 void queue_pass_over(struct served *served, struct text name)
 {
@@ -54,7 +54,8 @@ void queue_flush(struct conversation *conversation, struct served *served)
 {
     struct deferred deferred;
     struct arena arena;
-    bool may_go = served_reachable(conversation, served) || (served->fetching && served_is_here(conversation, served));
+    bool is_first,
+        may_go = served_reachable(conversation, served) || (served->fetching && served_is_here(conversation, served));
     served->behind = !TAILQ_EMPTY(&served->copies);
     if (served->flushing || served->kept_relays || served->behind)
         return;
@@ -63,11 +64,13 @@ void queue_flush(struct conversation *conversation, struct served *served)
     queue_forget_retry(conversation, served);
     if (!has_room(conversation))
         return wait_for_room(conversation, served);
+    if (queue_taken_is_full(conversation, served))
+        return;
     served->flush_again = false;
     arena_init(&arena, "flush");
-    enum status status = read_wanted(conversation, served, &arena, &deferred);
+    enum status status = read_next(conversation, served, &arena, &deferred, &is_first);
     if (status == OK) {
-        send_stored(conversation, served, &deferred);
+        send_stored(conversation, served, &deferred, is_first);
     } else if (status != NOT_FOUND ||
                served->flush_after) { /* those that were passed over, or a store that does not answer */
         queue_pass_over(served, (struct text){0});
@@ -81,17 +84,18 @@ void queue_flush(struct conversation *conversation, struct served *served)
 void queue_flush_fresh(struct conversation *conversation, struct served *served, const struct fresh *fresh)
 {
     const struct deferred *deferred = &fresh->deferred;
-    bool is_next = !served->flushing && !served->kept_relays && TAILQ_EMPTY(&served->copies) && !served->flush_after &&
-                   !served->domain && !deferred->away && deferred->expires_ms > conversation->now.wall_ms &&
-                   has_room(conversation) && served_reachable(conversation, served) &&
-                   deferral_holds(conversation, served, 1);
+    bool is_next = !served->flushing && !served->taken_count && !served->kept_relays && TAILQ_EMPTY(&served->copies) &&
+                   !served->flush_after && !served->domain && !deferred->away &&
+                   deferred->expires_ms > conversation->now.wall_ms && has_room(conversation) &&
+                   served_reachable(conversation, served) && deferral_holds(conversation, served, 1);
     if (!is_next)
         return queue_flush(conversation, served);
     queue_forget_retry(conversation, served);
     served->flush_again = false;
     struct delivery *delivery = begin_delivery(conversation, served, deferred);
+    delivery->is_first = true;
     delivery->message = text_copy(&delivery->arena, fresh->message);
-    delivery->fate = new_fate(&delivery->deferred, &delivery->arena);
+    deferred_plain_trace(&delivery->deferred, &delivery->arena, &delivery->fate);
     delivery_send_read(delivery, fresh->read);
 }
 
@@ -112,6 +116,7 @@ void queue_registered(struct conversation *conversation, struct served *served)
 {
     served->retries = 0;
     served->flush_again = true;
+    queue_rewind(served);
     queue_pass_over(served, (struct text){0});
     queue_flush(conversation, served);
 }
@@ -152,56 +157,59 @@ bool queue_hands_over(struct conversation *conversation, const struct served *se
     return is_wanted(&reading, deferred);
 }
 
-static enum status read_wanted(struct conversation *conversation, struct served *served, struct arena *arena,
-                               struct deferred *deferred_out)
+static enum status read_wanted(struct conversation *conversation, struct served *served, const struct reading *reading,
+                               struct arena *arena, struct deferred *deferred_out)
 {
-    struct reading reading = reading_of(conversation, served);
-    size_t limit = reading.all ? 1 : LEFT_PAGE;
+    size_t limit = reading->all ? 1 : LEFT_PAGE;
     struct deferred_page page = {.more = true};
     while (page.more) {
         arena_reset(arena);
-        enum status status = deferred_list(conversation->documents, text_of(served->address),
-                                           text_of(served->flush_after), limit, arena, &page);
+        enum status status =
+            deferred_list(conversation->documents, text_of(served->address), queue_from(served), limit, arena, &page);
         if (status != OK)
             return status;
         for (size_t i = 0; i < page.count; i++) {
             *deferred_out = page.items[i];
-            if (is_wanted(&reading, deferred_out))
+            if (!queue_is_taken(served, deferred_out->reference) && is_wanted(reading, deferred_out))
                 return OK;
         }
-        if (page.count)
+        if (page.count && reading->all)
+            queue_note_taken_to(served, page.items[page.count - 1].reference);
+        else if (page.count)
             queue_pass_over(served, page.items[page.count - 1].reference);
     }
     return NOT_FOUND;
 }
 
-/* As it was when the message came, for who was there. */
-static struct fate new_fate(const struct deferred *deferred, struct arena *arena)
+/* More waits than was taken, and yet nothing behind that: it is read from the first. */
+static bool is_missing_some(const struct conversation *conversation, const struct served *served)
 {
-    struct fate fate = {
-        .message_id = deferred->message_id,
-        .sender = deferred->sender,
-        .recipient = deferred->owner,
-        .group = deferred->group,
-        .call_id = deferred->call_id,
-    };
-    return fate_with(&fate, FATE_RECEIVED, deferred->received_ms, TEXT(""), arena);
+    struct deferred_figures figures;
+    return served->taken_to && deferred_figures(conversation->documents, text_of(served->address), &figures) == OK &&
+           figures.count > served->taken_count;
 }
 
-/* Most messages wait for who comes back and takes them: what their traces say is known. */
-static struct fate plain_fate(const struct deferred *deferred, struct arena *arena)
+/* `is_first_out`: all that is before it was taken. */
+static enum status read_next(struct conversation *conversation, struct served *served, struct arena *arena,
+                             struct deferred *deferred_out, bool *is_first_out)
 {
-    struct fate fate = new_fate(deferred, arena);
-    return deferred->away ? fate_with(&fate, FATE_STORED, deferred->received_ms, TEXT(QUEUE_AWAY), arena) : fate;
+    struct reading reading = reading_of(conversation, served);
+    enum status status = read_wanted(conversation, served, &reading, arena, deferred_out);
+    if (status == NOT_FOUND && is_missing_some(conversation, served)) {
+        queue_rewind(served);
+        status = read_wanted(conversation, served, &reading, arena, deferred_out);
+    }
+    *is_first_out = reading.all && !served->flush_after;
+    return status;
 }
 
 /* The record of the same message to the same user; another sender may have chosen the same id. */
 struct fate queue_fate(struct conversation *conversation, const struct deferred *deferred, struct arena *arena)
 {
-    struct fate kept, fate = new_fate(deferred, arena);
-    if (deferred->plain_trace)
-        return plain_fate(deferred, arena);
-    if (fate_get_own(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
+    struct fate kept, fate;
+    deferred_plain_trace(deferred, arena, &fate);
+    if (!deferred->plain_trace &&
+        fate_get_own(conversation->documents, fate.message_id, fate.recipient, arena, &kept) == OK &&
         text_equal(kept.sender, fate.sender)) {
         fate.steps = kept.steps;
         fate.steps_count = kept.steps_count;
@@ -242,6 +250,7 @@ static void try_later(struct delivery *delivery)
 {
     struct conversation *conversation = delivery->conversation;
     struct served *served = delivery->recipient;
+    queue_rewind(served);
     served->flushing = false;
     delivery_free(delivery);
     queue_plan_retry(conversation, served);
@@ -270,9 +279,13 @@ static void send_if_allowed(struct delivery *delivery)
     sip_message_free(stored);
 }
 
-static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred)
+static void send_stored(struct conversation *conversation, struct served *served, const struct deferred *deferred,
+                        bool is_first)
 {
     struct delivery *delivery = begin_delivery(conversation, served, deferred);
+    delivery->is_first = is_first;
+    if (is_first)
+        queue_note_taken_to(served, deferred->reference);
     if (read_stored(delivery) != OK)
         return try_later(delivery);
     delivery->fate = queue_fate(conversation, &delivery->deferred, &delivery->arena);

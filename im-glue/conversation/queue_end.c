@@ -87,7 +87,7 @@ static struct deferred *copy_for_trace(const struct deferred *deferred, struct a
 }
 
 /* Its owner erased it, or it was said to be over, while a contact was taking it. */
-static void trace_late(struct conversation *conversation, const struct deferred *delivered)
+void queue_trace_late(struct conversation *conversation, const struct deferred *delivered)
 {
     struct work *work = work_new(conversation, 1, work_ignore);
     struct fate fate = queue_fate(conversation, delivered, &work->arena);
@@ -104,9 +104,24 @@ static void add_try(struct work *work, const struct delivery *delivery, int stat
     work->commits[work->count++] = deferred_commit(&tried, &work->arena);
 }
 
+/* The next one need not wait for the disk. */
+static void finish_late(struct delivery *delivery, int status)
+{
+    struct served *served = delivery->recipient;
+    message_count(delivery->fate.group, message_content_of(&delivery->deferred), MESSAGE_DELIVERED);
+    queue_count_attempt(status, false);
+    queue_take_late(delivery);
+    served->retries = 0;
+    served->flushing = false;
+    queue_flush(delivery->conversation, served);
+}
+
 void queue_delivery_finished(struct delivery *delivery, int status)
 {
     struct conversation *conversation = delivery->conversation;
+    if (queue_takes_late(delivery, status))
+        return finish_late(delivery, status);
+    queue_rewind(delivery->recipient);
     bool gone = status == QUEUE_GONE;
     bool keep = delivery->may_store && queue_may_try_again(status);
     struct work *work = work_new(conversation, DEFERRED_END_COMMITS + 1 + RECORDING_COMMITS, carry_on);
@@ -178,7 +193,7 @@ static void carry_on(struct conversation *conversation, struct work *work)
         expiry_note_ended(conversation);
     count_end(work);
     if (carry->delivered && work->commits[0].status == CONFLICT)
-        trace_late(conversation, carry->delivered);
+        queue_trace_late(conversation, carry->delivered);
     if (!carry->kept && is_settled(work)) {
         served->retries = 0;
         return queue_flush(conversation, served);

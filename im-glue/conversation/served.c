@@ -19,6 +19,7 @@ struct served *served_get(struct conversation *conversation, struct text address
     served = memory_new(sizeof(*served));
     served->address = text_keep(address);
     TAILQ_INIT(&served->copies);
+    TAILQ_INIT(&served->taken);
     HASH_ADD_KEYPTR(hh, conversation->served, served->address, address.length, served);
     return served;
 }
@@ -50,6 +51,7 @@ void served_free(struct conversation *conversation, struct served *served)
     publication_free_all(served);
     registration_forget(served);
     free(served->flush_after);
+    free(served->taken_to);
     free(served->address);
     free(served);
 }

@@ -71,14 +71,14 @@ int64_t work_deadline(const struct conversation *conversation)
 
 static void records_done(struct conversation *conversation, struct work *work)
 {
-    (void)conversation;
     for (struct handout *handout = work->handouts, *next; handout; handout = next) {
         next = handout->next;
         handout_ended(handout, work);
     }
+    queue_taken_ended(conversation, work);
 }
 
-static struct work *records_of(struct conversation *conversation)
+struct work *work_records(struct conversation *conversation)
 {
     if (!conversation->records) {
         conversation->records = work_new(conversation, RECORDS_MAX + HANDOUT_END_COMMITS, records_done);
@@ -87,7 +87,7 @@ static struct work *records_of(struct conversation *conversation)
     return conversation->records;
 }
 
-static void submit_due_records(struct conversation *conversation)
+void work_records_added(struct conversation *conversation)
 {
     const struct work *records = conversation->records;
     if (records->count >= RECORDS_MAX || records->arena.total - records->room >= RECORDS_BYTES_MAX ||
@@ -97,26 +97,35 @@ static void submit_due_records(struct conversation *conversation)
 
 void work_note_fate(struct conversation *conversation, const struct fate *fate)
 {
-    work_add_fate(records_of(conversation), fate);
-    submit_due_records(conversation);
+    work_add_fate(work_records(conversation), fate);
+    work_records_added(conversation);
+}
+
+void work_note_kept(struct conversation *conversation, const struct deferred *deferred, const struct fate *fate)
+{
+    struct work *records = work_records(conversation);
+    records->commits[records->count++] = deferred_unchanged(deferred, &records->arena);
+    work_add_fate(records, fate);
+    records->commits[records->count - 1].only_with = &records->commits[records->count - 2];
+    work_records_added(conversation);
 }
 
 void work_note_report(struct conversation *conversation, const struct fate *about, struct text kind, struct text status)
 {
-    struct work *records = records_of(conversation);
+    struct work *records = work_records(conversation);
     records->commits[records->count++] =
         fate_report_commit(about, kind, status, conversation->now.wall_ms, &records->arena);
-    submit_due_records(conversation);
+    work_records_added(conversation);
 }
 
 void work_note_handout(struct handout *handout)
 {
     struct conversation *conversation = handout->conversation;
-    struct work *records = records_of(conversation);
+    struct work *records = work_records(conversation);
     handout_add_end(records, handout, NULL);
     handout->next = records->handouts;
     records->handouts = handout;
-    submit_due_records(conversation);
+    work_records_added(conversation);
 }
 
 void work_drop(struct work *work)

@@ -52,8 +52,7 @@ struct deferred {
     bool away;                       /* came while its owner was not there: waits for him to fetch it if he wants so */
     bool once;                       /* its owner wants nothing kept: it is on its way to him, for one try */
     bool again;                      /* out of its owner's history, where it is not kept a second time */
-    bool plain_trace;  /* its trace says that it came and, if he was `away`, that it was kept, and no more: need not be
-                          read */
+    bool plain_trace;  /* its trace says that it came and, if he was `away`, that it was kept, and no more */
     bool told;         /* somebody is to be told if it is not delivered: deferred_ended has it then */
     unsigned tries;    /* to deliver it, in vain so far */
     int64_t tried_ms;  /* the last; 0: none */
@@ -77,6 +76,15 @@ struct text deferred_reference(uint64_t order, enum deferred_priority priority, 
     1300 /* bytes: what SIP sends in a datagram, so nearly all; fits a page with what else is there */
 struct commit deferred_content_commit(struct text content, struct text bytes, struct arena *arena);
 struct commit deferred_commit(const struct deferred *deferred, struct arena *arena);
+
+/* Writes nothing: OK as long as the record is as it was read or written last, CONFLICT else. For what is to be written
+ * only then (only_with). */
+struct commit deferred_unchanged(const struct deferred *deferred, struct arena *arena);
+
+/* What its trace says as long as it is plain: it need be neither read nor there. */
+#define DEFERRED_AWAY "recipient is away" /* why a message was kept */
+struct fate;
+void deferred_plain_trace(const struct deferred *deferred, struct arena *arena, struct fate *trace_out);
 
 /* A try that failed, which its trace tells; the copy is to be committed. */
 struct deferred deferred_tried(const struct deferred *deferred, struct text error, int64_t now_ms, struct arena *arena);

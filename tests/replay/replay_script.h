@@ -87,7 +87,7 @@ struct world {
     unsigned warning_forbidden;
     struct registration_limits registrations;
     struct watcher_limits watchers;
-    int64_t answer_ms, report_life_ms;
+    int64_t answer_ms, records_ms, report_life_ms;
     struct text metrics; /* as they were when the story began */
     bool held;           /* what comes in has no consequences yet */
     struct crash crash;

@@ -135,6 +135,7 @@ static const struct limit limits[] = {
     LIMIT("subscriptions-of-one", watchers.of_one_max, 1),
     LIMIT("watched", watchers.watched_max, 1),
     LIMIT("answer-ms", answer_ms, 1),
+    LIMIT("records-ms", records_ms, 1),
     LIMIT("report-life", report_life_ms, 1000),
     LIMIT("waiting", deferral.count_max, 1),
     LIMIT("waiting-bytes", deferral.bytes_max, 1),

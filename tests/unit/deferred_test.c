@@ -132,6 +132,42 @@ static void bytes_for_one_alone_are_in_the_record(void **state)
     assert_figures("", 0, 0);
 }
 
+/* What goes with a record that nobody changed is written; behind a try, an end or an erasure it is not. */
+static void a_look_at_an_unchanged_record_writes_nothing(void **state)
+{
+    (void)state;
+    struct deferred first = put_for("sip:bob@example.com", store_content("x")), tried;
+    struct commit look = deferred_unchanged(&first, &arena);
+    assert_int_equal(document_internal_commit(documents, &look, 1), OK);
+    assert_int_equal(stored_again(&first).version, first.version);
+    assert_figures("sip:bob@example.com", 1, 100);
+    tried = put(deferred_tried(&first, TEXT("480"), NOW + 1, &arena));
+    look = deferred_unchanged(&first, &arena);
+    assert_int_equal(document_internal_commit(documents, &look, 1), CONFLICT);
+    assert_int_equal(finish(&tried, DEFERRED_DELIVERED), OK);
+    look = deferred_unchanged(&tried, &arena);
+    assert_int_equal(document_internal_commit(documents, &look, 1), CONFLICT);
+}
+
+/* It may not be there yet when its owner deletes the message. */
+static void a_plain_trace_is_written_whole_by_the_end(void **state)
+{
+    (void)state;
+    struct deferred waiting = example("sip:bob@example.com", store_content("x"), DEFERRED_NORMAL);
+    struct fate trace;
+    waiting.plain_trace = waiting.away = true;
+    waiting.group = (struct text){0};
+    waiting = put(waiting);
+    assert_int_equal(deferred_erase(documents, waiting.owner, waiting.reference, waiting.owner, NOW + 5, &arena), OK);
+    assert_int_equal(fate_get(documents, waiting.message_id, waiting.owner, &arena, &trace), OK);
+    assert_int_equal(trace.steps_count, 3);
+    assert_int_equal(trace.steps[0].kind, FATE_RECEIVED);
+    assert_int_equal(trace.steps[1].kind, FATE_STORED);
+    assert_int_equal(trace.steps[2].kind, FATE_DELETED);
+    assert_true(trace.steps[0].when_ms == NOW && trace.steps[2].when_ms == NOW + 5);
+    assert_true(text_equal(trace.sender, waiting.sender));
+}
+
 static void bytes_are_kept_once_and_go_with_the_last_reference(void **state)
 {
     (void)state;
@@ -447,6 +483,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_stored_is_read_back, begin, end),
         cmocka_unit_test_setup_teardown(bytes_for_one_alone_are_in_the_record, begin, end),
+        cmocka_unit_test_setup_teardown(a_look_at_an_unchanged_record_writes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_plain_trace_is_written_whole_by_the_end, begin, end),
         cmocka_unit_test_setup_teardown(bytes_are_kept_once_and_go_with_the_last_reference, begin, end),
         cmocka_unit_test_setup_teardown(urgent_ones_come_first_and_each_kind_in_order, begin, end),
         cmocka_unit_test_setup_teardown(nobody_guesses_a_reference, begin, end),

@@ -259,6 +259,18 @@ struct commit deferred_commit(const struct deferred *deferred, struct arena *are
     return commit;
 }
 
+struct commit deferred_unchanged(const struct deferred *deferred, struct arena *arena)
+{
+    /* A deletion that never takes place: what waits is itself among what waits. */
+    struct claim *claim = arena_new(arena, struct claim);
+    *claim = (struct claim){.kind = TEXT(CLAIM_OWNED), .value = TEXT(""), .counted = true};
+    return (struct commit){.key = key_of(deferred, arena),
+                           .expected = deferred->version,
+                           .deletion = true,
+                           .who = TEXT(WHO),
+                           .unless_held = claim};
+}
+
 struct deferred deferred_tried(const struct deferred *deferred, struct text error, int64_t now_ms, struct arena *arena)
 {
     struct deferred tried = *deferred;

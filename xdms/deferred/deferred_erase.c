@@ -6,13 +6,29 @@
 
 #define TRIES_MAX 16 /* rounds that may be lost to im-glue, which writes a record only after it tried to deliver it */
 
+void deferred_plain_trace(const struct deferred *deferred, struct arena *arena, struct fate *trace_out)
+{
+    *trace_out = (struct fate){
+        .message_id = deferred->message_id,
+        .sender = deferred->sender,
+        .recipient = deferred->owner,
+        .group = deferred->group,
+        .call_id = deferred->call_id,
+    };
+    *trace_out = fate_with(trace_out, FATE_RECEIVED, deferred->received_ms, TEXT(""), arena);
+    if (deferred->plain_trace && deferred->away)
+        *trace_out = fate_with(trace_out, FATE_STORED, deferred->received_ms, TEXT(DEFERRED_AWAY), arena);
+}
+
 /* The trace of the same message to the same user; another sender may have chosen the same id. */
 static bool add_fate(const struct documents *documents, const struct deferred *deferred, struct text who,
                      int64_t now_ms, struct arena *arena, struct commit *commit_out)
 {
     struct fate fate;
-    if (fate_get_own(documents, deferred->message_id, deferred->owner, arena, &fate) != OK ||
-        !text_equal(fate.sender, deferred->sender))
+    if (deferred->plain_trace)
+        deferred_plain_trace(deferred, arena, &fate);
+    else if (fate_get_own(documents, deferred->message_id, deferred->owner, arena, &fate) != OK ||
+             !text_equal(fate.sender, deferred->sender))
         return false;
     fate = fate_with(&fate, FATE_DELETED, now_ms, text_format(arena, "by %.*s", TEXT_ARG(who)), arena);
     *commit_out = fate_commit(&fate, arena);
