@@ -46,7 +46,7 @@ static bool is_needed(const struct handout *handout)
     return needed;
 }
 
-static void make_own(struct handout_copy *copy)
+static struct deferred *make_own(const struct handout_copy *copy)
 {
     struct handout *handout = copy->handout;
     struct conversation *conversation = handout->conversation;
@@ -54,31 +54,33 @@ static void make_own(struct handout_copy *copy)
     const struct deferred_copy recorded = {text_of(copy->served->address), copy->group, copy->once};
     enum deferred_priority place = deferral_place(conversation, handout->record.shared.priority);
     struct text why = copy->status ? text_format(arena, "%d", copy->status) : TEXT("no answer");
-    copy->own = deferred_of_copy(&handout->record, &recorded, place, arena);
-    deferral_cut_lifetime(copy->served, &copy->own);
-    copy->own.away =
+    struct deferred *own = arena_new(arena, struct deferred);
+    *own = deferred_of_copy(&handout->record, &recorded, place, arena);
+    deferral_cut_lifetime(copy->served, own);
+    own->away =
         copy->tried ? queue_is_away(copy->status) : !copy->delivery && !served_reachable(conversation, copy->served);
     if (copy->tried)
-        copy->own = deferred_tried(&copy->own, why, conversation->now.wall_ms, arena);
+        *own = deferred_tried(own, why, conversation->now.wall_ms, arena);
     if (copy->told) {
-        copy->own.outcome = DEFERRED_REFUSED;
-        copy->own.ended_ms = conversation->now.wall_ms;
-        copy->own.error = why;
+        own->outcome = DEFERRED_REFUSED;
+        own->ended_ms = conversation->now.wall_ms;
+        own->error = why;
     }
+    return own;
 }
 
 /* Each only with the one before: the fan-out record stays until all have their own. */
 static const struct commit *add_own(struct work *work, struct handout_copy *copy, const struct commit *with)
 {
-    if (copy->own.reference.length == 0)
-        make_own(copy);
+    if (!copy->own)
+        copy->own = make_own(copy);
     else /* it may be there, from a transaction of which nobody knows what became */
-        copy->own.version = VERSION_ANY;
+        copy->own->version = VERSION_ANY;
     copy->commit = work->count;
     copy->storing = true;
     copy->served->nothing_waits = false;
     struct commit *own = &work->commits[work->count++];
-    *own = deferred_commit(&copy->own, &work->arena);
+    *own = deferred_commit(copy->own, &work->arena);
     own->only_with = with;
     if (copy->state == COPY_ENDED) /* the trace of all has it */
         return own;
@@ -229,7 +231,7 @@ static void go_on(struct handout_copy *copy)
     struct served *served = copy->served;
     struct delivery *delivery = copy->delivery;
     delivery->storing = false;
-    delivery->deferred = deferral_copy(&copy->own, &delivery->arena);
+    delivery->deferred = deferral_copy(copy->own, &delivery->arena);
     handout_detach(delivery);
     copy->delivery = NULL;
     copy->handout->open--;
@@ -248,11 +250,11 @@ static void stored(struct handout_copy *copy)
         copy->told = false;
         return expiry_note_ended(conversation);
     }
-    expiry_note(conversation, copy->own.expires_ms);
+    expiry_note(conversation, copy->own->expires_ms);
     if (copy->delivery)
         return go_on(copy);
     if (copy->choosy)
-        queue_pass_over(copy->served, copy->own.reference);
+        queue_pass_over(copy->served, copy->own->reference);
     handout_leave(copy);
 }
 
@@ -307,7 +309,7 @@ static void settled(struct conversation *conversation, struct work *work)
         if (!copy->storing)
             continue;
         copy->storing = false;
-        copy->own.version = work->commits[copy->commit].version;
+        copy->own->version = work->commits[copy->commit].version;
         if (work->commits[copy->commit].status == OK)
             stored(copy);
         else

@@ -73,7 +73,7 @@ struct handout_copy {
     bool storing;        /* its own record is on its way to the disk */
     bool answered;       /* …and all is known meanwhile, with `status` */
     struct fate fate;    /* unless it is sent */
-    struct deferred own; /* its own record: a reference means that it was made */
+    struct deferred *own; /* its own record; NULL: not made yet */
     size_t commit;       /* while it is stored: its place in the work */
     TAILQ_ENTRY(handout_copy) entry; /* of one user, in the order of their arrival; until it ends */
 };
