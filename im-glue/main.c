@@ -14,6 +14,9 @@
 #include "transport.h"
 #include "user.h"
 
+/* A sixteenth of sip.memory-mib-max is kept for what comes next: copies of a message to many come and go at once. */
+#define SPARE_SHIFT 4
+
 struct program {
     struct glue_settings settings;
     struct node node;
@@ -259,6 +262,7 @@ static bool open_sip(struct program *program)
     settings.agent.host = program->settings.host[0] ? program->settings.host : program->host;
     settings.agent.port = program->port;
     settings.agent.tls_port = transport_port_of(program->transport, FLOW_TLS);
+    memory_spare((size_t)program->settings.memory_mib_max << 20 >> SPARE_SHIFT);
     program->conversation = conversation_new(&settings, program->node.documents, program->node.digest, program->groups,
                                              wake, program, clock_now());
     return true;

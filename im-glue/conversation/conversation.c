@@ -101,8 +101,7 @@ static void drop_completed(struct conversation *conversation)
         conversation->completed = work->next;
         if (work->request)
             request_free(work->request);
-        arena_clear(&work->arena);
-        free(work);
+        work_drop(work);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/queue.h>
 
+#include <stdalign.h>
 #include <stdlib.h>
 
 #include "contact_private.h"
@@ -88,10 +89,11 @@ struct domain {
 /* Who has requests in progress, or used up some of what he may send in a minute. */
 struct sender {
     UT_hash_handle hh;
-    char *address;
     size_t held;                   /* bytes */
     int64_t used_up[SENDER_RATES]; /* thousandths of requests */
     int64_t used_up_at_ms;         /* monotonic: when used_up was right */
+    size_t address_length;
+    char address[];
 };
 
 /* Whose REGISTERs came over a connection, so that its end costs no walk over all users. */
@@ -154,6 +156,8 @@ struct work {
 };
 
 /* One message on its way to one user: to all his contacts at once, the first 2xx wins. */
+#define DELIVERY_BYTES_INSIDE 1344 /* for its arena: all of a copy out of a group; with the rest two kilobytes */
+
 struct delivery {
     UT_hash_handle hh;
     struct conversation *conversation;
@@ -187,6 +191,7 @@ struct delivery {
     int best;                /* most telling refusal so far; 0: nobody answered */
     TAILQ_ENTRY(delivery) all;
     TAILQ_ENTRY(delivery) relays; /* while answer_by_ms is set */
+    alignas(16) char bytes_inside[DELIVERY_BYTES_INSIDE];
 };
 
 TAILQ_HEAD(delivery_list, delivery);

@@ -11,8 +11,9 @@
 
 struct delivery *delivery_new(struct conversation *conversation, struct served *recipient)
 {
-    struct delivery *delivery = memory_new(sizeof(*delivery));
-    arena_init(&delivery->arena, "delivery");
+    struct delivery *delivery = memory_take(sizeof(*delivery));
+    memset(delivery, 0, offsetof(struct delivery, bytes_inside));
+    arena_init_in(&delivery->arena, "delivery", delivery->bytes_inside, sizeof(delivery->bytes_inside));
     delivery->conversation = conversation;
     delivery->recipient = recipient;
     recipient->deliveries++;
@@ -50,7 +51,7 @@ void delivery_free(struct delivery *delivery)
     if (delivery->request)
         request_free(delivery->request);
     arena_clear(&delivery->arena);
-    free(delivery);
+    memory_give(delivery, sizeof(*delivery));
     recipient->deliveries--;
     if (recipient->domain)
         domain_leave(conversation, recipient->domain);

@@ -249,8 +249,7 @@ static void write_changes(struct conversation *conversation)
             work_submit(work);
             continue;
         }
-        arena_clear(&work->arena);
-        free(work);
+        work_drop(work);
     }
 }
 

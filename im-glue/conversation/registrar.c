@@ -62,8 +62,7 @@ static void bind_contacts(struct request *request, struct served *served, bool t
     }
     drop_expired(conversation, served, registration);
     if (!terms_read(request, &registration->terms) || !take_contacts(request, served, registration)) { /* answered */
-        arena_clear(&work->arena);
-        free(work);
+        work_drop(work);
         return;
     }
     connection_used(conversation, &request->flow, served);

@@ -12,9 +12,9 @@
 
 struct request *request_new(struct conversation *conversation, struct sip_event *event)
 {
-    struct request *request = memory_new(sizeof(*request));
+    struct request *request = memory_take(sizeof(*request));
+    *request = (struct request){.conversation = conversation};
     arena_init(&request->arena, "request");
-    request->conversation = conversation;
     conversation->requests++;
     request->message = event->message;
     request->transaction = event->transaction;
@@ -29,7 +29,7 @@ void request_free(struct request *request)
     sip_message_free(request->message);
     sip_message_free(request->onward);
     arena_clear(&request->arena);
-    free(request);
+    memory_give(request, sizeof(*request));
 }
 
 struct text request_header(struct request *request, const char *name)

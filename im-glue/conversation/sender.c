@@ -64,9 +64,10 @@ static struct sender *sender_of(struct conversation *conversation, struct text a
     HASH_FIND(hh, conversation->senders, address.bytes, address.length, sender);
     if (sender)
         return sender;
-    sender = memory_new(sizeof(*sender));
-    sender->address = text_keep(address);
-    sender->used_up_at_ms = conversation->now.monotonic_ms;
+    sender = memory_take(sizeof(*sender) + address.length);
+    *sender = (struct sender){.used_up_at_ms = conversation->now.monotonic_ms, .address_length = address.length};
+    if (address.length)
+        memcpy(sender->address, address.bytes, address.length);
     HASH_ADD_KEYPTR(hh, conversation->senders, sender->address, address.length, sender);
     return sender;
 }
@@ -161,8 +162,7 @@ bool sender_charge_copies(struct request *request, size_t count, size_t bytes)
 static void forget(struct conversation *conversation, struct sender *sender)
 {
     HASH_DEL(conversation->senders, sender);
-    free(sender->address);
-    free(sender);
+    memory_give(sender, sizeof(*sender) + sender->address_length);
 }
 
 static bool is_idle(const struct sender *sender)

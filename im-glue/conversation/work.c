@@ -10,9 +10,9 @@
 
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then)
 {
-    struct work *work = memory_new(sizeof(*work));
+    struct work *work = memory_take(sizeof(*work));
+    *work = (struct work){.conversation = conversation};
     arena_init(&work->arena, "work");
-    work->conversation = conversation;
     /* Each is written as a whole when it is added, and there may be thousands that are not. */
     work->commits = arena_alloc_raw(&work->arena, commits_max * sizeof(*work->commits));
     work->then = then;
@@ -131,7 +131,7 @@ void work_note_handout(struct handout *handout)
 void work_drop(struct work *work)
 {
     arena_clear(&work->arena);
-    free(work);
+    memory_give(work, sizeof(*work));
 }
 
 static struct work *take_completed(struct conversation *conversation)

@@ -77,6 +77,11 @@ static struct waiting **known_place(const struct intake *intake, uint64_t hash)
     return (struct waiting **)table_place(&intake->known, hash);
 }
 
+static void waiting_free(struct waiting *waiting)
+{
+    memory_give(waiting, sizeof(*waiting) + waiting->length);
+}
+
 static void take_out(struct sip_agent *agent, struct intake_line *line, struct waiting *waiting)
 {
     struct intake *intake = agent->intake;
@@ -97,7 +102,7 @@ static void put_in(struct sip_agent *agent, struct intake_line *line, struct tex
                    int64_t now_ms)
 {
     struct intake *intake = agent->intake;
-    struct waiting *waiting = memory_new_raw(sizeof(*waiting) + bytes.length);
+    struct waiting *waiting = memory_take(sizeof(*waiting) + bytes.length);
     waiting->flow = *flow;
     waiting->since_ms = now_ms;
     waiting->length = bytes.length;
@@ -152,7 +157,7 @@ void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *f
     take_out(agent, most, newest);
     put_in(agent, line, bytes, flow, now_ms);
     agent_refuse(agent, (struct text){newest->bytes, newest->length}, &newest->flow, now_ms);
-    free(newest);
+    waiting_free(newest);
 }
 
 /* The first of whose turn it is; NULL: nothing waits. */
@@ -183,13 +188,13 @@ bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms)
     struct waiting *first;
     while ((first = take_next(agent)) && is_given_up(agent, first, now_ms)) {
         agent->turned_away++;
-        free(first);
+        waiting_free(first);
     }
     if (!first)
         return false;
     arena_reset(&agent->scratch);
     agent_request(agent, (struct text){first->bytes, first->length}, &first->flow, now_ms);
-    free(first);
+    waiting_free(first);
     return true;
 }
 
@@ -208,7 +213,7 @@ void intake_free(struct sip_agent *agent)
     for (struct intake_line *line; agent->intake && (line = TAILQ_FIRST(&agent->intake->turns));) {
         struct waiting *first = TAILQ_FIRST(&line->requests);
         take_out(agent, line, first);
-        free(first);
+        waiting_free(first);
     }
     if (agent->intake)
         table_clear(&agent->intake->known);

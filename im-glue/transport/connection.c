@@ -57,14 +57,13 @@ void connection_offer(struct connection *connection)
 /* 0: frees it. */
 static void resize_queue(struct connection *connection, size_t capacity)
 {
+    char *queue = capacity > 0 ? memory_take(capacity) : NULL;
+    if (queue && connection->queue_length > 0)
+        memcpy(queue, connection->queue, connection->queue_length);
+    memory_give(connection->queue, connection->queue_capacity);
     connection->transport->queued_bytes += capacity - connection->queue_capacity;
     connection->queue_capacity = capacity;
-    if (capacity > 0) {
-        connection->queue = memory_resize(connection->queue, capacity);
-        return;
-    }
-    free(connection->queue);
-    connection->queue = NULL;
+    connection->queue = queue;
 }
 
 static void connection_free(struct connection *connection)

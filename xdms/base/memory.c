@@ -8,11 +8,10 @@
 
 #include "arena.h"
 
-#define SIZE_CLASSES    21 /* 64, 96, 128, 192, … 65,536 */
+#define SIZE_CLASSES    29 /* 64, 96, 128, 192, … 1,048,576 */
 #define SIZE_SMALLEST   ((size_t)64)
-#define SIZE_LARGEST    ((size_t)65536)   /* the largest block of an arena */
-#define CLASS_BYTES_MAX ((size_t)2 << 20) /* a message to 1,000 members under way */
-#define SPARE_BYTES_MAX ((size_t)8 << 20) /* of each thread, in all classes */
+#define SIZE_LARGEST    ((size_t)1 << 20) /* a thousand commits at once */
+#define SPARE_BYTES_MAX ((size_t)4 << 20) /* of a thread that does not say otherwise: some requests at once */
 
 /* AddressSanitizer shall see who uses what was given back, or goes beyond the end. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -38,9 +37,9 @@ struct spare_class {
 /* What was given back last is taken next: it is still in the cache of the processor. */
 static _Thread_local struct {
     struct spare_class classes[SIZE_CLASSES];
-    size_t bytes;
+    size_t bytes, bytes_max;
     bool known; /* goes with its thread */
-} spare;
+} spare = {.bytes_max = SPARE_BYTES_MAX};
 
 static _Noreturn void out_of_memory(size_t size)
 {
@@ -150,7 +149,7 @@ void memory_give(void *memory, size_t size)
 {
     unsigned number = size <= SIZE_LARGEST ? class_of(size) : 0;
     struct spare_class *class = &spare.classes[number];
-    if (!KEEPS_SPARE || size > SIZE_LARGEST || !memory || class->bytes >= CLASS_BYTES_MAX) {
+    if (!KEEPS_SPARE || size > SIZE_LARGEST || !memory) {
         free(memory);
         return;
     }
@@ -161,6 +160,13 @@ void memory_give(void *memory, size_t size)
     class->first = piece;
     class->bytes += size_of(number);
     spare.bytes += size_of(number);
-    while (spare.bytes > SPARE_BYTES_MAX)
+    while (spare.bytes > spare.bytes_max)
+        drop_some();
+}
+
+void memory_spare(size_t bytes_max)
+{
+    spare.bytes_max = bytes_max;
+    while (spare.bytes > spare.bytes_max)
         drop_some();
 }
