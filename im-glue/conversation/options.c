@@ -218,7 +218,11 @@ static void ask_user(struct request *request, struct text address, uint64_t hops
         return request_answer_with(request, 500, "Rules Not Readable", "Retry-After", TEXT("5"));
     if (decision.verdict == GROUP_BLOCK)
         return request_answer(request, 480, NULL);
-    ask_all(request, served_get(conversation, address), hops);
+    const struct served *served = served_get(conversation, address);
+    struct text way = core_way(conversation, served);
+    if (way.length && served_reachable(conversation, served))
+        return query_ask_core(request, address, way, hops);
+    ask_all(request, served, hops);
 }
 
 /* Whatever has this address. */

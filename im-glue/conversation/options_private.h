@@ -4,12 +4,13 @@
 
 #include "events_private.h"
 
-/* To another domain: which of its servers is asked next. */
+/* To another domain, or to a core: which of its servers is asked next. */
 struct query_hop {
     struct flow targets[LOCATOR_TARGETS_MAX];
     size_t count, next;
     const char *name; /* that its certificate must hold; NULL: its address */
     struct text address, route;
+    bool trusted; /* RFC 3325 §5: with who asks */
 };
 
 struct query {
@@ -32,6 +33,7 @@ struct sip_message *query_message(const struct query *query, struct text address
 
 /* options_domain.c */
 void query_ask_domain(struct request *request, struct text address, uint64_t hops);
+void query_ask_core(struct request *request, struct text address, struct text way, uint64_t hops);
 bool query_try_next(struct branch *branch); /* another server of the domain; false: there is none, or nobody waits */
 
 #endif
