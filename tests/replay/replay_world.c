@@ -71,6 +71,8 @@ static void open_conversation(struct world *world)
     struct group_settings groups = GROUP_SETTINGS_STANDARD(&world->root, 1);
     groups.accept_anonymous = world->accept_anonymous;
     settings.agent.host = "192.0.2.100";
+    settings.agent.t1_ms = world->t1_ms ? world->t1_ms : settings.agent.t1_ms;
+    settings.agent.t2_ms = world->t2_ms ? world->t2_ms : settings.agent.t2_ms;
     settings.sha256_first = world->strong_first;
     digest_offer(world->digest, DIGEST_SHA512, world->sha512);
     world->groups = groups_new(world->documents, &groups);

@@ -189,6 +189,32 @@ static void a_refused_invite_is_repeated_by_timer_g_until_its_ack(void **state)
     assert_int_equal(sip_agent_transactions(agent), 0);
 }
 
+/* T1, T2 and T4 are settings: G begins with T1 and doubles up to T2, I is T4. */
+static void timers_of_a_refused_invite_follow_the_settings(void **state)
+{
+    (void)state;
+    struct sip_message *request;
+    struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
+    settings.t1_ms = 200;
+    settings.t2_ms = 800;
+    settings.t4_ms = 1500;
+    sip_agent_free(agent);
+    agent = sip_agent_new(&settings);
+    input(request_of((struct line){.method = "INVITE", .branch = "z9hG4bK1"}), &udp, 0);
+    answer_next("INVITE", &request, 486, 0);
+    sip_message_free(request);
+    expect_output("SIP/2.0 486");
+    static const int64_t moments[] = {200, 600, 1400, 2200, 3000};
+    expect_sent_at("SIP/2.0 486", moments, 5, 3100);
+    input(request_of((struct line){.method = "ACK", .branch = "z9hG4bK1", .to_tag = "mine"}), &udp, 3100);
+    expect_nothing();
+    assert_int_equal(sip_agent_deadline(agent), 4600);
+    sip_agent_tick(agent, 4599);
+    assert_int_equal(sip_agent_transactions(agent), 1);
+    sip_agent_tick(agent, 4600);
+    assert_int_equal(sip_agent_transactions(agent), 0);
+}
+
 static void without_an_ack_timer_h_ends_it(void **state)
 {
     (void)state;
@@ -480,6 +506,7 @@ int main(void)
         AGENT_TEST(a_request_that_is_never_answered_goes_after_32_seconds),
         AGENT_TEST(an_invite_gets_100_after_200_ms_and_repeats_get_the_last_answer),
         AGENT_TEST(a_refused_invite_is_repeated_by_timer_g_until_its_ack),
+        AGENT_TEST(timers_of_a_refused_invite_follow_the_settings),
         AGENT_TEST(without_an_ack_timer_h_ends_it),
         AGENT_TEST(over_tcp_an_ack_ends_it_at_once),
         AGENT_TEST(an_accepted_invite_absorbs_repeats_and_passes_its_ack),
