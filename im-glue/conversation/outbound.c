@@ -56,14 +56,23 @@ bool outbound_may(struct incoming *incoming, struct text address)
 
 /* --- the way --- */
 
+/* RFC 5627 §4.1: an entry of a list may mean one device of his, which his own server knows. */
+static bool is_his_device(const struct delivery *delivery, struct text uri, struct arena *arena)
+{
+    struct text device;
+    struct uri parts;
+    return uri_parse(uri, &parts) && uri_parameter(parts.parameters, TEXT("gr"), &device) &&
+           text_equal(uri_canonical(arena, uri), text_of(delivery->recipient->address));
+}
+
 /* RFC 3428 §5: what goes on is a SIP address. */
 static struct text request_uri_of(const struct delivery *delivery, const struct sip_message *stored,
                                   struct arena *arena)
 {
     struct text uri = sip_request_uri(stored, arena), rest;
-    if (delivery->fate.group.length)
-        return text_of(delivery->recipient->address);
     uri = text_slice(uri, 0, text_find_char(uri, '?'));
+    if (delivery->fate.group.length && !is_his_device(delivery, uri, arena))
+        return text_of(delivery->recipient->address);
     if (text_starts_with_nocase(uri, TEXT("im:"))) {
         rest = text_slice(uri, 3, uri.length);
         return text_format(arena, "sip:%.*s", TEXT_ARG(rest));

@@ -349,14 +349,23 @@ static void word_expect(struct world *world, struct text line, struct text block
         expect_message(world, world_actor(world, name), line);
 }
 
-/* A header of the last message taken: "header bob To <sip:bob@example.com>". */
+static bool header_of(struct world *world, const struct sip_message *message, const char *name, struct text *value_out)
+{
+    if (text_equal(text_of(name), TEXT("Request-URI"))) {
+        *value_out = sip_request_uri(message, &world->arena);
+        return true;
+    }
+    return sip_header(message, name, 0, &world->arena, value_out);
+}
+
+/* A header of the last message taken: "header bob To <sip:bob@example.com>"; Request-URI is one here. */
 static void word_header(struct world *world, struct text line, struct text block)
 {
     struct actor *actor = world_actor(world, script_word(&line));
     const char *header = text_cstring(&world->arena, script_word(&line));
     struct text value = {0}, wanted = text_trim(line);
     (void)block;
-    if (!actor->taken || !sip_header(actor->taken, header, 0, &world->arena, &value))
+    if (!actor->taken || !header_of(world, actor->taken, header, &value))
         return wanted.length ? world_fail(world, "no %s", header) : (void)0;
     if (wanted.length == 0 || text_find(value, wanted) == value.length)
         world_fail(world, "%s is '%.*s'", header, TEXT_ARG(value));
