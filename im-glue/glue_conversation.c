@@ -184,6 +184,7 @@ static struct conversation_settings plain_of(const struct glue_settings *setting
         .messages_per_user = (unsigned)settings->messages_per_user,
         .registers_per_user = (unsigned)settings->registers_per_user,
         .block_politely = settings->block_politely,
+        .follow_redirects = settings->follow_redirects,
         .block_status = (int)settings->block_status,
         .warning_forbidden = (unsigned)settings->warning_forbidden,
         .warning_many = (unsigned)settings->warning_many,

@@ -13,7 +13,7 @@ struct glue_settings {
     int64_t datagram_bytes_max;
     int64_t queued_mib_max, queue_max, memory_mib_max, messages_per_user, registers_per_user;
     bool sha256_first, management_tls;
-    bool block_politely;
+    bool block_politely, follow_redirects;
     char *md5_clients, *exploder, *types_allowed, *types_refused, *settings_event, *settings_type, *list_events;
     int64_t watchers_max, watchers_of_one_max, watched_max;
     int64_t expires_s_min, expires_s_max, expires_s, contacts_max, answer_ms, t1_ms, t2_ms, t4_ms;

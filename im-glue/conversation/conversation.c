@@ -277,7 +277,8 @@ static void take_response(struct branch *branch, struct sip_message *response)
         event_take_response(branch, response);
     } else if (sip_status(response) >= 200) {
         outbound_note_answer(branch, response);
-        delivery_take_response(branch, sip_status(response));
+        if (!redirect_follow(branch, response))
+            delivery_take_response(branch, sip_status(response));
     }
     sip_message_free(response);
 }

@@ -205,6 +205,7 @@ struct branch {
     struct text contact, path;
     bool core;  /* the contact is with a core, which is told what servers tell each other */
     bool grown; /* by TCP because it is large, instead of UDP */
+    bool redirected; /* it is where another one has pointed */
     struct flow flow;
     struct outbound *outbound; /* to another domain; NULL: to a contact */
     const struct text *said;   /* beside the code of its answer */

@@ -28,6 +28,9 @@ bool outbound_may(struct incoming *incoming, struct text address); /* false: ans
 bool outbound_is_loose(struct text hop);                           /* it is to be asked as a Route */
 void outbound_send(struct delivery *delivery, const struct sip_message *stored);
 void outbound_search(struct branch *branch, struct text hop); /* sends it when the servers of the hop are known */
+
+/* redirect.c: true if the answer leads to another place, to which the message is on its way. */
+bool redirect_follow(struct branch *branch, const struct sip_message *response);
 /* What the certificate of that hop must name; NULL: its address. */
 const char *outbound_certificate_name(struct text hop, struct arena *arena);
 bool outbound_try_again(struct branch *branch); /* the target has failed: another way instead */

@@ -85,6 +85,8 @@ enum list_senders { LIST_SENDERS_OWNER, LIST_SENDERS_MEMBERS, LIST_SENDERS_NOBOD
 
 bool list_senders_parse(struct text word, enum list_senders *senders_out); /* "owner", "members" (and he), "nobody" */
 
+#define CONVERSATION_REDIRECTS_MAX 3 /* of one answer; who has more devices registers them */
+
 struct conversation_settings {
     struct text domain; /* served here; also the digest realm's users */
     /* Canonical: where users ask for what waits, for what they said before, and to be rid of either; empty: nowhere. */
@@ -125,6 +127,9 @@ struct conversation_settings {
     /* "example.com=sip:scscf.example.com;lr, …": the core of users of that domain who have no contact here, for which
      * no core has registered them; in the form of the routes of other domains (above). Empty: they are away. */
     struct text core_routes;
+    /* Redirections (3xx) are followed, once and to CONVERSATION_REDIRECTS_MAX places: of a contact to what it could
+     * have registered, of another domain to places of that domain. False: they count as away. */
+    bool follow_redirects;
     struct text service_route; /* of 200 to REGISTER (RFC 3608): "<sip:host;lr>" and more after commas; empty: none */
     size_t datagram_bytes_max; /* larger requests go by TCP, by UDP if that fails (RFC 3261 §18.1.1); 0: 1300 */
     struct sip_agent_settings agent;

@@ -82,7 +82,7 @@ struct world {
     size_t actors_count;
     uint64_t connections; /* made so far */
     bool block_politely;
-    bool accept_anonymous, no_watchers, sha512, strong_first;
+    bool accept_anonymous, no_watchers, sha512, strong_first, follow_redirects;
     int64_t t1_ms, t2_ms; /* 0: as the standard says */
     int block_status;
     unsigned warning_forbidden;

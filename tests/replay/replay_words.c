@@ -123,6 +123,7 @@ static const struct limit limits[] = {
     LIMIT("anonymous", accept_anonymous, 1),
     LIMIT("no-watchers", no_watchers, 1),
     LIMIT("sha512", sha512, 1),
+    LIMIT("redirects", follow_redirects, 1),
     LIMIT("t1", t1_ms, 1),
     LIMIT("t2", t2_ms, 1),
     LIMIT("strong-first", strong_first, 1),

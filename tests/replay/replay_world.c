@@ -60,6 +60,7 @@ static void open_conversation(struct world *world)
         .list_senders = world->list_senders,
         .peering = world->peering,
         .core_routes = world->core_routes,
+        .follow_redirects = world->follow_redirects,
         .trust = &world->trust,
         .cores = &world->cores,
         .peer_names = peer_names,
