@@ -1,24 +1,44 @@
 /* A message as each contact gets it, and how it is known again when it comes back to us. */
 #include "delivery_private.h"
 #include "domains_private.h"
+#include "handout_private.h"
 #include "uri.h"
+
+#define CALL_ID_DIGITS 32
+#define TAG_DIGITS     16
+
+/* A From field up to the tag, which is each copy's own. */
+static bool from_begin(const struct sip_message *stored, struct arena *arena, struct text *from_out)
+{
+    struct text field;
+    struct name_addr from;
+    if (!sip_header(stored, "From", 0, arena, &field) || !name_addr_parse(field, &from, NULL))
+        return false;
+    *from_out = TEXT_CONCAT(arena, TEXT("<"), from.uri, TEXT(">;tag="));
+    if (from.display.length)
+        *from_out = TEXT_CONCAT(arena, TEXT("\""), from.display, TEXT("\" "), *from_out);
+    return true;
+}
+
+static void name_own(struct delivery *delivery, struct text from)
+{
+    struct arena *arena = &delivery->arena;
+    if (delivery->call_id.length) /* a copy is one request, whichever way it goes */
+        return;
+    const char *host = delivery->conversation->settings.agent.host;
+    struct text digits = random_hex(arena, CALL_ID_DIGITS + TAG_DIGITS);
+    delivery->call_id = TEXT_CONCAT(arena, text_slice(digits, 0, CALL_ID_DIGITS), TEXT("@"), text_of(host));
+    delivery->from = TEXT_CONCAT(arena, from, text_slice(digits, CALL_ID_DIGITS, digits.length));
+}
 
 /* A copy out of a group is a request of its own (RFC 5365 §7.2): new Call-ID, CSeq and From tag, To the member. */
 static bool make_own(struct delivery *delivery, struct sip_message *message)
 {
     struct arena *arena = &delivery->arena;
-    struct text from_field;
-    struct name_addr from;
-    if (!sip_header(message, "From", 0, arena, &from_field) || !name_addr_parse(from_field, &from, NULL))
+    struct text from = {0};
+    if (delivery->call_id.length == 0 && !from_begin(message, arena, &from))
         return false;
-    if (delivery->call_id.length == 0) {
-        const char *host = delivery->conversation->settings.agent.host;
-        struct text tag = random_hex(arena, 16);
-        delivery->call_id = TEXT_CONCAT(arena, random_hex(arena, 32), TEXT("@"), text_of(host));
-        delivery->from = TEXT_CONCAT(arena, TEXT("<"), from.uri, TEXT(">;tag="), tag);
-        if (from.display.length)
-            delivery->from = TEXT_CONCAT(arena, TEXT("\""), from.display, TEXT("\" "), delivery->from);
-    }
+    name_own(delivery, from);
     return sip_header_set(message, "From", delivery->from) == OK &&
            sip_header_set(message, "To",
                           TEXT_CONCAT(arena, TEXT("<"), text_of(delivery->recipient->address), TEXT(">"))) == OK &&
@@ -48,12 +68,46 @@ static void prepare_for_core(const struct delivery *delivery, struct sip_message
         sip_header_add(message, "Privacy", TEXT("id"));
 }
 
+bool delivery_prepare_copies(const struct sip_message *stored, struct arena *arena, struct copies_pattern *pattern_out)
+{
+    if (!from_begin(stored, arena, &pattern_out->from))
+        return false;
+    pattern_out->message = sip_message_borrow(stored);
+    sip_header_remove(pattern_out->message, "Via");
+    request_hide_core_headers(pattern_out->message);
+    return sip_header_set(pattern_out->message, "CSeq", TEXT("1 MESSAGE")) == OK;
+}
+
+/* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
+static bool lead_to(struct sip_message *message, const struct branch *branch)
+{
+    struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
+    return (branch->path.length == 0 || sip_header_set(message, "Route", branch->path) == OK) &&
+           sip_request_uri_set(message, uri) == OK;
+}
+
+/* The same as below, of what has been done once for all copies. */
+static struct sip_message *copy_for_client(struct delivery *delivery, const struct copies_pattern *pattern,
+                                           const struct branch *branch)
+{
+    struct sip_message *message = sip_message_borrow(pattern->message);
+    struct text to = TEXT_CONCAT(&delivery->arena, TEXT("<"), text_of(delivery->recipient->address), TEXT(">"));
+    name_own(delivery, pattern->from);
+    sip_header_set(message, "P-Called-Party-ID", to);
+    if (lead_to(message, branch) && sip_header_set(message, "From", delivery->from) == OK &&
+        sip_header_set(message, "To", to) == OK && sip_header_set(message, "Call-ID", delivery->call_id) == OK)
+        return message;
+    sip_message_free(message);
+    return NULL;
+}
+
 struct sip_message *delivery_message_for(struct delivery *delivery, const struct sip_message *stored,
                                          const struct branch *branch)
 {
+    const struct copies_pattern *pattern = delivery->copy && !branch->core ? handout_pattern(delivery->copy) : NULL;
+    if (pattern)
+        return copy_for_client(delivery, pattern, branch);
     struct sip_message *message = sip_message_borrow(stored);
-    /* RFC 3261 §19.1.1: header fields in a URI have no place in a Request-URI. */
-    struct text uri = text_slice(branch->contact, 0, text_find_char(branch->contact, '?'));
     sip_header_remove(message, "Via");
     if (delivery->recipient->domain && !branch->core)
         outbound_prepare(delivery, message);
@@ -61,11 +115,7 @@ struct sip_message *delivery_message_for(struct delivery *delivery, const struct
         prepare_for_core(delivery, message, &delivery->arena);
     else
         prepare_for_client(delivery, stored, message, &delivery->arena);
-    if (branch->path.length && sip_header_set(message, "Route", branch->path) != OK) {
-        sip_message_free(message);
-        return NULL;
-    }
-    if (sip_request_uri_set(message, uri) == OK && (!delivery->fate.group.length || make_own(delivery, message)))
+    if (lead_to(message, branch) && (!delivery->fate.group.length || make_own(delivery, message)))
         return message;
     sip_message_free(message);
     return NULL;

@@ -33,6 +33,13 @@ struct sip_message *delivery_read(const struct delivery *delivery); /* as stored
 /* As this contact gets it: its own Request-URI, no trace of the hops before us. NULL: it cannot go there. */
 struct sip_message *delivery_message_for(struct delivery *delivery, const struct sip_message *stored,
                                          const struct branch *branch);
+/* What is the same in all copies of a message that are handed out to clients. */
+struct copies_pattern {
+    struct sip_message *message; /* borrows from the stored one */
+    struct text from;            /* up to the tag */
+};
+/* False: it cannot be. The caller frees the message. */
+bool delivery_prepare_copies(const struct sip_message *stored, struct arena *arena, struct copies_pattern *pattern_out);
 void delivery_note_sent(struct delivery *delivery, const struct sip_message *message); /* known when it comes back */
 /* Is the request what we are sending to that recipient ourselves? NULL: it came to a group or with a list, and we are
  * sending it to anybody as a copy. Somebody else may get it from him: that is a spiral. */

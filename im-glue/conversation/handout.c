@@ -151,11 +151,29 @@ void handout_leave(struct handout_copy *copy)
         queue_handed_out(conversation, served);
 }
 
+static void make_pattern(struct handout *handout)
+{
+    struct copies_pattern pattern = {0};
+    if (handout->read && delivery_prepare_copies(handout->read, &handout->arena, &pattern)) {
+        handout->pattern = arena_new(&handout->arena, struct copies_pattern);
+        *handout->pattern = pattern;
+        return;
+    }
+    sip_message_free(pattern.message);
+}
+
+/* Without a group in it, a copy is the message itself. */
+const struct copies_pattern *handout_pattern(const struct handout_copy *copy)
+{
+    return copy->group.length ? copy->handout->pattern : NULL;
+}
+
 void handout_begin(struct handout *handout, const struct work *work, struct sip_message *read)
 {
     handout->record.version = work->commits[handout->record_commit].version;
     handout->read = read;
     handout->accepted = true;
+    make_pattern(handout);
     handout_expect(handout);
     for (size_t i = 0; i < handout->count; i++) {
         message_count(handout->copies[i].group, handout->content, MESSAGE_STORED);
@@ -267,6 +285,8 @@ void handout_free(struct handout *handout)
     handout_depart(handout);
     if (handout->settle_at_ms)
         TAILQ_REMOVE(&conversation->handouts_due, handout, due);
+    if (handout->pattern)
+        sip_message_free(handout->pattern->message);
     sip_message_free(handout->read);
     arena_clear(&handout->arena);
     free(handout);

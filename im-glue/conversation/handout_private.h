@@ -67,14 +67,14 @@ struct handout_copy {
     struct text group;
     enum copy_state state;
     bool once;
-    bool tried, choosy;  /* it was sent, and no contact took it; …or it is only this one that none takes */
-    int status;          /* of that; of what is refused */
-    bool told;           /* refused, and its sender is to hear it */
-    bool storing;        /* its own record is on its way to the disk */
-    bool answered;       /* …and all is known meanwhile, with `status` */
-    struct fate fate;    /* unless it is sent */
+    bool tried, choosy;   /* it was sent, and no contact took it; …or it is only this one that none takes */
+    int status;           /* of that; of what is refused */
+    bool told;            /* refused, and its sender is to hear it */
+    bool storing;         /* its own record is on its way to the disk */
+    bool answered;        /* …and all is known meanwhile, with `status` */
+    struct fate fate;     /* unless it is sent */
     struct deferred *own; /* its own record; NULL: not made yet */
-    size_t commit;       /* while it is stored: its place in the work */
+    size_t commit;        /* while it is stored: its place in the work */
     TAILQ_ENTRY(handout_copy) entry; /* of one user, in the order of their arrival; until it ends */
 };
 
@@ -92,7 +92,8 @@ struct handout {
     struct fate_fan_out trace;
     struct text_builder entries; /* of the trace: those who took it, or refused it for good */
     struct text message;
-    struct sip_message *read; /* the same; NULL: not yet */
+    struct sip_message *read;       /* the same; NULL: not yet */
+    struct copies_pattern *pattern; /* of it; NULL: not made yet, or cannot be */
     enum message_content content;
     struct fate_step received;
     struct handout_copy *copies;
@@ -134,6 +135,9 @@ bool handout_fate(const struct conversation *conversation, struct text message_i
  * are among them. */
 size_t handout_recipients(const struct conversation *conversation, struct text message_id, struct fate *others,
                           size_t *others_count);
+
+/* What its copies for clients are made of; NULL: each is made of the message itself. */
+const struct copies_pattern *handout_pattern(const struct handout_copy *copy);
 
 void handout_leave(struct handout_copy *copy);    /* it has ended: the next one of its user may go */
 void handout_keep_waiting(struct served *served); /* what waits for him in memory comes after what is kept for him */
