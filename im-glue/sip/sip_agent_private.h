@@ -231,6 +231,8 @@ bool merge_known(const struct sip_agent *agent, uint64_t merge_hash);
 
 void ended_init(struct ended *ended);
 void ended_add(struct sip_agent *agent, const struct transaction *transaction, struct text answer, int64_t now_ms);
+/* That hash, of a key or a mark, will be asked for soon: what is not in the processor's cache is fetched meanwhile. */
+void ended_expect(const struct sip_agent *agent, uint64_t hash);
 const struct ended_entry *ended_find(const struct sip_agent *agent, const struct text_fingerprint *key);
 bool ended_merge_known(const struct sip_agent *agent, uint64_t merge_hash);
 int64_t ended_deadline(const struct sip_agent *agent); /* NEVER: none is left */
@@ -278,7 +280,14 @@ void stream_input(struct sip_agent *agent, struct text bytes, const struct flow 
 /* A datagram that is no SIP. */
 void stun_input(struct sip_agent *agent, struct text bytes, const struct flow *flow);
 
-/* --- sip_server.c and sip_client.c --- */
+/* --- sip_respond.c --- */
+
+int64_t server_silence_ms(const struct sip_agent *agent);
+void server_forget_template(struct sip_agent *agent, struct transaction *transaction);
+void server_respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
+                              int64_t now_ms);
+
+/* --- sip_server.c, sip_respond.c and sip_client.c --- */
 
 /* Take the message over. */
 void server_request(struct sip_agent *agent, struct sip_message *message, const struct flow *flow, int64_t now_ms);

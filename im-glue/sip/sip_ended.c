@@ -185,6 +185,12 @@ static void insert(const struct ended *ended, uint64_t hash, uint64_t place)
     }
 }
 
+void ended_expect(const struct sip_agent *agent, uint64_t hash)
+{
+    for (const struct ended_table *table = agent->ended.tables; table; table = table->older)
+        __builtin_prefetch(bucket_of(table, hash));
+}
+
 /* By its key; NULL: by its mark, which is the hash. */
 static const struct ended_entry *look_up(const struct ended *ended, uint64_t hash, const struct text_fingerprint *key)
 {

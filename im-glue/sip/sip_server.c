@@ -11,10 +11,6 @@
 #define VIA_PARTS  5 /* of the key of a request: what its top Via says, and the rest of it */
 #define REST_PARTS 3
 
-static void forget_template(struct sip_agent *agent, struct transaction *transaction);
-static void respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
-                              int64_t now_ms);
-
 static bool is_reliable(const struct transaction *transaction)
 {
     return transaction->flow.kind != FLOW_UDP;
@@ -85,15 +81,6 @@ void server_refuse(struct sip_agent *agent, const struct sip_message *request, i
     sip_message_free(response);
 }
 
-/* How long a client over UDP repeats before its interval reaches T2 (RFC 4320 §4.1). */
-static int64_t silence_ms(const struct sip_agent *agent)
-{
-    int64_t sum = 0;
-    for (int64_t interval = agent->settings.t1_ms; interval < agent->settings.t2_ms; interval *= 2)
-        sum += interval;
-    return sum;
-}
-
 static struct transaction *begin(struct sip_agent *agent, const struct text_fingerprint *key,
                                  const struct sip_message *request, const struct flow *flow, int64_t now_ms)
 {
@@ -110,7 +97,7 @@ static struct transaction *begin(struct sip_agent *agent, const struct text_fing
     if (is_invite)
         transaction_arm(agent, transaction, now_ms, TRYING_MS, NEVER);
     else
-        transaction_arm(agent, transaction, now_ms, silence_ms(agent), agent->end_ms);
+        transaction_arm(agent, transaction, now_ms, server_silence_ms(agent), agent->end_ms);
     return transaction;
 }
 
@@ -215,8 +202,8 @@ static void take_cancel(struct sip_agent *agent, const struct text_fingerprint *
     if (!invite || invite->state > PROCEEDING)
         return;
     struct text bytes = turn_into(agent, invite, 487, tag);
-    forget_template(agent, invite);
-    respond_to_invite(agent, invite, 487, bytes, now_ms);
+    server_forget_template(agent, invite);
+    server_respond_to_invite(agent, invite, 487, bytes, now_ms);
 }
 
 /* RFC 3261 §8.2.2.2; what a core sends twice on purpose has another Route the second time. */
@@ -260,9 +247,11 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
         return;
     }
     struct text_fingerprint key = key_of(agent, message, method);
-    bool known = absorb(agent, &key);
-    uint64_t mark = known || sip_to_tag(message).length > 0 ? 0 : merge_mark(agent, message);
-    if (known || refused(agent, &key, message, mark, flow)) {
+    ended_expect(agent, key.low);
+    uint64_t mark = sip_to_tag(message).length > 0 ? 0 : merge_mark(agent, message);
+    if (mark)
+        ended_expect(agent, mark);
+    if (absorb(agent, &key) || refused(agent, &key, message, mark, flow)) {
         sip_message_free(message);
         return;
     }
@@ -276,96 +265,4 @@ void server_request(struct sip_agent *agent, struct sip_message *message, const 
     agent_event(agent,
                 &(struct sip_event){
                     .kind = SIP_EVENT_REQUEST, .transaction = transaction->number, .message = message, .flow = *flow});
-}
-
-/* --- responses -------------------------------------------------------------------------------------------------- */
-
-static void forget_template(struct sip_agent *agent, struct transaction *transaction)
-{
-    agent->bytes -= transaction->template_length;
-    memory_give(transaction->template, transaction->template_length);
-    transaction->template = NULL;
-    transaction->template_length = 0;
-}
-
-static void respond_provisional(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
-                                int64_t now_ms)
-{
-    if (transaction->state > PROCEEDING)
-        return;
-    /* RFC 4320 §4.1: nothing but 100, and over UDP not while the client still repeats fast. */
-    if (transaction->role == SERVER_NON_INVITE &&
-        (status != 100 || (!is_reliable(transaction) && now_ms < transaction->born_ms + silence_ms(agent))))
-        return;
-    transaction->state = PROCEEDING;
-    transaction_keep(agent, transaction, bytes);
-    transaction_send(agent, transaction);
-    transaction_repeat(agent, transaction, now_ms, NEVER);
-}
-
-static void respond_to_invite(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
-                              int64_t now_ms)
-{
-    bool is_again = transaction->state == ACCEPTED;
-    transaction_keep(agent, transaction, bytes);
-    transaction_send(agent, transaction);
-    if (status < 300) {
-        /* RFC 6026 §7.1: the caller repeats a 2xx; repeated INVITEs are absorbed without an answer. */
-        transaction->state = ACCEPTED;
-        transaction_keep(agent, transaction, (struct text){0});
-        if (!is_again)
-            transaction_arm(agent, transaction, now_ms, NEVER, agent->end_ms);
-        return;
-    }
-    transaction->state = COMPLETED;
-    transaction_arm(agent, transaction, now_ms, is_reliable(transaction) ? NEVER : agent->settings.t1_ms,
-                    agent->end_ms);
-}
-
-/* Over UDP the answer is all that is left of it. */
-static void respond_to_other(struct sip_agent *agent, struct transaction *transaction, int status, struct text bytes,
-                             int64_t now_ms)
-{
-    if (status == 408) /* RFC 4320 §4.2: the client has its own timeout */
-        bytes = (struct text){0};
-    struct flow flow = flow_unpack(&transaction->flow);
-    agent_output(agent, &flow, bytes);
-    if (!is_reliable(transaction))
-        ended_add(agent, transaction, bytes, now_ms);
-    transaction_free(agent, transaction);
-}
-
-void sip_agent_respond(struct sip_agent *agent, uint64_t number, struct sip_message *response, int64_t now_ms)
-{
-    struct transaction *transaction = transaction_numbered(agent, number);
-    int status = sip_status(response);
-    bool is_server = transaction && (transaction->role == SERVER_INVITE || transaction->role == SERVER_NON_INVITE);
-    bool is_again = is_server && transaction->state == ACCEPTED && status >= 200 && status < 300;
-    if (is_server && (transaction->state <= PROCEEDING || is_again)) {
-        struct text bytes = sip_message_write(response, &agent->scratch);
-        if (status >= 200)
-            forget_template(agent, transaction);
-        if (status < 200)
-            respond_provisional(agent, transaction, status, bytes, now_ms);
-        else if (transaction->role == SERVER_INVITE)
-            respond_to_invite(agent, transaction, status, bytes, now_ms);
-        else
-            respond_to_other(agent, transaction, status, bytes, now_ms);
-    }
-    sip_message_free(response);
-}
-
-void server_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms)
-{
-    if (transaction->state == TRYING) {
-        transaction->state = PROCEEDING;
-        transaction_keep(agent, transaction, (struct text){transaction->template, transaction->template_length});
-        transaction_send(agent, transaction);
-        transaction_repeat(agent, transaction, now_ms, NEVER);
-        return;
-    }
-    assert(transaction->role == SERVER_INVITE && transaction->state == COMPLETED);
-    int64_t next_ms = transaction->repeat_ms * 2;
-    transaction_send(agent, transaction);
-    transaction_repeat(agent, transaction, now_ms, next_ms < agent->settings.t2_ms ? next_ms : agent->settings.t2_ms);
 }
