@@ -151,8 +151,8 @@ static void challenge(struct request *request, bool proxy, bool stale)
     struct sip_message *response = request_response(request, proxy ? 407 : 401, NULL);
     /* RFC 8760 §2.3 puts the preferred one first; clients that know only MD5 and read only the first need it there. */
     bool sha256_first = conversation->settings.sha256_first;
-    static const enum digest_algorithm strong_first[] = {DIGEST_SHA512, DIGEST_SHA256, DIGEST_MD5};
-    static const enum digest_algorithm md5_first[] = {DIGEST_MD5, DIGEST_SHA512, DIGEST_SHA256};
+    static const enum digest_algorithm strong_first[] = {DIGEST_SHA256, DIGEST_SHA512, DIGEST_MD5};
+    static const enum digest_algorithm md5_first[] = {DIGEST_MD5, DIGEST_SHA256, DIGEST_SHA512};
     const enum digest_algorithm *order = sha256_first ? strong_first : md5_first;
     size_t count = !sha256_first && knows_md5_alone(request) ? 1 : DIGEST_ALGORITHMS;
     for (size_t i = 0; i < count; i++)

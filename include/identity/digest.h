@@ -19,7 +19,9 @@ void digest_free(struct digest *digest);
 /* Failures are counted, and those who make too many have to wait. Before the first check; outlives the digest. */
 void digest_set_guard(struct digest *digest, struct guard *guard);
 
-enum digest_algorithm { DIGEST_SHA512, DIGEST_SHA256, DIGEST_MD5, DIGEST_ALGORITHMS }; /* offered in this order */
+/* Offered in this order. SHA-512-256 is no first choice: clients that take the first, and compute it wrongly, are
+ * about. */
+enum digest_algorithm { DIGEST_SHA256, DIGEST_SHA512, DIGEST_MD5, DIGEST_ALGORITHMS };
 
 /* MD5 always is, SHA-256 until this is told otherwise, SHA-512-256 (DIGEST_SHA512) once it is told so, before the first
  * challenge; what is not offered is taken all the same. */

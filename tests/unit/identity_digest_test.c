@@ -39,7 +39,7 @@ static void the_right_password_is_good_in_every_form(void **state)
     (void)state;
     const struct text names[] = {TEXT("alice"), TEXT("alice@example.com")};
     const struct text protections[] = {TEXT("auth"), TEXT("auth-int"), TEXT("")};
-    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++)
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm < DIGEST_ALGORITHMS; algorithm++)
         for (size_t name = 0; name < 2; name++)
             for (size_t protection = 0; protection < 3; protection++)
                 for (int hashed = 0; hashed < 2; hashed++) {
@@ -155,7 +155,7 @@ static void who_has_no_hash_of_an_algorithm_cannot_log_in_by_it(void **state)
     assert_int_equal(user_get(documents, TEXT("sip:alice@example.com"), &arena, &user), OK);
     user.ha1_sha512 = user.ha1_sha512_full = TEXT("");
     assert_int_equal(user_put(documents, &user, VERSION_ANY, TEXT("test")), OK);
-    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++) {
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm < DIGEST_ALGORITHMS; algorithm++) {
         struct digest_client client = client_of(digest, algorithm, NOW);
         assert_int_equal(check(&client), algorithm == DIGEST_SHA512 ? DIGEST_WRONG : DIGEST_GOOD);
     }

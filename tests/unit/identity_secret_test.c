@@ -39,7 +39,7 @@ static enum digest_result digest_try(const char *name, const char *password, enu
 static void a_response_is_compared_whole_whoever_is_meant(void **state)
 {
     (void)state;
-    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++) {
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm < DIGEST_ALGORITHMS; algorithm++) {
         size_t length = algorithm == DIGEST_MD5 ? 32 : 64;
         static const char *const who[][2] = {{"alice", "wrong"}, {"nobody", "wrong"}, {"nobody", "secret"}};
         for (size_t i = 0; i < 3; i++) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The management port of im-glue: what monitoring reads after messages of every fate, what the log says about them, and
 that one SIGHUP exchanges the certificate and the document services, both."""
+import hashlib
 import os
 import re
 import signal
@@ -131,6 +132,28 @@ def an_address_of_ipv6_is_listened_at(build, system):
         system.start_glue()
 
 
+def sha_512_256(text):
+    return hashlib.new("sha512_256", text.encode()).hexdigest()
+
+
+def sha_512_256_is_offered_and_taken(system):
+    """By who computes it as the standard says; curl, which may not, is offered SHA-256 before it."""
+    assert system.curl("GET", system.url("resource-lists", "alice", "index"), "alice")[0] == 404
+    phone = Sip(system.ports["sip"], "alice")
+    answer = phone.once("REGISTER", "sip:example.com", "sip:alice@example.com", "", "", PATIENCE)[1]
+    challenges = re.findall(r"WWW-Authenticate: *([^\r]*)", answer)
+    assert len(challenges) == 3 and "algorithm=MD5," in challenges[0] and "SHA-512-256" in challenges[2], challenges
+    asked = dict(re.findall(r'(\w+)="([^"]*)"', challenges[2]))
+    secret = sha_512_256(f"alice:{asked['realm']}:alice")
+    begun = f"{secret}:{asked['nonce']}:00000001:c0ffee:auth:"
+    proof = (f'Authorization: Digest username="alice",realm="{asked["realm"]}",nonce="{asked["nonce"]}",uri="sip:example.com",'
+             f'algorithm=SHA-512-256,qop=auth,nc=00000001,cnonce="c0ffee",opaque="{asked["opaque"]}",'
+             f'response="{sha_512_256(begun + sha_512_256("REGISTER:sip:example.com"))}"\r\n')
+    status, answer = phone.once("REGISTER", "sip:example.com", "sip:alice@example.com", proof, "", PATIENCE)
+    assert status == 200 and f'rspauth="{sha_512_256(begun + sha_512_256(":sip:example.com"))}"' in answer, answer
+    phone.close()
+
+
 def a_folder_is_for_one_im_glue(build, system):
     """The second one is told so, before it listens anywhere; one whose domain is mistyped is, too."""
     def told(line, *options):
@@ -150,7 +173,8 @@ def test(system):
     certificate = Certificate(system.folder, "server", None, names)
     system.glue.stop()
     system.glue_options = ["--management", "127.0.0.1:0", "--set", f"tls.certificate={certificate.crt}", "--set",
-                           f"tls.key={certificate.key}", "--set", "sip.service-route=<sip:proxy.example.com;lr>"]
+                           f"tls.key={certificate.key}", "--set", "sip.service-route=<sip:proxy.example.com;lr>",
+                           "--set", "identity.sha512-256=yes"]
     system.start_glue()
     port = Port(system)
     alice, bob = Sip(system.ports["sip"], "alice"), Sip(system.ports["sip"], "bob")
@@ -159,10 +183,11 @@ def test(system):
     connections_are_counted(system, port)
     the_log_names_call_and_message(system)
     one_signal_exchanges_both(system, port, certificate, names)
+    sha_512_256_is_offered_and_taken(system)
     an_address_of_ipv6_is_listened_at(system.build, system)
     a_folder_is_for_one_im_glue(system.build, system)
     alice.close()
     bob.close()
 
 
-harness.main(test)
+harness.main(test, xdms_options=harness.settings("identity.sha512-256=yes"))

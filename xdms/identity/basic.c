@@ -13,7 +13,7 @@ static bool fits(const struct digest *digest, const struct user *user, bool full
         [DIGEST_MD5] = full ? user->ha1_md5_full : user->ha1_md5,
     };
     enum digest_algorithm algorithm = DIGEST_SHA256; /* some were imported with another alone */
-    for (enum digest_algorithm one = DIGEST_SHA512; one < DIGEST_ALGORITHMS && !hashes[algorithm].length; one++)
+    for (enum digest_algorithm one = DIGEST_SHA256; one < DIGEST_ALGORITHMS && !hashes[algorithm].length; one++)
         if (hashes[one].length)
             algorithm = one;
     struct text kept = hashes[algorithm];

@@ -152,7 +152,7 @@ static bool store_pair(const struct field *fields, size_t count, struct text nam
 
 static bool read_algorithm(struct text algorithm, struct digest_header *header)
 {
-    header->algorithm = algorithm.length ? DIGEST_SHA512 : DIGEST_MD5;
+    header->algorithm = algorithm.length ? DIGEST_SHA256 : DIGEST_MD5;
     while (header->algorithm < DIGEST_MD5 &&
            !text_equal_nocase(algorithm, text_of(digest_algorithm_names[header->algorithm])))
         header->algorithm++;

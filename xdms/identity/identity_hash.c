@@ -8,7 +8,7 @@
 
 #include "digest_parts.h"
 
-const char *const digest_algorithm_names[DIGEST_ALGORITHMS] = {"SHA-512-256", "SHA-256", "MD5"};
+const char *const digest_algorithm_names[DIGEST_ALGORITHMS] = {"SHA-256", "SHA-512-256", "MD5"};
 
 size_t identity_hash_length(enum digest_algorithm algorithm)
 {

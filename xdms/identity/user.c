@@ -224,7 +224,7 @@ static size_t hash_claims(const struct user *user, struct arena *arena, struct c
     const struct text name[] = {user->name, user->realm};
     const struct text full_name[] = {user_full_name(user, arena), user->realm};
     size_t count = 0;
-    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++) {
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm < DIGEST_ALGORITHMS; algorithm++) {
         const struct text values[] = {identity_hash(algorithm, name, 2, arena),
                                       identity_hash(algorithm, full_name, 2, arena)};
         for (size_t i = 0; i < 2; i++)

@@ -188,7 +188,7 @@ static void add_challenges(const struct service *service, const struct http_requ
     struct arena *arena = request->arena;
     int64_t now_ms = clock_wall_ms();
     /* In the order of preference (RFC 7616 §3.7). */
-    for (enum digest_algorithm algorithm = DIGEST_SHA512; algorithm < DIGEST_ALGORITHMS; algorithm++)
+    for (enum digest_algorithm algorithm = DIGEST_SHA256; algorithm < DIGEST_ALGORITHMS; algorithm++)
         if (digest_offers(digest, algorithm))
             http_response_header(response, "WWW-Authenticate",
                                  digest_challenge(digest, algorithm, stale, now_ms, arena));
