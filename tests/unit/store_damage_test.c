@@ -184,7 +184,7 @@ static struct text quiet_head_of(const struct document_key *key, uint64_t number
 
 static void a_quiet_head_is_of_the_future(void)
 {
-    raw_put("meta", META_QUIET, numbered(1));
+    raw_put(NULL, LAST_QUIET, numbered(1));
     raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 2, 1, "x"));
 }
 
@@ -201,13 +201,13 @@ static void a_quiet_head_is_cut_short(void)
 
 static void bytes_in_a_head_are_damaged(void)
 {
-    raw_put("meta", META_QUIET, numbered(1));
+    raw_put(NULL, LAST_QUIET, numbered(1));
     raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 1, 600, "xyz"));
 }
 
 static void bytes_in_a_head_are_longer(void)
 {
-    raw_put("meta", META_QUIET, numbered(1));
+    raw_put(NULL, LAST_QUIET, numbered(1));
     raw_put("heads", place_of(&key_c), quiet_head_of(&key_c, 1, 2, "xyz"));
 }
 
@@ -365,17 +365,17 @@ static void a_change_has_no_number(void)
 
 static void the_last_number_is_gone(void)
 {
-    raw_delete("meta", META_LAST);
+    raw_delete(NULL, LAST_CHANGE);
 }
 
 static void the_last_number_is_junk(void)
 {
-    raw_put("meta", META_LAST, TEXT("junk"));
+    raw_put(NULL, LAST_CHANGE, TEXT("junk"));
 }
 
 static void the_last_number_went_back(void)
 {
-    raw_put("meta", META_LAST, numbered(2));
+    raw_put(NULL, LAST_CHANGE, numbered(2));
 }
 
 struct damage {
@@ -447,6 +447,21 @@ static void plant(void (*damage)(void))
     damage();
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
+}
+
+#define FUTURE (UINT64_C(1) << 60)
+
+static void the_last_numbers_are_in_the_future(void)
+{
+    raw_put(NULL, LAST_QUIET, numbered(FUTURE + 1));
+}
+
+static void the_last_numbers_are_of_an_older_format(void)
+{
+    raw_delete(NULL, LAST_CHANGE);
+    raw_delete(NULL, LAST_QUIET);
+    raw_put("meta", LAST_CHANGE, numbered(1));
+    raw_put("meta", LAST_QUIET, numbered(FUTURE + 2));
 }
 
 static void a_whole_store_has_no_problem(void **state)
@@ -562,6 +577,18 @@ static void a_restored_store_begins_above_all_versions(void **state)
     assert_int_equal(store_restore(backup, restored, true, keep_problem, &problems, &arena, &error), OK);
     store = opened();
     assert_true(store_last_change(store) > last);
+    store_close(store);
+
+    /* …wherever its format kept the last */
+    plant(the_last_numbers_are_in_the_future);
+    assert_int_equal(store_restore(backup, restored, true, keep_problem, &problems, &arena, &error), OK);
+    store = opened();
+    assert_true(store_last_change(store) >= FUTURE + 1);
+    store_close(store);
+    plant(the_last_numbers_are_of_an_older_format);
+    assert_int_equal(store_restore(backup, restored, true, keep_problem, &problems, &arena, &error), OK);
+    store = opened();
+    assert_true(store_last_change(store) >= FUTURE + 2);
     store_close(store);
     assert_int_equal(problems.length, 0);
 }

@@ -274,6 +274,47 @@ static void what_was_written_before_fan_out_records_reads_as_it_did(void **state
     assert_refused(&fourth, "was written by a newer program (format 5, known up to 4)");
 }
 
+static void move_into_meta(const char *name)
+{
+    struct lmdb_store *lmdb = lmdb_store_of(store);
+    MDB_val key = val_of(text_of(name)), value;
+    MDB_txn *txn;
+    assert_int_equal(lmdb_write_begin(lmdb, &txn), 0);
+    assert_int_equal(mdb_get(txn, lmdb->unnamed, &key, &value), 0);
+    struct text number = text_copy(&arena, text_of_val(value));
+    assert_int_equal(lmdb_put(txn, lmdb->meta, text_of(name), number, 0), 0);
+    assert_int_equal(mdb_del(txn, lmdb->unnamed, &key, NULL), 0);
+    assert_int_equal(lmdb_write_end(lmdb, txn, true), 0);
+}
+
+/* The numbers of the newest writes stood in meta before format 6: they go on, so that no version comes twice. */
+static void numbers_of_writes_go_on_where_they_were(void **state)
+{
+    (void)state;
+    const struct lmdb_formats fifth = {.steps = lmdb_formats.steps, .count = 4};
+    struct stored found;
+    reopen(&fifth, 100, DAY_MS);
+    put("a", "1");
+    put("a", "2");
+    struct commit quiet = {.key = key("q"), .expected = VERSION_ANY, .bytes = TEXT("q"), .quiet = true};
+    assert_int_equal(store_commit(store, &quiet, 1), OK);
+    uint64_t last = store_last_change(store), last_quiet = quiet.version;
+    move_into_meta("last-change");
+    move_into_meta("last-quiet");
+
+    reopen(&lmdb_formats, 100, DAY_MS);
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+    assert_int_equal(store_last_change(store), last);
+    put("a", "3");
+    struct document_key a = key("a");
+    assert_int_equal(store_head(store, &a, &found), OK);
+    assert_int_equal(found.version, last + 1);
+    assert_int_equal(store_commit(store, &quiet, 1), OK);
+    assert_int_equal(quiet.version, last_quiet + 1);
+    assert_int_equal(store_check(store, NULL, NULL), OK);
+    assert_refused(&fifth, "was written by a newer program (format 6, known up to 5)");
+}
+
 static void print_problem(void *context, struct text line)
 {
     (void)context;
@@ -398,6 +439,7 @@ int main(void)
         TEST(a_format_later_than_the_newest_is_refused),
         TEST(a_step_that_fails_changes_nothing),
         TEST(a_format_is_not_changed_under_a_running_program),
+        TEST(numbers_of_writes_go_on_where_they_were),
         TEST(what_was_written_before_quiet_writes_reads_as_it_did),
         TEST(old_index_entries_go_and_all_else_stays),
         TEST(what_was_written_before_fan_out_records_reads_as_it_did),

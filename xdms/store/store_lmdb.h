@@ -1,7 +1,9 @@
 /* The LMDB engine's own parts, seen by store_lmdb*.c and its tests. Nothing else knows LMDB.
  *
  * Databases of one folder (all numbers big-endian); versions are change numbers:
- *   meta       "format" -> format name and number, "last-change", "last-quiet" and "restored" -> numbers
+ *   (unnamed)  "last-change" and "last-quiet" -> numbers, beside LMDB's own records of the databases: each transaction
+ *              writes its page anyway
+ *   meta       "format" -> format name and number, "restored" -> number
  *   heads      document key -> version, time, number and size, true key if the key has a hash in it, claims; of a quiet
  *              write the bytes, too: one place to write instead of three
  *   documents  version -> bytes, packed if they are shorter than the head says; apart from heads, so that these
@@ -205,7 +207,7 @@ struct lmdb_store {
     struct lmdb_options options;
 
     MDB_env *env; /* NULL: broken, to be opened again */
-    MDB_dbi meta, heads, documents, claims, shared, tallies, changes, entries, numbers;
+    MDB_dbi unnamed, meta, heads, documents, claims, shared, tallies, changes, entries, numbers;
     struct store_queue *queue;
 
     struct lmdb_gate gate;
@@ -342,9 +344,9 @@ struct tally_sum {
 };
 void lmdb_tally_sum(struct tally_sum *sum, const struct claim *claim, const struct tally *tally);
 
+#define LAST_CHANGE   TEXT("last-change") /* in the unnamed database, as is… */
+#define LAST_QUIET    TEXT("last-quiet")  /* …how many quiet writes there were */
 #define META_FORMAT   TEXT("format")
-#define META_LAST     TEXT("last-change")
-#define META_QUIET    TEXT("last-quiet") /* how many quiet writes there were */
 #define META_INDEXES  TEXT("indexes")
 #define META_RESTORED TEXT("restored") /* last-change as the last restore set it: there are no records up to it */
 

@@ -283,7 +283,7 @@ static int number_of(struct lmdb_store *store, MDB_txn *txn, struct text name, u
 {
     struct text value;
     *number_out = 0;
-    int error = lmdb_value(txn, store->meta, name, &value);
+    int error = lmdb_value(txn, store->unnamed, name, &value);
     if (error == MDB_NOTFOUND)
         return 0;
     return error || number_read(value, number_out) ? error : MDB_CORRUPTED;
@@ -291,10 +291,10 @@ static int number_of(struct lmdb_store *store, MDB_txn *txn, struct text name, u
 
 int lmdb_last(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out)
 {
-    return number_of(store, txn, META_LAST, last_out);
+    return number_of(store, txn, LAST_CHANGE, last_out);
 }
 
 int lmdb_last_quiet(struct lmdb_store *store, MDB_txn *txn, uint64_t *last_out)
 {
-    return number_of(store, txn, META_QUIET, last_out);
+    return number_of(store, txn, LAST_QUIET, last_out);
 }

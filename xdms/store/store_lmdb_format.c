@@ -9,8 +9,9 @@
 
 /* A change of format appends a step: what it takes to make the new one of the one before. Programs of before refuse
  * the folder from then on. Steps are never changed once released. */
-static lmdb_migration_fn begin_tallies, begin_quiet_writes, begin_entries, begin_fan_outs;
-static lmdb_migration_fn *const steps[] = {begin_tallies, begin_quiet_writes, begin_entries, begin_fan_outs};
+static lmdb_migration_fn begin_tallies, begin_quiet_writes, begin_entries, begin_fan_outs, move_numbers;
+static lmdb_migration_fn *const steps[] = {begin_tallies, begin_quiet_writes, begin_entries, begin_fan_outs,
+                                           move_numbers};
 const struct lmdb_formats lmdb_formats = {.steps = steps, .count = sizeof(steps) / sizeof(steps[0])};
 
 /* 1 to 2: counted claims. Nobody made any before, and who knows none must not write on. */
@@ -118,6 +119,27 @@ static int begin_fan_outs(struct lmdb_store *store, MDB_txn *txn)
     return 0;
 }
 
+/* 5 to 6: the numbers of the newest change and quiet write stood in meta, for which each transaction wrote a page. */
+static int move_number(struct lmdb_store *store, MDB_txn *txn, struct text name)
+{
+    MDB_val key = val_of(name), value;
+    struct number number;
+    int error = mdb_get(txn, store->meta, &key, &value);
+    if (error)
+        return error == MDB_NOTFOUND ? 0 : error;
+    if (value.mv_size != sizeof(number))
+        return MDB_CORRUPTED;
+    memcpy(number.bytes, value.mv_data, sizeof(number));
+    error = mdb_del(txn, store->meta, &key, NULL);
+    return error ? error : lmdb_put(txn, store->unnamed, name, number_text(&number), 0);
+}
+
+static int move_numbers(struct lmdb_store *store, MDB_txn *txn)
+{
+    int error = move_number(store, txn, LAST_CHANGE);
+    return error ? error : move_number(store, txn, LAST_QUIET);
+}
+
 static uint64_t newest(const struct lmdb_store *store)
 {
     return store->options.formats->count + 1;
@@ -178,11 +200,10 @@ static bool format_raise(struct lmdb_store *store, MDB_txn *txn, uint64_t number
 static bool meta_open(struct lmdb_store *store, MDB_txn *txn, uint64_t *number_out, struct arena *arena,
                       struct text *error_out)
 {
-    MDB_dbi unnamed;
     MDB_stat about;
-    int error = mdb_dbi_open(txn, NULL, 0, &unnamed);
+    int error = mdb_dbi_open(txn, NULL, 0, &store->unnamed);
     if (!error)
-        error = mdb_stat(txn, unnamed, &about);
+        error = mdb_stat(txn, store->unnamed, &about);
     bool fresh = !error && about.ms_entries == 0;
     if (!error)
         error = mdb_dbi_open(txn, "meta", fresh ? MDB_CREATE : 0, &store->meta);
@@ -239,7 +260,9 @@ int format_reopen(struct lmdb_store *store)
     int error = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (error)
         return error;
-    error = mdb_dbi_open(txn, "meta", 0, &store->meta);
+    error = mdb_dbi_open(txn, NULL, 0, &store->unnamed);
+    if (!error)
+        error = mdb_dbi_open(txn, "meta", 0, &store->meta);
     if (!error)
         error = databases_open(store, txn, 0);
     if (!error)

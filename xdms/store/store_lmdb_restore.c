@@ -144,51 +144,62 @@ static enum status check(const struct restore *restore, store_problem_fn *proble
     return status == OK ? OK : say(restore, FAILED, restore->folder, "could not be read to its end");
 }
 
+struct raw {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi unnamed, meta;
+};
+
 /* Opens the databases of `folder` that a restore looks at. */
-static int open_raw(const char *folder, unsigned flags, MDB_env **env_out, MDB_txn **txn_out, MDB_dbi *meta_out)
+static int open_raw(const char *folder, unsigned flags, struct raw *raw)
 {
-    MDB_txn *txn = NULL;
-    int error = mdb_env_create(env_out);
+    *raw = (struct raw){0};
+    int error = mdb_env_create(&raw->env);
     if (!error)
-        error = mdb_env_set_maxdbs(*env_out, DATABASES_MAX);
+        error = mdb_env_set_maxdbs(raw->env, DATABASES_MAX);
     if (!error)
-        error = mdb_env_open(*env_out, folder, flags, FILE_MODE);
+        error = mdb_env_open(raw->env, folder, flags, FILE_MODE);
     if (!error)
-        error = mdb_txn_begin(*env_out, NULL, flags, &txn);
+        error = mdb_txn_begin(raw->env, NULL, flags, &raw->txn);
     if (!error)
-        error = mdb_dbi_open(txn, "meta", 0, meta_out);
-    if (error && txn)
-        mdb_txn_abort(txn);
-    *txn_out = error ? NULL : txn;
+        error = mdb_dbi_open(raw->txn, NULL, 0, &raw->unnamed);
+    if (!error)
+        error = mdb_dbi_open(raw->txn, "meta", 0, &raw->meta);
+    if (error && raw->txn)
+        mdb_txn_abort(raw->txn);
     return error;
 }
 
-static uint64_t number_named(MDB_txn *txn, MDB_dbi meta, struct text name)
+static uint64_t number_named(MDB_txn *txn, MDB_dbi database, struct text name)
 {
     struct text value;
     uint64_t number = 0;
-    return lmdb_value(txn, meta, name, &value) == 0 && number_read(value, &number) ? number : 0;
+    return lmdb_value(txn, database, name, &value) == 0 && number_read(value, &number) ? number : 0;
 }
 
 /* Changes and quiet writes have numbers of their own; both go on at one that is above all of both. */
-static uint64_t last_of(MDB_txn *txn, MDB_dbi meta)
+static uint64_t last_of(const struct raw *raw)
 {
-    uint64_t last = number_named(txn, meta, META_LAST), quiet = number_named(txn, meta, META_QUIET);
-    return last > quiet ? last : quiet;
+    const MDB_dbi places[] = {raw->unnamed, raw->meta}; /* the latter before format 6 */
+    const struct text names[] = {LAST_CHANGE, LAST_QUIET};
+    uint64_t last = 0;
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t number = number_named(raw->txn, places[i / 2], names[i % 2]);
+        last = number > last ? number : last;
+    }
+    return last;
 }
 
 /* Of the store that gives way, as far as it can be read: it may be what made the restore necessary. */
 static uint64_t last_given_out(const struct restore *restore)
 {
-    MDB_env *env = NULL;
-    MDB_txn *txn = NULL;
-    MDB_dbi meta;
+    struct raw raw = {0};
     uint64_t last = 0;
-    if (restore->replaces && open_raw(restore->folder, MDB_RDONLY, &env, &txn, &meta) == 0) {
-        last = last_of(txn, meta);
-        mdb_txn_abort(txn);
+    if (restore->replaces && open_raw(restore->folder, MDB_RDONLY, &raw) == 0) {
+        last = last_of(&raw);
+        mdb_txn_abort(raw.txn);
     }
-    mdb_env_close(env);
+    mdb_env_close(raw.env);
     return last;
 }
 
@@ -204,36 +215,35 @@ static uint64_t number_to_begin_after(const struct restore *restore, uint64_t la
     return number < last ? last : number;
 }
 
-static int meta_put(MDB_txn *txn, MDB_dbi meta, struct text key, uint64_t value)
+static int number_put(MDB_txn *txn, MDB_dbi database, struct text key, uint64_t value)
 {
     struct number written = number_write(value);
-    return lmdb_put(txn, meta, key, number_text(&written), 0);
+    return lmdb_put(txn, database, key, number_text(&written), 0);
 }
 
 /* Change records end with the number that is skipped: whoever reads them has to read the documents again. */
 static enum status begin_anew(const struct restore *restore)
 {
-    MDB_env *env = NULL;
-    MDB_txn *txn = NULL;
-    MDB_dbi meta, changes;
-    int error = open_raw(restore->staging, 0, &env, &txn, &meta);
+    struct raw raw;
+    MDB_dbi changes;
+    int error = open_raw(restore->staging, 0, &raw);
     if (!error) {
-        uint64_t number = number_to_begin_after(restore, last_of(txn, meta));
-        error = mdb_dbi_open(txn, "changes", 0, &changes);
+        uint64_t number = number_to_begin_after(restore, last_of(&raw));
+        error = mdb_dbi_open(raw.txn, "changes", 0, &changes);
         if (!error)
-            error = mdb_drop(txn, changes, 0);
+            error = mdb_drop(raw.txn, changes, 0);
         if (!error)
-            error = meta_put(txn, meta, META_LAST, number);
+            error = number_put(raw.txn, raw.unnamed, LAST_CHANGE, number);
         if (!error)
-            error = meta_put(txn, meta, META_QUIET, number);
+            error = number_put(raw.txn, raw.unnamed, LAST_QUIET, number);
         if (!error)
-            error = meta_put(txn, meta, META_RESTORED, number);
+            error = number_put(raw.txn, raw.meta, META_RESTORED, number);
         if (error)
-            mdb_txn_abort(txn);
+            mdb_txn_abort(raw.txn);
         else
-            error = mdb_txn_commit(txn);
+            error = mdb_txn_commit(raw.txn);
     }
-    mdb_env_close(env);
+    mdb_env_close(raw.env);
     return error ? fail(restore, restore->folder, error) : OK;
 }
 

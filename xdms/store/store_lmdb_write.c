@@ -82,7 +82,7 @@ static void report(struct lmdb_store *store, int error)
 static int last_write(struct step *step, struct text name, uint64_t next)
 {
     struct number last = number_write(next - 1);
-    return lmdb_put(step->txn, step->store->meta, name, number_text(&last), 0);
+    return lmdb_put(step->txn, step->store->unnamed, name, number_text(&last), 0);
 }
 
 /* One record too many, or too old; never the newest. */
@@ -127,11 +127,11 @@ static int transaction_end(struct step *step, uint64_t changes, uint64_t quiet)
     if (!error)
         error = lmdb_indexing_write(step->store, step->txn);
     if (!error && quiet)
-        error = last_write(step, META_QUIET, step->quiet);
+        error = last_write(step, LAST_QUIET, step->quiet);
     if (error || changes == 0)
         return error;
     error = changes_trim(step, changes * TRIM_MAX);
-    return error ? error : last_write(step, META_LAST, step->number);
+    return error ? error : last_write(step, LAST_CHANGE, step->number);
 }
 
 /* Sets the status of every commit and returns 0, or gives everything up and returns why; `whole` when it was none of
