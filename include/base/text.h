@@ -117,6 +117,7 @@ struct text_builder {
 
 void builder_init(struct text_builder *builder, struct arena *arena);
 void builder_add(struct text_builder *builder, struct text text);
+char *builder_add_room(struct text_builder *builder, size_t length); /* counts as added: to be written at once */
 void builder_add_number(struct text_builder *builder, uint64_t number);
 void builder_add_format(struct text_builder *builder, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct text builder_text(const struct text_builder *builder); /* what has been added; until more is */

@@ -193,6 +193,19 @@ static void a_builder_grows_over_many_pieces(void **state)
     assert_text(text_slice(text, 5994, 6000), "abc999");
 }
 
+static void a_builder_gives_room_that_counts_as_added(void **state)
+{
+    (void)state;
+    struct text_builder builder;
+    builder_init(&builder, &arena);
+    for (int i = 0; i < 100; i++) {
+        builder_add(&builder, TEXT("a"));
+        memcpy(builder_add_room(&builder, 20), "bcdefghijklmnopqrstu", 20);
+    }
+    assert_int_equal(builder.length, 2100);
+    assert_memory_equal(builder_text(&builder).bytes + 2079, "abcdefghijklmnopqrstu", 21);
+}
+
 static void a_builder_can_add_what_it_holds(void **state)
 {
     (void)state;
@@ -332,6 +345,7 @@ int main(void)
         TEXT_TEST(fingerprints_differ_when_texts_do),
         TEXT_TEST(copies_do_not_share_bytes),
         TEXT_TEST(a_builder_grows_over_many_pieces),
+        TEXT_TEST(a_builder_gives_room_that_counts_as_added),
         TEXT_TEST(a_builder_can_add_what_it_holds),
         TEXT_TEST(utf8_takes_each_length_at_its_bounds),
         TEXT_TEST(utf8_refuses_longer_forms_surrogates_and_what_is_cut),

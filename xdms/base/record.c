@@ -2,6 +2,7 @@
  * must not read outside itself. */
 #include "record.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 
 #define NAME_LENGTH_SIZE  1
@@ -10,17 +11,17 @@
 
 void record_add(struct text_builder *record, const char *name, struct text value)
 {
-    char front[NAME_LENGTH_SIZE + UINT8_MAX + VALUE_LENGTH_SIZE]; /* in one piece: records are made all the time */
     struct text name_text = text_of(name);
-    size_t at = 0;
     assert(name_text.length > 0 && name_text.length <= UINT8_MAX && value.length <= UINT32_MAX);
-    front[at++] = (char)name_text.length;
-    memcpy(front + at, name_text.bytes, name_text.length);
+    /* Where it belongs, and nowhere else before: records are made all the time. */
+    char *at = builder_add_room(record, NAME_LENGTH_SIZE + name_text.length + VALUE_LENGTH_SIZE + value.length);
+    const uint32_t length = htonl((uint32_t)value.length);
+    *at++ = (char)name_text.length;
+    memcpy(at, name_text.bytes, name_text.length);
     at += name_text.length;
-    for (int shift = 24; shift >= 0; shift -= 8)
-        front[at++] = (char)(value.length >> shift & 0xFF);
-    builder_add(record, (struct text){front, at});
-    builder_add(record, value);
+    memcpy(at, &length, VALUE_LENGTH_SIZE);
+    if (value.length > 0)
+        memcpy(at + VALUE_LENGTH_SIZE, value.bytes, value.length);
 }
 
 void record_add_number(struct text_builder *record, const char *name, int64_t value)

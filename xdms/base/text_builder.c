@@ -32,12 +32,17 @@ static char *builder_room(struct text_builder *builder, size_t length)
     return builder->bytes + builder->length;
 }
 
+char *builder_add_room(struct text_builder *builder, size_t length)
+{
+    char *room = builder_room(builder, length);
+    builder->length += length;
+    return room;
+}
+
 void builder_add(struct text_builder *builder, struct text text)
 {
-    if (text.length == 0)
-        return;
-    memcpy(builder_room(builder, text.length), text.bytes, text.length);
-    builder->length += text.length;
+    if (text.length > 0)
+        memcpy(builder_add_room(builder, text.length), text.bytes, text.length);
 }
 
 size_t text_write_number(uint64_t number, char digits[TEXT_DIGITS_MAX])
