@@ -239,8 +239,7 @@ static void acceptance_done(struct conversation *conversation, struct work *work
     struct text bytes = text_copy(&work->arena, acceptance->bytes);
     for (size_t i = 0; i < acceptance->count; i++)
         acceptance->copies[i].deferred = deferral_copy(&acceptance->copies[i].deferred, &work->arena);
-    struct sip_message *read = request->onward;
-    request->onward = NULL;
+    struct sip_message *read = sip_message_clone(request->onward);
     request_answer(request, 202, NULL);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];

@@ -13,7 +13,19 @@ static struct text cut(struct text text)
 
 struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate)
 {
-    struct request *request = incoming->request;
+    struct deferred deferred = deferral_unnamed(incoming, fate);
+    deferral_name(&deferred, incoming->request, &incoming->request->arena);
+    return deferred;
+}
+
+void deferral_name(struct deferred *deferred, struct request *request, struct arena *arena)
+{
+    deferred->from = cut(request_shown_address(request_header(request, "From"), arena));
+    deferred->to = cut(request_shown_address(request_header(request, "To"), arena));
+}
+
+struct deferred deferral_unnamed(const struct incoming *incoming, const struct fate *fate)
+{
     return (struct deferred){
         .owner = fate->recipient,
         .message_id = fate->message_id,
@@ -21,8 +33,6 @@ struct deferred deferral_of(const struct incoming *incoming, const struct fate *
         .sender = fate->sender,
         .group = fate->group,
         .group_name = cut(incoming->group_name),
-        .from = cut(request_shown_address(request_header(request, "From"), &request->arena)),
-        .to = cut(request_shown_address(request_header(request, "To"), &request->arena)),
         .subject = cut(incoming->subject),
         .type = cut(incoming->type),
         .size = incoming->message.length,

@@ -160,7 +160,7 @@ static bool check_sender(struct incoming *incoming)
     if (!name_addr_parse(request_header(request, "From"), &from, NULL))
         return request_answer(request, 400, "Bad From"), false;
     struct text address = uri_canonical(&request->arena, from.uri);
-    incoming->anonymous = privacy_hides_sender(request->message, &request->arena);
+    incoming->anonymous = incoming_is_nobody(address) || privacy_is_asked(request->message, &request->arena);
     if (!incoming_is_own(incoming, address))
         return request_answer(request, 403, "Not Your Address"), false;
     if (request->who.no_messages)
@@ -228,14 +228,14 @@ static enum deferred_priority read_priority(struct request *request)
 /* --- what goes on --- */
 
 /* Without what is meant for this hop, with who sent it (RFC 3325 §5). The Via fields stay until it is sent, because a
- * message without one does not parse. */
+ * message without one does not parse. It is gone before the message that it is made of. */
 static struct sip_message *onward_message(struct incoming *incoming, struct text max_forwards)
 {
     static const char *const hop_headers[] = {
         "Route",   "Record-Route",        "Authorization",       "Proxy-Authorization",
         "Contact", "P-Asserted-Identity", "P-Preferred-Identity"};
     struct request *request = incoming->request;
-    struct sip_message *message = sip_message_clone(request->message);
+    struct sip_message *message = sip_message_borrow(request->message);
     struct text date;
     for (size_t i = 0; i < sizeof(hop_headers) / sizeof(hop_headers[0]); i++)
         sip_header_remove(message, hop_headers[i]);

@@ -8,6 +8,9 @@
 /* deferral.c: records of what is kept */
 #define DEFERRAL_COMMITS 2 /* a record, and bytes that are not in it, before the first of them */
 struct deferred deferral_of(const struct incoming *incoming, const struct fate *fate);
+/* In two steps, for what is seldom kept: without From and To as people read them, and those. */
+struct deferred deferral_unnamed(const struct incoming *incoming, const struct fate *fate);
+void deferral_name(struct deferred *deferred, struct request *request, struct arena *arena);
 /* Of one that the server itself makes: what became of other messages. */
 struct deferred deferral_of_report(const struct conversation *conversation, const struct fate *fate, size_t size);
 /* Adds the record to the work, and before the first one of a message its bytes: `content` is empty then, or NULL where

@@ -33,15 +33,22 @@ static bool next_value(struct text *rest, struct text *value_out)
     return false;
 }
 
-bool privacy_hides_sender(const struct sip_message *message, struct arena *arena)
+bool privacy_is_asked(const struct sip_message *message, struct arena *arena)
 {
     struct text rest = field_of(message, arena), value;
-    struct name_addr from;
     while (next_value(&rest, &value))
         if (text_equal_nocase(value, TEXT("id")))
             return true;
-    return sip_header(message, "From", 0, arena, &value) && name_addr_parse(value, &from, NULL) &&
-           incoming_is_nobody(uri_canonical(arena, from.uri));
+    return false;
+}
+
+bool privacy_hides_sender(const struct sip_message *message, struct arena *arena)
+{
+    struct name_addr from;
+    struct text value;
+    return privacy_is_asked(message, arena) ||
+           (sip_header(message, "From", 0, arena, &value) && name_addr_parse(value, &from, NULL) &&
+            incoming_is_nobody(uri_canonical(arena, from.uri)));
 }
 
 /* RFC 3323 §5: what is not understood cannot be done. */

@@ -29,10 +29,8 @@ static struct delivery *new_delivery(const struct incoming *incoming, struct ser
     fate.group = text_copy(&delivery->arena, fate.group);
     fate.call_id = text_copy(&delivery->arena, fate.call_id);
     delivery->fate = fate_with(&fate, FATE_RECEIVED, conversation->now.wall_ms, TEXT(""), &delivery->arena);
-    delivery->deferred = deferral_of(incoming, &delivery->fate);
-    delivery->deferred.from = text_copy(&delivery->arena, delivery->deferred.from);
+    delivery->deferred = deferral_unnamed(incoming, &delivery->fate); /* most are never kept */
     delivery->deferred.group_name = text_copy(&delivery->arena, delivery->deferred.group_name);
-    delivery->deferred.to = text_copy(&delivery->arena, delivery->deferred.to);
     delivery->deferred.subject = text_copy(&delivery->arena, delivery->deferred.subject);
     delivery->deferred.type = text_copy(&delivery->arena, delivery->deferred.type);
     delivery->deferred.route = text_copy(&delivery->arena, delivery->deferred.route);
@@ -184,6 +182,7 @@ void relay_keep(struct delivery *delivery)
                                TEXT("no contact has taken it yet"), &delivery->arena);
     delivery->storing = true;
     delivery->recipient->kept_relays++;
+    deferral_name(&delivery->deferred, delivery->request, &delivery->arena);
     keeping->deferred = delivery->deferred;
     keeping->deferred.away = queue_is_away(delivery->best);
     work->details = keeping;
