@@ -11,7 +11,7 @@ struct served;
 
 /* One contact of a user, as its document in "#bindings" says. */
 struct contact {
-    char *name; /* of the document */
+    char *name; /* of the document; of contacts of somebody served, all texts are in one piece with it */
     char *uri;
     char *call_id;
     char *features; /* parameters of its Contact (RFC 3840); NULL: none */

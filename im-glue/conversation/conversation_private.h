@@ -30,8 +30,8 @@ enum sender_rate { SENDER_MESSAGES, SENDER_REGISTERS, SENDER_OF_DOMAIN, SENDER_R
 struct served {
     UT_hash_handle hh;
     char *address;
-    struct contact *contacts; /* CONVERSATION_BINDINGS_MAX; NULL: none so far, as with most who are away */
-    size_t contacts_count;
+    struct contact *contacts; /* NULL: none so far, as with most who are away */
+    size_t contacts_count, contacts_room;
     struct publication *publications;    /* settings that his clients asked for */
     bool publishing;                     /* one is on its way to the disk */
     unsigned registering;                /* REGISTERs on their way to the disk */
@@ -119,7 +119,7 @@ struct request {
     struct conversation *conversation;
     struct arena arena;
     struct sip_message *message;
-    struct sip_message *onward; /* what goes on of a MESSAGE; NULL before that is known */
+    struct sip_message *onward; /* what goes on of a MESSAGE, made of `message`; NULL before that is known */
     uint64_t transaction;
     struct flow flow;
     struct text user; /* authenticated, canonical; empty before: `who.address` */

@@ -33,12 +33,7 @@ struct served *served_of(struct conversation *conversation, const struct user *u
 
 static void contact_clear(struct contact *contact)
 {
-    free(contact->name);
-    free(contact->uri);
-    free(contact->call_id);
-    free(contact->path);
-    free(contact->instance);
-    free(contact->features);
+    free(contact->name); /* and the other texts, which stand behind it */
     *contact = (struct contact){0};
 }
 
@@ -98,25 +93,49 @@ void served_remove_contact(struct conversation *conversation, struct served *ser
     }
 }
 
+/* In one piece, those first that each message to him looks at: they are read together. */
+static void keep_texts(struct contact *contact)
+{
+    char **texts[] = {&contact->name,     &contact->uri,      &contact->path,
+                      &contact->features, &contact->instance, &contact->call_id};
+    const size_t count = sizeof(texts) / sizeof(texts[0]);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += text_of(*texts[i]).length + 1;
+    char *at = memory_new_raw(bytes);
+    for (size_t i = 0; i < count; i++) {
+        struct text text = text_of(*texts[i]);
+        *texts[i] = at;
+        if (text.length > 0)
+            memcpy(at, text.bytes, text.length);
+        at[text.length] = '\0';
+        at += text.length + 1;
+    }
+}
+
+/* Most have one, and there may be a million of them. */
+static void make_room(struct served *served)
+{
+    size_t room = served->contacts_room ? served->contacts_room * 2 : 1;
+    if (served->contacts_count < served->contacts_room)
+        return;
+    served->contacts_room = room < CONVERSATION_BINDINGS_MAX ? room : CONVERSATION_BINDINGS_MAX;
+    served->contacts = memory_resize(served->contacts, served->contacts_room * sizeof(*served->contacts));
+}
+
 void served_set_contact(struct conversation *conversation, struct served *served, const struct contact *contact)
 {
     struct contact copy = *contact;
-    copy.name = text_keep(text_of(contact->name));
-    copy.uri = text_keep(text_of(contact->uri));
-    copy.call_id = text_keep(text_of(contact->call_id));
-    copy.path = text_keep(text_of(contact->path));
-    copy.instance = text_keep(text_of(contact->instance));
-    copy.features = text_keep(text_of(contact->features));
+    keep_texts(&copy);
     copy.changed = ++conversation->contact_changes;
     contact_find_way(&copy);
-    served_remove_contact(conversation, served, text_of(contact->name));
-    if (!served->contacts)
-        served->contacts = memory_new(CONVERSATION_BINDINGS_MAX * sizeof(*served->contacts));
+    served_remove_contact(conversation, served, text_of(copy.name));
     if (served->contacts_count == CONVERSATION_BINDINGS_MAX) { /* two REGISTERs in flight at once: one gives way */
         contact_clear(&served->contacts[0]);
         served->contacts[0] = served->contacts[--served->contacts_count];
         conversation->bindings--;
     }
+    make_room(served);
     served->contacts[served->contacts_count++] = copy;
     conversation->bindings++;
 }
@@ -190,6 +209,7 @@ void served_sweep(struct conversation *conversation)
         if (served->contacts_count == 0) { /* only here, where nobody looks at one of them */
             free(served->contacts);
             served->contacts = NULL;
+            served->contacts_room = 0;
         }
         publication_sweep(conversation, served);
     }
@@ -200,5 +220,8 @@ bool served_is_behind(struct conversation *conversation, struct served *served)
     if (served->flushing || served->kept_relays || served->arriving || served->copies_count)
         return true;
     /* Who fetches what was kept gets what comes now all the same. */
-    return publication_settings(conversation, served).push && !deferral_is_empty(conversation, served);
+    if (served->nothing_waits || !publication_settings(conversation, served).push)
+        return false;
+    served->nothing_waits = deferral_is_empty(conversation, served); /* nothing is on its way to the disk, see above */
+    return !served->nothing_waits;
 }
