@@ -137,38 +137,6 @@ static void read_field(struct reading *reading, struct text line)
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
-/* A search for the first byte alone is so much faster than one for all four that it may be done for each line. */
-size_t sip_section_end(struct text bytes)
-{
-    static const struct text end = TEXT_INIT("\r\n\r\n");
-    for (struct text rest = bytes; rest.length >= end.length;) {
-        const char *found = memchr(rest.bytes, '\r', rest.length - end.length + 1);
-        if (!found)
-            break;
-        if (memcmp(found, end.bytes, end.length) == 0)
-            return (size_t)(found - bytes.bytes);
-        rest = text_slice(rest, (size_t)(found - rest.bytes) + 1, rest.length);
-    }
-    return bytes.length;
-}
-
-bool sip_section_is_plain(struct text section)
-{
-    size_t odd = 0, ends = 0;
-    for (size_t i = 0; i < section.length; i++)
-        odd += (unsigned char)(section.bytes[i] - 0x20) >= 0x5f;
-    for (struct text rest = section; rest.length > 0; ends++) {
-        const char *feed = memchr(rest.bytes, '\n', rest.length);
-        if (!feed)
-            break;
-        size_t at = (size_t)(feed - rest.bytes);
-        if (at == 0 || feed[-1] != '\r' || (at + 1 < rest.length && feed[1] == ' '))
-            return false;
-        rest = text_slice(rest, at + 1, rest.length);
-    }
-    return odd == 2 * ends;
-}
-
 /* Tabs become spaces and folded lines one line (RFC 3261 §7.3.1); a line end that is not CRLF is a fault, and still
  * ends the line, so that there is something to answer to. Returns the new length. */
 static size_t unfold(struct reading *reading, char *bytes, size_t length)
@@ -192,27 +160,39 @@ static size_t unfold(struct reading *reading, char *bytes, size_t length)
     return length;
 }
 
-static struct text next_line(struct text *rest, bool *more_out)
+/* What is left of a section, and where its lines end if that is known. */
+struct left {
+    struct text rest;
+    const struct sip_lines *lines; /* NULL: they are to be looked for */
+    size_t number, begin;          /* of the next one */
+};
+
+static struct text next_line(struct left *left, bool *more_out)
 {
     struct text line;
-    *more_out = text_cut(*rest, '\n', &line, rest);
+    if (left->lines) {
+        size_t end = left->lines->ends[left->number++];
+        line = text_slice(left->rest, left->begin, end);
+        left->begin = end + 2;
+        *more_out = left->number < left->lines->count;
+        return line;
+    }
+    *more_out = text_cut(left->rest, '\n', &line, &left->rest);
     if (line.length > 0 && line.bytes[line.length - 1] == '\r')
         line.length--;
     return line;
 }
 
 /* `section` is the message's own: fields are slices of it. */
-static bool read_section(struct reading *reading, char *section, size_t length)
+static bool read_section(struct reading *reading, char *section, size_t length, const struct sip_lines *lines)
 {
-    struct text rest = {section, length};
-    reading->printable = sip_section_is_plain(rest);
-    if (!reading->printable)
-        rest.length = unfold(reading, section, length);
-    bool more, is_sip = read_start_line(reading, next_line(&rest, &more));
+    reading->printable = lines != NULL;
+    struct left left = {.rest = {section, lines ? length : unfold(reading, section, length)}, .lines = lines};
+    bool more, is_sip = read_start_line(reading, next_line(&left, &more));
     size_t fields_max = reading->message->fields_max;
     /* One line more than fields: Content-Length is no field. */
     for (size_t count = 0; is_sip && more && count <= fields_max; count++) {
-        struct text line = next_line(&rest, &more);
+        struct text line = next_line(&left, &more);
         if (line.length > 0)
             read_field(reading, line);
         else if (more)
@@ -264,7 +244,9 @@ static bool read_message(struct reading *reading, struct text bytes, size_t sect
 {
     while (text_starts_with(bytes, TEXT("\r\n"))) /* RFC 3261 §7.5 */
         bytes = text_slice(bytes, 2, bytes.length);
-    size_t end = sip_section_end(bytes);
+    struct sip_lines lines;
+    bool is_plain = sip_section_lines(bytes, &lines) && sip_lines_end(&lines) <= section_max;
+    size_t end = is_plain ? sip_lines_end(&lines) : sip_section_end(bytes);
     bool has_end = end < bytes.length;
     struct text section = text_slice(bytes, 0, end);
     if (!has_end)
@@ -275,7 +257,7 @@ static bool read_message(struct reading *reading, struct text bytes, size_t sect
     }
     char *own = arena_alloc_raw(&reading->message->arena, section.length);
     memcpy(own, section.bytes, section.length);
-    if (section.length == 0 || !read_section(reading, own, section.length))
+    if (section.length == 0 || !read_section(reading, own, section.length, is_plain ? &lines : NULL))
         return false;
     take_body(reading, has_end ? text_slice(bytes, end + 4, bytes.length) : (struct text){0});
     check_required(reading);

@@ -130,13 +130,29 @@ bool sip_uri_is_safe(struct text uri);
 /* Can the address stand in a start line? */
 bool sip_request_uri_valid(struct text uri);
 
-/* --- the short way (sip_plain.c) --- */
+/* --- lines (sip_section.c) --- */
 
 /* Where the blank line begins that ends a header section, or bytes.length. */
 size_t sip_section_end(struct text bytes);
 
-/* A header section: nothing but lines that end with CRLF, printable, none folded. */
-bool sip_section_is_plain(struct text section);
+#define SIP_LINES_MAX (2 * SIP_HEADERS_MAX + 2) /* the longest that we read: our own words */
+
+/* The lines of a section, beginning with its start line. */
+struct sip_lines {
+    size_t count;
+    uint16_t ends[SIP_LINES_MAX]; /* of each, before its CRLF */
+};
+
+/* Looks at the section at the beginning of `bytes` once. False: it does not end, or has something else in it than
+ * SIP_LINES_MAX printable lines that end with CRLF, none of them folded; then it is to be read with care. */
+bool sip_section_lines(struct text bytes, struct sip_lines *lines_out);
+
+static inline size_t sip_lines_end(const struct sip_lines *lines)
+{
+    return lines->ends[lines->count - 1];
+}
+
+/* --- the short way (sip_plain.c) --- */
 
 /* Values as nearly all programs write them. What these take, libosip2 takes too, so that it need not be asked; they
  * know less than the RFC and say no to whatever they do not know. */

@@ -54,30 +54,49 @@ static bool is_length_name(struct text name)
     return text_equal_nocase(name, TEXT("Content-Length")) || text_equal_nocase(name, TEXT("l"));
 }
 
-/* The one Content-Length of a header section; NULL, or what is wrong. A folded one is none: its value is empty. */
-static const char *read_length(struct text section, uint64_t *length_out)
+/* What the lines say so far. */
+struct framing {
+    bool found;
+    uint64_t length;
+};
+
+/* NULL, or what is wrong. */
+static const char *look_at(struct framing *framing, struct text line)
 {
-    bool found = false, more = true;
-    struct text line, rest = section, name, value;
-    while (more) {
+    struct text name, value;
+    if (!may_be_length(line) || !text_cut(line, ':', &name, &value) || !is_length_name(name))
+        return NULL;
+    if (framing->found)
+        return "Repeated Content-Length";
+    framing->found = true;
+    return text_to_u64(text_trim(value), &framing->length) ? NULL : "Bad Content-Length";
+}
+
+/* The one Content-Length of a header section; NULL, or what is wrong. A folded one is none: its value is empty. */
+static const char *read_length(struct text section, const struct sip_lines *lines, uint64_t *length_out)
+{
+    struct framing framing = {0};
+    struct text line, rest = section;
+    const char *fault = NULL;
+    size_t begin = 0;
+    for (size_t i = 0; lines && i < lines->count && !fault; begin = lines->ends[i++] + 2u)
+        fault = look_at(&framing, text_slice(section, begin, lines->ends[i]));
+    for (bool more = !lines; more && !fault;) {
         more = text_cut(rest, '\n', &line, &rest);
-        if (!may_be_length(line) || !text_cut(line, ':', &name, &value) || !is_length_name(name))
-            continue;
-        if (found)
-            return "Repeated Content-Length";
-        if (!text_to_u64(text_trim(value), length_out))
-            return "Bad Content-Length";
-        found = true;
+        fault = look_at(&framing, line);
     }
-    return found ? NULL : "Missing Content-Length";
+    *length_out = framing.length;
+    return fault || framing.found ? fault : "Missing Content-Length";
 }
 
 /* Sets link->whole once the header section is there. */
 static void find_end(struct sip_agent *agent, struct link *link, struct text rest, const struct flow *flow)
 {
     static const struct text end = TEXT_INIT("\r\n\r\n");
+    struct sip_lines lines;
     size_t from = link->scanned < end.length ? 0 : link->scanned - (end.length - 1);
-    size_t at = from + sip_section_end(text_slice(rest, from, rest.length));
+    bool is_plain = link->scanned == 0 && sip_section_lines(rest, &lines);
+    size_t at = is_plain ? sip_lines_end(&lines) : from + sip_section_end(text_slice(rest, from, rest.length));
     link->scanned = rest.length;
     if (at > SIP_HEADER_BYTES_MAX) {
         lose_framing(agent, link, rest, flow, 513, "Header section too large");
@@ -87,7 +106,7 @@ static void find_end(struct sip_agent *agent, struct link *link, struct text res
         return;
     uint64_t length;
     struct text section = text_slice(rest, 0, at + end.length);
-    const char *fault = read_length(section, &length);
+    const char *fault = read_length(section, is_plain ? &lines : NULL, &length);
     if (fault)
         lose_framing(agent, link, section, flow, 400, fault);
     else if (length > agent->settings.body_max)
@@ -162,13 +181,28 @@ static void take_rest(struct sip_agent *agent, struct link *link, struct text re
     link_release(agent, link);
 }
 
+/* Nothing is known of the stream, and if its messages come whole, nothing need be. */
+static void take_new(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
+{
+    struct link passing = {0};
+    struct text rest = take_all(agent, &passing, bytes, flow, now_ms);
+    if (rest.length == 0 && passing.blank_lines == 0 && !passing.dead)
+        return;
+    struct link *link = link_take(agent, flow); /* which may be there now for what was sent */
+    link->whole = passing.whole;
+    link->scanned = passing.scanned;
+    link->blank_lines = passing.blank_lines;
+    link->dead = passing.dead;
+    take_rest(agent, link, rest, flow);
+}
+
 void stream_input(struct sip_agent *agent, struct text bytes, const struct flow *flow, int64_t now_ms)
 {
-    if (bytes.length == 0)
+    struct link *link = link_find(agent, flow);
+    if (bytes.length == 0 || (link && link->dead))
         return;
-    struct link *link = link_take(agent, flow);
-    if (link->dead)
-        return;
+    if (!link)
+        return take_new(agent, bytes, flow, now_ms);
     if (link->length == 0)
         return take_rest(agent, link, take_all(agent, link, bytes, flow, now_ms), flow);
     if (!append(agent, link, bytes))
