@@ -11,7 +11,8 @@
 #define RETRY_AFTER_S     "5"   /* what is in progress now is answered by then, or has timed out elsewhere */
 #define MINUTE_MS         60000
 #define THOUSANDTHS       1000
-#define RETRY_MS_PER_REST 60 /* a minute for 1000 thousandths */
+#define RETRY_MS_PER_REST 60    /* a minute for 1000 thousandths */
+#define IDLE_SENDERS_MAX  16384 /* some 3 MB */
 
 enum excess { EXCESS_ALL, EXCESS_SHARE, EXCESS_RATE, EXCESS_QUEUE };
 
@@ -181,7 +182,8 @@ void sender_release(struct request *request)
     if (!sender)
         return;
     sender->held -= request->held;
-    if (is_idle(sender))
+    /* Who writes once writes again: the next sweep is soon enough, while they are few. */
+    if (HASH_COUNT(conversation->senders) > IDLE_SENDERS_MAX && is_idle(sender))
         forget(conversation, sender);
 }
 
