@@ -95,6 +95,12 @@ static bool is_flooded(void *context)
     return conversation_is_flooded(program->conversation);
 }
 
+static size_t room(void *context)
+{
+    const struct program *program = context;
+    return conversation_room(program->conversation);
+}
+
 static void on_answered(void *context, uint64_t number, const struct dns_answer *answer)
 {
     struct program *program = context;
@@ -245,7 +251,7 @@ static bool open_sip(struct program *program)
     uint16_t port;
     bool good = address_split(program->settings.sip, program->host, sizeof(program->host), &port);
     assert(good); /* are_addresses_good */
-    struct transport_handler handler = {on_input, on_closed, on_unreachable, program, is_flooded};
+    struct transport_handler handler = {on_input, on_closed, on_unreachable, program, is_flooded, room};
     program->transport = transport_open(program->loop, program->host, port, &handler, &program->node.arena, &error);
     if (!program->transport)
         return start_failed(error);

@@ -156,6 +156,11 @@ bool conversation_is_flooded(const struct conversation *conversation)
     return sip_agent_turned_away(conversation->agent) - conversation->turned_away >= REFUSALS_MAX;
 }
 
+size_t conversation_room(const struct conversation *conversation)
+{
+    return sip_agent_room(conversation->agent, conversation->now.monotonic_ms);
+}
+
 void conversation_tick(struct conversation *conversation, struct instant now)
 {
     conversation->now = now;

@@ -123,6 +123,7 @@ struct intake {
     size_t longest;                       /* the last of the ranks that is not empty; 0: all are */
     struct table known;                   /* what waits, by its bytes */
     size_t count;
+    bool crowded; /* it was full, and has not been empty since */
 };
 
 struct output {

@@ -8,6 +8,10 @@
 
 #define WAIT_MS_MAX 200 /* T1 is 500: nobody shall send again what waits */
 
+/* Of both limits, while too many come all the time: what is taken out was put in shortly before, and is still in the
+ * processor's cache. Some hundred are enough for the turns between two looks at the sockets. */
+#define CROWDED_PART 4
+
 struct waiting {
     TAILQ_ENTRY(waiting) entry;
     struct waiting *known_next;
@@ -89,6 +93,7 @@ static void take_out(struct sip_agent *agent, struct intake_line *line, struct w
     set_count(intake, line, line->count - 1);
     intake->count--;
     agent->bytes -= sizeof(*waiting) + waiting->length;
+    intake->crowded = intake->crowded && intake->count > 0;
     if (line->count == 0)
         TAILQ_REMOVE(&intake->turns, line, turn);
     struct waiting **place = known_place(intake, waiting->hash);
@@ -121,12 +126,18 @@ static void put_in(struct sip_agent *agent, struct intake_line *line, struct tex
     agent->bytes += sizeof(*waiting) + waiting->length;
 }
 
-/* It holds too many, or what it holds waits too long because each takes its time. */
-static bool is_full(const struct sip_agent *agent, int64_t now_ms)
+/* None when it holds too many, or when what it holds waits too long because each takes its time. */
+size_t sip_agent_room(const struct sip_agent *agent, int64_t now_ms)
 {
-    const struct intake_line *next = TAILQ_FIRST(&agent->intake->turns);
-    return agent->intake->count >= agent->settings.queue_max ||
-           (next && now_ms - TAILQ_FIRST(&next->requests)->since_ms > WAIT_MS_MAX);
+    const struct intake *intake = agent->intake;
+    if (!intake)
+        return SIZE_MAX;
+    const struct intake_line *next = TAILQ_FIRST(&intake->turns);
+    size_t part = intake->crowded ? CROWDED_PART : 1, count_max = agent->settings.queue_max / part;
+    if (intake->count >= count_max ||
+        (next && now_ms - TAILQ_FIRST(&next->requests)->since_ms > WAIT_MS_MAX / (int64_t)part))
+        return 0;
+    return count_max - intake->count;
 }
 
 /* Who hears nothing sends the same again: one of them is enough, and a refusal would belie the answer of the other. */
@@ -144,10 +155,11 @@ void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *f
 {
     struct intake *intake = agent->intake;
     struct intake_line *line = line_of(agent, bytes, flow);
-    if (!is_full(agent, now_ms))
+    if (sip_agent_room(agent, now_ms) > 0)
         return put_in(agent, line, bytes, flow, now_ms);
     if (waits_already(agent, bytes))
         return;
+    intake->crowded = true;
     struct intake_line *most = TAILQ_FIRST(&intake->ranks[intake->longest]);
     if (line->count + 1 >= most->count) {
         agent_refuse(agent, bytes, flow, now_ms);

@@ -64,6 +64,9 @@ struct transport {
     int udp_fd, timer_fd, wake_fd;
     int answers_fd;      /* answers over UDP; -1: they come by udp_fd, too */
     int64_t requests_us; /* clock_thread_us, when requests were fetched last */
+    int64_t earned_us;   /* by other work, for fetching requests that find no room */
+    int64_t behind_ms;   /* since when there are always more of them; coarse; 0: there are not */
+    bool crowded;        /* more come than are fetched */
     sa_family_t family;  /* of the sockets */
     uint64_t last_connection;
     struct connection *by_number, *by_peer;

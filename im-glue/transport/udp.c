@@ -16,15 +16,20 @@
 #define BATCH_MAX    32        /* datagrams of one call; more only adds latency to the first */
 #define BUFFER_BYTES (4 << 20) /* kernel queue: what arrives while the store is busy must not be lost */
 
+/* The same while more come than are fetched, and not only in a burst: there is always something to fetch, and the more
+ * waits, the longer it does. */
+#define BUFFER_BYTES_CROWDED (256 << 10)
+#define CROWDED_MS           250
+
 /* Of one turn: connections want theirs. */
 #define ANSWER_BATCHES_MAX  64
 #define REQUEST_BATCHES_MAX 16
 
-/* Fetching requests takes a tenth of the processor time at most, or refusing those that are too many would take that of
- * the others. What is too much even for that the kernel drops, and its sender repeats it. But always a few more than
- * are worked off in a turn, so that they wait here, where each source has its turn. */
-#define REQUEST_BATCHES_MIN 3
-#define REQUESTS_SHARE      10
+/* Fetching requests that find no room takes a fortieth of the processor time, and sending their refusals as much again:
+ * it is time that those lack who are served. What is too much even for that the kernel drops, and its sender repeats
+ * it. What has been saved up is for a crowd that comes at once. */
+#define REFUSING_SHARE 40
+#define EARNED_US_MAX  80000
 
 struct udp_batch {
     struct mmsghdr headers[BATCH_MAX];
@@ -45,6 +50,13 @@ struct udp_outbox {
 
 static void on_readable(void *context, int fd, unsigned events);
 
+/* As much as the administrator allows (net.core.rmem_max), or all of it for who is one. */
+static void set_buffer(int fd, int size)
+{
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 static int open_socket(const struct flow *address, bool shares)
 {
     const int size = BUFFER_BYTES, off = 0, on = 1;
@@ -55,9 +67,7 @@ static int open_socket(const struct flow *address, bool shares)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (shares)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    /* As much as the administrator allows (net.core.rmem_max), or all of it for who is one. */
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    set_buffer(fd, size);
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (bind(fd, (const struct sockaddr *)&address->peer, flow_peer_length(address)) == 0)
         return fd;
@@ -92,6 +102,7 @@ bool udp_open(struct transport *transport, const struct flow *address)
     }
     if (transport->answers_fd < 0)
         log_warning("answers share the queue of requests over UDP: %s", strerror(errno));
+    transport->requests_us = clock_thread_us();
     transport->batch = memory_new(sizeof(*transport->batch));
     transport->outbox = memory_new(sizeof(*transport->outbox));
     loop_watch(transport->loop, transport->udp_fd, LOOP_READ, on_readable, transport);
@@ -120,10 +131,10 @@ void udp_close(struct transport *transport)
     free(transport->outbox);
 }
 
-static int receive(struct transport *transport, int fd)
+static int receive(struct transport *transport, int fd, size_t count_max)
 {
     struct udp_batch *batch = transport->batch;
-    for (size_t i = 0; i < BATCH_MAX; i++) {
+    for (size_t i = 0; i < count_max; i++) {
         batch->vectors[i] = (struct iovec){batch->bytes[i], DATAGRAM_MAX};
         batch->headers[i].msg_hdr = (struct msghdr){
             .msg_name = &batch->peers[i],
@@ -132,13 +143,14 @@ static int receive(struct transport *transport, int fd)
             .msg_iovlen = 1,
         };
     }
-    return recvmmsg(fd, batch->headers, BATCH_MAX, 0, NULL);
+    return recvmmsg(fd, batch->headers, (unsigned)count_max, 0, NULL);
 }
 
-static int take_batch(struct transport *transport, int fd)
+/* False: there are no more. */
+static bool take_batch(struct transport *transport, int fd, size_t count_max)
 {
     struct udp_batch *batch = transport->batch;
-    int count = receive(transport, fd);
+    int count = receive(transport, fd, count_max);
     for (int i = 0; i < count; i++) {
         struct flow flow = {.kind = FLOW_UDP};
         memcpy(&flow.peer, &batch->peers[i], batch->headers[i].msg_hdr.msg_namelen);
@@ -146,22 +158,57 @@ static int take_batch(struct transport *transport, int fd)
         struct text bytes = {batch->bytes[i], batch->headers[i].msg_len};
         transport->handler.input(transport->handler.context, &flow, bytes);
     }
-    return count;
+    return count == (int)count_max;
 }
 
 static void take_answers(struct transport *transport)
 {
-    for (int i = 0; i < ANSWER_BATCHES_MAX && take_batch(transport, transport->answers_fd) == BATCH_MAX; i++)
+    for (int i = 0; i < ANSWER_BATCHES_MAX && take_batch(transport, transport->answers_fd, BATCH_MAX); i++)
         continue;
+}
+
+static void note_emptied(struct transport *transport, bool emptied)
+{
+    int64_t now_ms = clock_monotonic_coarse_ms();
+    if (emptied || !transport->behind_ms)
+        transport->behind_ms = emptied ? 0 : now_ms;
+    bool crowded = !emptied && now_ms - transport->behind_ms > CROWDED_MS;
+    if (transport->crowded != crowded)
+        set_buffer(transport->udp_fd, crowded ? BUFFER_BYTES_CROWDED : BUFFER_BYTES);
+    transport->crowded = crowded;
+}
+
+static size_t room_of(const struct transport *transport)
+{
+    const struct transport_handler *handler = &transport->handler;
+    return handler->room ? handler->room(handler->context) : SIZE_MAX;
+}
+
+/* What finds room at once; of what finds none as much as there is time for. True: nothing is left. */
+static bool take_all_requests(struct transport *transport)
+{
+    int64_t now_us = clock_thread_us();
+    transport->earned_us += now_us - transport->requests_us;
+    if (transport->earned_us > EARNED_US_MAX)
+        transport->earned_us = EARNED_US_MAX;
+    transport->requests_us = now_us;
+    for (int i = 0; i < REQUEST_BATCHES_MAX; i++) {
+        size_t room = room_of(transport), count_max = room && room < BATCH_MAX ? room : BATCH_MAX;
+        if (!room && transport->earned_us <= 0)
+            return false;
+        if (!take_batch(transport, transport->udp_fd, count_max))
+            return true;
+        now_us = clock_thread_us();
+        if (!room)
+            transport->earned_us -= (now_us - transport->requests_us) * REFUSING_SHARE;
+        transport->requests_us = now_us;
+    }
+    return false;
 }
 
 static void take_requests(struct transport *transport)
 {
-    int64_t begin_us = clock_thread_us(), until_us = begin_us + (begin_us - transport->requests_us) / REQUESTS_SHARE;
-    for (int i = 1; i <= REQUEST_BATCHES_MAX && take_batch(transport, transport->udp_fd) == BATCH_MAX; i++)
-        if (i >= REQUEST_BATCHES_MIN && clock_thread_us() > until_us)
-            break;
-    transport->requests_us = clock_thread_us();
+    note_emptied(transport, take_all_requests(transport));
 }
 
 /* Answers first, whichever socket has something: they end what is in progress. */

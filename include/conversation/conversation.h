@@ -169,6 +169,7 @@ void conversation_closed(struct conversation *conversation, uint64_t connection,
 void conversation_unreachable(struct conversation *conversation, const struct flow *flow, struct instant now);
 /* So many requests have been refused since the last tick that reading more would take the time of those that wait. */
 bool conversation_is_flooded(const struct conversation *conversation);
+size_t conversation_room(const struct conversation *conversation); /* sip_agent_room */
 void conversation_tick(struct conversation *conversation, struct instant now);
 int64_t conversation_deadline(const struct conversation *conversation); /* monotonic ms; INT64_MAX: none */
 bool conversation_output(struct conversation *conversation, struct sip_output *output_out); /* until false */

@@ -24,7 +24,8 @@ struct sip_agent_settings {
      * message needs more is closed. What is repeated is still absorbed, and what is ours to send is sent. */
     size_t bytes_max;
     /* Requests that wait for sip_agent_turn, each source having its turn after the others; of what is more, or would
-     * wait long, 503 with Retry-After for who has most of them. 0: none waits. */
+     * wait long, 503 with Retry-After for who has most of them. Once that was so, a quarter of them until none waits: a
+     * queue takes what comes at once, and of what goes on coming a longer one serves no more. 0: none waits. */
     size_t queue_max;
     /* Do many users send through that peer? Then each of them is a source. NULL: no. */
     bool (*is_shared)(void *context, const struct flow *flow);
@@ -51,6 +52,9 @@ void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int
  * an answer are let go. */
 bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms);
 size_t sip_agent_waiting(const struct sip_agent *agent);
+/* So many more can wait now; 0: of what comes next, and waits not and was not answered already, something is refused.
+ */
+size_t sip_agent_room(const struct sip_agent *agent, int64_t now_ms);
 uint64_t sip_agent_turned_away(
     const struct sip_agent *agent); /* so far: refused, since the queue was full, or let go */
 

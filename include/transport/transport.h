@@ -27,6 +27,9 @@ struct transport_handler {
     /* Nothing more is read from connections in this turn of the loop: their peers wait, as TCP lets them. NULL: never.
      */
     bool (*is_flooded)(void *context);
+    /* So many requests more can wait; what comes beyond them is turned away, which must not take long. NULL: any
+     * number. */
+    size_t (*room)(void *context);
 };
 
 /* `host`:`port` for both protocols. `error_out` gets one line ("address already in use: udp 127.0.0.1:5060"). */

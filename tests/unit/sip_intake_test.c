@@ -123,6 +123,37 @@ static void a_full_queue_makes_room_for_who_has_nothing_in_it(void **unused)
     assert_true(text_starts_with(next_turn(), TEXT("<sip:alice@")));
 }
 
+static void a_queue_that_was_full_is_a_short_one_until_it_is_empty(void **unused)
+{
+    struct flow flood = peer(1000);
+    unsigned number = 0;
+    (void)unused;
+    assert_int_equal(sip_agent_room(agent, 0), QUEUE_MAX);
+    for (; number < QUEUE_MAX + 1; number++)
+        send_from(&flood, "mallory", number);
+    assert_int_equal(count_answers("SIP/2.0 503"), 1);
+    while (sip_agent_waiting(agent) > QUEUE_MAX / 4)
+        next_turn();
+    count_answers("");
+    assert_int_equal(sip_agent_room(agent, 0), 0);
+    send_from(&flood, "mallory", number++);
+    assert_int_equal(count_answers("SIP/2.0 503"), 1);
+    next_turn();
+    assert_int_equal(sip_agent_room(agent, 0), 1);
+    while (next_turn().length > 0)
+        continue;
+    assert_int_equal(sip_agent_room(agent, 0), QUEUE_MAX);
+}
+
+static void there_is_no_room_while_the_next_one_has_waited_long(void **unused)
+{
+    struct flow flood = peer(1000);
+    (void)unused;
+    send_from(&flood, "mallory", 0);
+    assert_int_equal(sip_agent_room(agent, 200), QUEUE_MAX - 1);
+    assert_int_equal(sip_agent_room(agent, 201), 0);
+}
+
 static void a_repeated_request_is_not_refused_while_it_waits(void **unused)
 {
     struct flow flood = peer(1000);
@@ -381,6 +412,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_more_than_the_queue_holds_is_told_when_to_come_again, open_agent,
                                         close_agent),
         cmocka_unit_test_setup_teardown(a_full_queue_makes_room_for_who_has_nothing_in_it, open_agent, close_agent),
+        cmocka_unit_test_setup_teardown(a_queue_that_was_full_is_a_short_one_until_it_is_empty, open_agent,
+                                        close_agent),
+        cmocka_unit_test_setup_teardown(there_is_no_room_while_the_next_one_has_waited_long, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_repeated_request_is_not_refused_while_it_waits, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_repeated_request_is_answered_again_when_the_queue_is_full, open_agent,
                                         close_agent),

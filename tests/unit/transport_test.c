@@ -32,6 +32,7 @@ static struct seen seen;
 static bool echoes, disconnects, floods, flooded; /* floods: the first input is too much */
 static int awaited_inputs, awaited_closed, awaited_unreachable;
 static size_t awaited_bytes;
+static size_t room; /* for more inputs */
 
 static void stop_when_all_is_there(void)
 {
@@ -76,7 +77,13 @@ static bool is_flooded(void *context)
     return flooded;
 }
 
-static const struct transport_handler handler = {on_input, on_closed, on_unreachable, &seen, is_flooded};
+static size_t room_left(void *context)
+{
+    (void)context;
+    return room;
+}
+
+static const struct transport_handler handler = {on_input, on_closed, on_unreachable, &seen, is_flooded, room_left};
 
 /* The next turn begins after so many. */
 static int64_t run_turn(void *context, int64_t now_ms)
@@ -112,6 +119,7 @@ static int begin(void **state)
     seen = (struct seen){0};
     builder_init(&seen.bytes, &arena);
     echoes = disconnects = floods = flooded = false;
+    room = SIZE_MAX;
     transport = open_at("127.0.0.1", 0);
     return 0;
 }
@@ -489,6 +497,33 @@ static void what_peers_leave_unread_is_bounded_for_all_of_them(void **state)
         close(peers[i]);
 }
 
+static int64_t count_turn(void *context, int64_t now_ms)
+{
+    int *turns = context;
+    ++*turns;
+    return now_ms + 1;
+}
+
+/* Turns of the loop until so many datagrams, which all are there before it begins, were taken. */
+static int turns_for(int count)
+{
+    int turns = 0, peer = peer_socket(SOCK_DGRAM, "127.0.0.1");
+    for (int i = 0; i < count; i++)
+        peer_write(peer, "request");
+    close(peer);
+    loop_set_deadline(loop, count_turn, &turns);
+    run_until(seen.inputs + count, 0, 0, 0);
+    return turns;
+}
+
+static void what_finds_no_room_is_fetched_little_by_little(void **state)
+{
+    (void)state;
+    int with_room = turns_for(500);
+    room = 0;
+    assert_true(turns_for(500) > 2 * with_room);
+}
+
 static void a_flood_leaves_connections_unread_until_the_next_turn(void **state)
 {
     static const char *const words[] = {"one", "two", "three", "four"};
@@ -658,6 +693,7 @@ int main(void)
         TRANSPORT_TEST(a_connection_may_be_ended_inside_its_input),
         TRANSPORT_TEST(who_does_not_read_is_cut),
         TRANSPORT_TEST(what_peers_leave_unread_is_bounded_for_all_of_them),
+        TRANSPORT_TEST(what_finds_no_room_is_fetched_little_by_little),
         TRANSPORT_TEST(a_flood_leaves_connections_unread_until_the_next_turn),
         TRANSPORT_TEST(a_slow_reader_gets_everything),
         TRANSPORT_TEST(many_connections_are_told_apart),
