@@ -209,6 +209,10 @@ struct flow flow_unpack(const struct small_flow *flow);
 struct text_fingerprint transaction_key(const struct text *parts, size_t count);
 bool fingerprint_equal(const struct text_fingerprint *a, const struct text_fingerprint *b);
 
+/* A copy that counts for bytes_max; NULL of nothing. */
+char *agent_keep_bytes(struct sip_agent *agent, struct text bytes);
+void agent_drop_bytes(struct sip_agent *agent, char *bytes, size_t length);
+
 struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role,
                                     const struct text_fingerprint *key, const struct flow *flow, int64_t now_ms);
 void transaction_free(struct sip_agent *agent, struct transaction *transaction);

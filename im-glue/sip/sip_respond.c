@@ -19,8 +19,7 @@ int64_t server_silence_ms(const struct sip_agent *agent)
 
 void server_forget_template(struct sip_agent *agent, struct transaction *transaction)
 {
-    agent->bytes -= transaction->template_length;
-    memory_give(transaction->template, transaction->template_length);
+    agent_drop_bytes(agent, transaction->template, transaction->template_length);
     transaction->template = NULL;
     transaction->template_length = 0;
 }

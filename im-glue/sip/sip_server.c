@@ -89,10 +89,8 @@ static struct transaction *begin(struct sip_agent *agent, const struct text_fing
     struct transaction *transaction =
         transaction_new(agent, is_invite ? SERVER_INVITE : SERVER_NON_INVITE, key, &answer, now_ms);
     struct text bytes = sip_trying_write(request, &agent->scratch);
-    transaction->template = memory_take(bytes.length);
+    transaction->template = agent_keep_bytes(agent, bytes);
     transaction->template_length = bytes.length;
-    agent->bytes += bytes.length;
-    memcpy(transaction->template, bytes.bytes, bytes.length);
     /* Who sent a non-INVITE request has given up after 64*T1, so an answer would be in vain. */
     if (is_invite)
         transaction_arm(agent, transaction, now_ms, TRYING_MS, NEVER);

@@ -7,6 +7,9 @@
 
 #define BUCKETS_MIN 64
 
+/* With its slot, its places in the tables and among the deadlines, and what the heap adds to its pieces. */
+#define TRANSACTION_BYTES (memory_size(sizeof(struct transaction)) + 64)
+
 static void heap_add(struct sip_agent *agent, struct transaction *transaction);
 static void heap_move(struct sip_agent *agent, struct transaction *transaction);
 static void leave(struct sip_agent *agent, struct transaction *transaction);
@@ -117,6 +120,24 @@ struct transaction *transaction_numbered(const struct sip_agent *agent, uint64_t
     return agent->slots[index].transaction;
 }
 
+/* --- bytes that count ------------------------------------------------------------------------------------------- */
+
+char *agent_keep_bytes(struct sip_agent *agent, struct text bytes)
+{
+    if (bytes.length == 0)
+        return NULL;
+    agent->bytes += memory_size(bytes.length);
+    return memcpy(memory_take(bytes.length), bytes.bytes, bytes.length);
+}
+
+void agent_drop_bytes(struct sip_agent *agent, char *bytes, size_t length)
+{
+    if (!bytes)
+        return;
+    agent->bytes -= memory_size(length);
+    memory_give(bytes, length);
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 struct transaction *transaction_new(struct sip_agent *agent, enum transaction_role role,
@@ -129,7 +150,7 @@ struct transaction *transaction_new(struct sip_agent *agent, enum transaction_ro
     number_take(agent, transaction);
     heap_add(agent, transaction);
     agent->transaction_count++;
-    agent->bytes += sizeof(*transaction);
+    agent->bytes += TRANSACTION_BYTES;
     if (role == CLIENT_INVITE || role == CLIENT_NON_INVITE)
         link_attach(agent, transaction, flow);
     return transaction;
@@ -145,20 +166,17 @@ void transaction_free(struct sip_agent *agent, struct transaction *transaction)
         link_detach(agent, transaction);
     number_give_back(agent, transaction->number);
     agent->transaction_count--;
-    agent->bytes -= sizeof(*transaction) + transaction->bytes_length + transaction->template_length;
-    memory_give(transaction->bytes, transaction->bytes_length);
-    memory_give(transaction->template, transaction->template_length);
+    agent->bytes -= TRANSACTION_BYTES;
+    agent_drop_bytes(agent, transaction->bytes, transaction->bytes_length);
+    agent_drop_bytes(agent, transaction->template, transaction->template_length);
     memory_give(transaction, sizeof(*transaction));
 }
 
 void transaction_keep(struct sip_agent *agent, struct transaction *transaction, struct text bytes)
 {
-    agent->bytes += bytes.length - transaction->bytes_length;
-    memory_give(transaction->bytes, transaction->bytes_length);
-    transaction->bytes = bytes.length ? memory_take(bytes.length) : NULL;
+    agent_drop_bytes(agent, transaction->bytes, transaction->bytes_length);
+    transaction->bytes = agent_keep_bytes(agent, bytes);
     transaction->bytes_length = bytes.length;
-    if (bytes.length)
-        memcpy(transaction->bytes, bytes.bytes, bytes.length);
 }
 
 void transaction_send(struct sip_agent *agent, const struct transaction *transaction)

@@ -38,6 +38,7 @@ void *memory_resize(void *memory, size_t size);
  * it was taken with, by whatever thread. */
 void *memory_take(size_t size);
 void memory_give(void *memory, size_t size); /* NULL: nothing */
+size_t memory_size(size_t size);             /* what is really taken for it */
 void memory_spare(size_t bytes_max);         /* how much this thread may keep so; 4 MiB unless it says otherwise */
 
 #endif

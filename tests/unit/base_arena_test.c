@@ -119,7 +119,8 @@ static void every_size_has_room_for_itself(void **state)
     (void)state;
     for (size_t size = 1; size < 70000; size += size < 300 ? 1 : 37) {
         void *piece = memory_take(size);
-        assert_true(malloc_usable_size(piece) >= size);
+        assert_true(malloc_usable_size(piece) >= memory_size(size));
+        assert_true(memory_size(size) >= size && (size < 64 || memory_size(size) <= size * 5 / 4 + 16));
         memory_give(piece, size);
     }
 }

@@ -8,7 +8,7 @@
 
 #include "arena.h"
 
-#define SIZE_CLASSES    29 /* 64, 96, 128, 192, … 1,048,576 */
+#define SIZE_CLASSES    57 /* 64, 80, 96, 112, 128, 160, … 1,048,576: a fifth is left unused at most */
 #define SIZE_SMALLEST   ((size_t)64)
 #define SIZE_LARGEST    ((size_t)1 << 20) /* a thousand commits at once */
 #define SPARE_BYTES_MAX ((size_t)4 << 20) /* of a thread that does not say otherwise: some requests at once */
@@ -77,12 +77,19 @@ static unsigned class_of(size_t size)
     if (size <= SIZE_SMALLEST)
         return 0;
     unsigned bits = 63u - (unsigned)__builtin_clzll(size - 1); /* 2^bits < size <= 2^(bits+1) */
-    return 2 * (bits - 6) + (size <= (size_t)3 << (bits - 1) ? 1 : 2);
+    return 1 + 4 * (bits - 6) + (unsigned)((size - 1) >> (bits - 2)) - 4;
 }
 
-static size_t size_of(unsigned class)
+static size_t size_of(unsigned number)
 {
-    return (class % 2 ? SIZE_SMALLEST * 3 / 2 : SIZE_SMALLEST) << class / 2;
+    if (number == 0)
+        return SIZE_SMALLEST;
+    return (size_t)(5 + (number - 1) % 4) << (4 + (number - 1) / 4);
+}
+
+size_t memory_size(size_t size)
+{
+    return KEEPS_SPARE && size <= SIZE_LARGEST ? size_of(class_of(size)) : size;
 }
 
 static void drop(struct spare_class *class, size_t size)
