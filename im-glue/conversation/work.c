@@ -5,8 +5,7 @@
 
 /* What goes to the disk together: of the fastest relay what comes in 250 ms, so that time ends it and not these. */
 #define RECORDS_MAX       16384
-#define RECORDS_BYTES_MAX (16u << 20) /* until it is on the disk; a trace of a large group has hundreds of thousands   \
-                                       */
+#define RECORDS_BYTES_MAX (16u << 20) /* until it is on the disk; a trace of a large group has hundreds of KB */
 
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then)
 {
