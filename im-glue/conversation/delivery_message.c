@@ -91,7 +91,7 @@ static struct sip_message *copy_for_client(struct delivery *delivery, const stru
                                            const struct branch *branch)
 {
     struct sip_message *message = sip_message_borrow(pattern->message);
-    struct text to = TEXT_CONCAT(&delivery->arena, TEXT("<"), text_of(delivery->recipient->address), TEXT(">"));
+    struct text to = TEXT_CONCAT(&delivery->arena, TEXT("<"), delivery->fate.recipient, TEXT(">"));
     name_own(delivery, pattern->from);
     sip_header_set(message, "P-Called-Party-ID", to);
     if (lead_to(message, branch) && sip_header_set(message, "From", delivery->from) == OK &&

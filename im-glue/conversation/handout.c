@@ -76,7 +76,7 @@ void handout_add_commits(struct work *work, struct handout *handout, struct text
     struct deferred_copy *copies = arena_array(&handout->arena, struct deferred_copy, handout->count);
     for (size_t i = 0; i < handout->count; i++) {
         const struct handout_copy *copy = &handout->copies[i];
-        copies[i] = (struct deferred_copy){text_of(copy->served->address), copy->group, copy->once};
+        copies[i] = (struct deferred_copy){copy->fate.recipient, copy->group, copy->once};
     }
     handout->record.copies = copies;
     handout->record.count = handout->count;

@@ -51,7 +51,7 @@ static struct deferred *make_own(const struct handout_copy *copy)
     struct handout *handout = copy->handout;
     struct conversation *conversation = handout->conversation;
     struct arena *arena = &handout->arena;
-    const struct deferred_copy recorded = {text_of(copy->served->address), copy->group, copy->once};
+    const struct deferred_copy recorded = {copy->fate.recipient, copy->group, copy->once};
     enum deferred_priority place = deferral_place(conversation, handout->record.shared.priority);
     struct text why = copy->status ? text_format(arena, "%d", copy->status) : TEXT("no answer");
     struct deferred *own = arena_new(arena, struct deferred);
@@ -111,7 +111,7 @@ static void forget_erased(struct handout_copy *copy)
 
 static bool stands_next(const struct handout_copy *copy, const struct deferred_fan_out *there, size_t *at)
 {
-    bool stands = *at < there->count && text_equal(there->copies[*at].owner, text_of(copy->served->address));
+    bool stands = *at < there->count && text_equal(there->copies[*at].owner, copy->fate.recipient);
     *at += stands;
     return stands;
 }
@@ -122,7 +122,7 @@ static void take_record(struct handout *handout, const struct deferred_fan_out *
     struct text entries = builder_text(&handout->entries);
     for (size_t i = 0, at = 0; i < handout->count; i++)
         if (!stands_next(&handout->copies[i], there, &at))
-            entries = fate_entries_without(entries, text_of(handout->copies[i].served->address), arena);
+            entries = fate_entries_without(entries, handout->copies[i].fate.recipient, arena);
     builder_init(&handout->entries, &handout->arena);
     builder_add(&handout->entries, entries);
     handout->record.version = there->version;
