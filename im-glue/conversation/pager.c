@@ -36,7 +36,9 @@ void pager_receive(struct request *request)
     if (target.length == 0)
         return request_answer(request, 416, NULL);
     /* An address with parameters may be a list beside the user who has it without. */
-    struct text whole = uri_canonical_whole(&request->arena, sip_request_uri(request->message, &request->arena));
+    struct text uri = sip_request_uri(request->message, &request->arena), whole = target;
+    if (text_find_char(uri, ';') < uri.length)
+        whole = uri_canonical_whole(&request->arena, uri);
     if (!text_equal(whole, target) && shared_list_receive(&incoming, whole))
         return;
     switch (group_find(conversation->groups, target, &group)) {
