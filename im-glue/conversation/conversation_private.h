@@ -203,8 +203,8 @@ struct branch {
     struct event_branch *event; /* …of a subscription */
     struct text name;           /* of the contact's document */
     struct text contact, path;
-    bool core;  /* the contact is with a core, which is told what servers tell each other */
-    bool grown; /* by TCP because it is large, instead of UDP */
+    bool core;       /* the contact is with a core, which is told what servers tell each other */
+    bool grown;      /* by TCP because it is large, instead of UDP */
     bool redirected; /* it is where another one has pointed */
     struct flow flow;
     struct outbound *outbound; /* to another domain; NULL: to a contact */

@@ -58,11 +58,27 @@ bool conversation_service_route_valid(struct text list, struct text *bad_out)
     return true;
 }
 
+/* RFC 1123 §2.1: labels of letters, digits and hyphens. */
+static bool is_host_name(struct text host)
+{
+    struct text label;
+    for (bool more = true; more;) {
+        more = text_cut(host, '.', &label, &host);
+        for (size_t i = 0; i < label.length; i++) {
+            char c = label.bytes[i];
+            if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'))
+                return false;
+        }
+        if (label.length == 0)
+            return false;
+    }
+    return true;
+}
+
 bool conversation_host_valid(struct text host, struct text *bad_out)
 {
     char buffer[INET6_ADDRSTRLEN];
     struct in6_addr ipv6;
-    struct uri uri;
     *bad_out = host;
     bool bracketed = text_starts_with(host, TEXT("[")) && text_ends_with(host, TEXT("]"));
     struct text bare = bracketed ? text_slice(host, 1, host.length - 1) : host;
@@ -75,10 +91,5 @@ bool conversation_host_valid(struct text host, struct text *bad_out)
         buffer[bare.length] = '\0';
         return inet_pton(AF_INET6, buffer, &ipv6) == 1;
     }
-    char written[URI_LENGTH_MAX];
-    if (bracketed || !is_token(host) || host.length > sizeof(written) - sizeof("sip:"))
-        return false;
-    memcpy(written, "sip:", 4);
-    memcpy(written + 4, host.bytes, host.length);
-    return uri_parse((struct text){written, 4 + host.length}, &uri) && text_equal(uri.host, host);
+    return !bracketed && is_host_name(host);
 }
