@@ -1,14 +1,13 @@
 /* The rules of a recipient once more when he gets what was kept for him: he may have blocked its sender since. */
 #include "kept_private.h"
 #include "privacy_private.h"
-#include "user.h"
 
 /* All his addresses, as they were looked at when the message came. */
 static size_t identities_of(struct conversation *conversation, struct text sender, struct arena *arena,
                             struct text identities_out[1 + USER_ALIASES_MAX])
 {
     struct user user;
-    if (user_find(conversation->documents, sender, arena, &user) == OK)
+    if (person_find(conversation, sender, arena, &user) == OK)
         return user_identities(&user, identities_out);
     identities_out[0] = sender;
     return 1;
