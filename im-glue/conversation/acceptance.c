@@ -16,6 +16,7 @@ struct copy {
     bool is_own; /* its bytes are not those of the others */
     struct deferred deferred;
     struct fate fate;
+    bool is_here; /* its user can be reached when it is on the disk */
 };
 
 struct acceptance {
@@ -211,6 +212,29 @@ static void undo(struct conversation *conversation, const struct work *failed)
     work_submit(work);
 }
 
+/* What is on its way at once outlives the request. */
+static void note_stored(struct work *work, struct copy *copy)
+{
+    struct conversation *conversation = work->conversation;
+    const struct acceptance *acceptance = work->details;
+    copy->deferred.version = work->commits[copy->commit].version;
+    copy->is_here = served_reachable(conversation, copy->served);
+    if (copy->deferred.plain_trace)
+        work_note_kept(conversation, &copy->deferred, &copy->fate);
+    message_count(copy->deferred.group, acceptance->message, MESSAGE_STORED);
+    expiry_note(conversation, copy->deferred.expires_ms);
+    if (copy->is_here)
+        copy->deferred = deferral_copy(&copy->deferred, &work->arena);
+}
+
+static bool any_is_here(const struct acceptance *acceptance)
+{
+    for (size_t i = 0; i < acceptance->count; i++)
+        if (acceptance->copies[i].is_here)
+            return true;
+    return false;
+}
+
 static void acceptance_done(struct conversation *conversation, struct work *work)
 {
     const struct acceptance *acceptance = work->details;
@@ -229,24 +253,16 @@ static void acceptance_done(struct conversation *conversation, struct work *work
         undo(conversation, work); /* before the request goes: the fates refer to it */
         return request_answer_with(request, 500, "Message Not Stored", "Retry-After", TEXT("10"));
     }
-    for (size_t i = 0; i < acceptance->count; i++) {
-        struct copy *copy = &acceptance->copies[i];
-        copy->deferred.version = work->commits[copy->commit].version;
-        if (copy->deferred.plain_trace)
-            work_note_kept(conversation, &copy->deferred, &copy->fate);
-    }
-    /* What follows outlives the request. */
-    struct text bytes = text_copy(&work->arena, acceptance->bytes);
     for (size_t i = 0; i < acceptance->count; i++)
-        acceptance->copies[i].deferred = deferral_copy(&acceptance->copies[i].deferred, &work->arena);
-    struct sip_message *read = sip_message_clone(request->onward);
+        note_stored(work, &acceptance->copies[i]);
+    bool any_here = any_is_here(acceptance);
+    struct text bytes = any_here ? text_copy(&work->arena, acceptance->bytes) : (struct text){0};
+    struct sip_message *read = any_here || acceptance->handouts_count ? sip_message_clone(request->onward) : NULL;
     request_answer(request, 202, NULL);
     for (size_t i = 0; i < acceptance->count; i++) {
         const struct copy *copy = &acceptance->copies[i];
-        struct fresh fresh = {copy->deferred, bytes, read};
-        message_count(copy->deferred.group, acceptance->message, MESSAGE_STORED);
-        expiry_note(conversation, copy->deferred.expires_ms);
-        if (copy->is_own)
+        const struct fresh fresh = {copy->deferred, bytes, read};
+        if (copy->is_own || !copy->is_here)
             queue_flush(conversation, copy->served);
         else
             queue_flush_fresh(conversation, copy->served, &fresh);
