@@ -225,6 +225,23 @@ static void posted_calls_run_in_order_and_later_ones_after_them(void **state)
     assert_string_equal(posted_order, "abcd");
 }
 
+static int64_t post_stop_once(void *context, int64_t now_ms)
+{
+    (void)now_ms;
+    if (calls++ == 0)
+        loop_post(loop, stop, context);
+    return INT64_MAX;
+}
+
+/* Nothing else would end its sleep. */
+static void what_is_posted_before_it_sleeps_is_run(void **state)
+{
+    (void)state;
+    loop_set_deadline(loop, post_stop_once, NULL);
+    loop_run(loop);
+    assert_in_range(calls, 1, 2);
+}
+
 enum { POSTS = 1000, THREADS = 3 };
 static int posts_run; /* the loop's thread only */
 
@@ -354,6 +371,7 @@ int main(void)
         LOOP_TEST(an_event_of_an_ended_watch_is_not_delivered),
         LOOP_TEST(an_event_is_not_delivered_to_the_next_owner_of_the_number),
         LOOP_TEST(a_number_that_was_closed_and_came_back_is_watched),
+        LOOP_TEST(what_is_posted_before_it_sleeps_is_run),
         LOOP_TEST(posted_calls_run_in_order_and_later_ones_after_them),
         LOOP_TEST(no_call_of_another_thread_is_lost),
         LOOP_TEST(signals_arrive_in_the_loop),

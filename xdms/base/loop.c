@@ -51,8 +51,9 @@ struct loop {
     loop_deadline_fn *deadline_call;
     void *deadline_context;
     atomic_bool stopped;
-    pthread_mutex_t post_lock; /* guards `posted` */
+    pthread_mutex_t post_lock; /* guards `posted` and `asleep` */
     struct call_queue posted;
+    bool asleep;               /* …and nobody has woken it; awake, it looks at what was posted before it sleeps */
     struct call_queue running; /* the loop's thread only */
 };
 
@@ -74,14 +75,29 @@ static void wake(struct loop *loop)
     assert(written == (ssize_t)sizeof(one) || errno == EAGAIN);
 }
 
-static void run_posted(void *context, int fd, unsigned events)
+static void clear_wake(void *context, int fd, unsigned events)
 {
+    (void)context;
     (void)events;
-    struct loop *loop = context;
     uint64_t count;
     ssize_t got = read(fd, &count, sizeof(count));
     (void)got;
+}
+
+/* False: something has been posted. */
+static bool fall_asleep(struct loop *loop)
+{
     pthread_mutex_lock(&loop->post_lock);
+    loop->asleep = loop->posted.count == 0;
+    bool asleep = loop->asleep;
+    pthread_mutex_unlock(&loop->post_lock);
+    return asleep;
+}
+
+static void run_posted(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->post_lock);
+    loop->asleep = false;
     struct call_queue taken = loop->posted;
     loop->posted = loop->running;
     pthread_mutex_unlock(&loop->post_lock);
@@ -103,7 +119,7 @@ struct loop *loop_new(void)
     loop->signal_fd = -1;
     sigemptyset(&loop->signals);
     pthread_mutex_init(&loop->post_lock, NULL);
-    loop_watch(loop, loop->wake_fd, LOOP_READ, run_posted, loop);
+    loop_watch(loop, loop->wake_fd, LOOP_READ, clear_wake, NULL);
     return loop;
 }
 
@@ -220,9 +236,10 @@ void loop_post(struct loop *loop, loop_fn *call, void *context)
         queue->calls = memory_resize(queue->calls, queue->capacity * sizeof(struct call));
     }
     queue->calls[queue->count++] = (struct call){call, context};
-    /* Inside the lock: the loop may be freed as soon as the call has run. All that wait are taken at once. */
-    if (queue->count == 1)
+    /* Inside the lock: the loop may be freed as soon as the call has run. */
+    if (loop->asleep)
         wake(loop);
+    loop->asleep = false;
     pthread_mutex_unlock(&loop->post_lock);
 }
 
@@ -264,11 +281,15 @@ void loop_run(struct loop *loop)
         int timeout_ms = sleep_ms(loop);
         if (atomic_load(&loop->stopped))
             break;
+        if (timeout_ms != 0 && !fall_asleep(loop))
+            timeout_ms = 0;
         int count = epoll_wait(loop->epoll_fd, batch, BATCH_MAX, timeout_ms);
         if (count < 0 && errno != EINTR)
             loop_fail("epoll_wait");
         for (int i = 0; i < count && !atomic_load(&loop->stopped); i++)
             deliver(loop, &batch[i]);
+        if (!atomic_load(&loop->stopped))
+            run_posted(loop);
     }
     /* Cleared here and not at the start, so that a stop that comes early counts. */
     atomic_store(&loop->stopped, false);
