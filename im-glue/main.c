@@ -8,6 +8,7 @@
 #include "conversation.h"
 #include "dns.h"
 #include "glue_conversation.h"
+#include "glue_listeners.h"
 #include "glue_settings.h"
 #include "log.h"
 #include "port.h"
@@ -164,76 +165,6 @@ static void open_groups(struct program *program)
     program->groups = groups_new(program->node.documents, &groups);
 }
 
-/* The listeners beside listen.sip; an empty address is none. */
-struct further {
-    const char *name, *setting, *address;
-    enum flow_kind kind;
-};
-
-#define FURTHER_COUNT 3
-
-static void list_further(const struct program *program, struct further further_out[FURTHER_COUNT])
-{
-    const struct glue_settings *settings = &program->settings;
-    further_out[0] = (struct further){"sips", "listen.sips", settings->sips, FLOW_TLS};
-    further_out[1] = (struct further){"ws", "listen.ws", settings->ws, FLOW_WS};
-    further_out[2] = (struct further){"wss", "listen.wss", settings->wss, FLOW_WSS};
-}
-
-static bool are_addresses_good(struct program *program)
-{
-    const struct glue_settings *settings = &program->settings;
-    const struct listen_address addresses[] = {
-        {"listen.sip", settings->sip, false},
-        {"listen.sips", settings->sips, true},
-        {"listen.ws", settings->ws, false},
-        {"listen.wss", settings->wss, true},
-        {"listen.management", settings->management, settings->management_tls},
-    };
-    char why[SETTINGS_ERROR_MAX];
-    if (!settings->sip[0])
-        return start_failed(TEXT("listen.sip: empty"));
-    return listen_addresses_good(addresses, sizeof(addresses) / sizeof(addresses[0]), program->node.tls != NULL, why) ||
-           start_failed(text_of(why));
-}
-
-static bool open_further(struct program *program, const struct further *further)
-{
-    char host[sizeof(program->host)];
-    struct node *node = &program->node;
-    struct text error = {0};
-    struct transport_listener listener = {.kind = further->kind, .host = host, .clients = node->clients};
-    if (!further->address[0])
-        return true;
-    bool good = address_split(further->address, host, sizeof(host), &listener.port);
-    assert(good); /* are_addresses_good */
-    return transport_listen(program->transport, &listener, &node->arena, &error) || start_failed(error);
-}
-
-static bool open_all_further(struct program *program)
-{
-    struct further further[FURTHER_COUNT];
-    list_further(program, further);
-    if (program->node.tls)
-        transport_use_tls(program->transport, program->node.tls);
-    for (size_t i = 0; i < FURTHER_COUNT; i++)
-        if (!open_further(program, &further[i]))
-            return false;
-    return true;
-}
-
-static void print_further(const struct program *program)
-{
-    struct further further[FURTHER_COUNT];
-    list_further(program, further);
-    for (size_t i = 0; i < FURTHER_COUNT; i++) {
-        const char *address = further[i].address, *colon = strrchr(address, ':');
-        if (colon)
-            printf(" %s=%.*s:%u", further[i].name, (int)(colon - address), address,
-                   transport_port_of(program->transport, further[i].kind));
-    }
-}
-
 static size_t peer_names(void *context, uint64_t connection, struct arena *arena, const struct text **names_out)
 {
     const struct program *program = context;
@@ -250,15 +181,15 @@ static bool open_sip(struct program *program)
     struct text error = {0};
     uint16_t port;
     bool good = address_split(program->settings.sip, program->host, sizeof(program->host), &port);
-    assert(good); /* are_addresses_good */
+    assert(good); /* glue_listeners_good */
     struct transport_handler handler = {on_input, on_closed, on_unreachable, program, is_flooded, room};
     program->transport = transport_open(program->loop, program->host, port, &handler, &program->node.arena, &error);
     if (!program->transport)
         return start_failed(error);
     program->port = transport_port(program->transport);
     transport_limit_queues(program->transport, (size_t)program->settings.queued_mib_max << 20);
-    if (!open_all_further(program))
-        return false;
+    if (!glue_listeners_open(&program->settings, &program->node, program->transport, &error))
+        return start_failed(error);
     struct conversation_settings settings = program->conversation_settings;
     settings.peering.locator.ipv6 = transport_speaks_ipv6(program->transport);
     settings.peer_names = peer_names;
@@ -296,7 +227,7 @@ static bool open_management(struct program *program)
     if (!settings->management[0])
         return true;
     bool good = address_split(settings->management, host, sizeof(host), &port.port);
-    assert(good); /* are_addresses_good */
+    assert(good); /* glue_listeners_good */
     port.tls = settings->management_tls ? node->tls : NULL;
     program->management = port_open(&port, &node->arena, &error);
     return program->management || start_failed(error);
@@ -313,7 +244,7 @@ static void serve(struct program *program)
 {
     loop_set_deadline(program->loop, on_deadline, program);
     printf("im-glue ready sip=%s:%u", program->host, program->port);
-    print_further(program);
+    glue_listeners_print(&program->settings, program->transport);
     print_management(program);
     printf("\n");
     fflush(stdout);
@@ -344,9 +275,10 @@ static bool read_settings(struct program *program)
     struct text error = {0};
     if (!node_read(&program->node, "im-glue", &program->settings.node, &error) ||
         !glue_conversation(&program->settings, &program->node, &program->cores, &program->conversation_settings,
-                           &error))
+                           &error) ||
+        !glue_listeners_good(&program->settings, &program->node, &error))
         return start_failed(error);
-    return are_addresses_good(program) && open_dns(program);
+    return open_dns(program);
 }
 
 /* A mistyped domain would refuse all users and let expire what waits for them. */
