@@ -56,13 +56,9 @@ struct node {
  * certificates and document services, and looks whether there can be a store. The second opens the store and what
  * stands on it. With `alone` no other program that says so may have the same folder. False: `error_out` has one line
  * that begins with the name of the setting, in the node's arena. To be closed in either case. `settings` outlives the
- * node.
- */
+ * node. */
 bool node_read(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
 bool node_open_store(struct node *node, bool alone, struct text *error_out);
-
-/* Both, for who shares the folder with anybody. */
-bool node_open(struct node *node, const char *program, const struct node_settings *settings, struct text *error_out);
 
 /* Waits for what was submitted to the store and closes it: what the store calls back must still be there. Further calls
  * do nothing. */

@@ -41,10 +41,15 @@ static int end(void **state)
     return scratch_remove(folder);
 }
 
+static bool opens(void)
+{
+    return node_read(&node, "test", &settings, &error) && node_open_store(&node, false, &error);
+}
+
 static void everything_is_there(void **state)
 {
     (void)state;
-    assert_true(node_open(&node, "test", &settings, &error));
+    assert_true(opens());
     assert_int_equal(node.roots_count, 1);
     assert_true(text_equal(node.roots[0], TEXT("/xcap-root/")));
     assert_ptr_equal(documents_store(node.documents), node.store);
@@ -58,7 +63,7 @@ static void everything_is_there(void **state)
 static void refused(const char *setting, const char *value, const char *line)
 {
     set(setting, value);
-    assert_false(node_open(&node, "test", &settings, &error));
+    assert_false(opens());
     assert_true(text_starts_with(error, text_of(line)));
     assert_int_equal(text_find_char(error, '\n'), error.length);
     node_close(&node);
@@ -74,7 +79,7 @@ static void roots_have_slashes_at_both_ends_and_are_few(void **state)
     refused("xcap.roots", "/a/,,/b/", line);
     refused("xcap.roots", "/1/,/2/,/3/,/4/,/5/,/6/,/7/,/8/,/9/", line);
     set("xcap.roots", "/1/, /2/,/3/,/4/,/5/,/6/,/7/,/");
-    assert_true(node_open(&node, "test", &settings, &error));
+    assert_true(opens());
     assert_int_equal(node.roots_count, 8);
     assert_true(text_equal(node.roots[1], TEXT("/2/")));
     node_close(&node);
@@ -91,7 +96,7 @@ static void what_does_not_open_is_said_in_one_line(void **state)
 static void services_are_replaced_when_nobody_uses_those_before(void **state)
 {
     (void)state;
-    assert_true(node_open(&node, "test", &settings, &error));
+    assert_true(opens());
     const struct usage_set *first = node.usages;
     uint64_t request = documents_enter(node.documents);
     assert_true(node_reload(&node));

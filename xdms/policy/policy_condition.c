@@ -8,7 +8,6 @@
 #define NAMESPACE_OMA        TEXT("urn:oma:xml:xdm:common-policy")
 #define NAMESPACE_EXTENSIONS TEXT("urn:oma:xml:xdm:extensions")
 #define NAMESPACE_2_1        TEXT("urn:oma:xml:xdm:2.1extensions")
-#define NAMESPACE_LIST       TEXT("urn:oma:xml:poc:list-service")
 
 typedef void compile_fn(struct policy *policy, const struct xml_element *element, struct arena *arena,
                         struct policy_condition *condition);

@@ -11,7 +11,6 @@
 #include "xml_validate_library.h"
 
 #define SCHEMA_FILES_MAX 64 /* of one schema with all it imports; a longer chain is a mistake */
-#define XSD_NAMESPACE    "http://www.w3.org/2001/XMLSchema"
 
 struct survey { /* one reading of the schema files for the names in them */
     struct xml_schema *schema;
