@@ -145,6 +145,8 @@ struct work {
     size_t room; /* bytes of the arena that are no more than room for commits */
     work_fn *then;
     bool has_fates;
+    bool is_guarded; /* its first commit says that nobody was erased since it was begun: else it is revised */
+    unsigned revised;
     struct request *request; /* owned, may be NULL */
     struct served *served;
     struct delivery *delivery;
@@ -265,6 +267,8 @@ struct conversation {
     int64_t sweep_at_ms;              /* monotonic */
     struct work *records;             /* that wait for others; NULL: none */
     int64_t records_at_ms;            /* monotonic: when some went to the disk */
+    struct fate_erasures erasures;    /* at the last look: nothing is written down of whom they erased */
+    int64_t erasures_at_ms;           /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
@@ -329,6 +333,13 @@ void work_add_fate(struct work *work, const struct fate *fate);
 void work_add_deletion(struct work *work, const char *usage, struct text owner, struct text name);
 void work_drop(struct work *work);                                      /* instead of submitting it */
 void work_ignore(struct conversation *conversation, struct work *work); /* `then` for what nobody waits for */
+
+/* erased.c */
+void erased_look(struct conversation *conversation);
+bool erased_is_about(struct conversation *conversation, const struct fate *fate, struct arena *arena);
+void erased_guard(struct work *work);         /* before all its commits */
+void erased_hang_on_guard(struct work *work); /* all that hangs on nothing else */
+bool erased_revise(struct work *work);        /* true: to be submitted once more */
 
 /* served.c */
 struct served *served_get(struct conversation *conversation, struct text address);

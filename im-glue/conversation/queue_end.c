@@ -82,6 +82,7 @@ static struct deferred *copy_for_trace(const struct deferred *deferred, struct a
         .call_id = text_copy(arena, deferred->call_id),
         .sender = text_copy(arena, deferred->sender),
         .group = text_copy(arena, deferred->group),
+        .received_ms = deferred->received_ms,
     };
     return copy;
 }
@@ -89,11 +90,10 @@ static struct deferred *copy_for_trace(const struct deferred *deferred, struct a
 /* Its owner erased it, or it was said to be over, while a contact was taking it. */
 void queue_trace_late(struct conversation *conversation, const struct deferred *delivered)
 {
-    struct work *work = work_new(conversation, 1, work_ignore);
-    struct fate fate = queue_fate(conversation, delivered, &work->arena);
-    fate = fate_with(&fate, FATE_DELIVERED, conversation->now.wall_ms, TEXT("when it had ended"), &work->arena);
-    work_add_fate(work, &fate);
-    work_submit(work);
+    struct arena *arena = &work_records(conversation)->arena;
+    struct fate fate = queue_fate(conversation, delivered, arena);
+    fate = fate_with(&fate, FATE_DELIVERED, conversation->now.wall_ms, TEXT("when it had ended"), arena);
+    work_note_fate(conversation, &fate);
 }
 
 static void add_try(struct work *work, const struct delivery *delivery, int status)

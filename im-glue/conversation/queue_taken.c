@@ -34,6 +34,7 @@ static struct taken *taken_new(struct work *records, const struct delivery *deli
         .call_id = text_copy(&records->arena, deferred->call_id),
         .sender = text_copy(&records->arena, deferred->sender),
         .group = text_copy(&records->arena, deferred->group),
+        .received_ms = deferred->received_ms,
         .size = deferred->size,
     };
     records->taken = taken;

@@ -60,6 +60,7 @@ void work_submit_records(struct conversation *conversation)
     if (!records)
         return;
     conversation->records_at_ms = conversation->now.monotonic_ms;
+    erased_hang_on_guard(records);
     submit(records);
 }
 
@@ -80,8 +81,9 @@ static void records_done(struct conversation *conversation, struct work *work)
 struct work *work_records(struct conversation *conversation)
 {
     if (!conversation->records) {
-        conversation->records = work_new(conversation, RECORDS_MAX + HANDOUT_END_COMMITS, records_done);
+        conversation->records = work_new(conversation, 1 + RECORDS_MAX + HANDOUT_END_COMMITS, records_done);
         conversation->records->room = conversation->records->arena.total;
+        erased_guard(conversation->records);
     }
     return conversation->records;
 }
@@ -112,6 +114,8 @@ void work_note_kept(struct conversation *conversation, const struct deferred *de
 void work_note_report(struct conversation *conversation, const struct fate *about, struct text kind, struct text status)
 {
     struct work *records = work_records(conversation);
+    if (erased_is_about(conversation, about, &records->arena))
+        return;
     records->commits[records->count++] =
         fate_report_commit(about, kind, status, conversation->now.wall_ms, &records->arena);
     work_records_added(conversation);
@@ -150,6 +154,10 @@ void work_run_completed(struct conversation *conversation)
 {
     for (struct work *work; (work = take_completed(conversation));) {
         conversation->pending--;
+        if (erased_revise(work)) {
+            submit(work);
+            continue;
+        }
         work->then(conversation, work);
         recording_done(conversation, work);
         summary_written(conversation, work);
@@ -168,7 +176,8 @@ enum status work_status(const struct work *work)
 void work_add_fate(struct work *work, const struct fate *fate)
 {
     work->has_fates = true;
-    work->commits[work->count++] = fate_commit(fate, &work->arena);
+    bool erased = erased_is_about(work->conversation, fate, &work->arena);
+    work->commits[work->count++] = erased ? fate_no_commit() : fate_commit(fate, &work->arena);
 }
 
 void work_add_deletion(struct work *work, const char *usage, struct text owner, struct text name)

@@ -224,6 +224,7 @@ void document_change_wait(struct document_change *change);
 #define DOCUMENT_SETTINGS         "#settings" /* owner: canonical address, name: of what one client published */
 #define DOCUMENT_SUBSCRIPTIONS    "#subscriptions" /* owner: canonical address that is watched, name: random */
 #define DOCUMENT_ERASURES         "#erasures"      /* no owner, name: in the order of time, newest first */
+#define DOCUMENT_ERASED           "#erased"        /* owner: canonical address, or none: when that was, or the last */
 #define DOCUMENT_LOOKS            "#looks"         /* owner: canonical address, name: what im-glue is to look at */
 #define DOCUMENT_LISTED           "#listed" /* owner: canonical address, name: empty; when he read the list of what waits */
 #define DOCUMENT_HISTORY          "#history"          /* owner: canonical address, name: reference of an entry */

@@ -33,7 +33,7 @@ enum status erasure_begin(const struct documents *documents, struct text address
                           struct arena *arena, struct erasure *erasure_out);
 
 /* Works until nothing is left, waiting inside; the counts on disk are right after each transaction. FAILED, FULL,
- * UNCERTAIN: call again. `now_ms` is the time that its end is told with. */
+ * UNCERTAIN: call again. `now_ms`: when that begins; its end is told with that and what it took. */
 enum status erasure_run(const struct documents *documents, struct erasure *erasure, int64_t now_ms);
 
 /* All that were cut short, one after another. */

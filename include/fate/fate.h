@@ -81,6 +81,33 @@ enum status fate_add_reports(const struct documents *documents, struct arena *ar
 enum status fate_report_get(const struct documents *documents, const struct fate *fate, struct text kind,
                             struct arena *arena, struct text *status_out);
 
+/* --- who was erased ----------------------------------------------------------------------------------------------- */
+
+/* Records are written later than what they tell of: of somebody who was erased in between none may come back. */
+struct fate_erasures {
+    uint64_t version; /* another whenever one begins or ends; VERSION_ABSENT: there was none ever */
+    int64_t last_ms;  /* wall clock: when one began or ended */
+    bool running;     /* some have not ended */
+};
+
+/* Two looks at most, one if nobody ever was erased. FAILED: everything is in question. */
+enum status fate_erasures(const struct documents *documents, struct arena *arena, struct fate_erasures *erasures_out);
+/* OK, and nothing is changed, as long as none has begun or ended since: for others to be written only with it. */
+struct commit fate_no_erasure_since(const struct fate_erasures *erasures, struct arena *arena);
+/* Its sender or its recipient is being erased, or was after it began. Two looks, if it began before the last. */
+bool fate_is_erased(const struct documents *documents, const struct fate_erasures *erasures, const struct fate *fate,
+                    struct arena *arena);
+struct commit fate_no_commit(void); /* instead of its record: OK, and changes nothing */
+/* A commit of a fate or of a report that was not carried out: changes nothing any more if it is about somebody who was
+ * erased, or if a later record of the same message was written; others as they are. */
+void fate_revise(const struct documents *documents, const struct fate_erasures *erasures, struct arena *arena,
+                 struct commit *commit);
+
+#define FATE_ERASURE_COMMITS 2
+/* An erasure begins (before it looks for anything) or has ended. */
+void fate_note_erasure(struct text address, int64_t when_ms, bool running, struct arena *arena,
+                       struct commit commits[FATE_ERASURE_COMMITS]);
+
 /* Records of one message, or the newest of one user (as sender or recipient), oldest first, at most `limit`, with what
  * was reported about them as steps. */
 enum status fate_of_message(const struct documents *documents, struct text message_id, size_t limit,

@@ -24,11 +24,15 @@ void deferred_plain_trace(const struct deferred *deferred, struct arena *arena, 
 static bool add_fate(const struct documents *documents, const struct deferred *deferred, struct text who,
                      int64_t now_ms, struct arena *arena, struct commit *commit_out)
 {
+    struct fate_erasures erasures;
     struct fate fate;
     if (deferred->plain_trace)
         deferred_plain_trace(deferred, arena, &fate);
     else if (fate_get_own(documents, deferred->message_id, deferred->owner, arena, &fate) != OK ||
              !text_equal(fate.sender, deferred->sender))
+        return false;
+    fate_erasures(documents, arena, &erasures);
+    if (fate_is_erased(documents, &erasures, &fate, arena)) /* its sender; it waits all the same */
         return false;
     fate = fate_with(&fate, FATE_DELETED, now_ms, text_format(arena, "by %.*s", TEXT_ARG(who)), arena);
     *commit_out = fate_commit(&fate, arena);

@@ -83,7 +83,7 @@ static bool is_quiet(struct text usage)
         TEXT_INIT(DOCUMENT_CONTENTS), TEXT_INIT(DOCUMENT_DEFERRED), TEXT_INIT(DOCUMENT_FATES),
         TEXT_INIT(DOCUMENT_BINDINGS), TEXT_INIT(DOCUMENT_REPORTS),  TEXT_INIT(DOCUMENT_LOOKS),
         TEXT_INIT(DOCUMENT_LISTED),   TEXT_INIT(DOCUMENT_HISTORY),  TEXT_INIT(DOCUMENT_HISTORY_MESSAGES),
-        TEXT_INIT(DOCUMENT_FAN_OUTS),
+        TEXT_INIT(DOCUMENT_FAN_OUTS), TEXT_INIT(DOCUMENT_ERASED),
     };
     for (size_t i = 0; i < sizeof(quiet) / sizeof(quiet[0]); i++)
         if (text_equal(usage, quiet[i]))

@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 
+#include "clock.h"
 #include "deferred.h"
 #include "erasure_own.h"
+#include "fate.h"
 #include "log.h"
 #include "record.h"
 
@@ -173,9 +175,36 @@ static void tell(const struct erasure *erasure)
              TEXT_ARG(erasure->id));
 }
 
+/* Before anything is looked for: what im-glue has not written by now names the user no more. */
+static enum status note_begin(const struct documents *documents, const struct erasure *erasure, int64_t now_ms)
+{
+    struct commit commits[FATE_ERASURE_COMMITS];
+    struct arena arena;
+    arena_init(&arena, "erasure");
+    fate_note_erasure(erasure->address, now_ms, true, &arena, commits);
+    enum status status = document_internal_commit(documents, commits, FATE_ERASURE_COMMITS);
+    arena_clear(&arena);
+    return status;
+}
+
+static enum status note_end(const struct documents *documents, struct erasure *erasure)
+{
+    struct commit commits[FATE_ERASURE_COMMITS + 2];
+    struct arena arena;
+    arena_init(&arena, "erasure");
+    fate_note_erasure(erasure->address, erasure->ended_ms, false, &arena, commits);
+    commits[FATE_ERASURE_COMMITS] = erasure_commit(erasure, &arena);
+    commits[FATE_ERASURE_COMMITS].only_with = &commits[FATE_ERASURE_COMMITS - 1];
+    commits[FATE_ERASURE_COMMITS + 1] = deferred_look(erasure->address, DEFERRED_LOOK_GONE, &arena);
+    enum status status = document_internal_commit(documents, commits, FATE_ERASURE_COMMITS + 2);
+    arena_clear(&arena);
+    return status;
+}
+
 enum status erasure_run(const struct documents *documents, struct erasure *erasure, int64_t now_ms)
 {
-    enum status status = OK;
+    int64_t begin_ms = clock_monotonic_ms();
+    enum status status = note_begin(documents, erasure, now_ms);
     bool any = true;
     for (unsigned round = 0; status == OK && any && round < ROUNDS; round++) {
         any = false;
@@ -184,13 +213,8 @@ enum status erasure_run(const struct documents *documents, struct erasure *erasu
     }
     if (status != OK)
         return status;
-    struct arena arena;
-    arena_init(&arena, "erasure");
-    erasure->ended_ms = now_ms;
-    struct commit commits[] = {erasure_commit(erasure, &arena),
-                               deferred_look(erasure->address, DEFERRED_LOOK_GONE, &arena)};
-    status = document_internal_commit(documents, commits, 2);
-    arena_clear(&arena);
+    erasure->ended_ms = now_ms + clock_monotonic_ms() - begin_ms;
+    status = note_end(documents, erasure);
     if (status == OK)
         tell(erasure);
     return status;

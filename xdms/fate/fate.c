@@ -15,7 +15,6 @@ static const char *const step_names[] = {"received", "refused", "sent",    "deli
 
 static struct document_key key_of(struct text message_id, struct text recipient, struct arena *arena);
 static struct text record_of(const struct fate *fate, struct arena *arena);
-static bool fate_read(struct text record, struct arena *arena, struct fate *fate_out);
 
 const char *fate_step_name(enum fate_step_kind kind)
 {
@@ -167,7 +166,7 @@ static bool step_read(struct text record, struct fate_step *step_out)
     return true;
 }
 
-static bool fate_read(struct text record, struct arena *arena, struct fate *fate_out)
+bool fate_read(struct text record, struct arena *arena, struct fate *fate_out)
 {
     if (!record_valid(record))
         return false;

@@ -13,6 +13,8 @@ struct text fate_key_part(struct text text, struct arena *arena);
 void fate_add_claims(const struct fate *fate, int64_t when_ms, struct arena *arena, struct commit *commit);
 
 struct text fate_claim_value(struct text address, int64_t when_ms, struct arena *arena);
+/* False: damage. */
+bool fate_read(struct text record, struct arena *arena, struct fate *fate_out);
 bool fate_step_kind_of(struct text name, enum fate_step_kind *kind_out);
 struct text fate_cut_detail(struct text detail);
 
