@@ -1,5 +1,5 @@
-/* What all files of this module share: the server's state, a request being answered, users that are served, deliveries
- * and work that waits for the store. What fewer of them need is in the other headers of this folder. */
+/* What all files of this module share: the server's state, users that are served, deliveries and work that waits for
+ * the store. What fewer of them need is in the other headers of this folder. */
 #ifndef CONVERSATION_PRIVATE_H
 #define CONVERSATION_PRIVATE_H
 
@@ -16,6 +16,7 @@
 #include "gruu.h"
 #include "imsettings.h"
 #include "known_users.h"
+#include "request_private.h"
 #include "table.h"
 
 #define CONVERSATION_PENDING_MAX 20000 /* store operations in flight; past it requests get 503 before memory grows */
@@ -23,8 +24,6 @@
 #define CONVERSATION_FAN_OUT_BYTES_MAX                                                                                 \
     (64u << 20)                /* of all copies of one message to a group: they are in memory until they are on disk */
 #define CONVERSATION_RETRIES 4 /* planned attempts to hand over what was kept; then the next registration counts */
-
-enum sender_rate { SENDER_MESSAGES, SENDER_REGISTERS, SENDER_OF_DOMAIN, SENDER_RATES };
 
 /* A user whose bindings or stored messages matter. Lives as long as the conversation: there are no more than users. */
 struct served {
@@ -41,8 +40,7 @@ struct served {
     TAILQ_HEAD(taken_list, taken) taken; /* a contact has these; that they have ended is not on the disk yet */
     unsigned taken_count;
     size_t taken_bytes;
-    char *taken_to;       /* reference: what is before is among these, itself is or is on its way; NULL:
-                           * not known */
+    char *taken_to;       /* reference up to which all are among these, or on their way; NULL: not known */
     bool taken_full;      /* the queue waits for some of them */
     unsigned kept_relays; /* stored after a silence, but perhaps still answered: the queue waits for them */
     unsigned retries;     /* since the last registration or success */
@@ -86,51 +84,12 @@ struct domain {
     TAILQ_ENTRY(domain) entry;  /* while it is */
 };
 
-/* Who has requests in progress, or used up some of what he may send in a minute. */
-struct sender {
-    UT_hash_handle hh;
-    size_t held;                   /* bytes */
-    int64_t used_up[SENDER_RATES]; /* thousandths of requests */
-    int64_t used_up_at_ms;         /* monotonic: when used_up was right */
-    size_t address_length;
-    char address[];
-};
-
 /* Whose REGISTERs came over a connection, so that its end costs no walk over all users. */
 struct connection {
     UT_hash_handle hh;
     uint64_t number;
     struct served **users;
     size_t count, capacity;
-};
-
-/* What the Route of a request from a core says (ISC). */
-struct visit {
-    bool is;           /* a trusted peer has sent it, with our Route on top */
-    bool originating;  /* for its sender; else for its recipient */
-    bool again;        /* for its recipient, after it was here for its sender */
-    bool returns;      /* it is what we sent for its recipient, and wants to go on */
-    bool unregistered; /* the core knows that its recipient is away */
-    struct text route; /* that leads back; empty: none */
-};
-
-/* A request from its arrival to its answer. */
-struct request {
-    struct conversation *conversation;
-    struct arena arena;
-    struct sip_message *message;
-    struct sip_message *onward; /* what goes on of a MESSAGE, made of `message`; NULL before that is known */
-    uint64_t transaction;
-    struct flow flow;
-    struct text user; /* authenticated, canonical; empty before: `who.address` */
-    struct requester who;
-    struct visit visit;
-    struct text auth_info;  /* for Authentication-Info of a 2xx; empty: none */
-    struct text domain;     /* of a sender who is not ours; empty: ours, or not known */
-    bool vouched;           /* his domain speaks for him, and for nobody else */
-    struct sender *sender;  /* NULL until he is known */
-    size_t held;            /* bytes counted for it */
-    struct text message_id; /* of a MESSAGE that could be read; for the log */
 };
 
 /* Commits on their way to the disk, and what follows. */
@@ -283,35 +242,6 @@ struct conversation {
 
 #define CONVERSATION_PRODUCT "IM-serv/OMA1.0 im-glue/" XDM_VERSION /* of Server and User-Agent */
 
-/* request.c */
-struct request *request_new(struct conversation *conversation, struct sip_event *event);
-void request_free(struct request *request);
-/* Answers and frees the request. `name`/`value` is one more header, or NULL. */
-void request_answer(struct request *request, int status, const char *reason);
-void request_answer_with(struct request *request, int status, const char *reason, const char *name, struct text value);
-struct sip_message *request_response(struct request *request, int status, const char *reason);
-void request_send(struct request *request, struct sip_message *response); /* frees the request too */
-/* True: extensions that the field asks for were refused with 420, and the request freed; `known` is none of them. */
-bool request_refuse_extensions(struct request *request, const char *name, struct text known);
-struct text request_header(struct request *request, const char *name); /* first field, or empty */
-/* Without the parameters of the header: tags are nothing to read. Empty: it is none. */
-struct text request_shown_address(struct text field, struct arena *arena);
-/* True: request->user and request->who are set. False: the request has been answered and freed. */
-bool request_authenticate(struct request *request, bool proxy);
-
-/* asserted.c */
-/* May the peer say who asks (RFC 3325 §5)? */
-bool request_peer_is_trusted(struct request *request);
-/* Is it a core, which may also say who is registered, and where a request goes on? */
-bool request_is_of_core(struct request *request);
-/* OK: who.proof says whether a trusted peer has said who asks. REFUSED: what it says is malformed. FAILED. */
-enum status request_take_assertion(struct request *request);
-/* The P-Asserted-Identity fields of what goes on: a SIP address, and a number if there is one. */
-void request_add_assertion(struct request *request, struct sip_message *message);
-/* What servers tell each other (RFC 7315, RFC 5502, RFC 6050): clients neither say it… */
-void request_remove_core_headers(struct sip_message *message);
-void request_hide_core_headers(struct sip_message *message); /* …nor hear it, nor what others tell servers */
-
 /* work.c */
 struct work *work_new(struct conversation *conversation, size_t commits_max, work_fn *then);
 void work_submit(struct work *work);
@@ -386,18 +316,6 @@ enum message_outcome {
 void message_count(struct text group, enum message_content content, enum message_outcome outcome);
 enum message_content message_content_of(const struct deferred *deferred);
 enum message_content message_content_of_type(struct text type); /* of what is no notice */
-
-/* sender.c: what requests hold in memory, and whose they are */
-/* Before anybody knows who sent it. False: answered 503 and freed. */
-bool sender_has_room(struct request *request);
-/* The sender is request->user from here on. False: he sends too much; answered and freed. */
-bool sender_admit(struct request *request);
-/* The request holds so many copies of so many bytes, until it is freed. False: as above. */
-bool sender_charge_copies(struct request *request, size_t count, size_t bytes);
-void sender_release(struct request *request);
-void sender_count_turned_away(struct conversation *conversation); /* those that got no turn */
-void sender_sweep(struct conversation *conversation);
-void sender_free_all(struct conversation *conversation);
 
 /* options.c */
 #define CONVERSATION_METHODS "REGISTER, MESSAGE, OPTIONS, PUBLISH, SUBSCRIBE, NOTIFY"
