@@ -64,8 +64,7 @@ static const struct setting rows[] = {
      "Contacts that are silent for longer are away: what may be kept is, and its sender is told 202."},
     {"sip.follow-redirects", SETTING_SWITCH, ROW(follow_redirects), "no", 0, 0, "",
      "Follows redirections (3xx) once: of a contact to what its user could have registered, of another domain to "
-     "places "
-     "of that domain; else who redirects counts as away."},
+     "places of that domain; else who redirects counts as away."},
     {"sip.t1", SETTING_NUMBER, ROW(t1_ms), "500", 100, 10000, "ms",
      "Time after which a request is sent again over UDP (T1 of RFC 3261); transactions end after 64 times as much."},
     {"sip.t2", SETTING_NUMBER, ROW(t2_ms), "4000", 100, 60000, "ms", "Longest time between two of these (T2)."},

@@ -19,8 +19,8 @@ struct command {
     const struct command_option *options;
     size_t options_count;
     const char *extra_option; /* one option of the program's own that takes a value, or NULL */
-    bool (*check)(
-        void *target); /* for --check: what rows cannot tell; false: it has said what is wrong. NULL: nothing */
+    /* For --check, of what rows cannot tell. False: it has said on standard error what is wrong. NULL: nothing more. */
+    bool (*check)(void *target);
 };
 
 /* Fills `target` (settings_init first, here): file, then options in order. True: run the program. False: leave with

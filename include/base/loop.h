@@ -28,8 +28,7 @@ void loop_signal(struct loop *loop, int signal_number, loop_fn *call, void *cont
 /* Asked before each sleep and after each batch of events: runs what is due, says when it wants to run next. */
 void loop_set_deadline(struct loop *loop, loop_deadline_fn *call, void *context);
 
-/* From any thread: `call` runs on the loop's thread soon, in the order posted. Only a loop that sleeps has to be woken.
- */
+/* From any thread: `call` runs on the loop's thread soon, in the order posted. */
 void loop_post(struct loop *loop, loop_fn *call, void *context);
 
 void loop_run(struct loop *loop); /* until loop_stop */

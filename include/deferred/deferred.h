@@ -83,7 +83,6 @@ struct commit deferred_unchanged(const struct deferred *deferred, struct arena *
 
 /* What its trace says as long as it is plain: it need be neither read nor there. */
 #define DEFERRED_AWAY "recipient is away" /* why a message was kept */
-struct fate;
 void deferred_plain_trace(const struct deferred *deferred, struct arena *arena, struct fate *trace_out);
 
 /* A try that failed, which its trace tells; the copy is to be committed. */
@@ -199,8 +198,7 @@ enum status deferred_figures(const struct documents *documents, struct text owne
 enum status deferred_oldest(const struct documents *documents, struct text owner, struct arena *arena,
                             int64_t *since_ms_out);
 
-/* --- how it gets to its owner -------------------------------------------------------------------------------------
- */
+/* --- how it gets to its owner ------------------------------------------------------------------------------------- */
 
 /* What came while he was away is handed over by MESSAGE when he comes, unless it is much or large: then he fetches it
  * (or, once there are sessions here, gets it in one). Zeros: any number, any size. */
@@ -213,8 +211,7 @@ enum deferred_way { DEFERRED_BY_MESSAGE, DEFERRED_LEFT_FOR_MANY, DEFERRED_LEFT_F
 /* `waiting`: how many wait for him. What he asked for, and reports, are no matter of number or size. */
 enum deferred_way deferred_way(const struct deferred_push *push, const struct deferred *deferred, uint64_t waiting);
 
-/* --- what an owner or an admin erases, waiting inside --------------------------------------------------------------
- */
+/* --- what an owner or an admin erases, waiting inside ------------------------------------------------------------- */
 
 /* With its trace. NOT_FOUND: it waits no more; CONFLICT: others worked on it without pause; FULL, FAILED, UNCERTAIN. */
 enum status deferred_erase(const struct documents *documents, struct text owner, struct text reference, struct text who,
@@ -229,8 +226,7 @@ enum status deferred_listed(const struct documents *documents, struct text owner
 /* The first DOCUMENT_RECORDS_MAX of an owner as the document that he reads and may shorten (documents_set_records). */
 extern const struct document_records deferred_records;
 
-/* --- what im-glue is asked to look at ------------------------------------------------------------------------------
- */
+/* --- what im-glue is asked to look at ----------------------------------------------------------------------------- */
 
 enum deferred_look {
     DEFERRED_LOOK_CHANGED, /* what waits for the owner is not what it was */

@@ -52,11 +52,10 @@ void sip_agent_unreachable(struct sip_agent *agent, const struct flow *flow, int
  * an answer are let go. */
 bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms);
 size_t sip_agent_waiting(const struct sip_agent *agent);
-/* So many more can wait now; 0: of what comes next, and waits not and was not answered already, something is refused.
- */
+/* So many more can wait now. 0: if one comes that neither waits nor was answered already, one is refused. */
 size_t sip_agent_room(const struct sip_agent *agent, int64_t now_ms);
-uint64_t sip_agent_turned_away(
-    const struct sip_agent *agent); /* so far: refused, since the queue was full, or let go */
+/* So far: refused since the queue was full, or let go. */
+uint64_t sip_agent_turned_away(const struct sip_agent *agent);
 
 void sip_agent_tick(struct sip_agent *agent, int64_t now_ms); /* runs what is due */
 int64_t sip_agent_deadline(const struct sip_agent *agent);    /* INT64_MAX: none */
