@@ -246,8 +246,7 @@ static void other_rules_make_an_index_useless(void **state)
     assert_sound();
 }
 
-/* --- any changes, compared with a look at all documents ------------------------------------------------------------
- */
+/* --- any changes, compared with a look at all documents ----------------------------------------------------------- */
 
 static uint64_t random_state;
 

@@ -15,8 +15,7 @@
 #define HISTORIES  20000
 #define RETURN_GAP 3
 
-/* --- the checker ---------------------------------------------------------------------------------------------------
- */
+/* --- the checker -------------------------------------------------------------------------------------------------- */
 
 static void known_histories_are_told_apart(void **state)
 {
@@ -97,8 +96,7 @@ static void the_checker_agrees_with_the_definition(void **state)
     assert_in_range(accepted, HISTORIES / 10, HISTORIES * 9 / 10); /* both kinds were there */
 }
 
-/* --- the engines ----------------------------------------------------------------------------------------------------
- */
+/* --- the engines -------------------------------------------------------------------------------------------------- */
 
 struct worker {
     struct store *store;
@@ -201,8 +199,7 @@ static void threads_see_one_document_after_another(void **state)
     assert_linear(workers, WORKERS);
 }
 
-/* --- several processes -----------------------------------------------------------------------------------------------
- */
+/* --- several processes -------------------------------------------------------------------------------------------- */
 
 static bool transfer(int fd, void *bytes, size_t length, bool out)
 {

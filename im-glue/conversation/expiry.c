@@ -206,8 +206,7 @@ int64_t expiry_deadline(const struct conversation *conversation)
     return due_ms < ended_ms ? due_ms : ended_ms;
 }
 
-/* --- what nobody refers to -----------------------------------------------------------------------------------------
- */
+/* --- what nobody refers to ---------------------------------------------------------------------------------------- */
 
 void expiry_sweep(struct conversation *conversation)
 {

@@ -88,8 +88,7 @@ void handout_add_commits(struct work *work, struct handout *handout, struct text
     work->commits[work->count++].only_with = with;
 }
 
-/* --- on their way --------------------------------------------------------------------------------------------------
- */
+/* --- on their way ------------------------------------------------------------------------------------------------- */
 
 static void send_copy(struct handout_copy *copy)
 {
@@ -255,8 +254,7 @@ void handout_delivery_finished(struct delivery *delivery, int status)
     handout_keep_waiting(copy->served);
 }
 
-/* --- not accepted, and the end of all -------------------------------------------------------------------------------
- */
+/* --- not accepted, and the end of all ----------------------------------------------------------------------------- */
 
 void handout_take_back(struct work *work, struct handout *handout)
 {

@@ -7,8 +7,7 @@
 
 static void settled(struct conversation *conversation, struct work *work);
 
-/* --- when ----------------------------------------------------------------------------------------------------------
- */
+/* --- when --------------------------------------------------------------------------------------------------------- */
 
 void handout_expect(struct handout *handout)
 {
@@ -30,8 +29,7 @@ int64_t handout_deadline(const struct conversation *conversation)
     return first ? first->settle_at_ms : INT64_MAX;
 }
 
-/* --- records of their own -------------------------------------------------------------------------------------------
- */
+/* --- records of their own ----------------------------------------------------------------------------------------- */
 
 static bool needs_own(const struct handout_copy *copy)
 {
@@ -222,8 +220,7 @@ void handout_settle_all(struct conversation *conversation)
         settle(TAILQ_FIRST(&conversation->handouts_due));
 }
 
-/* --- on the disk ----------------------------------------------------------------------------------------------------
- */
+/* --- on the disk -------------------------------------------------------------------------------------------------- */
 
 /* An ordinary stored message from here on, and it is on its way. */
 static void go_on(struct handout_copy *copy)

@@ -126,8 +126,7 @@ void queue_taken_ended(struct conversation *conversation, const struct work *rec
     }
 }
 
-/* --- where the queue goes on ---------------------------------------------------------------------------------------
- */
+/* --- where the queue goes on -------------------------------------------------------------------------------------- */
 
 void queue_rewind(struct served *served)
 {

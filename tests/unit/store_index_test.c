@@ -232,8 +232,7 @@ static void a_backup_has_the_index(void **state)
     assert_indexed(101);
 }
 
-/* --- damage ---------------------------------------------------------------------------------------------------------
- */
+/* --- damage ------------------------------------------------------------------------------------------------------- */
 
 static void spoil(bool numbers, struct text key, const char *value, size_t length, bool take)
 {

@@ -98,8 +98,7 @@ static void assert_sound(void)
     assert_int_equal(store_check(store, no_problem, NULL), OK);
 }
 
-/* --- a disk that fails -----------------------------------------------------------------------------------------------
- */
+/* --- a disk that fails -------------------------------------------------------------------------------------------- */
 
 struct disk_case {
     enum disk_call call;
@@ -222,8 +221,7 @@ static void a_slow_flush_takes_along_all_who_wait(void **state)
     assert_in_range(atomic_load(&disk_calls[DISK_SYNC]), 1, COUNT / 5);
 }
 
-/* --- one batch, each its own result ----------------------------------------------------------------------------------
- */
+/* --- one batch, each its own result ------------------------------------------------------------------------------- */
 
 static void one_damaged_document_harms_no_other_of_its_batch(void **state)
 {
@@ -259,8 +257,7 @@ static void one_damaged_document_harms_no_other_of_its_batch(void **state)
         assert_int_equal(commits[i].status, i == DAMAGED ? FAILED : OK);
 }
 
-/* --- readers ---------------------------------------------------------------------------------------------------------
- */
+/* --- readers ------------------------------------------------------------------------------------------------------ */
 
 static int take_line(const char *line, void *context)
 {
@@ -430,8 +427,7 @@ static void readers_wait_for_their_turn(void **state)
     assert_bytes("a", "2");
 }
 
-/* --- strangers
- * -------------------------------------------------------------------------------------------------------- */
+/* --- strangers ---------------------------------------------------------------------------------------------------- */
 
 static long fs_type; /* what fstatfs says, when it is not 0 */
 

@@ -87,8 +87,7 @@ static void assert_bytes(const char *name, const char *bytes)
     assert_string_equal(text_cstring(&arena, found.bytes), bytes);
 }
 
-/* --- made-up formats: each step writes its name behind what the steps before wrote -----------------------------------
- */
+/* --- made-up formats: each step writes its name behind what the steps before wrote -------------------------------- */
 
 static int step(struct lmdb_store *lmdb, MDB_txn *txn, const char *name)
 {
@@ -215,8 +214,7 @@ static void a_format_is_not_changed_under_a_running_program(void **state)
     assert_steps("two three ");
 }
 
-/* --- formats that were released ------------------------------------------------------------------------------------
- */
+/* --- formats that were released ----------------------------------------------------------------------------------- */
 
 /* Heads had their keys in them, as those of hashed keys have still. */
 static void make_head_old(const char *name)
@@ -367,8 +365,7 @@ static void old_index_entries_go_and_all_else_stays(void **state)
     assert_int_equal(store_check(store, print_problem, NULL), OK);
 }
 
-/* --- change records
- * --------------------------------------------------------------------------------------------------- */
+/* --- change records ----------------------------------------------------------------------------------------------- */
 
 /* How many are kept, up to the newest; readers before the oldest of them are told. */
 static size_t changes_kept(void)

@@ -99,8 +99,7 @@ enum status deferred_fan_out_get(const struct documents *documents, struct text 
     return OK;
 }
 
-/* --- copies that get a record of their own -------------------------------------------------------------------------
- */
+/* --- copies that get a record of their own ------------------------------------------------------------------------ */
 
 struct deferred deferred_of_copy(const struct deferred_fan_out *fan_out, const struct deferred_copy *copy,
                                  enum deferred_priority place, struct arena *arena)
@@ -126,8 +125,7 @@ bool deferred_copy_is_there(const struct documents *documents, const struct defe
            text_equal(page.items[0].message_id, deferred->message_id);
 }
 
-/* --- erasure -------------------------------------------------------------------------------------------------------
- */
+/* --- erasure ------------------------------------------------------------------------------------------------------ */
 
 /* False: there is nothing about him in it. What he sent goes on to the others, without a trace. */
 static bool leave_out(struct deferred_fan_out *fan_out, struct text owner, struct arena *arena)

@@ -8,8 +8,7 @@
 #define SCANNED_BYTES (4u << 20) /* …if they are small */
 #define APPENDED_MAX  100000     /* numbers written in one transaction: a tenth of a second */
 
-/* --- numbers for documents that have none ----------------------------------------------------------------------------
- */
+/* --- numbers for documents that have none ------------------------------------------------------------------------- */
 
 static int head_number(struct build *build, MDB_txn *txn, struct lmdb_indexes *indexes, const struct document_key *key)
 {
@@ -99,8 +98,7 @@ static enum status number_all(struct build *build)
     return status;
 }
 
-/* --- what is gathered
- * -------------------------------------------------------------------------------------------------- */
+/* --- what is gathered --------------------------------------------------------------------------------------------- */
 
 static int number_order(const void *a, const void *b)
 {

@@ -116,8 +116,7 @@ enum status lmdb_index_check(void *state, const struct store_index *index, uint6
     return error ? FAILED : check.problems ? CONFLICT : OK;
 }
 
-/* --- without an indexer ---------------------------------------------------------------------------------------------
- */
+/* --- without an indexer ------------------------------------------------------------------------------------------- */
 
 struct sound {
     struct lmdb_store *store;

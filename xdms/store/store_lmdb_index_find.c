@@ -54,8 +54,7 @@ static void sort(struct numbers *numbers)
     numbers->count = kept;
 }
 
-/* --- one entry, or all that begin alike ----------------------------------------------------------------------------
- */
+/* --- one entry, or all that begin alike --------------------------------------------------------------------------- */
 
 struct walk {
     struct entry_key first;
@@ -224,8 +223,7 @@ static int look_up(struct find *find, const struct store_look_up *wanted, struct
     return wanted->kind == STORE_LOOK_UP_ALL ? all(find, wanted, numbers_out) : entry_list(find, wanted, numbers_out);
 }
 
-/* --- documents ------------------------------------------------------------------------------------------------------
- */
+/* --- documents ---------------------------------------------------------------------------------------------------- */
 
 static int keys_of(struct find *find, const struct store_index *index, const struct numbers *numbers,
                    struct document_key *keys, size_t *count)
@@ -323,8 +321,7 @@ const struct store_index_engine lmdb_index_engine = {
     .check = lmdb_index_check,
 };
 
-/* --- heads of an index: those without owner come before all others -------------------------------------------------
- */
+/* --- heads of an index: those without owner come before all others ------------------------------------------------ */
 
 static int heads_take(struct lmdb_heads *heads, MDB_val key, MDB_val value, int error)
 {

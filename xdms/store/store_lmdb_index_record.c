@@ -6,8 +6,7 @@
 #define FLAG_OWNED     1
 #define FLAG_APPENDING 2
 
-/* --- which indexes there are: numbers big-endian, a usage is its length in two bytes and its bytes ------------------
- */
+/* --- which indexes there are: numbers big-endian, a usage is its length in two bytes and its bytes ---------------- */
 
 static void add_bytes(struct text_builder *record, uint64_t number, unsigned bytes)
 {
@@ -197,8 +196,7 @@ int lmdb_entry_numbers(MDB_cursor *cursor, struct text key, size_t most, uint32_
     return error == MDB_NOTFOUND ? 0 : error;
 }
 
-/* --- numbers: the slot of the index, the owner, NUL, the name -------------------------------------------------------
- */
+/* --- numbers: the slot of the index, the owner, NUL, the name ----------------------------------------------------- */
 
 int lmdb_number_row(struct lmdb_store *store, MDB_txn *txn, uint32_t number, unsigned char *slot_out,
                     struct document_key *key_out)
