@@ -195,8 +195,8 @@ void ended_expect(const struct sip_agent *agent, uint64_t hash)
 static const struct ended_entry *look_up(const struct ended *ended, uint64_t hash, const struct text_fingerprint *key)
 {
     for (const struct ended_table *table = ended->tables; table; table = table->older) {
-        const struct bucket *bucket = bucket_of(table, hash);
-        for (;;) {
+        const struct bucket *first = bucket_of(table, hash), *bucket = first;
+        do {
             for (size_t i = 0; i < SLOTS; i++) {
                 uint64_t slot = bucket->slots[i];
                 if ((uint16_t)slot != tag_of(hash) || slot >> TAG_BITS < ended->oldest)
@@ -209,7 +209,7 @@ static const struct ended_entry *look_up(const struct ended *ended, uint64_t has
                 break;
             if (++bucket == table->buckets + table->bucket_count)
                 bucket = table->buckets;
-        }
+        } while (bucket != first); /* room was made where all overflowed once */
     }
     return NULL;
 }

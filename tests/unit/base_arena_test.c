@@ -8,8 +8,12 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "arena.h"
 
@@ -114,6 +118,45 @@ static void what_is_given_back_is_taken_again(void **state)
     memory_give(NULL, 100);
 }
 
+static bool ends_well(void (*call)(void))
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        fclose(stderr);
+        call();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void give_back_as_taken(void)
+{
+    memory_give(memory_take(100), 100);
+    memory_give(memory_take(0), 0);
+}
+
+static void give_back_as_larger(void)
+{
+    memory_give(memory_take(100), 101);
+}
+
+static void give_back_as_smaller(void)
+{
+    memory_give(memory_take(100), 99);
+}
+
+/* It would be taken as what it is not. Only the sanitizer's builds know how large a piece is. */
+static void what_is_given_back_with_another_size_is_seen(void **state)
+{
+    (void)state;
+    const bool knows_sizes = memory_size(100) == 100;
+    assert_true(ends_well(give_back_as_taken));
+    assert_int_equal(ends_well(give_back_as_larger), !knows_sizes);
+    assert_int_equal(ends_well(give_back_as_smaller), !knows_sizes);
+}
+
 static void every_size_has_room_for_itself(void **state)
 {
     (void)state;
@@ -180,6 +223,40 @@ static void a_thread_that_ends_leaves_nothing(void **state)
     assert_true(mallinfo2().uordblks < before + (size_t)16 * 4096);
 }
 
+enum { PASSED_ON = 200 };
+
+/* Gives back what another thread took, and leaves what it took itself. */
+static void *pass_on(void *context)
+{
+    void **pieces = context;
+    for (size_t i = 0; i < PASSED_ON; i++)
+        memory_give(pieces[i], i * 50);
+    for (size_t i = 0; i < PASSED_ON; i++)
+        memset(pieces[i] = memory_take(i * 50), (int)i, i * 50);
+    return NULL;
+}
+
+static void a_piece_may_be_given_back_by_another_thread(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    static void *pieces[THREADS][PASSED_ON];
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < (size_t)THREADS * PASSED_ON; i++)
+        pieces[i % THREADS][i / THREADS] = memory_take(i / THREADS * 50);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, pass_on, pieces[i]), 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < (size_t)THREADS * PASSED_ON; i++) {
+        const unsigned char *piece = pieces[i % THREADS][i / THREADS];
+        size_t size = i / THREADS * 50;
+        for (size_t at = 0; at < size; at += 49)
+            assert_int_equal(piece[at], (unsigned char)(i / THREADS));
+        memory_give(pieces[i % THREADS][i / THREADS], size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,9 +266,11 @@ int main(void)
         cmocka_unit_test(an_arena_may_be_used_after_clear),
         cmocka_unit_test(heap_memory_is_zeroed_and_keeps_its_bytes_when_resized),
         cmocka_unit_test(what_is_given_back_is_taken_again),
+        cmocka_unit_test(what_is_given_back_with_another_size_is_seen),
         cmocka_unit_test(every_size_has_room_for_itself),
         cmocka_unit_test(what_is_kept_is_bounded),
         cmocka_unit_test(a_thread_that_ends_leaves_nothing),
+        cmocka_unit_test(a_piece_may_be_given_back_by_another_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
  * whatever number of others comes and goes, and all memory goes with them. */
 #include "sip_bench.h"
 
+#include "../../im-glue/sip/sip_agent_private.h"
+
 #define ABSORBED_MS 32000
 
 struct number {
@@ -173,6 +175,52 @@ static void what_was_answered_counts_for_the_limit(void **state)
     take_and_answer(number + 1, ABSORBED_MS);
 }
 
+/* --- hashes that nobody can choose, and that come by chance hardly ever ------------------------------------------ */
+
+enum { BUCKETS = 64, SLOTS = 7 }; /* of the smallest table */
+
+static struct text_fingerprint key_in(unsigned bucket, uint64_t number)
+{
+    return (struct text_fingerprint){.low = (uint64_t)1 << 32 | bucket, .high = number};
+}
+
+static void add_in(unsigned key_bucket, unsigned mark_bucket, uint64_t number, int64_t now_ms)
+{
+    struct transaction transaction = {.flow = {.kind = FLOW_UDP},
+                                      .key = key_in(key_bucket, number),
+                                      .in_merge_table = true,
+                                      .merge_hash = key_in(mark_bucket, 0).low};
+    ended_add(agent, &transaction, TEXT("x"), now_ms);
+}
+
+/* All slots from one to another, two with each. */
+static void fill_slots(unsigned first, unsigned end, uint64_t *number, int64_t now_ms)
+{
+    for (unsigned slot = first; slot < end; slot += 2)
+        add_in(slot / SLOTS, (slot + 1) / SLOTS, (*number)++, now_ms);
+}
+
+/* Two that found no room went through two thirds and one third of the table; the first filled its last two slots. */
+static void a_search_ends_although_all_buckets_overflowed(void **state)
+{
+    (void)state;
+    const unsigned part = 44;
+    uint64_t number = 0;
+    fill_slots(0, part * SLOTS, &number, 0);
+    add_in(0, 0, 1000, 1);
+    sip_agent_tick(agent, ABSORBED_MS);
+    assert_int_equal(sip_agent_transactions(agent), 1);
+    fill_slots(part * SLOTS + 2, BUCKETS * SLOTS, &number, ABSORBED_MS);
+    add_in(part, part, 1001, ABSORBED_MS);
+    for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
+        struct text_fingerprint unknown = key_in(bucket, 2000);
+        assert_null(ended_find(agent, &unknown));
+    }
+    struct text_fingerprint first = key_in(0, 1000), last = key_in(part, 1001);
+    assert_non_null(ended_find(agent, &first));
+    assert_non_null(ended_find(agent, &last));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +229,7 @@ int main(void)
         AGENT_TEST(a_clock_that_goes_back_ends_nothing_early),
         AGENT_TEST(an_answer_of_any_size_is_given_again),
         AGENT_TEST(what_was_answered_counts_for_the_limit),
+        AGENT_TEST(a_search_ends_although_all_buckets_overflowed),
     };
     return cmocka_run_group_tests(tests, open_module, NULL);
 }

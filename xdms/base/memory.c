@@ -1,5 +1,7 @@
 /* The heap, and what is kept of it for the next request. Limits on every input keep memory small, so running out of it
  * is the machine's trouble: the process ends and its supervisor starts it again. */
+#include <assert.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +15,8 @@
 #define SIZE_LARGEST    ((size_t)1 << 20) /* a thousand commits at once */
 #define SPARE_BYTES_MAX ((size_t)4 << 20) /* of a thread that does not say otherwise: some requests at once */
 
-/* AddressSanitizer shall see who uses what was given back, or goes beyond the end. */
+/* AddressSanitizer shall see who uses what was given back, or goes beyond the end; and it knows the size of each piece,
+ * where a wrong one would put it among the pieces of another. */
 #if defined(__SANITIZE_ADDRESS__)
 #define KEEPS_SPARE false
 #elif defined(__has_feature)
@@ -158,6 +161,7 @@ void memory_give(void *memory, size_t size)
     unsigned number = size <= SIZE_LARGEST ? class_of(size) : 0;
     struct spare_class *class = &spare.classes[number];
     if (!KEEPS_SPARE || size > SIZE_LARGEST || !memory) {
+        assert(KEEPS_SPARE || !memory || malloc_usable_size(memory) == (size ? size : 1));
         free(memory);
         return;
     }
