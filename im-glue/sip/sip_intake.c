@@ -126,7 +126,13 @@ static void put_in(struct sip_agent *agent, struct intake_line *line, struct tex
     agent->bytes += sizeof(*waiting) + waiting->length;
 }
 
-/* None when it holds too many, or when what it holds waits too long because each takes its time. */
+static bool memory_is_full(const struct sip_agent *agent)
+{
+    return agent->bytes >= agent->settings.bytes_max;
+}
+
+/* None when it holds too many or too much, or when what it holds waits too long because each takes its time. One that
+ * nobody stands before is refused when it has its turn. */
 size_t sip_agent_room(const struct sip_agent *agent, int64_t now_ms)
 {
     const struct intake *intake = agent->intake;
@@ -134,7 +140,7 @@ size_t sip_agent_room(const struct sip_agent *agent, int64_t now_ms)
         return SIZE_MAX;
     const struct intake_line *next = TAILQ_FIRST(&intake->turns);
     size_t part = intake->crowded ? CROWDED_PART : 1, count_max = agent->settings.queue_max / part;
-    if (intake->count >= count_max ||
+    if (intake->count >= count_max || (next && memory_is_full(agent)) ||
         (next && now_ms - TAILQ_FIRST(&next->requests)->since_ms > WAIT_MS_MAX / (int64_t)part))
         return 0;
     return count_max - intake->count;
@@ -161,11 +167,11 @@ void intake_add(struct sip_agent *agent, struct text bytes, const struct flow *f
         return;
     intake->crowded = true;
     struct intake_line *most = TAILQ_FIRST(&intake->ranks[intake->longest]);
-    if (line->count + 1 >= most->count) {
+    struct waiting *newest = TAILQ_LAST(&most->requests, waiting_list);
+    if (line->count + 1 >= most->count || (memory_is_full(agent) && bytes.length > newest->length)) {
         agent_refuse(agent, bytes, flow, now_ms);
         return;
     }
-    struct waiting *newest = TAILQ_LAST(&most->requests, waiting_list);
     take_out(agent, most, newest);
     put_in(agent, line, bytes, flow, now_ms);
     agent_refuse(agent, (struct text){newest->bytes, newest->length}, &newest->flow, now_ms);

@@ -24,8 +24,9 @@ struct sip_agent_settings {
      * message needs more is closed. What is repeated is still absorbed, and what is ours to send is sent. */
     size_t bytes_max;
     /* Requests that wait for sip_agent_turn, each source having its turn after the others; of what is more, or would
-     * wait long, 503 with Retry-After for who has most of them. Once that was so, a quarter of them until none waits: a
-     * queue takes what comes at once, and of what goes on coming a longer one serves no more. 0: none waits. */
+     * wait long or, with what is in progress, hold more than bytes_max, 503 with Retry-After for who has most of them.
+     * Once that was so, a quarter of them until none waits: a queue takes what comes at once, and of what goes on
+     * coming a longer one serves no more. 0: none waits. */
     size_t queue_max;
     /* Do many users send through that peer? Then each of them is a source. NULL: no. */
     bool (*is_shared)(void *context, const struct flow *flow);

@@ -111,6 +111,35 @@ static void what_is_more_than_the_queue_holds_is_told_when_to_come_again(void **
     assert_int_equal(sip_agent_waiting(agent), QUEUE_MAX);
 }
 
+/* Each of another source, so that none of them gives way to another. */
+static void a_queue_of_large_requests_ends_where_memory_does(void **unused)
+{
+    enum { BODY = 30000, BYTES_MAX = 256 << 10 };
+    static char body[BODY];
+    struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
+    (void)unused;
+    memset(body, 'x', sizeof(body));
+    settings.queue_max = QUEUE_MAX;
+    settings.bytes_max = BYTES_MAX;
+    sip_agent_free(agent);
+    agent = sip_agent_new(&settings);
+    for (uint16_t i = 0; i < QUEUE_MAX; i++) {
+        struct flow flow = peer(1000 + i);
+        struct text head = request("alice", i);
+        head = text_slice(head, 0, text_find(head, TEXT("Content-Length")));
+        sip_agent_input(agent,
+                        text_format(&arena, "%.*sContent-Length: %d\r\n\r\n%.*s", TEXT_ARG(head), BODY, BODY, body),
+                        &flow, 0);
+        assert_true(sip_agent_bytes(agent) < BYTES_MAX + BODY + 1024);
+    }
+    size_t waiting = sip_agent_waiting(agent);
+    assert_in_range(waiting, 8, 9);
+    assert_int_equal(count_answers("SIP/2.0 503"), QUEUE_MAX - waiting);
+    assert_int_equal(sip_agent_room(agent, 0), 0);
+    assert_true(text_starts_with(next_turn(), TEXT("<sip:alice@")));
+    assert_true(sip_agent_room(agent, 0) > 0);
+}
+
 static void a_full_queue_makes_room_for_who_has_nothing_in_it(void **unused)
 {
     struct flow flood = peer(1000), other = peer(2000);
@@ -411,6 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_who_sends_little_has_the_second_turn, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(what_is_more_than_the_queue_holds_is_told_when_to_come_again, open_agent,
                                         close_agent),
+        cmocka_unit_test_setup_teardown(a_queue_of_large_requests_ends_where_memory_does, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_full_queue_makes_room_for_who_has_nothing_in_it, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_queue_that_was_full_is_a_short_one_until_it_is_empty, open_agent,
                                         close_agent),
