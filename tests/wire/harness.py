@@ -252,7 +252,8 @@ def main(test, **options):
         system.stop()
         for program in (system.xdms, system.glue):
             log = open(program.log_path, errors="replace").read()
-            assert "ERROR: " not in log and "runtime error" not in log, f"sanitizer report:\n{log[-6000:]}"
+            reports = ("ERROR: ", "runtime error", "WARNING: ThreadSanitizer")
+            assert not any(report in log for report in reports), f"sanitizer report:\n{log[-6000:]}"
     except BaseException:
         if system:
             print(f"kept for inspection: {system.folder}", file=sys.stderr)
