@@ -9,7 +9,7 @@
 #define INSTANCE_BYTES_MAX 256   /* a URN of 45, or what a client makes up */
 #define FLOW_TIMER_S       "840" /* RFC 5626 §4.4.1; a connection that is silent for longer is cut by the transport */
 
-bool request_supports(struct request *request, const char *option)
+static bool supports(struct request *request, const char *option)
 {
     struct text value, one;
     for (size_t i = 0; sip_header(request->message, "Supported", i, &request->arena, &value); i++)
@@ -66,8 +66,8 @@ bool terms_read(struct request *request, struct terms *terms_out)
 {
     bool last_has_flow;
     *terms_out = (struct terms){.path = read_path(request, &last_has_flow),
-                                .gruu = request_supports(request, "gruu"),
-                                .flows = request_supports(request, "outbound") && count_flows(request, true)};
+                                .gruu = supports(request, "gruu"),
+                                .flows = supports(request, "outbound") && count_flows(request, true)};
     if (terms_out->path.length > PATH_BYTES_MAX)
         return request_answer(request, 400, "Path Too Long"), false;
     if (terms_out->flows && count_flows(request, false) > 1) /* RFC 5626 §6: a flow is where its REGISTER came from */

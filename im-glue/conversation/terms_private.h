@@ -15,7 +15,6 @@ struct device {
     uint32_t reg_id;
 };
 
-bool request_supports(struct request *request, const char *option);
 bool terms_read(struct request *request, struct terms *terms_out); /* false: answered and freed */
 struct device terms_device(const struct terms *terms, struct text parameters);
 /* Of the contact's document: what is registered again under it replaces the one before. */

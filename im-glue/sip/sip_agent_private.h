@@ -199,7 +199,6 @@ void agent_message(struct sip_agent *agent, struct text bytes, const struct flow
 
 /* --- sip_transaction.c --- */
 
-struct small_flow flow_pack(const struct flow *flow);
 struct flow flow_unpack(const struct small_flow *flow);
 
 /* Of identifiers: branches have some 60 bytes, and longer ones than this are refused. */
@@ -307,9 +306,6 @@ void server_turn_away(struct sip_agent *agent, struct sip_message *message, cons
 /* Answers without a transaction; nothing for an ACK. */
 void server_refuse(struct sip_agent *agent, const struct sip_message *request, int status, const char *reason,
                    const struct flow *flow);
-
-/* Where the answer to a stamped request goes (RFC 3261 §18.2.2, RFC 3581 §4). */
-struct flow server_response_flow(const struct sip_message *request, const struct flow *flow);
 
 void server_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms);
 void client_repeat(struct sip_agent *agent, struct transaction *transaction, int64_t now_ms);

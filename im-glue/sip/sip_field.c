@@ -205,7 +205,7 @@ enum sip_field_result sip_field_append(struct sip_message *message, const struct
     return fits ? SIP_FIELD_ADDED : SIP_FIELD_TOO_MANY;
 }
 
-void sip_field_put(struct sip_message *message, struct sip_name name, struct text value)
+static void put(struct sip_message *message, struct sip_name name, struct text value)
 {
     if (!name.rule)
         name.text = text_copy(&message->arena, name.text);
@@ -222,7 +222,7 @@ void sip_field_copy(struct sip_message *target, const struct sip_message *source
 {
     struct sip_name wanted = sip_name_of(text_of(name));
     for (size_t at = find(source, &wanted, 0); at < source->fields_count; at = find(source, &wanted, at + 1))
-        sip_field_put(target, wanted, source->fields[at].value);
+        put(target, wanted, source->fields[at].value);
 }
 
 void sip_field_borrow(struct sip_message *target, const struct sip_message *source, const char *name)

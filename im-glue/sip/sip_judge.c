@@ -119,7 +119,8 @@ bool sip_token_valid(struct text text)
     return text.length > 0;
 }
 
-bool sip_uri_is_safe(struct text uri)
+/* Escapes are whole, and none hides NUL, CR or LF: the library would cut the address there. */
+static bool uri_is_safe(struct text uri)
 {
     for (size_t i = 0; i < uri.length; i++) {
         uint64_t code;
@@ -236,7 +237,7 @@ bool sip_request_uri_valid(struct text uri)
         if (strchr(" \t<>\"", uri.bytes[i]))
             return false;
     }
-    if (!sip_text_is_clean(uri) || !sip_uri_is_safe(uri) || !text_cut(uri, ':', &scheme, &rest) || rest.length == 0)
+    if (!sip_text_is_clean(uri) || !uri_is_safe(uri) || !text_cut(uri, ':', &scheme, &rest) || rest.length == 0)
         return false;
     return text_starts_with_nocase(scheme, TEXT("sip")) ? library_reads_uri(uri) : scheme_is_valid(scheme);
 }
@@ -265,7 +266,7 @@ static bool judge_address(struct text value)
     /* RFC 3261 §20: without brackets nobody can tell whose the rest is. */
     if (text_find_char(parts.uri, '?') < parts.uri.length && text_find_char(value, '<') == value.length)
         return false;
-    if (!sip_uri_is_safe(parts.uri) || text_find_char(parts.uri, ' ') < parts.uri.length)
+    if (!uri_is_safe(parts.uri) || text_find_char(parts.uri, ' ') < parts.uri.length)
         return false;
     return library_reads_address(value);
 }

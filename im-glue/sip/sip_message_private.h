@@ -98,7 +98,6 @@ void sip_field_copy(struct sip_message *target, const struct sip_message *source
 void sip_field_borrow(struct sip_message *target, const struct sip_message *source, const char *name);
 
 /* Appends one field that is known to be good; copies the value, or leaves it where it is. */
-void sip_field_put(struct sip_message *message, struct sip_name name, struct text value);
 void sip_field_add(struct sip_message *message, struct sip_name name, struct text value);
 
 /* The n-th value of that name; borrowed until the message changes. */
@@ -123,9 +122,6 @@ size_t sip_parameter_end(struct text parameters); /* of the first: at a ';' outs
 bool sip_parameter(struct text parameters, const char *name, struct text *value_out);
 
 bool sip_cseq_read(struct text value, uint32_t *number_out, struct text *method_out);
-
-/* Escapes are whole, and none hides NUL, CR or LF: the library would cut the address there. */
-bool sip_uri_is_safe(struct text uri);
 
 /* Can the address stand in a start line? */
 bool sip_request_uri_valid(struct text uri);

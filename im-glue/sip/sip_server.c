@@ -16,7 +16,8 @@ static bool is_reliable(const struct transaction *transaction)
     return transaction->flow.kind != FLOW_UDP;
 }
 
-struct flow server_response_flow(const struct sip_message *request, const struct flow *flow)
+/* Where the answer to a stamped request goes (RFC 3261 §18.2.2, RFC 3581 §4). */
+static struct flow response_flow(const struct sip_message *request, const struct flow *flow)
 {
     struct flow answer = *flow;
     if (flow_is_connected(flow) || sip_via_wants_port(request))
@@ -76,7 +77,7 @@ void server_refuse(struct sip_agent *agent, const struct sip_message *request, i
     struct sip_message *response = sip_response_new(request, status, reason, agent_stateless_tag(agent, call_id));
     if (status == 503)
         sip_header_add(response, "Retry-After", agent_retry_after(agent, call_id));
-    struct flow answer = server_response_flow(request, flow);
+    struct flow answer = response_flow(request, flow);
     send_response(agent, response, &answer);
     sip_message_free(response);
 }
@@ -85,7 +86,7 @@ static struct transaction *begin(struct sip_agent *agent, const struct text_fing
                                  const struct sip_message *request, const struct flow *flow, int64_t now_ms)
 {
     bool is_invite = text_equal(sip_method(request), TEXT("INVITE"));
-    struct flow answer = server_response_flow(request, flow);
+    struct flow answer = response_flow(request, flow);
     struct transaction *transaction =
         transaction_new(agent, is_invite ? SERVER_INVITE : SERVER_NON_INVITE, key, &answer, now_ms);
     struct text bytes = sip_trying_write(request, &agent->scratch);

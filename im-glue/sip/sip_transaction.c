@@ -14,7 +14,7 @@ static void heap_add(struct sip_agent *agent, struct transaction *transaction);
 static void heap_move(struct sip_agent *agent, struct transaction *transaction);
 static void leave(struct sip_agent *agent, struct transaction *transaction);
 
-struct small_flow flow_pack(const struct flow *flow)
+static struct small_flow flow_pack(const struct flow *flow)
 {
     struct small_flow small = {.kind = flow->kind, .connection = flow->connection};
     memcpy(&small.peer, &flow->peer, sizeof(small.peer));

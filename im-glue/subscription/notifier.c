@@ -46,7 +46,9 @@ static struct text watched_key(const struct event_package *package, struct text 
     return text_format(arena, "%s %.*s", package->name, TEXT_ARG(resource));
 }
 
-struct watched *watched_find(const struct notifier *notifier, const struct event_package *package, struct text resource)
+/* NULL: nobody watches it. */
+static struct watched *find_watched(const struct notifier *notifier, const struct event_package *package,
+                                    struct text resource)
 {
     struct watched *watched = NULL;
     struct arena arena;
@@ -61,7 +63,7 @@ struct watched *watched_find(const struct notifier *notifier, const struct event
 
 static struct watched *watched_get(struct notifier *notifier, const struct event_package *package, struct text resource)
 {
-    struct watched *watched = watched_find(notifier, package, resource);
+    struct watched *watched = find_watched(notifier, package, resource);
     struct arena arena;
     if (watched)
         return watched;
@@ -181,7 +183,7 @@ void subscription_plan(struct notifier *notifier, struct subscription *subscript
 
 void notifier_changed(struct notifier *notifier, const struct event_package *package, struct text resource)
 {
-    struct watched *watched = watched_find(notifier, package, resource);
+    struct watched *watched = find_watched(notifier, package, resource);
     struct subscription *one;
     if (!watched)
         return;
@@ -194,14 +196,14 @@ void notifier_changed(struct notifier *notifier, const struct event_package *pac
 
 bool notifier_watched(const struct notifier *notifier, const struct event_package *package, struct text resource)
 {
-    const struct watched *watched = watched_find(notifier, package, resource);
+    const struct watched *watched = find_watched(notifier, package, resource);
     return watched && !LIST_EMPTY(&watched->subscriptions);
 }
 
 void notifier_end(struct notifier *notifier, const struct event_package *package, struct text resource,
                   const char *reason)
 {
-    struct watched *watched = watched_find(notifier, package, resource);
+    struct watched *watched = find_watched(notifier, package, resource);
     struct subscription *one;
     if (!watched)
         return;

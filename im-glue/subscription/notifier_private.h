@@ -70,9 +70,6 @@ struct notifier {
 };
 
 struct subscription *subscription_find(const struct notifier *notifier, uint64_t number);
-/* NULL: nobody watches it. */
-struct watched *watched_find(const struct notifier *notifier, const struct event_package *package,
-                             struct text resource);
 size_t subscriber_holds(const struct notifier *notifier, struct text address);
 struct subscription *subscription_add(struct notifier *notifier, const struct notifier_request *read,
                                       const struct notifier_watch *watch, const struct sip_dialog *dialog);
