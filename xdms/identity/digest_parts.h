@@ -19,6 +19,7 @@
 
 extern const char *const digest_algorithm_names[DIGEST_ALGORITHMS]; /* as in headers */
 size_t identity_hash_length(enum digest_algorithm algorithm);       /* in hex digits */
+bool identity_is_hash(struct text text);                            /* in lower case, of any of these algorithms */
 
 /* Lower-case hex of the hash over `parts` with ':' between them. */
 struct text identity_hash(enum digest_algorithm algorithm, const struct text *parts, size_t count, struct arena *arena);

@@ -90,3 +90,13 @@ bool secret_equal(struct text given, struct text secret)
 {
     return given.length == secret.length && (given.length == 0 || memeql_sec(given.bytes, secret.bytes, given.length));
 }
+
+bool identity_is_hash(struct text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        char digit = text.bytes[i];
+        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
+            return false;
+    }
+    return text.length == MD5_TEXT || text.length == HASH_TEXT_MAX;
+}
