@@ -32,12 +32,58 @@ static void a_replay_is_stale(void **state)
     assert_int_equal(check(&client), DIGEST_STALE);
 }
 
+/* What the network dropped comes again after 0.5, 1.5 and 3.5 s (RFC 3261 timer E), of one who sends 500 a second. */
+static void what_was_dropped_is_no_replay_when_it_comes_again(void **state)
+{
+    (void)state;
+    enum { A_SECOND = 500, DROPPED = 7 };
+    struct digest_client client = fresh_client();
+    for (unsigned count = 1; count < 4 * A_SECOND; count++) {
+        if (count % DROPPED) {
+            client.count = count;
+            assert_int_equal(check(&client), DIGEST_GOOD);
+        }
+        for (unsigned halves = 1; halves <= 7; halves += halves + 1) {
+            client.count = count - halves * A_SECOND / 2;
+            bool again = count > halves * A_SECOND / 2 && client.count % (3 * DROPPED) == DROPPED * (halves / 3);
+            if (again)
+                assert_int_equal(check(&client), DIGEST_GOOD);
+            if (count > halves * A_SECOND / 2 && (again || client.count % DROPPED))
+                assert_int_equal(check(&client), DIGEST_STALE);
+        }
+    }
+}
+
+enum { WINDOW = 1984 };
+
+/* Beside one who remembers all. */
+static void every_count_is_good_once_however_they_leap(void **state)
+{
+    (void)state;
+    enum { COUNTS = 20000, TRIES = 20000 };
+    static bool used[COUNTS];
+    struct digest_client client = fresh_client();
+    unsigned highest = 1, seed = 1, good = 0;
+    for (unsigned i = 0; i < TRIES; i++) {
+        seed = seed * 1103515245 + 12345;
+        unsigned leap = (seed >> 8) % (i % 512 == 0 ? WINDOW + 200 : 4), behind = (seed >> 16) % (WINDOW + 100);
+        client.count = i % 3 == 0 ? highest + leap : highest > behind ? highest - behind : highest;
+        if (client.count >= COUNTS)
+            break;
+        bool fresh = !used[client.count] && (client.count > highest || highest - client.count < WINDOW);
+        assert_int_equal(check(&client), fresh ? DIGEST_GOOD : DIGEST_STALE);
+        used[client.count] |= fresh;
+        good += fresh;
+        highest = client.count > highest ? client.count : highest;
+    }
+    assert_true(good > 1000 && highest > 5 * WINDOW);
+}
+
 static void requests_may_overtake_each_other_within_the_window(void **state)
 {
     (void)state;
-    enum { WINDOW = 128 };
     struct digest_client client = fresh_client();
-    const unsigned far[] = {1, 1000, 1000 + 63, 1000 + 63 + 64, 1000 + 63 + 64 + WINDOW, 100000, 0xFFFFFFFF};
+    const unsigned far[] = {1, 3000, 3000 + 63, 3000 + 63 + 64, 3000 + 63 + 64 + WINDOW, 100000, 0xFFFFFFFF};
     for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
         client.count = far[i];
         assert_int_equal(check(&client), DIGEST_GOOD);
@@ -207,6 +253,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_nonce_is_good_for_many_requests_on_any_url),
         TEST(a_replay_is_stale),
+        TEST(what_was_dropped_is_no_replay_when_it_comes_again),
+        TEST(every_count_is_good_once_however_they_leap),
         TEST(requests_may_overtake_each_other_within_the_window),
         TEST(an_old_nonce_is_stale_and_a_wrong_password_stays_wrong),
         TEST(a_forged_nonce_is_stale),

@@ -5,12 +5,17 @@
 #include "digest_parts.h"
 
 #define NONCE_AHEAD_MS 30000 /* clocks of nodes that share a key differ by less */
-#define COUNT_WINDOW   128   /* requests of one nonce that may overtake each other: pipelines on several connections */
+
+/* Requests of one nonce that may overtake each other. Over UDP, what was dropped comes again after 0.5, 1.5 and 3.5 s
+ * (RFC 3261 timer E), and who sends 500 a second has sent 1,750 others meanwhile. A bit each, all nonces 16 MiB. */
+#define COUNT_WINDOW 1984
+#define SEEN_WORDS   (COUNT_WINDOW / 64 + 1) /* the word of the highest count is not full */
+
 #define BUCKETS_COUNT  (2 * DIGEST_NONCES_MAX)
 
 struct entry {
     struct nonce nonce;
-    uint64_t seen[2]; /* bit n: count `highest - n` was used */
+    uint64_t seen[SEEN_WORDS]; /* a ring of the counts up to `highest`, a bit each: it was used (RFC 6479) */
     uint32_t highest;
     uint32_t next; /* of the same bucket; position + 1 */
 };
@@ -128,16 +133,9 @@ static struct entry *table_add(struct nonce_table *table, const struct nonce *no
 /* Moves the window so that `count` is its highest. */
 static void entry_advance(struct entry *entry, uint32_t count)
 {
-    uint32_t steps = count - entry->highest;
-    if (steps >= COUNT_WINDOW) {
-        entry->seen[0] = entry->seen[1] = 0;
-    } else if (steps >= 64) {
-        entry->seen[1] = entry->seen[0] << (steps - 64);
-        entry->seen[0] = 0;
-    } else if (steps > 0) {
-        entry->seen[1] = entry->seen[1] << steps | entry->seen[0] >> (64 - steps);
-        entry->seen[0] <<= steps;
-    }
+    uint32_t words = count / 64 - entry->highest / 64;
+    for (uint32_t i = 0; i < words && i < SEEN_WORDS; i++)
+        entry->seen[(count / 64 - i) % SEEN_WORDS] = 0;
     entry->highest = count;
 }
 
@@ -165,11 +163,10 @@ bool nonce_table_take(struct nonce_table *table, const struct nonce *nonce, uint
     if (entry) {
         if (count > entry->highest)
             entry_advance(entry, count);
-        uint32_t behind = entry->highest - count;
-        uint64_t bit = UINT64_C(1) << behind % 64;
-        taken = behind < COUNT_WINDOW && !(entry->seen[behind / 64] & bit);
+        uint64_t bit = UINT64_C(1) << count % 64, *seen = &entry->seen[count / 64 % SEEN_WORDS];
+        taken = entry->highest - count < COUNT_WINDOW && !(*seen & bit);
         if (taken)
-            entry->seen[behind / 64] |= bit;
+            *seen |= bit;
     }
     pthread_mutex_unlock(&table->lock);
     return taken;
