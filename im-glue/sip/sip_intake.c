@@ -9,8 +9,11 @@
 #define WAIT_MS_MAX 200 /* T1 is 500: nobody shall send again what waits */
 
 /* Of both limits, while too many come all the time: what is taken out was put in shortly before, and is still in the
- * processor's cache. Some hundred are enough for the turns between two looks at the sockets. */
-#define CROWDED_PART 4
+ * processor's cache. Two turns between looks at the sockets (of 64) are enough for the queue not to run dry. */
+#define CROWDED_PART      4
+#define CROWDED_COUNT_MAX 128
+
+#define EXPECTED_BYTES_MAX 1024 /* of the next request, fetched into the cache: most are no longer */
 
 struct waiting {
     TAILQ_ENTRY(waiting) entry;
@@ -140,6 +143,8 @@ size_t sip_agent_room(const struct sip_agent *agent, int64_t now_ms)
         return SIZE_MAX;
     const struct intake_line *next = TAILQ_FIRST(&intake->turns);
     size_t part = intake->crowded ? CROWDED_PART : 1, count_max = agent->settings.queue_max / part;
+    if (intake->crowded && count_max > CROWDED_COUNT_MAX)
+        count_max = CROWDED_COUNT_MAX;
     if (intake->count >= count_max || (next && memory_is_full(agent)) ||
         (next && now_ms - TAILQ_FIRST(&next->requests)->since_ms > WAIT_MS_MAX / (int64_t)part))
         return 0;
@@ -194,6 +199,18 @@ static struct waiting *take_next(struct sip_agent *agent)
     return first;
 }
 
+/* While one has its turn, the next comes into the processor's cache: it has waited, and others have passed by. */
+static void expect_next(const struct intake *intake)
+{
+    enum { CACHE_LINE = 64 };
+    const struct intake_line *line = TAILQ_FIRST(&intake->turns);
+    const struct waiting *next = line ? TAILQ_FIRST(&line->requests) : NULL;
+    if (!next)
+        return;
+    for (size_t at = 0; at < sizeof(*next) + EXPECTED_BYTES_MAX; at += CACHE_LINE)
+        __builtin_prefetch((const void *)((uintptr_t)next + at)); /* beyond its end, too: nothing is read */
+}
+
 /* After a halt of the machine: what its sender has given up meanwhile (timers B and F) he sends anew, and it would be
  * delivered twice. */
 static bool is_given_up(const struct sip_agent *agent, const struct waiting *waiting, int64_t now_ms)
@@ -210,6 +227,7 @@ bool sip_agent_turn(struct sip_agent *agent, int64_t now_ms)
     }
     if (!first)
         return false;
+    expect_next(agent->intake);
     arena_reset(&agent->scratch);
     agent_request(agent, (struct text){first->bytes, first->length}, &first->flow, now_ms);
     waiting_free(first);

@@ -2,7 +2,7 @@
 so that the crowd takes nothing from who has to cope with it. First what the server takes when each sender waits for his
 answer (the limit), then multiples of that whatever it answers. The limit itself falls while the store grows and half a
 minute of answered transactions is remembered, crowd or not: so it is taken again after each step, and the step compared
-with the mean of both."""
+with the mean of both. That is with senders who wait; beside it stands what the first step delivers, of senders who do not."""
 import contextlib
 import os
 
@@ -53,7 +53,9 @@ def take(bench, server, measure, seconds):
             keep(step_name(step), measure("-o", str(step * limit), "-w", NOBODY_WAITS, processors=others))
             before, limit = limit, keep(LIMIT, at_limit())
             samples = bench.samples[step_name(step)][server.name]
-            samples[-1]["level"] = samples[-1]["per_second"] * 2 / (before + limit) if before + limit else 0
+            mine, first = samples[-1], bench.samples[step_name(STEPS[0])][server.name][-1]
+            mine["level"] = mine["per_second"] * 2 / (before + limit) if before + limit else 0
+            mine["of_first"] = mine["per_second"] / first["per_second"] if first["per_second"] else 0
 
 
 def level(bench, who, step):
@@ -72,5 +74,8 @@ def goals(bench):
         share = level(bench, who, STEPS[-1])
         offered = bench.median(step_name(STEPS[-1]), who, "offered")
         if share:
+            flat = ", ".join(f"{bench.median(step_name(step), who, 'of_first') or 0:.2f}" for step in STEPS[1:])
+            bench.note(f"{who}: offered {', '.join(f'{step:g}' for step in STEPS[1:])} times, delivered {flat} of what it "
+                       f"delivered when offered {STEPS[0]:g} time.")
             bench.note(f"{who}: offered {offered:,.0f} a second at the last step (the load generator sends no more than its "
                        f"processor can), delivered {share:.2f} of the throughput at the limit.")

@@ -174,6 +174,30 @@ static void a_queue_that_was_full_is_a_short_one_until_it_is_empty(void **unused
     assert_int_equal(sip_agent_room(agent, 0), QUEUE_MAX);
 }
 
+/* However long it may become for a moment: two turns of the loop are enough for it not to run dry. */
+static void a_long_queue_that_was_full_holds_two_turns_of_the_loop(void **unused)
+{
+    enum { LONG = 2048, TWO_TURNS = 128 };
+    struct sip_agent_settings settings = SIP_AGENT_SETTINGS_STANDARD;
+    struct flow crowd = peer(1);
+    unsigned number = 0;
+    (void)unused;
+    sip_agent_free(agent);
+    settings.queue_max = LONG;
+    agent = sip_agent_new(&settings);
+    while (number <= LONG)
+        send_from(&crowd, "crowd", number++);
+    assert_int_equal(sip_agent_waiting(agent), LONG);
+    while (sip_agent_waiting(agent) > TWO_TURNS)
+        next_turn();
+    assert_int_equal(sip_agent_room(agent, 0), 0);
+    next_turn();
+    assert_int_equal(sip_agent_room(agent, 0), 1);
+    while (sip_agent_waiting(agent) > 0)
+        next_turn();
+    assert_int_equal(sip_agent_room(agent, 0), LONG);
+}
+
 static void there_is_no_room_while_the_next_one_has_waited_long(void **unused)
 {
     struct flow flood = peer(1000);
@@ -443,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_queue_of_large_requests_ends_where_memory_does, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_full_queue_makes_room_for_who_has_nothing_in_it, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_queue_that_was_full_is_a_short_one_until_it_is_empty, open_agent,
+                                        close_agent),
+        cmocka_unit_test_setup_teardown(a_long_queue_that_was_full_holds_two_turns_of_the_loop, open_agent,
                                         close_agent),
         cmocka_unit_test_setup_teardown(there_is_no_room_while_the_next_one_has_waited_long, open_agent, close_agent),
         cmocka_unit_test_setup_teardown(a_repeated_request_is_not_refused_while_it_waits, open_agent, close_agent),

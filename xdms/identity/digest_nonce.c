@@ -11,7 +11,7 @@
 #define COUNT_WINDOW 1984
 #define SEEN_WORDS   (COUNT_WINDOW / 64 + 1) /* the word of the highest count is not full */
 
-#define BUCKETS_COUNT  (2 * DIGEST_NONCES_MAX)
+#define BUCKETS_COUNT (2 * DIGEST_NONCES_MAX)
 
 struct entry {
     struct nonce nonce;
