@@ -67,6 +67,7 @@ struct conversation *conversation_new(const struct conversation_settings *settin
     conversation->contact_changes = 1;
     conversation->sweep_at_ms = now.monotonic_ms + CONVERSATION_SWEEP_MS;
     conversation->completed_end = &conversation->completed;
+    conversation->taken_again_end = &conversation->taken_again;
     TAILQ_INIT(&conversation->deliveries);
     TAILQ_INIT(&conversation->relays);
     TAILQ_INIT(&conversation->waiting);
@@ -109,6 +110,7 @@ void conversation_free(struct conversation *conversation)
 {
     if (conversation->records)
         work_drop(conversation->records);
+    queue_taken_drop(conversation);
     drop_completed(conversation);
     while (!TAILQ_EMPTY(&conversation->deliveries))
         delivery_free(TAILQ_FIRST(&conversation->deliveries));
@@ -174,6 +176,7 @@ void conversation_tick(struct conversation *conversation, struct instant now)
     delivery_run_deadlines(conversation);
     handout_run_deadlines(conversation);
     queue_run_deadlines(conversation);
+    queue_taken_run(conversation);
     queue_run_waiting(conversation);
     reports_run_deadlines(conversation);
     query_run_deadlines(conversation);
@@ -202,18 +205,12 @@ int64_t conversation_deadline(const struct conversation *conversation)
     int64_t deadline = conversation->sweep_at_ms;
     if (sip_agent_waiting(conversation->agent) > 0)
         return conversation->now.monotonic_ms;
-    const int64_t others[] = {sip_agent_deadline(conversation->agent),
-                              work_deadline(conversation),
-                              delivery_deadline(conversation),
-                              handout_deadline(conversation),
-                              queue_deadline(conversation),
-                              reports_deadline(conversation),
-                              query_deadline(conversation),
-                              events_deadline(conversation),
-                              expiry_deadline(conversation),
-                              looks_deadline(conversation),
-                              summary_deadline(conversation),
-                              locator_deadline(conversation->locator)};
+    const int64_t others[] = {
+        sip_agent_deadline(conversation->agent), work_deadline(conversation),  delivery_deadline(conversation),
+        handout_deadline(conversation),          queue_deadline(conversation), queue_taken_deadline(conversation),
+        reports_deadline(conversation),          query_deadline(conversation), events_deadline(conversation),
+        expiry_deadline(conversation),           looks_deadline(conversation), summary_deadline(conversation),
+        locator_deadline(conversation->locator)};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         deadline = others[i] < deadline ? others[i] : deadline;
     return deadline;
@@ -241,6 +238,7 @@ void conversation_stop(struct conversation *conversation, struct instant now)
 {
     conversation->now = now;
     handout_settle_all(conversation);
+    queue_taken_stop(conversation);
     work_submit_records(conversation);
 }
 

@@ -112,6 +112,7 @@ struct work {
     struct served *recorded[2]; /* in whose histories it writes: sender and recipient */
     struct handout *handouts;   /* that end in it */
     struct taken *taken;        /* likewise */
+    int64_t at_ms;              /* monotonic: when it is submitted, of taken_again */
     void *details;              /* of `then`, in the arena */
     struct work *next;
 };
@@ -218,16 +219,17 @@ struct conversation {
     TAILQ_HEAD(collection_all, collection) collections_all;  /* oldest first */
     uint64_t last_order;                                     /* of what was stored: deferred_order */
     struct expiry expiry;
-    struct served_list summaries;     /* in the order of summary_at_ms, as the delay is one */
-    int64_t looks_at_ms;              /* monotonic: the next look for what xdms left to be looked at */
-    bool looking;                     /* the last is on its way to the disk */
-    struct deferred_figures deferred; /* at the last look, for monitoring */
-    int64_t deferred_since_ms;        /* wall clock: the oldest */
-    int64_t sweep_at_ms;              /* monotonic */
-    struct work *records;             /* that wait for others; NULL: none */
-    int64_t records_at_ms;            /* monotonic: when some went to the disk */
-    struct fate_erasures erasures;    /* at the last look: nothing is written down of whom they erased */
-    int64_t erasures_at_ms;           /* monotonic */
+    struct served_list summaries;                /* in the order of summary_at_ms, as the delay is one */
+    int64_t looks_at_ms;                         /* monotonic: the next look for what xdms left to be looked at */
+    bool looking;                                /* the last is on its way to the disk */
+    struct deferred_figures deferred;            /* at the last look, for monitoring */
+    int64_t deferred_since_ms;                   /* wall clock: the oldest */
+    int64_t sweep_at_ms;                         /* monotonic */
+    struct work *records;                        /* that wait for others; NULL: none */
+    int64_t records_at_ms;                       /* monotonic: when some went to the disk */
+    struct work *taken_again, **taken_again_end; /* ends that the disk did not take, at most TAKEN_MAX of each user */
+    struct fate_erasures erasures;               /* at the last look: nothing is written down of whom they erased */
+    int64_t erasures_at_ms;                      /* monotonic */
     size_t pending;
     size_t bindings, requests, deliveries_count;
     struct sender *senders;     /* hash by address */
@@ -256,6 +258,7 @@ void work_note_handout(struct handout *handout); /* its end, likewise */
 struct work *work_records(struct conversation *conversation);
 void work_records_added(struct conversation *conversation);
 void work_submit_records(struct conversation *conversation);
+void work_submit_guarded(struct work *work); /* with erased_guard */
 int64_t work_deadline(const struct conversation *conversation);
 void work_run_completed(struct conversation *conversation);
 enum status work_status(const struct work *work); /* the first that is not OK */

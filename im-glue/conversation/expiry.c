@@ -27,11 +27,11 @@ void expiry_note(struct conversation *conversation, int64_t expires_ms)
     look_at(conversation, left_ms > 0 ? left_ms : 0);
 }
 
-/* What is on its way may still arrive; whoever waits for that ends it if not. */
+/* What is on its way may still arrive, what was taken has; whoever waits for that ends it. */
 static bool is_on_its_way(const struct conversation *conversation, const struct deferred *deferred)
 {
     const struct served *served = served_find(conversation, deferred->owner);
-    return served && (served->flushing || served->kept_relays);
+    return served && (served->flushing || served->kept_relays || queue_is_taken(served, deferred->reference));
 }
 
 /* Of one that is due: its place in the work, and what it is counted as. */

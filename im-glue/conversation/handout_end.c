@@ -150,6 +150,26 @@ static bool has_trace(const struct handout *handout)
     return !handout->record.untraced && handout->entries.length > 0;
 }
 
+static bool is_erased(struct handout *handout, struct text address)
+{
+    const struct fate own = {.sender = address, .recipient = address, .steps = &handout->received, .steps_count = 1};
+    return erased_is_about(handout->conversation, &own, &handout->arena);
+}
+
+/* Nobody is taken out of a record any more that is gone. */
+static void leave_out_erased(struct handout *handout)
+{
+    struct text before = builder_text(&handout->entries), entries = before;
+    handout->record.untraced = handout->record.untraced || is_erased(handout, handout->record.shared.sender);
+    for (size_t i = 0; i < handout->count; i++)
+        if (is_erased(handout, handout->copies[i].fate.recipient))
+            entries = fate_entries_without(entries, handout->copies[i].fate.recipient, &handout->arena);
+    if (entries.length == before.length)
+        return;
+    builder_init(&handout->entries, &handout->arena);
+    builder_add(&handout->entries, entries);
+}
+
 /* The record goes if it is as im-glue knows it, else somebody was erased out of it; the trace comes with that. */
 void handout_add_end(struct work *work, struct handout *handout, const struct commit *with)
 {
@@ -163,6 +183,8 @@ void handout_add_end(struct work *work, struct handout *handout, const struct co
         for (size_t i = handout->record_commit; i < work->count; i++)
             work->commits[i].only_with = i == handout->record_commit ? with : &work->commits[handout->record_commit];
         with = &work->commits[handout->record_commit];
+    } else {
+        leave_out_erased(handout);
     }
     handout->trace_commit = work->count;
     if (handout->traced || !has_trace(handout))

@@ -84,6 +84,11 @@ bool queue_taken_is_full(struct conversation *conversation, struct served *serve
 /* Of `count` records of his, as the store says: are some not among them? */
 bool queue_has_others(struct conversation *conversation, const struct served *served, uint64_t count);
 void queue_taken_ended(struct conversation *conversation, const struct work *records);
+/* Those whose end the disk did not take, once more. */
+int64_t queue_taken_deadline(const struct conversation *conversation);
+void queue_taken_run(struct conversation *conversation);
+void queue_taken_stop(struct conversation *conversation); /* at once, and for the last time */
+void queue_taken_drop(struct conversation *conversation);
 /* Where his queue is read from: behind what was taken, or passed over. */
 struct text queue_from(const struct served *served);
 void queue_note_taken_to(struct served *served, struct text reference);

@@ -5,13 +5,15 @@
 
 /* Of one user: what a kill hands over once more to him at most. */
 #define TAKEN_MAX 64
+#define AGAIN_MS  1000 /* ends that found no way to the disk: it may have room soon, and is not to be kept busy */
 
 struct taken {
     TAILQ_ENTRY(taken) entry; /* of one user */
     struct taken *next;       /* of those in one work */
     struct served *served;
     struct deferred deferred; /* as far as it is asked for: reference, size, what its trace is found by */
-    size_t end;               /* its place in the work */
+    size_t end, count;        /* its place in the work, with its trace */
+    bool unheard;             /* it was written perhaps: nobody has heard of it */
 };
 
 /* Other domains have a queue for many; what goes into a history waits for it. */
@@ -22,13 +24,12 @@ bool queue_takes_late(const struct delivery *delivery, int status)
            !recording_is_asked(delivery->conversation, served);
 }
 
-static struct taken *taken_new(struct work *records, const struct delivery *delivery)
+static struct taken *taken_new(struct work *records, struct served *served, const struct deferred *deferred)
 {
-    const struct deferred *deferred = &delivery->deferred;
     struct taken *taken = arena_new(&records->arena, struct taken);
-    *taken = (struct taken){.next = records->taken, .served = delivery->recipient, .end = records->count};
+    *taken = (struct taken){.next = records->taken, .served = served, .end = records->count};
     taken->deferred = (struct deferred){
-        .owner = text_of(delivery->recipient->address),
+        .owner = text_of(served->address),
         .reference = text_copy(&records->arena, deferred->reference),
         .message_id = text_copy(&records->arena, deferred->message_id),
         .call_id = text_copy(&records->arena, deferred->call_id),
@@ -46,11 +47,12 @@ void queue_take_late(struct delivery *delivery)
     struct conversation *conversation = delivery->conversation;
     struct served *served = delivery->recipient;
     struct work *records = work_records(conversation);
-    struct taken *taken = taken_new(records, delivery);
+    struct taken *taken = taken_new(records, served, &delivery->deferred);
     records->count += deferred_end(&delivery->deferred, DEFERRED_DELIVERED, TEXT(""), conversation->now.wall_ms,
                                    &records->arena, &records->commits[records->count]);
     work_add_fate(records, &delivery->fate);
     records->commits[records->count - 1].only_with = &records->commits[taken->end]; /* as for every end */
+    taken->count = records->count - taken->end;
     TAILQ_INSERT_TAIL(&served->taken, taken, entry);
     served->taken_count++;
     served->taken_bytes += taken->deferred.size;
@@ -95,29 +97,143 @@ bool queue_has_others(struct conversation *conversation, const struct served *se
     return others;
 }
 
-/* What is still there although it should have left comes once more, in the order of failures. */
+/* It ended otherwise, unless it is this very end that nobody has heard of. */
 static void taken_ended(struct conversation *conversation, struct taken *taken, enum status status)
 {
     struct served *served = taken->served;
     TAILQ_REMOVE(&served->taken, taken, entry);
     served->taken_count--;
     served->taken_bytes -= taken->deferred.size;
-    if (status == OK)
+    if (status == OK || taken->unheard)
         deferred_count_end(DEFERRED_DELIVERED);
-    else if (status == CONFLICT)
-        queue_trace_late(conversation, &taken->deferred);
     else
-        queue_plan_retry(conversation, served);
+        queue_trace_late(conversation, &taken->deferred);
     if (status != OK || served->taken_count == 0)
         queue_rewind(served);
+}
+
+static bool has_ended(enum status status)
+{
+    return status == OK || status == CONFLICT;
+}
+
+/* --- ends that found no way to the disk ---------------------------------------------------------------------------
+ */
+
+static void ended_again(struct conversation *conversation, struct work *work)
+{
+    queue_taken_ended(conversation, work);
+}
+
+static struct claim *copy_claims(const struct claim *claims, size_t count, struct arena *arena)
+{
+    struct claim *copies = arena_array(arena, struct claim, count);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = claims[i];
+        copies[i].kind = text_copy(arena, claims[i].kind);
+        copies[i].value = text_copy(arena, claims[i].value);
+    }
+    return copies;
+}
+
+static struct commit copy_commit(const struct commit *commit, struct arena *arena)
+{
+    struct commit copy = *commit;
+    struct text *texts[] = {&copy.key.usage, &copy.key.owner, &copy.key.name, &copy.bytes, &copy.who};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        *texts[i] = text_copy(arena, *texts[i]);
+    if (copy.claims_count)
+        copy.claims = copy_claims(copy.claims, copy.claims_count, arena);
+    if (copy.unless_held)
+        copy.unless_held = copy_claims(copy.unless_held, 1, arena);
+    return copy;
+}
+
+/* What they point to goes with the work that failed; and somebody may have been erased since. */
+static void copy_commits(struct work *again, const struct work *failed, const struct taken *taken)
+{
+    const struct conversation *conversation = again->conversation;
+    const struct commit *end = &again->commits[again->count];
+    for (size_t i = 0; i < taken->count; i++) {
+        struct commit *copy = &again->commits[again->count++];
+        *copy = copy_commit(&failed->commits[taken->end + i], &again->arena);
+        fate_revise(conversation->documents, &conversation->erasures, &again->arena, copy);
+        copy->only_with = i ? end : NULL; /* to which all of it belongs; the guard comes before it */
+    }
+}
+
+static void take_again(struct work *again, const struct work *failed, struct taken *taken)
+{
+    struct served *served = taken->served;
+    struct taken *copy = taken_new(again, served, &taken->deferred);
+    copy->count = taken->count;
+    copy->unheard = taken->unheard || failed->commits[taken->end].status == UNCERTAIN;
+    copy_commits(again, failed, taken);
+    TAILQ_INSERT_AFTER(&served->taken, taken, copy, entry);
+    TAILQ_REMOVE(&served->taken, taken, entry);
+    queue_rewind(served);
+}
+
+/* A message that a contact has is not handed over again because the disk fails: its end is written later. */
+static void plan_again(struct conversation *conversation, const struct work *failed)
+{
+    size_t count = 0;
+    for (const struct taken *taken = failed->taken; taken; taken = taken->next)
+        count += has_ended(failed->commits[taken->end].status) ? 0 : taken->count;
+    if (count == 0)
+        return;
+    struct work *again = work_new(conversation, 1 + count, ended_again);
+    erased_guard(again);
+    for (struct taken *taken = failed->taken; taken; taken = taken->next)
+        if (!has_ended(failed->commits[taken->end].status))
+            take_again(again, failed, taken);
+    again->at_ms = conversation->now.monotonic_ms + AGAIN_MS;
+    again->next = NULL;
+    *conversation->taken_again_end = again;
+    conversation->taken_again_end = &again->next;
+}
+
+static struct work *first_again(struct conversation *conversation)
+{
+    struct work *first = conversation->taken_again;
+    conversation->taken_again = first->next;
+    if (!first->next)
+        conversation->taken_again_end = &conversation->taken_again;
+    return first;
+}
+
+int64_t queue_taken_deadline(const struct conversation *conversation)
+{
+    return conversation->taken_again ? conversation->taken_again->at_ms : INT64_MAX;
+}
+
+void queue_taken_run(struct conversation *conversation)
+{
+    while (queue_taken_deadline(conversation) <= conversation->now.monotonic_ms)
+        work_submit_guarded(first_again(conversation));
+}
+
+void queue_taken_stop(struct conversation *conversation)
+{
+    while (conversation->taken_again)
+        work_submit_guarded(first_again(conversation));
+}
+
+void queue_taken_drop(struct conversation *conversation)
+{
+    while (conversation->taken_again)
+        work_drop(first_again(conversation));
 }
 
 void queue_taken_ended(struct conversation *conversation, const struct work *records)
 {
     struct taken *next;
+    plan_again(conversation, records);
     for (struct taken *taken = records->taken; taken; taken = next) {
         struct served *served = taken->served;
         next = taken->next;
+        if (!has_ended(records->commits[taken->end].status))
+            continue;
         taken_ended(conversation, taken, records->commits[taken->end].status);
         if (served->taken_full) {
             served->taken_full = false;

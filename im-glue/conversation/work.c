@@ -53,6 +53,12 @@ void work_submit(struct work *work)
 
 /* --- records that nobody waits for ------------------------------------------------------------------------------ */
 
+void work_submit_guarded(struct work *work)
+{
+    erased_hang_on_guard(work);
+    submit(work);
+}
+
 void work_submit_records(struct conversation *conversation)
 {
     struct work *records = conversation->records;
@@ -60,8 +66,7 @@ void work_submit_records(struct conversation *conversation)
     if (!records)
         return;
     conversation->records_at_ms = conversation->now.monotonic_ms;
-    erased_hang_on_guard(records);
-    submit(records);
+    work_submit_guarded(records);
 }
 
 int64_t work_deadline(const struct conversation *conversation)

@@ -99,7 +99,8 @@ bool fate_is_erased(const struct documents *documents, const struct fate_erasure
                     struct arena *arena);
 struct commit fate_no_commit(void); /* instead of its record: OK, and changes nothing */
 /* A commit of a fate or of a report that was not carried out: changes nothing any more if it is about somebody who was
- * erased, or if a later record of the same message was written; others as they are. */
+ * erased, or if a later record of the same message was written; others as they are. A record for many that has one of
+ * them ends in CONFLICT, to be made anew. */
 void fate_revise(const struct documents *documents, const struct fate_erasures *erasures, struct arena *arena,
                  struct commit *commit);
 

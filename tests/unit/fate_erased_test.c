@@ -113,6 +113,28 @@ static void of_what_is_written_later_only_the_erased_are_left_out(void **state)
     assert_int_equal(fate_report_get(documents, &hers, TEXT("display"), &arena, &status), NOT_FOUND);
 }
 
+static void a_record_for_many_is_made_anew(void **state)
+{
+    (void)state;
+    struct fate_fan_out many = {.name = TEXT("1"), .message_id = TEXT("m"), .sender = CAROL, .received_ms = 1000};
+    struct fate his = trace(TEXT("m"), CAROL, BOB, 1000);
+    struct text_builder entries;
+    builder_init(&entries, &arena);
+    fate_entry_add(&entries, &many, &his);
+    many.entries = builder_text(&entries);
+    many.version = VERSION_ANY;
+    struct fate_erasures erasures = look();
+    struct commit commit = fate_fan_out_commit(&many, &arena);
+    note(ALICE, 1500, false);
+    fate_revise(documents, &erasures, &arena, &commit);
+    assert_true(commit.expected == VERSION_ANY);
+    note(BOB, 1500, false);
+    erasures = look();
+    fate_revise(documents, &erasures, &arena, &commit);
+    assert_int_equal(write_with(&erasures, &commit), OK);
+    assert_int_equal(commit.status, CONFLICT);
+}
+
 static size_t steps_of(struct fate fate, struct fate there)
 {
     struct fate_erasures erasures = look();
@@ -141,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_began_before_an_erasure_ended_is_of_an_erased, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_written_after_an_erasure_that_was_not_known, begin, end),
         cmocka_unit_test_setup_teardown(of_what_is_written_later_only_the_erased_are_left_out, begin, end),
+        cmocka_unit_test_setup_teardown(a_record_for_many_is_made_anew, begin, end),
         cmocka_unit_test_setup_teardown(a_later_record_that_was_written_meanwhile_stays, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

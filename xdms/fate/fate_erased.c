@@ -7,8 +7,9 @@
 #define ERASURES   "erasures" /* likewise of the one record, which is there for good */
 #define LAST       "last-ms"
 #define RUNNING    "running"
-#define NOTHING    "nothing" /* name under which nothing stands */
-#define HEX_DIGITS 16        /* of a time in the value of a claim */
+#define NOTHING    "nothing"         /* name under which nothing stands */
+#define NO_VERSION (VERSION_ANY - 1) /* that nothing ever has */
+#define HEX_DIGITS 16                /* of a time in the value of a claim */
 
 static struct document_key key_of(struct text address)
 {
@@ -57,7 +58,7 @@ enum status fate_erasures(const struct documents *documents, struct arena *arena
     if (status == OK)
         status = document_internal_tally(documents, TEXT(ERASING), TEXT(""), &tally);
     if (status != OK) /* that no state has, and of which everything is in question */
-        *erasures_out = (struct fate_erasures){.version = VERSION_ANY - 1, .running = true};
+        *erasures_out = (struct fate_erasures){.version = NO_VERSION, .running = true};
     else
         *erasures_out = (struct fate_erasures){
             .version = stored.version, .last_ms = record_number(stored.bytes, LAST, 0), .running = tally.count > 0};
@@ -147,12 +148,15 @@ void fate_revise(const struct documents *documents, const struct fate_erasures *
                  struct commit *commit)
 {
     bool erased = false;
-    if (!text_equal(commit->key.usage, TEXT(DOCUMENT_FATES)) || commit->deletion || fate_is_fan_out(&commit->key))
+    bool shared = fate_is_fan_out(&commit->key);
+    if (!text_equal(commit->key.usage, TEXT(DOCUMENT_FATES)) || commit->deletion)
         return;
     for (size_t i = 0; i < commit->claims_count; i++)
         erased = erased || claim_is_of_erased(documents, erasures, &commit->claims[i], arena);
-    if (erased)
+    if (erased && shared)
+        commit->expected = NO_VERSION;
+    else if (erased)
         *commit = fate_no_commit();
-    else
+    else if (!shared)
         write_over(documents, arena, commit);
 }
