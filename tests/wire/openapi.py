@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import harness
 
@@ -126,10 +127,12 @@ def routes_of(description):
 
 
 def send_message(system, ask):
-    """One message from alice to bob, who is away: it has a fate."""
+    """One message from alice to bob, who is away: it has a fate, which is written soon after the 202."""
     system.sipp("send.xml", "-s", "alice", "-ap", "alice", "-key", "target", "bob", "-key", "body", "hello")
-    fates = json.loads(ask("GET", "/api/v1/users/alice/messages", expect=200))["fates"]
-    assert fates, "no fate of a message"
+    deadline = time.monotonic() + 10
+    while not (fates := json.loads(ask("GET", "/api/v1/users/alice/messages", expect=200))["fates"]):
+        assert time.monotonic() < deadline, "no fate of a message"
+        time.sleep(0.1)
     ask("GET", f"/api/v1/messages/{fates[0]['messageId']}", expect=200)
 
 
