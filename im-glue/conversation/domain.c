@@ -7,15 +7,19 @@
 
 #define IN_FLIGHT_MAX 200 /* to a domain that is silent each holds a transaction for half a minute */
 
+bool domain_is_below(struct text domain, struct text upper)
+{
+    return domain.length > upper.length + 1 && domain.bytes[domain.length - upper.length - 1] == '.' &&
+           text_equal_nocase(text_slice(domain, domain.length - upper.length, domain.length), upper);
+}
+
 static bool matches(struct text pattern, struct text domain)
 {
     if (text_equal(pattern, TEXT("*")))
         return domain.length > 0;
-    if (!text_starts_with(pattern, TEXT("*.")))
-        return text_equal_nocase(pattern, domain);
-    struct text end = text_slice(pattern, 1, pattern.length);
-    return domain.length > end.length &&
-           text_equal_nocase(text_slice(domain, domain.length - end.length, domain.length), end);
+    if (text_starts_with(pattern, TEXT("*.")))
+        return domain_is_below(domain, text_slice(pattern, 2, pattern.length));
+    return text_equal_nocase(pattern, domain);
 }
 
 bool domain_is_listed(struct text list, struct text domain)

@@ -8,6 +8,7 @@
 /* domain.c: those that are not ours */
 bool domain_is_ours(const struct conversation *conversation, struct text domain);
 bool domain_is_server(const struct conversation *conversation, const struct uri *uri); /* nobody in it, but itself */
+bool domain_is_below(struct text domain, struct text upper); /* "a.example.net" is below "example.net" */
 bool domain_is_listed(struct text list, struct text domain);
 struct text domain_route(struct text routes, struct text domain);                     /* empty: by DNS */
 struct served *domain_served(struct conversation *conversation, struct text address); /* somebody there */

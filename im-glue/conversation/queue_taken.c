@@ -117,8 +117,7 @@ static bool has_ended(enum status status)
     return status == OK || status == CONFLICT;
 }
 
-/* --- ends that found no way to the disk ---------------------------------------------------------------------------
- */
+/* --- ends that found no way to the disk --------------------------------------------------------------------------- */
 
 static void ended_again(struct conversation *conversation, struct work *work)
 {

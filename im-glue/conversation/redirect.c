@@ -5,22 +5,16 @@
 #include "domains_private.h"
 #include "uri.h"
 
-/* "example.net" and all below it. */
-static bool is_of_domain(struct text host, struct text domain)
-{
-    if (text_equal_nocase(host, domain))
-        return true;
-    return host.length > domain.length + 1 && host.bytes[host.length - domain.length - 1] == '.' &&
-           text_equal_nocase(text_slice(host, host.length - domain.length, host.length), domain);
-}
-
 /* An address of our domain is no place, but somebody else, whose rules nobody has asked. */
 static bool may_lead_to(const struct delivery *delivery, const struct uri *uri)
 {
     if (!text_starts_with_nocase(uri->scheme, TEXT("sip")) || uri->host.length == 0 ||
         domain_is_ours(delivery->conversation, uri->host))
         return false;
-    return !delivery->recipient->domain || is_of_domain(uri->host, text_of(delivery->recipient->domain->name));
+    if (!delivery->recipient->domain)
+        return true;
+    struct text domain = text_of(delivery->recipient->domain->name);
+    return text_equal_nocase(uri->host, domain) || domain_is_below(uri->host, domain);
 }
 
 /* RFC 5630 §5.3: who means sips is not led to less. */

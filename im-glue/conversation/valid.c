@@ -2,24 +2,13 @@
 #include <arpa/inet.h>
 
 #include "conversation.h"
+#include "sip_message.h"
 #include "uri.h"
-
-/* RFC 3261 §25.1. */
-static bool is_token(struct text text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.bytes[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-              (c && strchr("-.!%*_+`'~", c))))
-            return false;
-    }
-    return text.length > 0;
-}
 
 bool conversation_tokens_valid(struct text list, struct text *bad_out)
 {
     while (text_next_item(&list, bad_out))
-        if (!is_token(*bad_out))
+        if (!sip_token_valid(*bad_out))
             return false;
     return true;
 }
@@ -31,7 +20,8 @@ static bool is_type(struct text type)
     size_t star = text_find_char(type, '*');
     if (star + 1 < type.length)
         return text_equal(type, TEXT("*/*"));
-    return text_cut(type, '/', &main, &sub) ? is_token(main) && is_token(sub) : text_equal(type, TEXT("*"));
+    return text_cut(type, '/', &main, &sub) ? sip_token_valid(main) && sip_token_valid(sub)
+                                            : text_equal(type, TEXT("*"));
 }
 
 bool conversation_types_valid(struct text list, struct text *bad_out)

@@ -113,7 +113,6 @@ const struct sip_field_rule *sip_field_rule(struct text name);
 /* No control characters (a tab is white space) and nothing that is not UTF-8. */
 bool sip_text_is_clean(struct text text);
 bool sip_text_is_printable(struct text text); /* ASCII */
-bool sip_token_valid(struct text text);
 
 /* "name=value;flag" without empty names or values, which the library takes at the end of a field but not before. */
 bool sip_parameters_valid(struct text parameters);

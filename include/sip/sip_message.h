@@ -56,6 +56,7 @@ enum status sip_header_add(struct sip_message *message, const char *name, struct
 enum status sip_header_set(struct sip_message *message, const char *name, struct text value); /* replaces all */
 void sip_header_remove(struct sip_message *message, const char *name);
 void sip_body_set(struct sip_message *message, struct text content_type, struct text body); /* copies the body */
+bool sip_token_valid(struct text text);                                                     /* RFC 3261 §25.1: token */
 /* No more fields and bytes than sip_message_parse takes. */
 bool sip_message_fits(const struct sip_message *message);
 struct sip_message *sip_message_clone(const struct sip_message *message);

@@ -5,17 +5,14 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "xorshift.h"
 
 static inline char *noise(struct arena *arena, size_t length)
 {
     char *bytes = arena_alloc(arena, length);
     uint64_t state = 88172645463325252u;
-    for (size_t i = 0; i < length; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes[i] = (char)(state >> 32);
-    }
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (char)(xorshift(&state) >> 32);
     return bytes;
 }
 

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "policy.h"
 #include "uri.h"
+#include "xorshift.h"
 
 #define RULESETS          4000
 #define REQUESTS          8 /* of each ruleset */
@@ -49,13 +50,9 @@ static const char *const regions[] = {"Bayern", "Utrecht"};
 
 static uint64_t random_state;
 
-/* xorshift64: the same documents on every machine and run. */
 static uint64_t draw(uint64_t bound)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % bound;
+    return xorshift(&random_state) % bound;
 }
 
 #define PICK(array) ((array)[draw(COUNT_OF(array))])

@@ -10,6 +10,7 @@
 #include <osipparser2/osip_parser.h>
 
 #include "../../im-glue/sip/sip_message_private.h"
+#include "xorshift.h"
 
 #define VALUES    1000000
 #define VALUE_MAX 512
@@ -18,10 +19,7 @@ static uint64_t state = 0x2545f4914f6cdd1d;
 
 static size_t below(size_t limit)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (size_t)(state % limit);
+    return (size_t)(xorshift(&state) % limit);
 }
 
 /* Up to `most` of the parts, after each other. */

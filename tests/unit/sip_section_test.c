@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "../../im-glue/sip/sip_message_private.h"
+#include "xorshift.h"
 
 #define SECTIONS 20000
 
@@ -15,10 +16,7 @@ static uint64_t state = 0x2545f4914f6cdd1d;
 
 static size_t below(size_t limit)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (size_t)(state % limit);
+    return (size_t)(xorshift(&state) % limit);
 }
 
 static bool cut(const char *bytes, struct sip_lines *lines_out)

@@ -9,21 +9,14 @@
 
 #include "../../xdms/store/store_lmdb.h"
 #include "test_arena.h"
-
-static uint64_t next(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
+#include "xorshift.h"
 
 /* `kinds` different bytes: 1 repeats itself, 256 does not. */
 static struct text made(size_t length, unsigned kinds, uint64_t *seed)
 {
     char *bytes = arena_alloc(&arena, length + 1);
     for (size_t i = 0; i < length; i++)
-        bytes[i] = (char)(next(seed) % kinds);
+        bytes[i] = (char)(xorshift(seed) % kinds);
     return (struct text){bytes, length};
 }
 
@@ -59,11 +52,11 @@ static void damage_is_refused(void **state)
     uint64_t seed = 99;
     struct text back;
     for (int round = 0; round < 2000; round++) {
-        struct text bytes = made(600 + next(&seed) % 3000, 2, &seed);
+        struct text bytes = made(600 + xorshift(&seed) % 3000, 2, &seed);
         struct text packed = text_copy(&arena, lmdb_pack(bytes, &arena));
         assert_true(packed.length < bytes.length);
         char *spoilt = text_cstring(&arena, packed);
-        spoilt[next(&seed) % packed.length] ^= (char)(1 + next(&seed) % 255);
+        spoilt[xorshift(&seed) % packed.length] ^= (char)(1 + xorshift(&seed) % 255);
         /* it may still be something; never more or less than was there */
         if (lmdb_unpack((struct text){spoilt, packed.length}, bytes.length, &arena, &back))
             assert_int_equal(back.length, bytes.length);

@@ -10,6 +10,7 @@
 #include "assert_text.h"
 #include "xcap_edit.h"
 #include "xcap_index.h"
+#include "xorshift.h"
 
 #define ROUNDS       20000
 #define CHILDREN_MAX 12
@@ -54,10 +55,7 @@ static uint64_t random_state;
 
 static int dice(int sides)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (int)(random_state % (uint64_t)sides);
+    return (int)(xorshift(&random_state) % (uint64_t)sides);
 }
 
 static struct node *random_node(int depth, int name)

@@ -107,8 +107,7 @@ struct commit fate_no_commit(void)
         .key = {TEXT(DOCUMENT_ERASED), TEXT(""), TEXT(NOTHING)}, .expected = VERSION_ANY, .deletion = true};
 }
 
-/* --- records that could not be written because of an erasure --------------------------------------------------------
- */
+/* --- records that could not be written because of an erasure ------------------------------------------------------ */
 
 /* "address 7fff…": its time counts backwards. */
 static bool claim_is_of_erased(const struct documents *documents, const struct fate_erasures *erasures,
